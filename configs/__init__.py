@@ -1,0 +1,1 @@
+"""Data only: model table, languages and ready configurations, installed as `ovw.configs`."""

@@ -1,0 +1,1 @@
+"""Artifact layouts, one module each: which files a consumer wants, and how they are named."""

@@ -1,0 +1,138 @@
+"""The default layout: what openvino-genai's WhisperPipeline and optimum-intel's OVModelForSpeechSeq2Seq load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+from tokenizers import Tokenizer as BpeTokenizer
+
+from ovw.artifact import names
+from ovw.audio import SAMPLE_RATE
+from ovw.audio.mel import HOP_LENGTH, N_FFT
+from ovw.convert.blocks import Weights
+from ovw.convert.decoder import build_decoder
+from ovw.convert.encoder import build_encoder
+from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.convert.suppress import suppress_tokens
+from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer
+from ovw.models import Dims, languages
+
+MAX_INITIAL_TIMESTAMP = 50
+"""One second, in timestamp tokens."""
+
+
+def write_genai(folder: Path, checkpoint: Checkpoint, precision: str, facts: dict[str, str]) -> None:
+    """Write every file of the layout but the manifest.
+
+    Args:
+        folder: an empty folder.
+        checkpoint: what to export.
+        precision: `fp32` or `fp16`.
+        facts: strings for the IR's `rt_info`, under `ovw`.
+    """
+    tokenizer_json = build_tokenizer_json(checkpoint.dims, checkpoint.tokenizer_json)
+    write_tokenizer(folder, tokenizer_json)
+    _write_json(folder / names.CONFIG, model_config(checkpoint.dims, tokenizer_json))
+    _write_json(folder / names.GENERATION_CONFIG, generation_config(checkpoint, tokenizer_json))
+    _write_json(folder / names.PREPROCESSOR_CONFIG, preprocessor_config(checkpoint.dims))
+    weights = Weights(checkpoint.tensors)
+    for stem, build in ((names.ENCODER, build_encoder), (names.DECODER, build_decoder)):
+        save_ir(build(weights, checkpoint.dims), folder / f"{stem}.xml", precision, facts)
+
+
+def save_ir(model: ov.Model, path: Path, precision: str, facts: dict[str, str]) -> None:
+    """Write an IR with its provenance; f32 constants are stored as f16 for `fp16`."""
+    for key, value in facts.items():
+        model.set_rt_info(value, ["ovw", key])
+    # the CPU plugin would otherwise keep the cache in 8 bits, and lose words
+    model.set_rt_info("f16", ["runtime_options", "KV_CACHE_PRECISION"])
+    ov.save_model(model, path, compress_to_fp16=precision == "fp16")
+
+
+def model_config(dims: Dims, tokenizer_json: str) -> dict[str, Any]:
+    """`config.json` of transformers' Whisper."""
+    ids = _control_ids(tokenizer_json)
+    return {
+        "architectures": ["WhisperForConditionalGeneration"],
+        "model_type": "whisper",
+        "is_encoder_decoder": True,
+        "activation_function": "gelu",
+        "d_model": dims.n_audio_state,
+        "encoder_layers": dims.n_audio_layer,
+        "encoder_attention_heads": dims.n_audio_head,
+        "encoder_ffn_dim": 4 * dims.n_audio_state,
+        "decoder_layers": dims.n_text_layer,
+        "decoder_attention_heads": dims.n_text_head,
+        "decoder_ffn_dim": 4 * dims.n_text_state,
+        "max_source_positions": dims.n_audio_ctx,
+        "max_target_positions": dims.n_text_ctx,
+        "num_mel_bins": dims.n_mels,
+        "vocab_size": dims.n_vocab,
+        "scale_embedding": False,
+        "tie_word_embeddings": True,
+        "use_cache": True,
+        **_boundary_tokens(ids),
+    }
+
+
+def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, Any]:
+    """`generation_config.json`: the tokens that steer and end decoding, and the alignment heads."""
+    dims, ids = checkpoint.dims, _control_ids(tokenizer_json)
+    bpe = BpeTokenizer.from_str(tokenizer_json)
+    config: dict[str, Any] = {
+        **_boundary_tokens(ids),
+        "alignment_heads": [list(pair) for pair in checkpoint.alignment_heads or upper_half(dims)],
+        "begin_suppress_tokens": [*bpe.encode(" ", add_special_tokens=False).ids, ids["<|endoftext|>"]],
+        "suppress_tokens": suppress_tokens(bpe),
+        "is_multilingual": dims.multilingual,
+        "max_initial_timestamp_index": MAX_INITIAL_TIMESTAMP,
+        "max_length": dims.n_text_ctx,
+        "no_timestamps_token_id": ids["<|notimestamps|>"],
+        "prev_sot_token_id": ids["<|startofprev|>"],
+        "return_timestamps": False,
+    }
+    if dims.multilingual:
+        tongues = (f"<|{code}|>" for code in languages())
+        config["lang_to_id"] = {tongue: ids[tongue] for tongue in tongues if tongue in ids}
+        config["task_to_id"] = {task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")}
+    return config
+
+
+def preprocessor_config(dims: Dims) -> dict[str, Any]:
+    """`preprocessor_config.json`; without it openvino-genai assumes 80 mels, whatever the model wants."""
+    return {
+        "feature_extractor_type": "WhisperFeatureExtractor",
+        "processor_class": "WhisperProcessor",
+        "chunk_length": dims.n_frames * HOP_LENGTH // SAMPLE_RATE,
+        "feature_size": dims.n_mels,
+        "hop_length": HOP_LENGTH,
+        "n_fft": N_FFT,
+        "n_samples": dims.n_frames * HOP_LENGTH,
+        "nb_max_frames": dims.n_frames,
+        "padding_side": "right",
+        "padding_value": 0.0,
+        "return_attention_mask": False,
+        "sampling_rate": SAMPLE_RATE,
+    }
+
+
+def upper_half(dims: Dims) -> list[tuple[int, int]]:
+    """Every head of the upper half of the decoder, openai/whisper's stand-in where alignment heads are not known."""
+    return [(i, h) for i in range(dims.n_text_layer // 2, dims.n_text_layer) for h in range(dims.n_text_head)]
+
+
+def _boundary_tokens(ids: dict[str, int]) -> dict[str, int]:
+    end = ids["<|endoftext|>"]
+    start = ids["<|startoftranscript|>"]
+    return {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}
+
+
+def _control_ids(tokenizer_json: str) -> dict[str, int]:
+    return {token["content"]: token["id"] for token in json.loads(tokenizer_json)["added_tokens"]}
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,222 @@
+"""Checkpoint to verified artifact, step by step."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import ovw
+from ovw.artifact.check import file_problems
+from ovw.artifact.hashing import hash_folder
+from ovw.artifact.locate import is_artifact
+from ovw.artifact.manifest import SCHEMA_VERSION, Manifest, Shapes, Source, read_manifest, write_manifest
+from ovw.artifact.staging import staged_folder
+from ovw.convert.layouts.genai import write_genai
+from ovw.convert.parity import prove, tolerance_for
+from ovw.convert.plan import ConvertConfig
+from ovw.convert.sources.checkpoint import Checkpoint, tensors_sha256
+from ovw.convert.sources.resolve import load_checkpoint
+from ovw.errors import OvwError, UsageError
+from ovw.home import models_dir
+from ovw.models import Capabilities, ModelInfo, find_size, languages, size_of_dims
+
+BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2}
+TOKENIZER_BYTES = 8_000_000
+TOOLS = ("openvino", "openvino-tokenizers", "openai-whisper", "torch", "transformers", "numpy")
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Told of progress; both calls may be ignored.
+
+    Attributes:
+        on_step: what begins now, in a few words.
+        on_download: bytes done and bytes in all.
+    """
+
+    on_step: Callable[[str], None] = lambda text: None
+    on_download: Callable[[int, int], None] = lambda done, total: None
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A finished artifact.
+
+    Attributes:
+        folder: where it is.
+        manifest: what it is.
+        seconds: how long it took.
+        fresh: False when an equal artifact was there already.
+    """
+
+    folder: Path
+    manifest: Manifest
+    seconds: float
+    fresh: bool
+
+    @property
+    def size_mb(self) -> float:
+        return sum(entry.bytes for entry in self.manifest.files.values()) / 1e6
+
+
+@dataclass(frozen=True)
+class Job:
+    """One artifact to make."""
+
+    name: str
+    info: ModelInfo | None
+    precision: str
+    target: Path
+
+
+def plan_jobs(config: ConvertConfig) -> list[Job]:
+    """Every size in every precision, with its folder.
+
+    Raises:
+        UsageError: a target exists and is something else.
+    """
+    artifacts = [(name, precision) for name in config.names() for precision in dict.fromkeys(config.precision)]
+    root = config.output or models_dir()
+    alone = config.output is not None and len(artifacts) == 1
+    jobs = [
+        Job(name, find_size(name) if config.size else None, precision, root if alone else root / f"{name}-{precision}")
+        for name, precision in artifacts
+    ]
+    for job in jobs:
+        check_target(job.target)
+    return jobs
+
+
+def check_target(target: Path) -> None:
+    """Refuse to touch anything that is neither free nor an artifact of ours."""
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target} is a file", "give -o a folder that does not exist yet")
+    if target.is_dir() and any(target.iterdir()) and not is_artifact(target):
+        raise UsageError(f"{target} is a folder with other things in it", "give -o a folder that does not exist yet")
+
+
+def convert(config: ConvertConfig, observer: Observer = Observer()) -> list[Converted]:  # noqa: B008
+    """Convert everything that a configuration asks for; a checkpoint is loaded once for all its precisions.
+
+    Raises:
+        OvwError: at the first artifact that cannot be made.
+    """
+    done: list[Converted] = []
+    checkpoint: Checkpoint | None = None
+    loaded = ""
+    for job in plan_jobs(config):
+        started = time.perf_counter()
+        if checkpoint is None or loaded != job.name:
+            observer.on_step(f"{job.name}: loading weights")
+            checkpoint = None  # two checkpoints need not fit in memory
+            checkpoint = load_checkpoint(
+                job.info, config.weights, offline=config.offline, on_progress=observer.on_download
+            )
+            loaded = job.name
+        done.append(convert_one(job, checkpoint, config, observer, started))
+    return done
+
+
+def convert_one(
+    job: Job, checkpoint: Checkpoint, config: ConvertConfig, observer: Observer, started: float
+) -> Converted:
+    """Make one artifact: export, prove, describe, put in place.
+
+    Raises:
+        OvwError: it exists and differs, the disk is too small, or the parity gate refuses it.
+    """
+    weights_hash = tensors_sha256(checkpoint.tensors)
+    if not config.force and (present := existing(job, weights_hash)):
+        return Converted(job.target, present, time.perf_counter() - started, fresh=False)
+    check_disk(job, checkpoint)
+    label = f"{job.name} {job.precision}"
+    with staged_folder(job.target) as folder:
+        observer.on_step(f"{label}: writing the IR")
+        export(folder, checkpoint, job.precision, {"name": job.name, "precision": job.precision, **tool_versions()})
+        observer.on_step(f"{label}: comparing with PyTorch")
+        parity, golden = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision))
+        observer.on_step(f"{label}: hashing")
+        can = capabilities(job, checkpoint)
+        manifest = Manifest(
+            schema_version=SCHEMA_VERSION,
+            name=job.name,
+            layout="genai",
+            precision=job.precision,
+            compression=None,
+            frontend="graph",
+            source=Source(
+                kind=checkpoint.kind,
+                reference=checkpoint.reference,
+                sha256=checkpoint.sha256,
+                tensors_sha256=weights_hash,
+            ),
+            dims=checkpoint.dims.as_dict(),
+            languages=list(can.languages),
+            translate=can.translate,
+            alignment_heads=list(checkpoint.alignment_heads) if checkpoint.alignment_heads else None,
+            shapes=Shapes(
+                kind=config.shapes, batch=(1, -1), tokens=(1, checkpoint.dims.n_text_ctx), frames=(1, checkpoint.dims.n_frames)
+            ),
+            parity=parity,
+            golden=golden,
+            tools=tool_versions(),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            files=hash_folder(folder),
+        )
+        write_manifest(manifest, folder)
+    return Converted(job.target, manifest, time.perf_counter() - started, fresh=True)
+
+
+def existing(job: Job, weights_hash: str) -> Manifest | None:
+    """The manifest of an artifact that already is what this job would make.
+
+    Raises:
+        OvwError: something else is in its place.
+    """
+    if not is_artifact(job.target):
+        return None
+    manifest = read_manifest(job.target)
+    made_of = (manifest.name, manifest.precision, manifest.source.tensors_sha256, manifest.tools.get("ovw"))
+    if made_of == (job.name, job.precision, weights_hash, ovw.__version__) and not file_problems(job.target, manifest):
+        return manifest
+    raise OvwError(f"{job.target} already holds an artifact ({manifest.name} {manifest.precision})", "--force replaces it")
+
+
+def check_disk(job: Job, checkpoint: Checkpoint) -> None:
+    """Refuse before the work when the artifact will not fit."""
+    weights = sum(tensor.size for tensor in checkpoint.tensors.values())
+    need = weights * BYTES_PER_WEIGHT[job.precision] + TOKENIZER_BYTES
+    parent = next(p for p in job.target.absolute().parents if p.exists())
+    free = shutil.disk_usage(parent).free
+    if free < need:
+        raise OvwError(
+            f"{job.target} needs {need / 1e6:.0f} MB, {parent} has {free / 1e6:.0f} MB free", "choose another folder with -o"
+        )
+
+
+def export(folder: Path, checkpoint: Checkpoint, precision: str, facts: dict[str, str]) -> None:
+    """Write the layout's files, telling a full disk from a bug."""
+    try:
+        write_genai(folder, checkpoint, precision, facts)
+    except OSError as error:
+        raise OvwError(f"cannot write to {folder.parent}: {error.strerror}", "nothing was left behind") from None
+
+
+def capabilities(job: Job, checkpoint: Checkpoint) -> Capabilities:
+    """What the model can be asked for: known for named sizes, told by the dimensions for others."""
+    info = job.info or size_of_dims(checkpoint.dims)
+    if info:
+        return info.capabilities
+    dims = checkpoint.dims
+    tongues = tuple(languages())[: dims.n_languages] if dims.multilingual else ("en",)
+    return Capabilities(tongues, dims.multilingual)
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of everything that has a part in an artifact."""
+    return {"ovw": ovw.__version__} | {tool: metadata.version(tool) for tool in TOOLS}

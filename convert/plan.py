@@ -1,0 +1,63 @@
+"""What to convert: the configuration of `ovw convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, model_validator
+
+from ovw.config import Config
+from ovw.errors import OvwError
+from ovw.models import find_size
+
+Precision = Literal["fp32", "fp16"]
+Layout = Literal["genai"]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class ConvertConfig(Config):
+    """One `ovw convert`: every size in every precision."""
+
+    size: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    """Whisper sizes, such as `base` or `large-v3`."""
+    weights: str | None = None
+    """`random`, an OpenAI name, a `.pt` file or a CTranslate2 folder; by default what the size offers."""
+    precision: Annotated[tuple[Precision, ...], BeforeValidator(_as_list)] = ("fp16",)
+    """Of the stored weights."""
+    layout: Annotated[tuple[Layout, ...], BeforeValidator(_as_list)] = ("genai",)
+    """What the files are named and arranged for."""
+    shapes: Literal["dynamic"] = "dynamic"
+    """Shape bounds of the IR's inputs."""
+    output: Path | None = None
+    """The artifact's folder, or the parent of several; by default the named artifacts of this machine."""
+    force: bool = False
+    """Replace an existing artifact, once the new one has passed."""
+    offline: bool = False
+    """Open no connection."""
+
+    @model_validator(mode="after")
+    def _check(self) -> ConvertConfig:
+        for name in self.size:
+            try:
+                find_size(name)
+            except OvwError as error:
+                raise ValueError(str(error)) from None
+        if not self.size and not self.weights:
+            raise ValueError("neither size nor weights given; try --size base")
+        if not self.size and self.weights == "random":
+            raise ValueError("random weights need a size; add --size")
+        if len(self.size) > 1 and self.weights not in (None, "random"):
+            raise ValueError(f"weights = {self.weights!r} with {len(self.size)} sizes; give one size, or none")
+        if not self.precision or not self.layout:
+            raise ValueError("precision and layout need a value each")
+        return self
+
+    def names(self) -> list[str]:
+        """The sizes by their full names, or the one custom checkpoint by its file's."""
+        if self.size:
+            return list(dict.fromkeys(find_size(name).name for name in self.size))
+        return [Path(str(self.weights)).expanduser().resolve().name.removesuffix(".pt")]

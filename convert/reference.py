@@ -1,0 +1,57 @@
+"""The PyTorch side of the parity gate: openai/whisper's own modules in f32."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ovw.convert.sources.checkpoint import Checkpoint, Tensors
+
+
+class Reference:
+    """openai/whisper's encoder and decoder on the checkpoint's weights, each held only while it is used.
+
+    Args:
+        checkpoint: the weights.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+
+    def encode(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-mel [B, n_mels, frames] -> hidden states [B, n_audio_ctx, state]."""
+        from whisper.model import AudioEncoder
+
+        dims = self._checkpoint.dims
+        with torch.device("meta"):
+            module = AudioEncoder(
+                dims.n_mels, dims.n_audio_ctx, dims.n_audio_state, dims.n_audio_head, dims.n_audio_layer
+            )
+        module.load_state_dict(_state(self._checkpoint.tensors, "encoder."), assign=True)
+        with torch.inference_mode():
+            hidden: NDArray[np.float32] = module(torch.from_numpy(mel)).numpy()
+        return hidden
+
+    def logits(self, pairs: list[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
+        """Logits of every position without any cache, for (tokens [B, n], hidden states [B, S, state]) pairs."""
+        from whisper.model import TextDecoder
+
+        dims = self._checkpoint.dims
+        with torch.device("meta"):
+            module = TextDecoder(
+                dims.n_vocab, dims.n_text_ctx, dims.n_text_state, dims.n_text_head, dims.n_text_layer
+            )
+        module.load_state_dict(_state(self._checkpoint.tensors, "decoder."), assign=True)
+        # the mask is no parameter, so it is still without storage
+        module.mask = torch.full((dims.n_text_ctx, dims.n_text_ctx), -torch.inf).triu_(1)
+        with torch.inference_mode():
+            return [module(torch.from_numpy(t), torch.from_numpy(h)).numpy() for t, h in pairs]
+
+
+def _state(tensors: Tensors, prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(prefix): torch.from_numpy(np.asarray(tensor, np.float32))
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

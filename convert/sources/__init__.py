@@ -1,0 +1,1 @@
+"""Where checkpoints come from, one module a format; all become one `Checkpoint`."""

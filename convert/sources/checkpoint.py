@@ -1,0 +1,114 @@
+"""A Whisper checkpoint, whatever file it came from: openai/whisper's tensor names, NumPy arrays, dims and heads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.errors import OvwError
+from ovw.models import Dims
+
+Tensors = Mapping[str, NDArray[np.floating]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights and what belongs to them.
+
+    Attributes:
+        dims: of the model.
+        tensors: by openai/whisper's names; f16 wherever that holds the published value exactly, else f32.
+        kind, reference: which source, and what was asked of it.
+        sha256: of the file, where there is one.
+        alignment_heads: (decoder layer, head) pairs, where the source knows them.
+        tokenizer_json: a Hugging Face tokenizer, where the source brings one.
+    """
+
+    dims: Dims
+    tensors: Tensors = field(repr=False)
+    kind: str
+    reference: str
+    sha256: str | None = None
+    alignment_heads: tuple[tuple[int, int], ...] | None = None
+    tokenizer_json: str | None = field(default=None, repr=False)
+
+    def checked(self) -> Checkpoint:
+        """The same checkpoint with tensors in their narrowest lossless type, every one present, finite and of its shape.
+
+        Raises:
+            OvwError: listing every tensor that is missing, unknown, misshapen or not finite.
+        """
+        expected = tensor_shapes(self.dims)
+        problems = [f"{name} is missing" for name in expected if name not in self.tensors]
+        problems += [f"{name} is unknown" for name in self.tensors if name not in expected]
+        for name, shape in expected.items():
+            tensor = self.tensors.get(name)
+            if tensor is not None and tensor.shape != shape:
+                problems.append(f"{name} has shape {list(tensor.shape)}, expected {list(shape)}")
+            elif tensor is not None and not np.isfinite(tensor).all():
+                problems.append(f"{name} holds values that are not finite")
+        if problems:
+            raise OvwError(f"{self.reference} is not a whole Whisper checkpoint: {'; '.join(problems)}")
+        return replace(self, tensors={name: narrow(self.tensors[name]) for name in expected})
+
+
+def narrow(tensor: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The tensor as f16 if that loses nothing, else as f32: one form for the same values, whatever file they came in."""
+    if tensor.dtype == np.float16:
+        return tensor
+    wide = np.asarray(tensor, np.float32)
+    with np.errstate(over="ignore"):
+        half = wide.astype(np.float16)
+    return half if np.array_equal(half.astype(np.float32), wide) else wide
+
+
+def tensors_sha256(tensors: Tensors) -> str:
+    """SHA-256 over names, types, shapes and bytes of all tensors in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype.name} {list(tensor.shape)}\n".encode())
+        digest.update(np.ascontiguousarray(tensor).data)
+    return digest.hexdigest()
+
+
+def tensor_shapes(dims: Dims) -> dict[str, tuple[int, ...]]:
+    """Every tensor of openai/whisper's state dict with its shape."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for side, ctx, state, layers in (
+        ("encoder", dims.n_audio_ctx, dims.n_audio_state, dims.n_audio_layer),
+        ("decoder", dims.n_text_ctx, dims.n_text_state, dims.n_text_layer),
+    ):
+        shapes[f"{side}.positional_embedding"] = (ctx, state)
+        for i in range(layers):
+            block = f"{side}.blocks.{i}"
+            shapes |= _attention(f"{block}.attn", state)
+            if side == "decoder":
+                shapes |= _attention(f"{block}.cross_attn", state)
+            shapes |= _affine(f"{block}.mlp.0", 4 * state, state) | _affine(f"{block}.mlp.2", state, 4 * state)
+            shapes |= _norm(f"{block}.mlp_ln", state)
+    shapes |= _norm("encoder.ln_post", dims.n_audio_state) | _norm("decoder.ln", dims.n_text_state)
+    shapes |= _affine("encoder.conv1", dims.n_audio_state, dims.n_mels, 3)
+    shapes |= _affine("encoder.conv2", dims.n_audio_state, dims.n_audio_state, 3)
+    shapes["decoder.token_embedding.weight"] = (dims.n_vocab, dims.n_text_state)
+    return shapes
+
+
+def _affine(name: str, *shape: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+
+
+def _norm(name: str, state: int) -> dict[str, tuple[int, ...]]:
+    return _affine(name, state)
+
+
+def _attention(name: str, state: int) -> dict[str, tuple[int, ...]]:
+    shapes = _norm(f"{name}_ln", state)
+    for part in ("query", "key", "value", "out"):
+        shapes |= _affine(f"{name}.{part}", state, state)
+    del shapes[f"{name}.key.bias"]
+    return shapes

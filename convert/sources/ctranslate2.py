@@ -1,0 +1,195 @@
+"""CTranslate2 models (faster-whisper's format): f32, f16 and int8 `model.bin`.
+
+The file, little endian: u32 version; string spec; u32 revision; u32 count of variables, each a string name, u8 rank,
+u32 dims[rank], u8 type, u32 bytes, data; u32 count of aliases, each two strings. A string is a u16 length, with its NUL,
+and bytes (CTranslate2, `python/ctranslate2/specs/model_spec.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.errors import OvwError
+from ovw.models import Dims
+
+VERSION = 6
+DTYPES: dict[int, type[np.generic]] = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+Variables = dict[str, NDArray[Any]]
+
+
+def read_ctranslate2(folder: Path) -> Checkpoint:
+    """Read a CTranslate2 Whisper folder.
+
+    Raises:
+        OvwError: files missing, cut off or of another kind.
+    """
+    model = folder / "model.bin"
+    if not model.is_file():
+        raise OvwError(f"{folder} holds no model.bin", "a CTranslate2 folder has model.bin and config.json")
+    return from_parts([model], folder, "ctranslate2", folder.name)
+
+
+def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -> Checkpoint:
+    """Read a `model.bin` that may be cut into parts, with `config.json` and `tokenizer.json` in `folder`."""
+    blob = bytearray()
+    for part in parts:
+        blob += part.read_bytes()
+    variables = parse_model(memoryview(blob), reference)
+    config = _json(folder / "config.json")
+    tensors = to_openai(variables)
+    tokenizer = folder / "tokenizer.json"
+    heads = config.get("alignment_heads")
+    return Checkpoint(
+        dims=_dims(variables, tensors),
+        tensors=tensors,
+        kind=kind,
+        reference=reference,
+        sha256=hashlib.sha256(blob).hexdigest(),
+        alignment_heads=tuple((int(a), int(b)) for a, b in heads) if heads else None,
+        tokenizer_json=tokenizer.read_text(encoding="utf-8") if tokenizer.is_file() else None,
+    )
+
+
+@dataclass
+class _Reader:
+    """Takes fields off a byte buffer."""
+
+    data: memoryview
+    at: int = 0
+
+    def take(self, size: int) -> memoryview:
+        if self.at + size > len(self.data):
+            raise ValueError(f"cut off at byte {len(self.data)}")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def number(self, code: str) -> int:
+        return int(struct.unpack("<" + code, self.take(struct.calcsize(code)))[0])
+
+    def string(self) -> str:
+        return bytes(self.take(self.number("H"))[:-1]).decode()
+
+
+def parse_model(data: memoryview, reference: str) -> Variables:
+    """All variables of a `model.bin` by CTranslate2's names; int8 weights come back as f32.
+
+    Raises:
+        OvwError: another version, another model or a file cut off.
+    """
+    reader = _Reader(data)
+    try:
+        version, spec = reader.number("I"), reader.string()
+        if version != VERSION or spec != "WhisperSpec":
+            raise ValueError(f"version {version} of {spec!r}, expected version {VERSION} of 'WhisperSpec'")
+        reader.number("I")
+        variables = dict(_variable(reader) for _ in range(reader.number("I")))
+    except (ValueError, KeyError, struct.error) as error:
+        raise OvwError(f"model.bin of {reference} cannot be read: {error}", "fetch it again") from None
+    return _dequantized(variables)
+
+
+def _variable(reader: _Reader) -> tuple[str, NDArray[Any]]:
+    name = reader.string()
+    shape = [reader.number("I") for _ in range(reader.number("B"))]
+    dtype = DTYPES[reader.number("B")]
+    return name, np.frombuffer(reader.take(reader.number("I")), dtype).reshape(shape)
+
+
+def _dequantized(variables: Variables) -> Variables:
+    """Divide integer weights by their row scales (CTranslate2 stores scale = 127 / largest magnitude)."""
+    plain = {name: value for name, value in variables.items() if not name.endswith("_scale")}
+    for name, value in plain.items():
+        if (scale := variables.get(f"{name}_scale")) is not None:
+            rows = np.asarray(scale, np.float32).reshape(-1, *[1] * (value.ndim - 1))
+            plain[name] = value.astype(np.float32) / rows
+    return plain
+
+
+def to_openai(variables: Variables) -> Variables:
+    """Rename CTranslate2's variables and split its fused projections (rows q, k, v; cross attention k, v)."""
+    tensors: Variables = {}
+    for side in ("encoder", "decoder"):
+        tensors[f"{side}.positional_embedding"] = variables[f"{side}/position_encodings/encodings"]
+        for i in range(_count_layers(variables, side)):
+            _block(variables, f"{side}/layer_{i}", tensors, f"{side}.blocks.{i}", cross=side == "decoder")
+    for conv in ("conv1", "conv2"):
+        _copy(variables, f"encoder/{conv}", tensors, f"encoder.{conv}")
+    _norm(variables, "encoder/layer_norm", tensors, "encoder.ln_post")
+    _norm(variables, "decoder/layer_norm", tensors, "decoder.ln")
+    tensors["decoder.token_embedding.weight"] = variables["decoder/embeddings/weight"]
+    return tensors
+
+
+def _block(source: Variables, a: str, target: Variables, b: str, *, cross: bool) -> None:
+    _norm(source, f"{a}/self_attention/layer_norm", target, f"{b}.attn_ln")
+    _split(source, f"{a}/self_attention/linear_0", target, f"{b}.attn", ("query", "key", "value"))
+    _copy(source, f"{a}/self_attention/linear_1", target, f"{b}.attn.out")
+    if cross:
+        _norm(source, f"{a}/attention/layer_norm", target, f"{b}.cross_attn_ln")
+        _copy(source, f"{a}/attention/linear_0", target, f"{b}.cross_attn.query")
+        _split(source, f"{a}/attention/linear_1", target, f"{b}.cross_attn", ("key", "value"))
+        _copy(source, f"{a}/attention/linear_2", target, f"{b}.cross_attn.out")
+    _norm(source, f"{a}/ffn/layer_norm", target, f"{b}.mlp_ln")
+    _copy(source, f"{a}/ffn/linear_0", target, f"{b}.mlp.0")
+    _copy(source, f"{a}/ffn/linear_1", target, f"{b}.mlp.2")
+
+
+def _copy(source: Variables, a: str, target: Variables, b: str) -> None:
+    target[f"{b}.weight"], target[f"{b}.bias"] = source[f"{a}/weight"], source[f"{a}/bias"]
+
+
+def _norm(source: Variables, a: str, target: Variables, b: str) -> None:
+    target[f"{b}.weight"], target[f"{b}.bias"] = source[f"{a}/gamma"], source[f"{a}/beta"]
+
+
+def _split(source: Variables, a: str, target: Variables, b: str, parts: tuple[str, ...]) -> None:
+    weights = np.split(source[f"{a}/weight"], len(parts))
+    biases = np.split(source[f"{a}/bias"], len(parts))
+    for part, weight, bias in zip(parts, weights, biases, strict=True):
+        target[f"{b}.{part}.weight"] = weight
+        if part != "key":
+            target[f"{b}.{part}.bias"] = bias
+
+
+def _count_layers(variables: Variables, side: str) -> int:
+    return len({name.split("/")[1] for name in variables if name.startswith(f"{side}/layer_") and name.count("/") > 2})
+
+
+def _dims(variables: Variables, tensors: Variables) -> Dims:
+    n_audio_ctx, n_audio_state = tensors["encoder.positional_embedding"].shape
+    n_text_ctx, n_text_state = tensors["decoder.positional_embedding"].shape
+    return Dims(
+        n_mels=tensors["encoder.conv1.weight"].shape[1],
+        n_audio_ctx=n_audio_ctx,
+        n_audio_state=n_audio_state,
+        n_audio_head=_heads(variables, "encoder", n_audio_state),
+        n_audio_layer=_count_layers(variables, "encoder"),
+        n_vocab=tensors["decoder.token_embedding.weight"].shape[0],
+        n_text_ctx=n_text_ctx,
+        n_text_state=n_text_state,
+        n_text_head=_heads(variables, "decoder", n_text_state),
+        n_text_layer=_count_layers(variables, "decoder"),
+    )
+
+
+def _heads(variables: Variables, side: str, state: int) -> int:
+    stored = variables.get(f"{side}/num_heads")
+    return int(stored) if stored is not None else state // 64  # every Whisper has heads of 64
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OvwError(f"{path} cannot be read: {error}", "a CTranslate2 folder has model.bin and config.json") from None
+    return data

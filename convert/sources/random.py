@@ -1,0 +1,44 @@
+"""Seeded random weights of true dimensions: shape, speed and structure work without a download."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.convert.sources.checkpoint import Checkpoint, tensor_shapes
+from ovw.models import Dims
+
+SEED = 20220921
+
+
+def random_checkpoint(dims: Dims, reference: str = "random") -> Checkpoint:
+    """Weights drawn per tensor from its name, so that a tensor is the same whatever else the model holds.
+
+    Matrices are scaled by their fan-in, so activations keep a sane size at any depth and parity figures mean something.
+    """
+    tensors = {name: _tensor(name, shape, dims) for name, shape in tensor_shapes(dims).items()}
+    return Checkpoint(dims, tensors, "random", reference)
+
+
+def _tensor(name: str, shape: tuple[int, ...], dims: Dims) -> NDArray[np.floating]:
+    if name == "encoder.positional_embedding":
+        return sinusoids(*shape).astype(np.float16)
+    if name.endswith("ln.weight") or name.endswith("ln_post.weight"):
+        return np.ones(shape, np.float16)
+    rng = np.random.default_rng([SEED, zlib.crc32(name.encode())])
+    if len(shape) == 1:
+        return (0.02 * rng.standard_normal(shape, np.float32)).astype(np.float16)
+    if "embedding" in name:
+        return (0.5 * rng.standard_normal(shape, np.float32) / np.sqrt(dims.n_text_state) * 4).astype(np.float16)
+    fan_in = int(np.prod(shape[1:]))
+    return (rng.standard_normal(shape, np.float32) / np.sqrt(np.float32(fan_in))).astype(np.float16)
+
+
+def sinusoids(length: int, channels: int, max_timescale: float = 10_000.0) -> NDArray[np.float32]:
+    """The encoder's fixed positions: sines, then cosines, of geometrically spaced timescales, [length, channels]."""
+    step = np.log(max_timescale) / (channels // 2 - 1)
+    rates = np.exp(-step * np.arange(channels // 2))
+    angles = np.arange(length)[:, None] * rates[None, :]
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)

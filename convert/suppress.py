@@ -1,0 +1,28 @@
+"""Tokens that must never be sampled, from the tokenizer itself (openai/whisper, `tokenizer.py:non_speech_tokens`)."""
+
+from __future__ import annotations
+
+from tokenizers import Tokenizer
+
+BRACKETS_AND_SIGNS = '"#()*+/:;<=>@[\\]^_`{|}~「」『』'
+RUNS = ("<<", ">>", "<<<", ">>>", "--", "---", "-(", "-[", "('", '("', "((", "))", "(((", ")))", "[[", "]]", "{{", "}}")
+NOTES = ("♪♪", "♪♪♪")
+MUSIC = "♩♪♫♬♭♮♯"
+"""Several bytes each, of which the first token is theirs alone."""
+CONTROLS = ("<|startoftranscript|>", "<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>")
+NO_SPEECH = ("<|nospeech|>", "<|nocaptions|>")
+
+
+def suppress_tokens(tokenizer: Tokenizer) -> list[int]:
+    """Speaker tags, brackets, music and other signs that are not speech, and the control tokens; ids in order.
+
+    A hyphen or an apostrophe is allowed inside a word, not at its start.
+    """
+    encode = lambda text: list(tokenizer.encode(text, add_special_tokens=False).ids)  # noqa: E731
+    found = {encode(" -")[0], encode(" '")[0]}
+    for symbol in (*BRACKETS_AND_SIGNS, *RUNS, *NOTES, *MUSIC):
+        for tokens in (encode(symbol), encode(" " + symbol)):
+            if len(tokens) == 1 or symbol in MUSIC:
+                found.add(tokens[0])
+    controls = (tokenizer.token_to_id(name) for name in (*CONTROLS, *NO_SPEECH))
+    return sorted(found | {token for token in controls if token is not None})

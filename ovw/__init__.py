@@ -1,0 +1,37 @@
+"""Whisper on OpenVINO: verified conversion, transcription and subtitles.
+
+    from ovw import Whisper
+
+    for segment in Whisper("base-fp16").transcribe("talk.mp4"):
+        print(segment.start, segment.end, segment.text)
+
+Importing this package loads nothing heavy; `Whisper` is resolved on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ovw.errors import OvwError as OvwError
+    from ovw.transcribe.api import Whisper as Whisper
+    from ovw.transcribe.options import TranscribeOptions as TranscribeOptions
+    from ovw.transcribe.result import Segment as Segment
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "OvwError": "ovw.errors",
+    "Segment": "ovw.transcribe.result",
+    "TranscribeOptions": "ovw.transcribe.options",
+    "Whisper": "ovw.transcribe.api",
+}
+__all__ = ["OvwError", "Segment", "TranscribeOptions", "Whisper", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'ovw' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_EXPORTS[name]), name)

@@ -1,0 +1,51 @@
+"""Find the artifact that `-m` means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ovw.artifact import names
+from ovw.errors import UsageError, did_you_mean
+from ovw.home import models_dir
+
+PREFERRED = ("base-int8", "base-fp16")
+
+
+def is_artifact(folder: Path) -> bool:
+    return (folder / names.MANIFEST).is_file()
+
+
+def installed() -> list[Path]:
+    """Every named artifact of this machine, by name."""
+    root = models_dir()
+    return sorted(p for p in root.iterdir() if is_artifact(p) and p.name[0] != ".") if root.is_dir() else []
+
+
+def locate(model: str | None) -> Path | None:
+    """The artifact folder for a `-m` value.
+
+    Args:
+        model: a folder, a folder that holds exactly one artifact, or the name of an installed one. Without a value: the
+            only installed artifact, else the preferred one.
+
+    Returns:
+        The folder; `None` when nothing was asked for and nothing suitable is installed.
+
+    Raises:
+        UsageError: no such artifact, or several could be meant.
+    """
+    if model is None:
+        found = installed()
+        preferred = [models_dir() / name for name in PREFERRED]
+        return found[0] if len(found) == 1 else next((p for p in preferred if p in found), None)
+    for folder in (models_dir() / model, Path(model)):
+        if is_artifact(folder):
+            return folder
+    if Path(model).is_dir():
+        inside = sorted(p for p in Path(model).iterdir() if is_artifact(p))
+        if len(inside) == 1:
+            return inside[0]
+        if inside:
+            raise UsageError(f"{model} holds {len(inside)} artifacts", f"name one: {', '.join(map(str, inside))}")
+        raise UsageError(f"{model} is not an artifact: it has no {names.MANIFEST}", "ovw convert -o makes one")
+    raise UsageError(f"no artifact '{model}'", did_you_mean(model, [p.name for p in installed()] or ["none yet"]))

@@ -1,0 +1,131 @@
+"""`manifest.json`: what an artifact is, where it came from and how it was proved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ovw.artifact import names
+from ovw.config import explain
+from ovw.errors import OvwError
+from ovw.models import Dims
+
+SCHEMA_VERSION = 1
+
+
+class Record(BaseModel):
+    """A frozen part of the manifest; keys of later versions are kept out rather than guessed at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Source(Record):
+    """The checkpoint an artifact was made from."""
+
+    kind: str
+    """`wheel`, `openai`, `ctranslate2` or `random`."""
+    reference: str
+    """What was asked for: a name, a file or a folder (its last part only)."""
+    sha256: str | None
+    """Of the checkpoint file, where there is one."""
+    tensors_sha256: str
+    """Of the tensors, whatever file format brought them."""
+
+
+class FileEntry(Record):
+    """A file of the artifact."""
+
+    bytes: int
+    sha256: str
+
+
+class Parity(Record):
+    """How close the IR on disk came to PyTorch in f32, as measured before the artifact was put in place."""
+
+    encoder_relative_l2: float
+    logits_empty_cache: float
+    """Largest absolute difference of decoder logits, prompt into an empty cache."""
+    logits_filled_cache: float
+    logits_beam_reorder: float
+    greedy_tokens_equal: bool
+    tolerance_encoder: float
+    tolerance_logits: float
+
+
+class Golden(Record):
+    """What the artifact must say about the bundled clip, on any machine, with any later runtime."""
+
+    clip: str
+    clip_sha256: str
+    prompt: list[int]
+    tokens: list[int]
+    text: str
+
+
+class Shapes(Record):
+    """Bounds of the IR's inputs, as inclusive (lowest, highest); -1 for no upper bound."""
+
+    kind: str
+    batch: tuple[int, int]
+    tokens: tuple[int, int]
+    frames: tuple[int, int]
+
+
+class Manifest(Record):
+    """All facts of an artifact."""
+
+    schema_version: int
+    name: str
+    """The size, or the file stem of a custom checkpoint."""
+    layout: str
+    precision: str
+    compression: dict[str, str | int | float] | None
+    """The recipe of a compressed artifact."""
+    frontend: str
+    """How the graph came about: `graph` (built op by op)."""
+    source: Source
+    dims: dict[str, int]
+    languages: list[str]
+    translate: bool
+    alignment_heads: list[tuple[int, int]] | None
+    shapes: Shapes
+    parity: Parity
+    golden: Golden
+    tools: dict[str, str]
+    """Versions of what made it."""
+    created: str
+    files: dict[str, FileEntry]
+
+    def dimensions(self) -> Dims:
+        return Dims(**self.dims)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of an artifact folder.
+
+    Raises:
+        OvwError: no manifest, not JSON, a later schema version or a missing field.
+    """
+    path = folder / names.MANIFEST
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise OvwError(f"{folder} is not an ovw artifact: it has no {names.MANIFEST}", "ovw convert makes one") from None
+    except ValueError as error:
+        raise OvwError(f"{path} is damaged: {error}", "convert again with --force") from None
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise OvwError(
+            f"{path} has schema version {version}, this ovw reads {SCHEMA_VERSION}", "convert again with --force"
+        )
+    try:
+        return Manifest(**data)
+    except ValidationError as error:
+        raise OvwError(f"{path} is damaged: {explain(error)}", "convert again with --force") from None
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write the manifest into the folder it describes."""
+    (folder / names.MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,138 @@
+"""Write a folder beside its target, then put it in place in one step.
+
+A target is locked while it is written. Whoever holds the lock owns every leftover of that target, so a killed run is
+swept by the next one. On Linux the finished folder and the old one trade places in a single `renameat2`; elsewhere the
+old folder steps aside first, and the next run steps it back if the process died in between.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ovw.errors import OvwError
+
+if sys.platform != "win32":
+    import fcntl
+
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+
+
+@contextmanager
+def staged_folder(target: Path) -> Iterator[Path]:
+    """A scratch folder that becomes `target` when the block ends well and vanishes when it does not.
+
+    An existing target stays untouched and usable until the moment of the swap.
+
+    Raises:
+        OvwError: the parent cannot be written, or another process is writing the same target.
+    """
+    target = target.absolute()
+    with _locked(target):
+        sweep(target)
+        scratch = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
+        try:
+            yield scratch
+            scratch.chmod(0o777 & ~_umask())
+            _sync(scratch)
+            _put_in_place(scratch, target)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def sweep(target: Path) -> None:
+    """Remove what killed runs left of this target, restoring an old folder that had stepped aside."""
+    aside = _aside(target)
+    if aside.exists() and not target.exists():
+        aside.rename(target)
+    for leftover in [*target.parent.glob(_prefix(target) + "*"), aside]:
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name}.partial-"
+
+
+def _aside(target: Path) -> Path:
+    return target.parent / f".{target.name}.old"
+
+
+def _umask() -> int:
+    value = os.umask(0)
+    os.umask(value)
+    return value
+
+
+@contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Hold an exclusive lock file beside the target; the operating system frees it if this process is killed."""
+    path = target.parent / f".{target.name}.lock"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = _acquire(path)
+    except OSError as error:
+        raise OvwError(f"cannot write {target}: {error.strerror}", "choose another folder with -o") from None
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _acquire(path: Path) -> int:
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        if sys.platform == "win32":
+            return lock
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            name = path.name[1 : -len(".lock")]
+            raise OvwError(f"another process is writing {path.parent / name}", "wait for it to end") from None
+        # the previous holder may have unlinked the file between our open and our lock: then it guards nothing
+        try:
+            if os.path.samestat(os.fstat(lock), path.stat()):
+                return lock
+        except FileNotFoundError:
+            pass
+        os.close(lock)
+
+
+def _sync(folder: Path) -> None:
+    """Flush every file and folder to disk, so that a power cut cannot leave a whole name with half a file."""
+    for path in [*folder.rglob("*"), folder]:
+        if path.is_dir() and sys.platform == "win32":
+            continue
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _put_in_place(scratch: Path, target: Path) -> None:
+    if not target.exists():
+        scratch.rename(target)
+    elif not _exchange(scratch, target):
+        aside = _aside(target)
+        target.rename(aside)
+        scratch.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Let two folders trade names atomically; False where the system or the file system cannot."""
+    if not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return False
+    return bool(libc.renameat2(AT_FDCWD, os.fsencode(a), AT_FDCWD, os.fsencode(b), RENAME_EXCHANGE) == 0)

@@ -1,0 +1,1 @@
+"""Small files that ship with the package: the self-test clip."""

@@ -1,0 +1,94 @@
+"""Whisper's log-mel spectrogram in NumPy, equal to openai/whisper's `log_mel_spectrogram`.
+
+The filter bank is the Slaney-normalised one of librosa's `filters.mel`, after M. Slaney, "Auditory Toolbox" (1998).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.audio import SAMPLE_RATE
+
+N_FFT = 400
+HOP_LENGTH = 160
+FRAMES_PER_SECOND = SAMPLE_RATE // HOP_LENGTH
+POWER_FLOOR = 1e-10
+DYNAMIC_RANGE = 8.0
+"""Powers of ten kept below the loudest bin."""
+BLOCK_FRAMES = 6000
+"""Frames per FFT call: bounds the memory for windows and spectra."""
+
+
+def log_mel_spectrogram(samples: NDArray[np.float32], n_mels: int, silence_frames: int = 0) -> NDArray[np.float32]:
+    """Log-mel spectrogram of a whole recording.
+
+    Args:
+        samples: [n] in [-1, 1], 16 kHz.
+        n_mels: 80 or 128.
+        silence_frames: frames of digital silence to follow the recording, as openai/whisper's `padding` gives.
+
+    Returns:
+        [n_mels, n // 160 + silence_frames], normalised to about [-1, 1]: the loudest bin of the recording sets the floor.
+    """
+    n_frames = len(samples) // HOP_LENGTH + silence_frames
+    half = N_FFT // 2
+    head = samples[1 : half + 1][::-1]  # the reflection that a centred STFT sees before the first sample
+    padded = np.concatenate([np.zeros(half - len(head), np.float32), head, samples, np.zeros(2 * N_FFT, np.float32)])
+    sounding = min(n_frames, (len(samples) + half) // HOP_LENGTH + 1)  # frames that touch a sample
+    log_spec = np.full((n_mels, n_frames), np.log10(np.float32(POWER_FLOOR)), np.float32)
+    filters, window = mel_filters(n_mels), hann_window()
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
+    for start in range(0, sounding, BLOCK_FRAMES):
+        stop = min(start + BLOCK_FRAMES, sounding)
+        spectrum = np.fft.rfft(frames[start:stop] * window, axis=-1)
+        power = spectrum.real**2 + spectrum.imag**2
+        log_spec[:, start:stop] = np.log10(np.maximum(filters @ power.T, POWER_FLOOR))
+    if n_frames:
+        np.maximum(log_spec, log_spec.max() - DYNAMIC_RANGE, out=log_spec)
+    return (log_spec + 4.0) / 4.0
+
+
+def pad_frames(mel: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
+    """Cut or zero-pad a spectrogram to exactly `n_frames` along its last axis."""
+    mel = mel[..., :n_frames]
+    missing = n_frames - mel.shape[-1]
+    return np.pad(mel, [(0, 0)] * (mel.ndim - 1) + [(0, missing)]) if missing else np.ascontiguousarray(mel)
+
+
+@cache
+def hann_window() -> NDArray[np.float32]:
+    """The periodic Hann window, [400]."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
+
+
+@cache
+def mel_filters(n_mels: int) -> NDArray[np.float32]:
+    """Triangular filters on the Slaney mel scale, each of unit area, [n_mels, 201]."""
+    bins = np.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1)
+    edges = _mel_to_hz(np.linspace(0, _hz_to_mel(SAMPLE_RATE / 2), n_mels + 2))
+    ramps = edges[:, None] - bins[None, :]
+    rising = -ramps[:-2] / np.diff(edges)[:-1, None]
+    falling = ramps[2:] / np.diff(edges)[1:, None]
+    triangles = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    area = 2.0 / (edges[2:] - edges[:-2])
+    return (triangles * area[:, None]).astype(np.float32)
+
+
+# Slaney's scale: linear below 1 kHz, logarithmic above
+_LINEAR_HZ = 200.0 / 3
+_BREAK_HZ = 1000.0
+_LOG_STEP = np.log(6.4) / 27
+
+
+def _hz_to_mel(hz: float) -> float:
+    if hz < _BREAK_HZ:
+        return hz / _LINEAR_HZ
+    return float(_BREAK_HZ / _LINEAR_HZ + np.log(hz / _BREAK_HZ) / _LOG_STEP)
+
+
+def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = mel - _BREAK_HZ / _LINEAR_HZ
+    return np.where(above < 0, mel * _LINEAR_HZ, _BREAK_HZ * np.exp(_LOG_STEP * np.maximum(above, 0)))

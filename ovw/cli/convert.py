@@ -1,0 +1,117 @@
+"""`ovw convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ovw.convert.pipeline import Converted
+    from ovw.convert.plan import ConvertConfig
+
+
+def run(
+    size: Annotated[
+        list[str] | None, typer.Option("--size", "-s", help="A Whisper size; may be repeated. See `ovw models`.")
+    ] = None,
+    fp16: Annotated[bool, typer.Option("--fp16", help="FP16 weights (the default).")] = False,
+    fp32: Annotated[bool, typer.Option("--fp32", help="FP32 weights.")] = False,
+    precision: Annotated[list[str] | None, typer.Option(help="The same by name: fp16 or fp32; may be repeated.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="random, an OpenAI name, a .pt file or a CTranslate2 folder. Default: what the size offers."),
+    ] = None,
+    layout: Annotated[list[str] | None, typer.Option(help="File layout: genai.")] = None,
+    shapes: Annotated[str | None, typer.Option(help="Shape bounds: dynamic.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The artifact's folder, or the parent of several. Default: named artifacts."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an artifact, once the new one has passed.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Open no connection.")] = False,
+    print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the folder only.")] = False,
+) -> None:
+    """Turn a Whisper checkpoint into verified OpenVINO IR.
+
+    The artifact is compared with PyTorch before it is put in place: encoder output, decoder logits with empty, filled
+    and reordered cache, and greedy tokens. One that differs is refused, with the figures.
+    """
+    flags = {
+        "size": size or None,
+        "precision": [*(["fp32"] if fp32 else []), *(["fp16"] if fp16 else []), *(precision or [])] or None,
+        "weights": weights,
+        "layout": layout or None,
+        "shapes": shapes,
+        "output": output,
+        "force": force or None,
+        "offline": offline or None,
+    }
+    from ovw.config import dump_yaml, resolve
+
+    _require_extra()
+    from ovw.convert.plan import ConvertConfig
+
+    plan = resolve(ConvertConfig, flags, config)
+    if print_config:
+        typer.echo(dump_yaml(plan), nl=False)
+        return
+    for made in convert_with_progress(plan, quiet=quiet):
+        _report(made, quiet=quiet)
+
+
+def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> list[Converted]:
+    """Convert, showing each step and the bytes of a download."""
+    _require_extra()
+    from ovw.cli.console import progress
+    from ovw.convert.pipeline import Observer, convert
+
+    with progress(quiet=quiet) as bars:
+        bar = bars.add_task("starting", total=None, note="")
+
+        def on_download(done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total or None, note=f"{done / 1e6:.0f} MB")
+
+        observer = Observer(
+            on_step=lambda text: bars.update(bar, description=text, total=None, note=""), on_download=on_download
+        )
+        return convert(plan, observer)
+
+
+def convert_size(size: str, precision: str, *, quiet: bool) -> Converted:
+    """Convert one named artifact, as `ovw convert --size ... --precision ...` does."""
+    _require_extra()
+    from ovw.config import build
+    from ovw.convert.plan import ConvertConfig
+
+    return convert_with_progress(build(ConvertConfig, {"size": size, "precision": precision}), quiet=quiet)[0]
+
+
+def _report(made: Converted, *, quiet: bool) -> None:
+    if quiet:
+        typer.echo(str(made.folder))
+        return
+    parity = made.manifest.parity
+    worst = max(parity.logits_empty_cache, parity.logits_filled_cache, parity.logits_beam_reorder)
+    same = "equal" if parity.greedy_tokens_equal else "different"
+    how = f"in {made.seconds:.1f} s" if made.fresh else "was there already, its hashes hold"
+    typer.echo(
+        f"{made.folder}\n"
+        f"  {made.manifest.name} {made.manifest.precision}, {made.size_mb:.1f} MB, {how}\n"
+        f"  equal to PyTorch f32: encoder {parity.encoder_relative_l2:.1e} (relative L2), logits {worst:.1e}, "
+        f"greedy tokens {same}"
+    )
+
+
+def _require_extra() -> None:
+    """Say what is missing on a machine that only runs artifacts."""
+    from importlib.util import find_spec
+
+    from ovw.errors import OvwError
+
+    needed = ("torch", "whisper", "transformers", "openvino_tokenizers")
+    if missing := [name for name in needed if find_spec(name) is None]:
+        raise OvwError(f"converting needs {', '.join(missing)}", "pip install 'ovw[convert]'")

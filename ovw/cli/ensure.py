@@ -1,0 +1,63 @@
+"""Have a model: the one that was asked for, or an offer to convert it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ovw.artifact.locate import locate
+from ovw.artifact.manifest import read_manifest
+from ovw.errors import OvwError
+from ovw.home import models_dir
+from ovw.models import Capabilities, sizes
+from ovw.transcribe.api import check_request
+
+if TYPE_CHECKING:
+    from ovw.transcribe.config import TranscribeConfig
+
+DEFAULT = "base-fp16"
+PRECISIONS = ("fp16", "fp32")
+
+
+def ensure_model(config: TranscribeConfig, *, yes: bool, quiet: bool) -> Path:
+    """The artifact folder to run, converted now if it is missing and the user agrees.
+
+    Raises:
+        OvwError: nothing to run, or a model that cannot do what is asked.
+    """
+    name = config.model
+    wanted = parse_name(name or DEFAULT)
+    missing = wanted is not None and not (name and Path(name).is_dir()) and not (models_dir() / (name or DEFAULT)).is_dir()
+    folder = locate(None) if name is None else None if missing else locate(name)
+    if folder is not None:
+        manifest = read_manifest(folder)
+        check_request(folder.name, Capabilities(tuple(manifest.languages), manifest.translate), config.decoding())
+        return folder
+    assert wanted is not None
+    size, precision = wanted
+    check_request(size, sizes()[size].capabilities, config.decoding())
+    return _offer(size, precision, yes=yes, quiet=quiet)
+
+
+def parse_name(name: str) -> tuple[str, str] | None:
+    """Size and precision of a name such as `base-fp16`; `None` if it is not of that form."""
+    size, _, precision = name.rpartition("-")
+    return (size, precision) if size in sizes() and precision in PRECISIONS else None
+
+
+def _offer(size: str, precision: str, *, yes: bool, quiet: bool) -> Path:
+    command = f"ovw convert --size {size} --{precision}"
+    if not yes:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise OvwError(f"no artifact {size}-{precision} is installed", f"{command}, or add --yes")
+        if not typer.confirm(f"No artifact {size}-{precision} is installed. Convert it now ({command})?", err=True):
+            raise OvwError("nothing to run", command)
+    from ovw.cli.convert import convert_size
+
+    made = convert_size(size, precision, quiet=quiet)
+    if not quiet:
+        typer.echo(f"converted {made.folder} in {made.seconds:.1f} s", err=True)
+    return made.folder

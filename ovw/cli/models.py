@@ -1,0 +1,37 @@
+"""`ovw models`."""
+
+from __future__ import annotations
+
+
+def run() -> None:
+    """List every size: dimensions, languages, where its weights can come from, and which artifacts are here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ovw.artifact.locate import installed
+    from ovw.models import sizes
+
+    here = [folder.name for folder in installed()]
+    table = Table("size", "parameters", "mels", "layers", "languages", "translate", "weights", "artifacts here")
+    for info in sizes().values():
+        dims = info.dims
+        spoken = len(info.capabilities.languages)
+        table.add_row(
+            info.name,
+            f"{dims.parameters / 1e6:.0f} M",
+            str(dims.n_mels),
+            f"{dims.n_audio_layer} + {dims.n_text_layer}",
+            "English" if spoken == 1 else str(spoken),
+            "yes" if info.capabilities.translate else "no",
+            _origins(info.sources.extra, info.sources.openai),
+            ", ".join(name for name in here if name.rpartition("-")[0] == info.name),
+        )
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(table)
+
+
+def _origins(extra: str | None, url: str | None) -> str:
+    ways = [f"pip: ovw[{extra}]" if extra else "", "OpenAI" if url else "", "file" if not url else ""]
+    return ", ".join(way for way in ways if way)

@@ -1,0 +1,200 @@
+"""`ovw transcribe`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ovw.subtitles.document import Document
+    from ovw.transcribe.api import Whisper
+    from ovw.transcribe.config import TranscribeConfig
+
+DECODING = "Decoding (as in openai/whisper)"
+RUNNING = "Running"
+
+
+def run(
+    media: Annotated[list[Path], typer.Argument(help="Audio or video files.")],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Artifact folder or name. Default: the only one, base-int8 or base-fp16."),
+    ] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", "-f", help="srt (default), vtt, json, txt; may be repeated.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the input.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="transcribe, or translate into English.", rich_help_panel=DECODING)
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Code or name. Default: detected.", rich_help_panel=DECODING)
+    ] = None,
+    beam_size: Annotated[int | None, typer.Option(help="Default 5; 1 is greedy.", rich_help_panel=DECODING)] = None,
+    patience: Annotated[float | None, typer.Option(help="Of the beam search. Default 1.", rich_help_panel=DECODING)] = None,
+    best_of: Annotated[
+        int | None, typer.Option(help="Samples above temperature 0. Default 5.", rich_help_panel=DECODING)
+    ] = None,
+    length_penalty: Annotated[
+        float | None, typer.Option(help="Alpha, 0 to 1. Default: by length.", rich_help_panel=DECODING)
+    ] = None,
+    temperature: Annotated[
+        str | None,
+        typer.Option(help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1.", rich_help_panel=DECODING),
+    ] = None,
+    compression_ratio_threshold: Annotated[
+        float | None, typer.Option(help="Above it, text repeats itself. Default 2.4.", rich_help_panel=DECODING)
+    ] = None,
+    logprob_threshold: Annotated[
+        float | None, typer.Option(help="Below it, text is a guess. Default -1.", rich_help_panel=DECODING)
+    ] = None,
+    no_speech_threshold: Annotated[
+        float | None, typer.Option(help="Above it, a guess is silence. Default 0.6.", rich_help_panel=DECODING)
+    ] = None,
+    condition_on_previous_text: Annotated[
+        bool | None,
+        typer.Option(
+            "--condition-on-previous-text/--no-condition-on-previous-text",
+            help="Prompt each window with the text before it. Default: yes.",
+            rich_help_panel=DECODING,
+        ),
+    ] = None,
+    initial_prompt: Annotated[
+        str | None, typer.Option(help="Names and spelling for the first window.", rich_help_panel=DECODING)
+    ] = None,
+    suppress_tokens: Annotated[
+        str | None, typer.Option(help="Token ids with commas; -1: non-speech. Default -1.", rich_help_panel=DECODING)
+    ] = None,
+    without_timestamps: Annotated[
+        bool, typer.Option("--without-timestamps", help="Text only, a cue a window.", rich_help_panel=DECODING)
+    ] = False,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(help="In a window. Default 224.", rich_help_panel=DECODING)
+    ] = None,
+    pad: Annotated[
+        str | None, typer.Option(help="What fills the last window: mel (default) or audio.", rich_help_panel=DECODING)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of sampling. Default 0.", rich_help_panel=DECODING)] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="f32, no approximation.", rich_help_panel=RUNNING)] = False,
+    device: Annotated[str | None, typer.Option(help="OpenVINO device. Default CPU.", rich_help_panel=RUNNING)] = None,
+    inference_precision: Annotated[
+        str | None, typer.Option(help="f32, bf16 or f16. Default: the device's own.", rich_help_panel=RUNNING)
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Default 0: all cores.", rich_help_panel=RUNNING)] = None,
+    stream: Annotated[
+        int | None, typer.Option(help="Audio stream, counted from 0.", rich_help_panel=RUNNING)
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")] = False,
+    config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
+    print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")] = False,
+) -> None:
+    """Write subtitles for audio and video files."""
+    from ovw.config import dump_yaml, resolve
+    from ovw.transcribe.config import TranscribeConfig
+
+    flags: dict[str, Any] = {
+        "model": model, "format": formats or None, "output": output, "task": task, "language": language,
+        "beam_size": beam_size, "patience": patience, "best_of": best_of, "length_penalty": length_penalty,
+        "temperature": _numbers("--temperature", temperature, float),
+        "compression_ratio_threshold": compression_ratio_threshold, "logprob_threshold": logprob_threshold,
+        "no_speech_threshold": no_speech_threshold, "condition_on_previous_text": condition_on_previous_text,
+        "initial_prompt": initial_prompt, "suppress_tokens": _numbers("--suppress-tokens", suppress_tokens, int),
+        "without_timestamps": without_timestamps or None, "max_new_tokens": max_new_tokens, "pad": pad, "seed": seed,
+        "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
+        "stream": stream,
+    }  # fmt: skip
+    chosen = resolve(TranscribeConfig, flags, config)
+    if print_config:
+        typer.echo(dump_yaml(chosen), nl=False)
+        return
+    _transcribe_all(media, chosen, yes=yes, quiet=quiet)
+
+
+def _transcribe_all(media: list[Path], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
+    """Transcribe every file; one that fails does not stop the others and is named at the end."""
+    from ovw.cli.ensure import ensure_model
+    from ovw.errors import OvwError
+    from ovw.subtitles.output import check_writable, plan_outputs
+    from ovw.transcribe.api import Whisper
+
+    to_stdout = config.output == "-"
+    folder = Path(config.output) if config.output and not to_stdout else None
+    plan = plan_outputs(media, config.format, folder)
+    for place in {target.parent for targets in plan.values() for target in targets.values()}:
+        if not to_stdout and place.is_dir() | bool(folder):
+            check_writable(place)
+    whisper = Whisper(ensure_model(config, yes=yes, quiet=quiet), device=config.running())
+    failures: list[OvwError] = []
+    for path, targets in plan.items():
+        try:
+            document = _transcribe(whisper, path, config, quiet=quiet)
+            _deliver(document, targets, to_stdout=to_stdout, quiet=quiet)
+        except OvwError as error:
+            failures.append(error)
+            if len(plan) > 1:
+                typer.echo(f"ovw: {error}", err=True)
+    if failures and len(plan) == 1:
+        raise failures[0]
+    if failures:
+        named = "; ".join(error.message for error in failures)
+        raise OvwError(f"{len(failures)} of {len(plan)} files failed: {named}")
+
+
+def _transcribe(whisper: Whisper, path: Path, config: TranscribeConfig, *, quiet: bool) -> Document:
+    import time
+
+    from ovw.audio.mel import FRAMES_PER_SECOND
+    from ovw.cli.console import progress
+    from ovw.subtitles.document import Document
+
+    started = time.perf_counter()
+    with progress(quiet=quiet) as bars:
+        bar = bars.add_task(path.name, total=None, note="")
+
+        def on_progress(done: int, total: int) -> None:
+            speed = done / FRAMES_PER_SECOND / (time.perf_counter() - started)
+            bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
+
+        result = whisper.transcribe(path, config.decoding(), stream=config.stream, on_progress=on_progress)
+        segments = list(result)
+    manifest = whisper.manifest
+    return Document(
+        media=path.name,
+        duration=result.duration,
+        language=result.language,
+        language_probability=result.detection.probability if result.detection else None,
+        segments=segments,
+        model={"name": manifest.name, "precision": manifest.precision, "inference_precision": whisper.precision},
+        options=result.options.model_dump(mode="json"),
+    )
+
+
+def _deliver(document: Document, targets: dict[str, Path], *, to_stdout: bool, quiet: bool) -> None:
+    from ovw.subtitles import FORMATS
+    from ovw.subtitles.output import write_whole
+
+    for name, target in targets.items():
+        text = FORMATS[name](document)
+        if to_stdout:
+            typer.echo(text, nl=False)
+            continue
+        write_whole(target, text)
+        if not quiet:
+            typer.echo(str(target))
+
+
+def _numbers(flag: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
+    """`0,0.2` as numbers; nothing at all as an empty list."""
+    from ovw.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        return tuple(kind(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise UsageError(f"{flag} {text!r} is not a list of numbers", "write them with commas, such as 0,0.2") from None

@@ -1,0 +1,32 @@
+"""`ovw verify`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="An artifact folder, or the name of an installed artifact.")],
+) -> None:
+    """Check an artifact: hashes, layout, shapes, and what it says about a bundled clip."""
+    from ovw.artifact.check import find_problems
+    from ovw.artifact.locate import locate
+    from ovw.artifact.manifest import read_manifest
+    from ovw.transcribe.selftest import find_golden_problems
+
+    folder = locate(model)
+    assert folder is not None
+    problems = find_problems(folder) or find_golden_problems(folder)
+    if problems:
+        for problem in problems:
+            typer.echo(f"{folder}: {problem}", err=True)
+        typer.echo(f"ovw: {folder} is damaged: {len(problems)} problem(s). Hint: convert again with --force.", err=True)
+        raise typer.Exit(1)
+    manifest = read_manifest(folder)
+    typer.echo(
+        f"{folder}: good\n"
+        f"  {manifest.name} {manifest.precision}, {len(manifest.files)} files with the hashes of {manifest.created}\n"
+        f"  self-test: {manifest.golden.text!r}"
+    )

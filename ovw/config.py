@@ -1,0 +1,85 @@
+"""Configuration: frozen pydantic models, filled from defaults, then YAML, then flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ovw.errors import UsageError, did_you_mean
+
+
+class Config(BaseModel):
+    """Base of every configuration: frozen, no unknown keys, a docstring a field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+C = TypeVar("C", bound=Config)
+
+
+def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) -> C:
+    """Build a configuration from defaults, a YAML file and flags, the later winning.
+
+    Args:
+        cls: the configuration to build.
+        flags: values given on the command line; `None` means not given.
+        file: a YAML file with keys of `cls`.
+
+    Raises:
+        UsageError: an unreadable file, an unknown key (with the closest known one) or a value out of range.
+    """
+    values = read_yaml(file) if file else {}
+    values |= {key: value for key, value in flags.items() if value is not None}
+    return build(cls, values, f" in {file}" if file else "")
+
+
+def build(cls: type[C], values: Mapping[str, Any], where: str = "") -> C:
+    """A configuration from exactly these values; a wrong key or value is told in one line.
+
+    Raises:
+        UsageError: an unknown key (with the closest known one) or a value out of range.
+    """
+    if unknown := [key for key in values if key not in cls.model_fields]:
+        raise UsageError(f"unknown key '{unknown[0]}'{where}", did_you_mean(unknown[0], cls.model_fields))
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        raise UsageError(f"bad configuration{where}: {explain(error)}") from None
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """The mapping a YAML file holds.
+
+    Raises:
+        UsageError: no such file, not YAML, or not a mapping.
+    """
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the configuration {file}: {getattr(error, 'strerror', None) or error}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise UsageError(f"{file} holds a {type(data).__name__}, a configuration is a mapping of keys to values")
+    return {str(key): value for key, value in data.items()}
+
+
+def explain(error: ValidationError) -> str:
+    """All problems of a validation in one line: key, what was seen, what is allowed."""
+    parts = []
+    for problem in error.errors():
+        key = ".".join(str(p) for p in problem["loc"])
+        reason = problem["msg"].removeprefix("Value error, ")
+        parts.append(f"{key} = {problem['input']!r}: {reason}" if key else reason)
+    return "; ".join(parts)
+
+
+def dump_yaml(config: Config) -> str:
+    """The resolved configuration as YAML, in field order."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,38 @@
+"""Mistakes a user can make, told in one line with the way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class OvwError(Exception):
+    """A failure that is explained, not traced.
+
+    Args:
+        message: what was seen and what was expected.
+        hint: what to do next; shown after the message.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class UsageError(OvwError):
+    """The request itself is off: an unknown name, a wrong key, options that do not go together."""
+
+    exit_code = 2
+
+
+def did_you_mean(value: str, known: Iterable[str]) -> str:
+    """`did you mean 'base'? known: ...`, or just the known names when none is close."""
+    names = list(known)
+    close = difflib.get_close_matches(value, names, n=1)
+    return (f"did you mean '{close[0]}'? " if close else "") + f"known: {', '.join(names)}"

@@ -1,0 +1,156 @@
+"""The Whisper sizes: dimensions, capabilities and sources, read from `configs/models.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from ovw.errors import UsageError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Dims:
+    """Whisper's dimensions, named as in openai/whisper's checkpoints."""
+
+    n_mels: int
+    n_audio_ctx: int
+    n_audio_state: int
+    n_audio_head: int
+    n_audio_layer: int
+    n_vocab: int
+    n_text_ctx: int
+    n_text_state: int
+    n_text_head: int
+    n_text_layer: int
+
+    @property
+    def n_frames(self) -> int:
+        """Mel frames of one window: the second convolution halves them to `n_audio_ctx`."""
+        return 2 * self.n_audio_ctx
+
+    @property
+    def multilingual(self) -> bool:
+        return self.n_vocab >= 51865
+
+    @property
+    def n_languages(self) -> int:
+        """Language tokens in the vocabulary: 99 or, from large-v3 on, 100."""
+        return self.n_vocab - 51765 - int(self.multilingual)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights, the fixed encoder positions not counted."""
+        audio, text = self.n_audio_state, self.n_text_state
+        attention = lambda n: 4 * n * n + 3 * n  # noqa: E731
+        mlp = lambda n: 8 * n * n + 5 * n  # noqa: E731
+        norm = lambda n: 2 * n  # noqa: E731
+        conv = audio * (3 * self.n_mels + 1) + audio * (3 * audio + 1)
+        encoder = conv + self.n_audio_layer * (attention(audio) + mlp(audio) + 2 * norm(audio)) + norm(audio)
+        block = 2 * attention(text) + mlp(text) + 3 * norm(text)
+        embeddings = (self.n_vocab + self.n_text_ctx) * text
+        return encoder + embeddings + self.n_text_layer * block + norm(text)
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a size's weights can come from, and what they must hash to."""
+
+    huggingface: str
+    openai: str | None = None
+    sha256: str | None = None
+    extra: str | None = None
+    wheels: tuple[tuple[str, ...], ...] = ()
+    tensors_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model can be asked for."""
+
+    languages: tuple[str, ...]
+    translate: bool
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One size of `configs/models.yaml`."""
+
+    name: str
+    dims: Dims
+    capabilities: Capabilities
+    sources: Sources
+    alignment_heads: tuple[tuple[int, int], ...] | None = field(default=None, repr=False)
+
+
+@cache
+def languages() -> dict[str, str]:
+    """Language code -> English name, in token order."""
+    return dict(_data("languages.yaml")["languages"])
+
+
+@cache
+def sizes() -> dict[str, ModelInfo]:
+    """Every known size by its name, smallest first."""
+    return {name: _info(name, entry) for name, entry in _data("models.yaml")["sizes"].items()}
+
+
+def aliases() -> dict[str, str]:
+    return dict(_data("models.yaml")["aliases"])
+
+
+def find_size(name: str) -> ModelInfo:
+    """The size of that name or alias.
+
+    Raises:
+        UsageError: no such size, with the closest known one.
+    """
+    full = aliases().get(name, name)
+    if full not in sizes():
+        raise UsageError(f"unknown size '{name}'", did_you_mean(name, [*sizes(), *aliases()]))
+    return sizes()[full]
+
+
+def size_of_dims(dims: Dims) -> ModelInfo | None:
+    """The first official size with exactly these dimensions."""
+    return next((info for info in sizes().values() if info.dims == dims), None)
+
+
+def find_language(name: str) -> str:
+    """The code of a language given by code or English name, whatever its case.
+
+    Raises:
+        UsageError: no such language, with the closest known one.
+    """
+    low = name.lower()
+    by_name = {full: code for code, full in languages().items()} | _data("languages.yaml")["aliases"]
+    code = low if low in languages() else by_name.get(low)
+    if code is None:
+        raise UsageError(f"unknown language '{name}'", did_you_mean(low, [*languages(), *by_name]))
+    return code
+
+
+@cache
+def _data(name: str) -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load(files("ovw.configs").joinpath(name).read_text(encoding="utf-8"))
+    return data
+
+
+def _info(name: str, entry: dict[str, Any]) -> ModelInfo:
+    dims = Dims(**entry["dims"])
+    spoken = ("en",) if entry["languages"] == "english" else tuple(languages())[: dims.n_languages]
+    sources = {**entry["sources"], "wheels": tuple(tuple(w) for w in entry["sources"].get("wheels", ()))}
+    heads = entry["alignment_heads"]
+    return ModelInfo(
+        name=name,
+        dims=dims,
+        capabilities=Capabilities(spoken, entry["translate"]),
+        sources=Sources(**sources),
+        alignment_heads=tuple((layer, head) for layer, head in heads) if heads else None,
+    )

@@ -1,0 +1,1 @@
+"""Encoder and decoder sessions on OpenVINO; nothing here knows about text."""

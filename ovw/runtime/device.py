@@ -1,0 +1,58 @@
+"""Where and how a graph runs: device, threads and arithmetic precision."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import openvino as ov
+from pydantic import Field
+
+from ovw.config import Config
+from ovw.errors import UsageError
+
+
+class DeviceOptions(Config):
+    """How OpenVINO runs a model."""
+
+    device: str = "CPU"
+    """An OpenVINO device; see `openvino.Core().available_devices`."""
+    precision: Literal["f32", "bf16", "f16"] | None = None
+    """Arithmetic of matrix products; by default the device's own choice (bf16 where the CPU has it)."""
+    threads: int = Field(default=0, ge=0)
+    """Inference threads; 0 for all cores."""
+
+    def properties(self) -> dict[str, object]:
+        """OpenVINO properties; a named precision holds for the KV cache too, which otherwise may be 8 bit."""
+        chosen: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
+        if self.precision:
+            chosen |= {"INFERENCE_PRECISION_HINT": self.precision, "KV_CACHE_PRECISION": self.precision}
+        if self.threads:
+            chosen["INFERENCE_NUM_THREADS"] = self.threads
+        return chosen
+
+
+EXACT = DeviceOptions(precision="f32")
+"""f32 throughout: parity, self-test and `--exact`."""
+
+
+@cache
+def core() -> ov.Core:
+    return ov.Core()
+
+
+def compile_ir(xml: Path, options: DeviceOptions) -> ov.CompiledModel:
+    """Read an IR and compile it.
+
+    Raises:
+        UsageError: the device does not exist here.
+    """
+    if options.device.split(":")[0].split(".")[0] not in {*core().available_devices, "AUTO", "HETERO", "MULTI"}:
+        raise UsageError(f"no device '{options.device}'", f"this machine has {', '.join(core().available_devices)}")
+    return core().compile_model(xml, options.device, options.properties())
+
+
+def inference_precision(model: ov.CompiledModel) -> str:
+    """The arithmetic a compiled model really uses, such as `bf16`."""
+    return str(model.get_property("INFERENCE_PRECISION_HINT").get_type_name())

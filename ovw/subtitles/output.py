@@ -1,0 +1,62 @@
+"""Where subtitle files go, and how they get there whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from ovw.errors import OvwError
+
+
+def plan_outputs(media: Sequence[Path], formats: Sequence[str], folder: Path | None) -> dict[Path, dict[str, Path]]:
+    """The file of every input and format: beside the input, or in `folder`.
+
+    Inputs that would share a name (`talk.mp3` and `talk.mp4`) keep their own ending: `talk.mp3.srt`.
+
+    Raises:
+        OvwError: a file would overwrite one of the inputs.
+    """
+    inputs = list(dict.fromkeys(media))
+    places = [(folder or path.parent) for path in inputs]
+    shared = Counter((place, path.stem) for place, path in zip(places, inputs, strict=True))
+    planned: dict[Path, dict[str, Path]] = {}
+    for place, path in zip(places, inputs, strict=True):
+        name = path.stem if shared[place, path.stem] == 1 else path.name
+        planned[path] = {ending: place / f"{name}.{ending}" for ending in formats}
+    taken = {path.resolve() for path in inputs}
+    for target in (target for targets in planned.values() for target in targets.values()):
+        if target.resolve() in taken:
+            raise OvwError(f"{target} is one of the inputs and would be overwritten", "choose another folder with -o")
+    return planned
+
+
+def check_writable(folder: Path) -> None:
+    """Have the folder, and find out before the work whether it can be written.
+
+    Raises:
+        OvwError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Write a UTF-8 file in one step: readers see the old one or the new one, never half.
+
+    Raises:
+        OvwError: the disk refuses.
+    """
+    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        scratch.write_text(text, encoding="utf-8", newline="\n")
+        scratch.replace(target)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise OvwError(f"cannot write {target}: {error.strerror}", "choose another folder with -o") from None

@@ -1,0 +1,1 @@
+"""The shared runner: media to timed segments, with openai/whisper's own semantics."""

@@ -1,0 +1,156 @@
+"""`Whisper`: a loaded artifact that transcribes media."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.artifact.locate import locate
+from ovw.artifact.manifest import read_manifest
+from ovw.audio import SAMPLE_RATE
+from ovw.audio.decode import load_audio
+from ovw.config import build
+from ovw.errors import OvwError, UsageError
+from ovw.models import Capabilities, find_language
+from ovw.runtime.decoder import DecoderSession
+from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
+from ovw.runtime.encoder import EncoderSession
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.pipeline import Engine, Recording, identify, transcribe_sequentially
+from ovw.transcribe.result import Detection, Segment
+from ovw.transcribe.tokenizer import Tokenizer
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """Segments as they are ready, and what is known before the first of them.
+
+    Iterate it once, or take `list(...)` of it.
+
+    Attributes:
+        language: code of the language that was asked for or detected.
+        detection: how sure the detection was; `None` when the language was given.
+        duration: seconds of audio.
+        options: the options in force.
+    """
+
+    language: str
+    detection: Detection | None
+    duration: float
+    options: TranscribeOptions
+    _segments: Iterator[Segment] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return self._segments
+
+
+class Whisper:
+    """A loaded artifact.
+
+    Args:
+        model: an artifact folder or the name of an installed one, such as `base-fp16`; the preferred one if not given.
+        device: how to run it.
+        exact: f32 arithmetic, no approximation; overrides the device's precision.
+
+    Raises:
+        OvwError: no such artifact, or one that cannot be read.
+    """
+
+    def __init__(
+        self, model: str | Path | None = None, *, device: DeviceOptions | None = None, exact: bool = False
+    ) -> None:
+        folder = locate(str(model) if model is not None else None)
+        if folder is None:
+            raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
+        options = device or DeviceOptions()
+        if exact:
+            options = options.model_copy(update={"precision": EXACT.precision})
+        self.folder = folder
+        self.manifest = read_manifest(folder)
+        self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
+        try:
+            self._engine = Engine(
+                EncoderSession(folder, options),
+                DecoderSession(folder, options),
+                Tokenizer.from_artifact(folder),
+                self.manifest.dimensions(),
+            )
+        except (RuntimeError, OSError, ValueError, KeyError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise OvwError(f"{folder} cannot be loaded: {reason}", f"ovw verify {folder} tells what is wrong") from None
+
+    @property
+    def precision(self) -> str:
+        """The arithmetic that the device really uses, such as `bf16`."""
+        return inference_precision(self._engine.decoder.compiled)
+
+    def transcribe(
+        self,
+        media: str | Path | NDArray[np.float32],
+        options: TranscribeOptions | None = None,
+        *,
+        stream: int | None = None,
+        on_progress: Progress = lambda done, total: None,
+        **overrides: Any,
+    ) -> Transcription:
+        """Transcribe a file or samples.
+
+        Args:
+            media: path of any audio or video file, or mono samples at 16 kHz in [-1, 1].
+            options: decoding options.
+            stream: which audio stream of the file, counted from 0.
+            on_progress: told the mel frames done and the frames in all.
+            **overrides: single fields of `TranscribeOptions`, over `options`.
+
+        Raises:
+            OvwError: the media cannot be read, or the model cannot do what is asked.
+        """
+        base = options.model_dump() if options else {}
+        chosen = build(TranscribeOptions, {**base, **overrides})
+        language = check_request(self.folder.name, self.capabilities, chosen)
+        samples = media if isinstance(media, np.ndarray) else load_audio(Path(media), stream)
+        recording = Recording(np.asarray(samples, np.float32), self.manifest.dimensions(), chosen.pad)
+        detection = None
+        if language is None:
+            detection = identify(self._engine, recording)
+            language = detection.language
+        steering = language if self.manifest.dimensions().multilingual else None
+        segments = transcribe_sequentially(self._engine, recording, steering, chosen, on_progress)
+        return Transcription(language, detection, len(samples) / SAMPLE_RATE, chosen, segments)
+
+
+def check_request(name: str, capabilities: Capabilities, options: TranscribeOptions) -> str | None:
+    """Refuse what a model cannot do, before any work.
+
+    Args:
+        name: of the model, for the message.
+        capabilities: of the model.
+        options: what is asked for.
+
+    Returns:
+        The language code to use, or `None` when it has to be detected.
+
+    Raises:
+        UsageError: a language the model does not know, or a translation it was not trained for.
+    """
+    if options.task == "translate" and not capabilities.translate:
+        raise UsageError(
+            f"{name} cannot translate: it was not trained to", "use a multilingual size such as base, medium or large-v3"
+        )
+    known = capabilities.languages
+    if options.language is None:
+        return known[0] if len(known) == 1 else None
+    code = find_language(options.language)
+    if code not in known:
+        spoken = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
+        hint = "use a multilingual size such as base" if len(known) == 1 else "large-v3 knows the most languages"
+        raise UsageError(f"{name} does not know the language '{code}': it knows {spoken}", hint)
+    return code
+

@@ -1,0 +1,44 @@
+"""The configuration of `ovw transcribe`: the decoding options and everything around them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from ovw.runtime.device import DeviceOptions
+from ovw.transcribe.options import TranscribeOptions
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class TranscribeConfig(TranscribeOptions):
+    """What a command line or a YAML file says."""
+
+    model: str | None = None
+    """An artifact folder or the name of an installed artifact."""
+    format: Annotated[tuple[Literal["srt", "vtt", "json", "txt"], ...], BeforeValidator(_as_list)] = ("srt",)
+    """Files to write."""
+    output: str | None = None
+    """A folder, or `-` for standard output; by default beside the input."""
+    device: str = "CPU"
+    """An OpenVINO device."""
+    inference_precision: Literal["f32", "bf16", "f16"] | None = None
+    """Arithmetic; by default the device's own."""
+    threads: int = Field(default=0, ge=0)
+    """Inference threads; 0 for all cores."""
+    exact: bool = False
+    """openai/whisper's algorithm in f32, no approximation."""
+    stream: int | None = Field(default=None, ge=0)
+    """Which audio stream, counted from 0."""
+
+    def decoding(self) -> TranscribeOptions:
+        """The decoding options alone."""
+        return TranscribeOptions(**{name: getattr(self, name) for name in TranscribeOptions.model_fields})
+
+    def running(self) -> DeviceOptions:
+        """The device options alone; `exact` asks for f32."""
+        precision = "f32" if self.exact else self.inference_precision
+        return DeviceOptions(device=self.device, precision=precision, threads=self.threads)

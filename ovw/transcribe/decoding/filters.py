@@ -1,0 +1,108 @@
+"""Rules on what may be sampled next, applied to logits in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.transcribe.decoding.numeric import logsumexp
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.tokenizer import TIME_PRECISION, Tokenizer
+
+Logits = NDArray[np.float32]
+Rows = Sequence[Sequence[int]]
+
+
+class LogitFilter(Protocol):
+    """Forbids tokens by setting their logits to -inf."""
+
+    def __call__(self, logits: Logits, sampled: Rows) -> None:
+        """Change `logits` [rows, n_vocab] in place, given what each row has sampled since its prompt."""
+
+
+class SuppressBlank:
+    """Forbids a lone space or an immediate end as the first token."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokens = list(tokenizer.blank)
+
+    def __call__(self, logits: Logits, sampled: Rows) -> None:
+        if not sampled[0]:
+            logits[:, self._tokens] = -np.inf
+
+
+class SuppressTokens:
+    """Forbids a fixed list of tokens everywhere."""
+
+    def __init__(self, tokens: Sequence[int]) -> None:
+        self._tokens = sorted(set(tokens))
+
+    def __call__(self, logits: Logits, sampled: Rows) -> None:
+        logits[:, self._tokens] = -np.inf
+
+
+class TimestampRules:
+    """Timestamps come in pairs, never go back, open every window, and win when they are jointly likelier than text."""
+
+    def __init__(self, tokenizer: Tokenizer, max_initial: float | None) -> None:
+        self._begin = tokenizer.timestamp_begin
+        self._eot = tokenizer.eot
+        self._no_timestamps = tokenizer.no_timestamps
+        self._max_initial = None if max_initial is None else round(max_initial / TIME_PRECISION)
+
+    def __call__(self, logits: Logits, sampled: Rows) -> None:
+        logits[:, self._no_timestamps] = -np.inf
+        for row, tokens in zip(logits, sampled, strict=True):
+            self._keep_pairs(row, tokens)
+            self._keep_order(row, tokens)
+            if not tokens:
+                self._open_window(row)
+            self._prefer_timestamps(row)
+
+    def _keep_pairs(self, row: Logits, tokens: Sequence[int]) -> None:
+        if tokens and tokens[-1] >= self._begin:
+            if len(tokens) < 2 or tokens[-2] >= self._begin:
+                row[self._begin :] = -np.inf  # a pair is complete: text must follow
+            else:
+                row[: self._eot] = -np.inf  # a segment has ended: its twin or the end must follow
+
+    def _keep_order(self, row: Logits, tokens: Sequence[int]) -> None:
+        last = next((t for t in reversed(tokens) if t >= self._begin), None)
+        if last is None:
+            return
+        segment_open = not (tokens[-1] >= self._begin and len(tokens) > 1 and tokens[-2] < self._begin)
+        # an open segment must not end where it began, or decoding could go round in circles
+        row[self._begin : last + int(segment_open)] = -np.inf
+
+    def _open_window(self, row: Logits) -> None:
+        row[: self._begin] = -np.inf
+        if self._max_initial is not None:
+            row[self._begin + self._max_initial + 1 :] = -np.inf
+
+    def _prefer_timestamps(self, row: Logits) -> None:
+        if logsumexp(row[self._begin :]) > row[: self._begin].max():
+            row[: self._begin] = -np.inf
+
+
+def build_filters(tokenizer: Tokenizer, options: TranscribeOptions) -> list[LogitFilter]:
+    """The filters that the options ask for, in openai/whisper's order."""
+    filters: list[LogitFilter] = []
+    if options.suppress_blank:
+        filters.append(SuppressBlank(tokenizer))
+    if suppressed := suppressed_tokens(tokenizer, options.suppress_tokens):
+        filters.append(SuppressTokens(suppressed))
+    if not options.without_timestamps:
+        filters.append(TimestampRules(tokenizer, options.max_initial_timestamp))
+    return filters
+
+
+def suppressed_tokens(tokenizer: Tokenizer, asked: Sequence[int]) -> list[int]:
+    """The asked token ids, -1 standing for the model's own list; none when nothing was asked."""
+    if not asked:
+        return []
+    control = (tokenizer.transcribe, tokenizer.translate, tokenizer.sot, tokenizer.sot_prev, tokenizer.sot_lm)
+    own = tokenizer.suppress if -1 in asked else ()
+    return [*(t for t in asked if t >= 0), *own, *control, tokenizer.no_speech]

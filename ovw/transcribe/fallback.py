@@ -1,0 +1,47 @@
+"""Decode a window again at a higher temperature when the result looks wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ovw.transcribe.decoding.task import DecodingResult
+from ovw.transcribe.options import TranscribeOptions
+
+
+def decode_with_fallback(decode: Callable[[float], DecodingResult], options: TranscribeOptions) -> DecodingResult:
+    """Try the temperatures in turn until a result passes; the last one stands if none does."""
+    result = decode(options.temperature[0])
+    for temperature in options.temperature[1:]:
+        if not needs_fallback(result, options):
+            break
+        result = decode(temperature)
+    return result
+
+
+def needs_fallback(result: DecodingResult, options: TranscribeOptions) -> bool:
+    """Too repetitive or too unlikely, unless it is plain silence."""
+    return not is_silence(result, options) and (is_repetitive(result, options) or is_unlikely(result, options))
+
+
+def is_silence(result: DecodingResult, options: TranscribeOptions) -> bool:
+    """No-speech probability is high and the text, if any, is a poor guess."""
+    threshold = options.no_speech_threshold
+    return threshold is not None and result.no_speech_prob > threshold and is_unlikely(result, options)
+
+
+def is_skippable(result: DecodingResult, options: TranscribeOptions) -> bool:
+    """Nothing was said here: high no-speech probability that a good text does not contradict."""
+    threshold, floor = options.no_speech_threshold, options.logprob_threshold
+    if threshold is None or result.no_speech_prob <= threshold:
+        return False
+    return floor is None or result.avg_logprob <= floor
+
+
+def is_repetitive(result: DecodingResult, options: TranscribeOptions) -> bool:
+    limit = options.compression_ratio_threshold
+    return limit is not None and result.compression_ratio > limit
+
+
+def is_unlikely(result: DecodingResult, options: TranscribeOptions) -> bool:
+    floor = options.logprob_threshold
+    return floor is not None and result.avg_logprob < floor

@@ -1,0 +1,48 @@
+"""What the runner hands out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of speech with its text.
+
+    Attributes:
+        id: counts from 0.
+        start, end: seconds from the start of the media; segments never overlap and never pass its end.
+        text: as the model wrote it, with its leading space.
+        tokens: text and timestamp tokens.
+        temperature: at which it was decoded.
+        avg_logprob: mean log probability of the window's tokens.
+        compression_ratio: of the window's text under zlib; high means repetition.
+        no_speech_prob: probability that the window holds no speech.
+        seek: first mel frame of the window it came from.
+    """
+
+    id: int
+    start: float
+    end: float
+    text: str
+    tokens: list[int] = field(repr=False)
+    temperature: float = field(repr=False)
+    avg_logprob: float = field(repr=False)
+    compression_ratio: float = field(repr=False)
+    no_speech_prob: float = field(repr=False)
+    seek: int = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A detected language.
+
+    Attributes:
+        language: code.
+        probability: of that language.
+        probabilities: of every language, by code.
+    """
+
+    language: str
+    probability: float
+    probabilities: dict[str, float] = field(repr=False)

@@ -1,0 +1,78 @@
+"""Whisper's tokenizer: byte-level BPE plus the special tokens that steer the decoder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from tokenizers import Tokenizer as BpeTokenizer
+
+from ovw.artifact import names
+from ovw.models import languages
+
+TIME_PRECISION = 0.02
+"""Seconds per timestamp token."""
+
+
+class Tokenizer:
+    """Text to tokens and back, and the ids of Whisper's control tokens.
+
+    Args:
+        bpe: the byte-level BPE with all added tokens.
+        suppress: token ids never to be sampled (non-speech symbols and control tokens).
+    """
+
+    def __init__(self, bpe: BpeTokenizer, suppress: Sequence[int]) -> None:
+        self._bpe = bpe
+        self.suppress = tuple(suppress)
+        self.eot = self._id("<|endoftext|>")
+        self.sot = self._id("<|startoftranscript|>")
+        self.transcribe = self._id("<|transcribe|>")
+        self.translate = self._id("<|translate|>")
+        self.sot_lm = self._id("<|startoflm|>")
+        self.sot_prev = self._id("<|startofprev|>")
+        self.no_speech = self._id("<|nospeech|>", "<|nocaptions|>")
+        self.no_timestamps = self._id("<|notimestamps|>")
+        self.timestamp_begin = self.no_timestamps + 1
+
+    @classmethod
+    def from_artifact(cls, folder: Path) -> Tokenizer:
+        """The tokenizer of an artifact folder, with the suppress list of its generation config."""
+        config = json.loads((folder / names.GENERATION_CONFIG).read_text(encoding="utf-8"))
+        return cls(BpeTokenizer.from_file(str(folder / names.TOKENIZER)), config["suppress_tokens"])
+
+    def _id(self, *spellings: str) -> int:
+        for spelling in spellings:
+            if (found := self._bpe.token_to_id(spelling)) is not None:
+                return int(found)
+        raise ValueError(f"the tokenizer has no {spellings[0]}")
+
+    @cached_property
+    def language_tokens(self) -> dict[str, int]:
+        """Language code -> token id, in token order."""
+        found = {code: self._bpe.token_to_id(f"<|{code}|>") for code in languages()}
+        return {code: token for code, token in found.items() if token is not None}
+
+    def encode(self, text: str) -> list[int]:
+        """Text to tokens, without control tokens."""
+        return list(self._bpe.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """Tokens to text; timestamps are left out, broken UTF-8 becomes U+FFFD."""
+        text: str = self._bpe.decode([t for t in tokens if t < self.timestamp_begin], skip_special_tokens=False)
+        return text
+
+    def text_of(self, tokens: Iterable[int]) -> str:
+        """The spoken text: everything below the end-of-text token."""
+        return self.decode(t for t in tokens if t < self.eot)
+
+    def seconds(self, token: int) -> float:
+        """The time that a timestamp token stands for, from the start of its window."""
+        return (token - self.timestamp_begin) * TIME_PRECISION
+
+    @cached_property
+    def blank(self) -> tuple[int, ...]:
+        """What must not come first: a lone space, or the end."""
+        return (*self.encode(" "), self.eot)
