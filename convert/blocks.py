@@ -53,6 +53,7 @@ def i64(*values: int) -> ov.Node:
 
 
 def scalar(value: int) -> ov.Node:
+    """An index or dimension without axes."""
     return ops.constant(np.int64(value))
 
 
@@ -97,7 +98,9 @@ def attention(
     The scale goes onto the queries, which are few, and not onto the keys, of which cross attention has 1500.
 
     Args:
-        q, k, v: [B, heads, n or S, head_dim].
+        q: queries [B, heads, n, head_dim].
+        k: keys [B, heads, S, head_dim].
+        v: values, shaped as the keys.
         w: of the attention module.
         width: heads * head_dim.
         name: of the attention node.

@@ -82,9 +82,7 @@ class _Cache:
             for layer in range(dims.n_text_layer)
             for part in PARTS
         }
-        self._past = {
-            key: ops.gather(read, beam_idx, scalar(0)) for key, (read, _) in self._self_states.items()
-        }
+        self._past = {key: ops.gather(read, beam_idx, scalar(0)) for key, (read, _) in self._self_states.items()}
         past_length = dimension(self._past[0, "key"], 2, keep_axis=False)
         length = ops.add(past_length, dimension(ids, 1, keep_axis=False))
         self.positions = ops.range(past_length, length, scalar(1), "i64")
@@ -106,7 +104,7 @@ class _Cache:
         return full
 
     def kept(self, layer: int, part: str, projected: ov.Node) -> ov.Node:
-        """A layer's cross-attention keys or values: `projected` in the first call after a reset, the same from then on."""
+        """A layer's cross-attention keys or values: `projected` in the first call after a reset, then the same."""
         read, variable = self._read(f"past_key_values.{layer}.encoder.{part}", projected)
         self.assigns.append(ops.assign(read, variable))
         return read

@@ -133,5 +133,6 @@ def _require(parity: Parity, tolerance: Tolerance) -> None:
     same = "equal" if parity.greedy_tokens_equal else "different"
     if not close or (tolerance.greedy and not parity.greedy_tokens_equal):
         raise OvwError(
-            f"the artifact is not equal to PyTorch: {figures}, greedy tokens {same}", "nothing was written; please report it"
+            f"the artifact is not equal to PyTorch: {figures}, greedy tokens {same}",
+            "nothing was written; please report it",
         )

@@ -100,7 +100,7 @@ def check_target(target: Path) -> None:
         raise UsageError(f"{target} is a folder with other things in it", "give -o a folder that does not exist yet")
 
 
-def convert(config: ConvertConfig, observer: Observer = Observer()) -> list[Converted]:  # noqa: B008
+def convert(config: ConvertConfig, observer: Observer = Observer()) -> list[Converted]:
     """Convert everything that a configuration asks for; a checkpoint is loaded once for all its precisions.
 
     Raises:
@@ -160,7 +160,10 @@ def convert_one(
             translate=can.translate,
             alignment_heads=list(checkpoint.alignment_heads) if checkpoint.alignment_heads else None,
             shapes=Shapes(
-                kind=config.shapes, batch=(1, -1), tokens=(1, checkpoint.dims.n_text_ctx), frames=(1, checkpoint.dims.n_frames)
+                kind=config.shapes,
+                batch=(1, -1),
+                tokens=(1, checkpoint.dims.n_text_ctx),
+                frames=(1, checkpoint.dims.n_frames),
             ),
             parity=parity,
             golden=golden,
@@ -184,7 +187,9 @@ def existing(job: Job, weights_hash: str) -> Manifest | None:
     made_of = (manifest.name, manifest.precision, manifest.source.tensors_sha256, manifest.tools.get("ovw"))
     if made_of == (job.name, job.precision, weights_hash, ovw.__version__) and not file_problems(job.target, manifest):
         return manifest
-    raise OvwError(f"{job.target} already holds an artifact ({manifest.name} {manifest.precision})", "--force replaces it")
+    raise OvwError(
+        f"{job.target} already holds an artifact ({manifest.name} {manifest.precision})", "--force replaces it"
+    )
 
 
 def check_disk(job: Job, checkpoint: Checkpoint) -> None:
@@ -195,7 +200,8 @@ def check_disk(job: Job, checkpoint: Checkpoint) -> None:
     free = shutil.disk_usage(parent).free
     if free < need:
         raise OvwError(
-            f"{job.target} needs {need / 1e6:.0f} MB, {parent} has {free / 1e6:.0f} MB free", "choose another folder with -o"
+            f"{job.target} needs {need / 1e6:.0f} MB, {parent} has {free / 1e6:.0f} MB free",
+            "choose another folder with -o",
         )
 
 

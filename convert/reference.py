@@ -39,9 +39,7 @@ class Reference:
 
         dims = self._checkpoint.dims
         with torch.device("meta"):
-            module = TextDecoder(
-                dims.n_vocab, dims.n_text_ctx, dims.n_text_state, dims.n_text_head, dims.n_text_layer
-            )
+            module = TextDecoder(dims.n_vocab, dims.n_text_ctx, dims.n_text_state, dims.n_text_head, dims.n_text_layer)
         module.load_state_dict(_state(self._checkpoint.tensors, "decoder."), assign=True)
         # the mask is no parameter, so it is still without storage
         module.mask = torch.full((dims.n_text_ctx, dims.n_text_ctx), -torch.inf).triu_(1)

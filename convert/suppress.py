@@ -18,7 +18,10 @@ def suppress_tokens(tokenizer: Tokenizer) -> list[int]:
 
     A hyphen or an apostrophe is allowed inside a word, not at its start.
     """
-    encode = lambda text: list(tokenizer.encode(text, add_special_tokens=False).ids)  # noqa: E731
+
+    def encode(text: str) -> list[int]:
+        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+
     found = {encode(" -")[0], encode(" '")[0]}
     for symbol in (*BRACKETS_AND_SIGNS, *RUNS, *NOTES, *MUSIC):
         for tokens in (encode(symbol), encode(" " + symbol)):

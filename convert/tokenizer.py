@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,10 @@ def _from_ranks(dims: Dims) -> dict[str, Any]:
     """A byte-level BPE tokenizer from the rank file that ships with openai-whisper."""
     ranks = read_ranks("multilingual" if dims.multilingual else "gpt2")
     spelling = byte_spelling()
-    spell = lambda token: "".join(spelling[b] for b in token)  # noqa: E731
+
+    def spell(token: bytes) -> str:
+        return "".join(spelling[b] for b in token)
+
     controls = control_names(dims.n_languages)
     return {
         "version": "1.0",
@@ -115,7 +119,7 @@ def read_ranks(name: str) -> dict[bytes, int]:
 
 
 def merges(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
-    """The merge that made each token: what byte-pair encoding with only earlier merges leaves of it, always two parts."""
+    """The merge that made each token: the two parts that byte-pair encoding with only earlier merges leaves of it."""
     found = []
     for token, rank in sorted(ranks.items(), key=lambda item: item[1]):
         if len(token) > 1:
@@ -127,7 +131,7 @@ def merges(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
 def _split(token: bytes, ranks: dict[bytes, int], below: int) -> list[bytes]:
     parts = [bytes([b]) for b in token]
     while len(parts) > 2:
-        candidates = ((ranks.get(a + b, below), i) for i, (a, b) in enumerate(zip(parts, parts[1:], strict=False)))
+        candidates = ((ranks.get(a + b, below), i) for i, (a, b) in enumerate(pairwise(parts)))
         rank, i = min(candidates)
         if rank >= below:
             break

@@ -45,17 +45,26 @@ class Dims:
     def parameters(self) -> int:
         """Number of weights, the fixed encoder positions not counted."""
         audio, text = self.n_audio_state, self.n_text_state
-        attention = lambda n: 4 * n * n + 3 * n  # noqa: E731
-        mlp = lambda n: 8 * n * n + 5 * n  # noqa: E731
-        norm = lambda n: 2 * n  # noqa: E731
-        conv = audio * (3 * self.n_mels + 1) + audio * (3 * audio + 1)
-        encoder = conv + self.n_audio_layer * (attention(audio) + mlp(audio) + 2 * norm(audio)) + norm(audio)
-        block = 2 * attention(text) + mlp(text) + 3 * norm(text)
+        convolutions = audio * (3 * self.n_mels + 1) + audio * (3 * audio + 1)
+        encoder_block = _attention_size(audio) + _mlp_size(audio)
+        decoder_block = 2 * _attention_size(text) + _mlp_size(text)
         embeddings = (self.n_vocab + self.n_text_ctx) * text
-        return encoder + embeddings + self.n_text_layer * block + norm(text)
+        final_norms = 2 * audio + 2 * text
+        layers = self.n_audio_layer * encoder_block + self.n_text_layer * decoder_block
+        return convolutions + layers + embeddings + final_norms
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
+
+
+def _attention_size(state: int) -> int:
+    """Four projections (keys without bias) and a layer norm."""
+    return 4 * state * state + 3 * state + 2 * state
+
+
+def _mlp_size(state: int) -> int:
+    """Two projections through four times the width, and a layer norm."""
+    return 8 * state * state + 5 * state + 2 * state
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,7 @@ def sizes() -> dict[str, ModelInfo]:
 
 
 def aliases() -> dict[str, str]:
+    """Short name -> size."""
     return dict(_data("models.yaml")["aliases"])
 
 

@@ -37,7 +37,7 @@ class Checkpoint:
     tokenizer_json: str | None = field(default=None, repr=False)
 
     def checked(self) -> Checkpoint:
-        """The same checkpoint with tensors in their narrowest lossless type, every one present, finite and of its shape.
+        """The same checkpoint, tensors in their narrowest lossless type, every one present, finite and of its shape.
 
         Raises:
             OvwError: listing every tensor that is missing, unknown, misshapen or not finite.
@@ -57,7 +57,7 @@ class Checkpoint:
 
 
 def narrow(tensor: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The tensor as f16 if that loses nothing, else as f32: one form for the same values, whatever file they came in."""
+    """The tensor as f16 if that loses nothing, else as f32: one form for the same values."""
     if tensor.dtype == np.float16:
         return tensor
     wide = np.asarray(tensor, np.float32)

@@ -1,8 +1,8 @@
 """CTranslate2 models (faster-whisper's format): f32, f16 and int8 `model.bin`.
 
 The file, little endian: u32 version; string spec; u32 revision; u32 count of variables, each a string name, u8 rank,
-u32 dims[rank], u8 type, u32 bytes, data; u32 count of aliases, each two strings. A string is a u16 length, with its NUL,
-and bytes (CTranslate2, `python/ctranslate2/specs/model_spec.py`).
+u32 dims[rank], u8 type, u32 bytes, data; u32 count of aliases, each two strings. A string is a u16 length, which counts
+its NUL, and bytes (CTranslate2, `python/ctranslate2/specs/model_spec.py`).
 """
 
 from __future__ import annotations
@@ -191,5 +191,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OvwError(f"{path} cannot be read: {error}", "a CTranslate2 folder has model.bin and config.json") from None
+        raise OvwError(
+            f"{path} cannot be read: {error}", "a CTranslate2 folder has model.bin and config.json"
+        ) from None
     return data

@@ -41,11 +41,15 @@ def download(url: str, target: Path, sha256: str | None, on_progress: Progress =
         _fetch(url, part, on_progress)
     except OSError as error:
         reason = getattr(error, "reason", None) or error
-        raise OvwError(f"{url} cannot be fetched: {reason}", f"run again to resume, or put the file at {target}") from None
+        raise OvwError(
+            f"{url} cannot be fetched: {reason}", f"run again to resume, or put the file at {target}"
+        ) from None
     found = file_sha256(part)
     if sha256 is not None and found != sha256:
         part.unlink()
-        raise OvwError(f"{url} arrived with SHA-256 {found}, expected {sha256}", "discarded; run again to fetch it anew")
+        raise OvwError(
+            f"{url} arrived with SHA-256 {found}, expected {sha256}", "discarded; run again to fetch it anew"
+        )
     part.replace(target)
     return target
 

@@ -11,6 +11,8 @@ from ovw.convert.sources.checkpoint import Checkpoint, tensor_shapes
 from ovw.models import Dims
 
 SEED = 20220921
+BIAS_FAN_IN = 2500
+"""Biases are drawn small, with a standard deviation of 0.02."""
 
 
 def random_checkpoint(dims: Dims, reference: str = "random") -> Checkpoint:
@@ -18,22 +20,19 @@ def random_checkpoint(dims: Dims, reference: str = "random") -> Checkpoint:
 
     Matrices are scaled by their fan-in, so activations keep a sane size at any depth and parity figures mean something.
     """
-    tensors = {name: _tensor(name, shape, dims) for name, shape in tensor_shapes(dims).items()}
+    tensors = {name: _tensor(name, shape) for name, shape in tensor_shapes(dims).items()}
     return Checkpoint(dims, tensors, "random", reference)
 
 
-def _tensor(name: str, shape: tuple[int, ...], dims: Dims) -> NDArray[np.floating]:
+def _tensor(name: str, shape: tuple[int, ...]) -> NDArray[np.floating]:
     if name == "encoder.positional_embedding":
         return sinusoids(*shape).astype(np.float16)
-    if name.endswith("ln.weight") or name.endswith("ln_post.weight"):
+    if name.endswith(("ln.weight", "ln_post.weight")):
         return np.ones(shape, np.float16)
     rng = np.random.default_rng([SEED, zlib.crc32(name.encode())])
-    if len(shape) == 1:
-        return (0.02 * rng.standard_normal(shape, np.float32)).astype(np.float16)
-    if "embedding" in name:
-        return (0.5 * rng.standard_normal(shape, np.float32) / np.sqrt(dims.n_text_state) * 4).astype(np.float16)
-    fan_in = int(np.prod(shape[1:]))
-    return (rng.standard_normal(shape, np.float32) / np.sqrt(np.float32(fan_in))).astype(np.float16)
+    fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else BIAS_FAN_IN
+    values: NDArray[np.float32] = rng.standard_normal(shape, np.float32) / np.sqrt(np.float32(fan_in))
+    return values.astype(np.float16)
 
 
 def sinusoids(length: int, channels: int, max_timescale: float = 10_000.0) -> NDArray[np.float32]:

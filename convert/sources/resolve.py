@@ -30,7 +30,7 @@ def load_checkpoint(
 
     Args:
         info: the size; `None` for whatever the weights turn out to be.
-        weights: `random`, an OpenAI name, a `.pt` file or a CTranslate2 folder; by default what the size's table offers.
+        weights: `random`, an OpenAI name, a `.pt` file or a CTranslate2 folder; by default what the size offers.
         offline: open no connection.
         on_progress: of a download, in bytes.
 
@@ -42,13 +42,13 @@ def load_checkpoint(
         return checkpoint
     if checkpoint.dims != info.dims:
         raise OvwError(
-            f"{checkpoint.reference} has the dimensions {checkpoint.dims.as_dict()}, {info.name} has {info.dims.as_dict()}",
+            f"{checkpoint.reference} has dimensions {checkpoint.dims.as_dict()}, {info.name} has {info.dims.as_dict()}",
             "leave out --size to take the weights as they are",
         )
     pinned = info.sources.tensors_sha256 if checkpoint.kind == "wheel" else None
     if pinned and (found := tensors_sha256(checkpoint.tensors)) != pinned:
         raise OvwError(
-            f"the weights of {checkpoint.reference} are not OpenAI's {info.name}: tensors SHA-256 {found}, expected {pinned}",
+            f"{checkpoint.reference} does not hold OpenAI's {info.name}: tensors SHA-256 {found}, expected {pinned}",
             "install the package again",
         )
     heads = checkpoint.alignment_heads or info.alignment_heads

@@ -41,7 +41,9 @@ def _installed(wheel: str) -> bool:
 
 def _data_files(wheel: str) -> list[Path]:
     listed = metadata.files(wheel.partition("==")[0]) or []
-    return [Path(str(path.locate())) for path in listed if path.suffix != ".py" and path.parent.name in ("data", "model")]
+    return [
+        Path(str(path.locate())) for path in listed if path.suffix != ".py" and path.parent.name in ("data", "model")
+    ]
 
 
 def _part_number(path: Path) -> int:

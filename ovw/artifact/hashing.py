@@ -18,7 +18,4 @@ def file_sha256(path: Path) -> str:
 def hash_folder(folder: Path) -> dict[str, FileEntry]:
     """Size and hash of every file of an artifact except its manifest."""
     found = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != names.MANIFEST)
-    return {
-        p.relative_to(folder).as_posix(): FileEntry(bytes=p.stat().st_size, sha256=file_sha256(p)) for p in found
-    }
-
+    return {p.relative_to(folder).as_posix(): FileEntry(bytes=p.stat().st_size, sha256=file_sha256(p)) for p in found}

@@ -12,6 +12,7 @@ PREFERRED = ("base-int8", "base-fp16")
 
 
 def is_artifact(folder: Path) -> bool:
+    """Whether the folder has a manifest."""
     return (folder / names.MANIFEST).is_file()
 
 

@@ -112,7 +112,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
-        raise OvwError(f"{folder} is not an ovw artifact: it has no {names.MANIFEST}", "ovw convert makes one") from None
+        raise OvwError(
+            f"{folder} is not an ovw artifact: it has no {names.MANIFEST}", "ovw convert makes one"
+        ) from None
     except ValueError as error:
         raise OvwError(f"{path} is damaged: {error}", "convert again with --force") from None
     version = data.get("schema_version") if isinstance(data, dict) else None

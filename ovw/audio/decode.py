@@ -61,7 +61,8 @@ def stream_audio(path: Path, stream: int | None = None) -> Iterator[NDArray[np.f
 
 def _open(path: Path) -> InputContainer:
     try:
-        return av.open(str(path), mode="r", metadata_errors="ignore")
+        container: InputContainer = av.open(str(path), mode="r", metadata_errors="ignore")
+        return container
     except FileNotFoundError:
         raise OvwError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -78,7 +79,7 @@ def _choose_stream(container: InputContainer, path: Path, index: int | None) -> 
     if index is not None and not 0 <= index < len(streams):
         raise OvwError(f"{path}: has no audio stream {index}", f"it has {len(streams)}, counted from 0")
     chosen = streams[index or 0]
-    chosen.thread_type = "AUTO"
+    chosen.codec_context.thread_type = "AUTO"
     return chosen
 
 

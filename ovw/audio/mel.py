@@ -31,7 +31,7 @@ def log_mel_spectrogram(samples: NDArray[np.float32], n_mels: int, silence_frame
         silence_frames: frames of digital silence to follow the recording, as openai/whisper's `padding` gives.
 
     Returns:
-        [n_mels, n // 160 + silence_frames], normalised to about [-1, 1]: the loudest bin of the recording sets the floor.
+        [n_mels, n // 160 + silence_frames], normalised to about [-1, 1]; its loudest bin sets the floor.
     """
     n_frames = len(samples) // HOP_LENGTH + silence_frames
     half = N_FFT // 2

@@ -18,7 +18,9 @@ def run(
     ] = None,
     fp16: Annotated[bool, typer.Option("--fp16", help="FP16 weights (the default).")] = False,
     fp32: Annotated[bool, typer.Option("--fp32", help="FP32 weights.")] = False,
-    precision: Annotated[list[str] | None, typer.Option(help="The same by name: fp16 or fp32; may be repeated.")] = None,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="The same by name: fp16 or fp32; may be repeated.")
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(help="random, an OpenAI name, a .pt file or a CTranslate2 folder. Default: what the size offers."),
@@ -27,7 +29,9 @@ def run(
     shapes: Annotated[str | None, typer.Option(help="Shape bounds: dynamic.")] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The artifact's folder, or the parent of several. Default: named artifacts."),
+        typer.Option(
+            "--output", "-o", help="The artifact's folder, or the parent of several. Default: named artifacts."
+        ),
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an artifact, once the new one has passed.")] = False,

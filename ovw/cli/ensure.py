@@ -30,7 +30,9 @@ def ensure_model(config: TranscribeConfig, *, yes: bool, quiet: bool) -> Path:
     """
     name = config.model
     wanted = parse_name(name or DEFAULT)
-    missing = wanted is not None and not (name and Path(name).is_dir()) and not (models_dir() / (name or DEFAULT)).is_dir()
+    missing = (
+        wanted is not None and not (name and Path(name).is_dir()) and not (models_dir() / (name or DEFAULT)).is_dir()
+    )
     folder = locate(None) if name is None else None if missing else locate(name)
     if folder is not None:
         manifest = read_manifest(folder)

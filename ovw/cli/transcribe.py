@@ -35,7 +35,9 @@ def run(
         str | None, typer.Option(help="Code or name. Default: detected.", rich_help_panel=DECODING)
     ] = None,
     beam_size: Annotated[int | None, typer.Option(help="Default 5; 1 is greedy.", rich_help_panel=DECODING)] = None,
-    patience: Annotated[float | None, typer.Option(help="Of the beam search. Default 1.", rich_help_panel=DECODING)] = None,
+    patience: Annotated[
+        float | None, typer.Option(help="Of the beam search. Default 1.", rich_help_panel=DECODING)
+    ] = None,
     best_of: Annotated[
         int | None, typer.Option(help="Samples above temperature 0. Default 5.", rich_help_panel=DECODING)
     ] = None,
@@ -44,7 +46,9 @@ def run(
     ] = None,
     temperature: Annotated[
         str | None,
-        typer.Option(help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1.", rich_help_panel=DECODING),
+        typer.Option(
+            help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1.", rich_help_panel=DECODING
+        ),
     ] = None,
     compression_ratio_threshold: Annotated[
         float | None, typer.Option(help="Above it, text repeats itself. Default 2.4.", rich_help_panel=DECODING)
@@ -85,9 +89,7 @@ def run(
         str | None, typer.Option(help="f32, bf16 or f16. Default: the device's own.", rich_help_panel=RUNNING)
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Default 0: all cores.", rich_help_panel=RUNNING)] = None,
-    stream: Annotated[
-        int | None, typer.Option(help="Audio stream, counted from 0.", rich_help_panel=RUNNING)
-    ] = None,
+    stream: Annotated[int | None, typer.Option(help="Audio stream, counted from 0.", rich_help_panel=RUNNING)] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")] = False,
     config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,

@@ -15,7 +15,7 @@ class DecoderSession:
     """Tokens to logits over encoded audio.
 
     The cache lives in the model's state. `beam_idx` says which earlier row each row continues, so the same call grows,
-    reorders or multiplies hypotheses; cross-attention keys and values are computed once, for the audio as given, and are
+    reorders or multiplies hypotheses; cross-attention keys and values are computed once, for the audio as given, and
     shared by every hypothesis of a single window.
 
     Args:

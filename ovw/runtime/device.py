@@ -39,6 +39,7 @@ EXACT = DeviceOptions(precision="f32")
 
 @cache
 def core() -> ov.Core:
+    """The one OpenVINO runtime of this process."""
     return ov.Core()
 
 

@@ -142,7 +142,8 @@ def check_request(name: str, capabilities: Capabilities, options: TranscribeOpti
     """
     if options.task == "translate" and not capabilities.translate:
         raise UsageError(
-            f"{name} cannot translate: it was not trained to", "use a multilingual size such as base, medium or large-v3"
+            f"{name} cannot translate: it was not trained to",
+            "use a multilingual size such as base, medium or large-v3",
         )
     known = capabilities.languages
     if options.language is None:
@@ -153,4 +154,3 @@ def check_request(name: str, capabilities: Capabilities, options: TranscribeOpti
         hint = "use a multilingual size such as base" if len(known) == 1 else "large-v3 knows the most languages"
         raise UsageError(f"{name} does not know the language '{code}': it knows {spoken}", hint)
     return code
-

@@ -38,10 +38,12 @@ def is_skippable(result: DecodingResult, options: TranscribeOptions) -> bool:
 
 
 def is_repetitive(result: DecodingResult, options: TranscribeOptions) -> bool:
+    """The text compresses too well."""
     limit = options.compression_ratio_threshold
     return limit is not None and result.compression_ratio > limit
 
 
 def is_unlikely(result: DecodingResult, options: TranscribeOptions) -> bool:
+    """The mean log probability is too low."""
     floor = options.logprob_threshold
     return floor is not None and result.avg_logprob < floor

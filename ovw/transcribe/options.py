@@ -47,7 +47,7 @@ class TranscribeOptions(Config):
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Tokens to sample in a window; half of the text context if not given."""
     pad: Literal["mel", "audio"] = "mel"
-    """What fills the last window: zeros in the spectrogram (openai's `transcribe`) or silence in the samples (GenAI)."""
+    """What fills the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI)."""
     seed: int = 0
     """Of the sampling above temperature 0."""
 

@@ -55,7 +55,9 @@ class Recording:
         if self._mel is not None:
             return pad_frames(self._mel[None, :, seek : seek + size], self._dims.n_frames)
         samples = self._samples[seek * HOP_LENGTH : (seek + size) * HOP_LENGTH]
-        return pad_frames(log_mel_spectrogram(samples, self._dims.n_mels, self._dims.n_frames - size)[None], self._dims.n_frames)
+        return pad_frames(
+            log_mel_spectrogram(samples, self._dims.n_mels, self._dims.n_frames - size)[None], self._dims.n_frames
+        )
 
     def opening(self) -> NDArray[np.float32]:
         """The first window with the silence after a short recording as it sounds: what language detection hears."""

@@ -11,7 +11,8 @@ class Segment:
 
     Attributes:
         id: counts from 0.
-        start, end: seconds from the start of the media; segments never overlap and never pass its end.
+        start: seconds from the start of the media; segments never overlap.
+        end: as the model gave it; the last may lie a little past the media, where subtitle cues are cut.
         text: as the model wrote it, with its leading space.
         tokens: text and timestamp tokens.
         temperature: at which it was decoded.
