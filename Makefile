@@ -1,0 +1,66 @@
+# `make` lists the targets; `make demo` and `make test` do everything on a fresh machine.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+DEMO_OUT := demo-output
+PACKAGES := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint types format media clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+demo: $(VENV)/.demo ## install, convert real weights, transcribe a short video, show the subtitles
+	$(BIN)/ovw convert --size base --fp16 --force
+	$(BIN)/ovw transcribe demo/ovw-demo.mp4 --model base-fp16 --output $(DEMO_OUT) --format srt --format json
+	@echo
+	@cat $(DEMO_OUT)/ovw-demo.srt
+	@echo "video      $(CURDIR)/demo/ovw-demo.mp4"
+	@echo "subtitles  $(CURDIR)/$(DEMO_OUT)/ovw-demo.srt"
+	@echo "model      $$($(BIN)/ovw verify base-fp16 | head -1)"
+	@echo "try        $(BIN)/ovw transcribe YOUR_VIDEO"
+
+test: $(VENV)/.dev ## run the tests (weights come from the package index)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.dev $(VENV)-optimum/.done ## run the long tests too, optimum-intel in an environment of its own
+	OVW_OPTIMUM_PYTHON=$(VENV)-optimum/bin/python $(BIN)/python -m pytest
+
+lint: $(VENV)/.dev types ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	rm -rf build/types && $(PIP_INSTALL) --no-deps --target build/types .
+	MYPYPATH=build/types $(BIN)/mypy -p ovw
+
+format: $(VENV)/.dev ## put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+media: $(VENV)/.demo ## make the bundled clips anew (needs espeak-ng)
+	$(BIN)/python scripts/make_media.py
+
+clean: ## remove what the other targets made in this folder
+	rm -rf $(VENV) $(VENV)-optimum $(DEMO_OUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(PACKAGES) | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[convert,weights-base]'
+	@touch $@
+
+$(VENV)/.dev: $(PACKAGES) | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+# optimum-intel brings a torchvision that does not go with the CPU build of torch
+$(VENV)-optimum/.done: constraints.txt
+	$(PYTHON) -m venv $(VENV)-optimum
+	$(VENV)-optimum/bin/pip install --quiet torch==2.13.0 optimum-intel==2.2.0 openvino==2026.4.1 av
+	$(VENV)-optimum/bin/pip uninstall --quiet --yes torchvision
+	@touch $@
