@@ -1,0 +1,81 @@
+"""The house: what may import what, and how light it stays."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"torch", "nncf", "onnx", "transformers", "whisper", "openvino_tokenizers"}
+# a module may import from its own layer and from those after it
+LAYERS = [
+    ["ovw.cli"],
+    ["ovw.convert", "ovw.benchmark", "ovw.evaluate", "ovw.ui"],
+    ["ovw.scale", "ovw.engines", "ovw.scoring", "ovw.datasets", "ovw.adapters"],
+    ["ovw.subtitles"],
+    ["ovw.transcribe"],
+    ["ovw.runtime", "ovw.audio"],
+    ["ovw.artifact", "ovw.record", "ovw.models", "ovw.config", "ovw.errors", "ovw.home"],
+]
+VERBS = LAYERS[1]
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for folder, package in (("ovw", "ovw"), ("convert", "ovw.convert"), ("configs", "ovw.configs")):
+        for path in (ROOT / folder).rglob("*.py"):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            found[".".join([package, *(p for p in parts if p != "__init__")])] = path
+    return found
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def layer_of(module: str) -> int | None:
+    return next((i for i, names in enumerate(LAYERS) if any(module == n or module.startswith(n + ".") for n in names)), None)
+
+
+@pytest.mark.parametrize("name", modules())
+def test_arrows_go_one_way(name: str) -> None:
+    own = layer_of(name)
+    for imported in imports_of(modules()[name]):
+        theirs = layer_of(imported)
+        if own is None or theirs is None:
+            continue
+        assert theirs >= own, f"{name} imports {imported}, which stands above it"
+        if name.startswith(tuple(VERBS)) and imported.startswith(tuple(VERBS)):
+            assert name.split(".")[1] == imported.split(".")[1], f"{name} imports another verb, {imported}"
+
+
+@pytest.mark.parametrize("name", [n for n in modules() if not n.startswith("ovw.convert")])
+def test_only_convert_imports_heavy_packages(name: str) -> None:
+    assert not {i.split(".")[0] for i in imports_of(modules()[name])} & HEAVY
+
+
+@pytest.mark.parametrize("module", ["ovw", "ovw.cli", "ovw.cli.app", "ovw.transcribe", "ovw.transcribe.api"])
+def test_importing_stays_light(module: str) -> None:
+    code = f"import json, sys, {module}; print(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    loaded = set(json.loads(out))
+    assert not loaded & HEAVY
+    if module in ("ovw", "ovw.cli", "ovw.cli.app"):
+        assert not loaded & {"openvino", "numpy", "pydantic", "av"}
+
+
+def test_house_style() -> None:
+    for name, path in modules().items():
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, f"{name} is too long"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and not name.startswith("ovw.cli"):
+                assert (node.end_lineno or 0) - node.lineno < 80, f"{name}.{node.name} is too long"

@@ -1,0 +1,167 @@
+"""Filters and searches against openai/whisper's own, on random logits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import whisper.decoding as openai
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from whisper.tokenizer import get_tokenizer
+
+from ovw.convert.pipeline import Converted
+from ovw.transcribe.decoding.filters import SuppressBlank, TimestampRules, suppressed_tokens
+from ovw.transcribe.decoding.search import BeamSearch, Hypothesis, Sampling, best_hypothesis
+from ovw.transcribe.decoding.task import compression_ratio
+from ovw.transcribe.tokenizer import Tokenizer
+
+THEIRS = get_tokenizer(True, num_languages=99, language="en", task="transcribe")
+EOT, BEGIN, VOCAB = THEIRS.eot, THEIRS.timestamp_begin, 51865
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny: Converted) -> Tokenizer:
+    return Tokenizer.from_artifact(tiny.folder)
+
+
+def random_logits(seed: int, rows: int) -> np.ndarray:
+    logits = 3 * np.random.default_rng(seed).standard_normal((rows, VOCAB)).astype(np.float32)
+    logits[:, BEGIN:] += np.random.default_rng(seed + 1).choice([-8, 0, 2, 4])
+    return logits
+
+
+token = st.one_of(st.integers(0, EOT - 1), st.integers(BEGIN, BEGIN + 1500))
+
+
+@settings(max_examples=60, deadline=None)
+@given(sampled=st.lists(token, max_size=5), seed=st.integers(0, 1000), initial=st.sampled_from([None, 0.5, 1.0]))
+def test_timestamp_rules_are_whispers(sampled: list[int], seed: int, initial: float | None) -> None:
+    ours = random_logits(seed, 2)
+    theirs = torch.from_numpy(ours.copy())
+    rows = [sampled, [BEGIN, *sampled[1:]] if sampled else []]
+    prompt = list(THEIRS.sot_sequence)
+    index = None if initial is None else round(initial / 0.02)
+    openai.ApplyTimestampRules(THEIRS, len(prompt), index).apply(theirs, torch.tensor([prompt + row for row in rows]))
+    _Rules(initial)(ours, rows)
+    assert np.array_equal(np.isneginf(ours), np.isneginf(theirs.numpy()))
+
+
+class _Rules(TimestampRules):
+    def __init__(self, initial: float | None) -> None:
+        class Ids:
+            timestamp_begin, eot, no_timestamps = BEGIN, EOT, THEIRS.no_timestamps
+
+        super().__init__(Ids(), initial)  # type: ignore[arg-type]
+
+
+def test_suppress_lists(tokenizer: Tokenizer) -> None:
+    controls = {THEIRS.transcribe, THEIRS.translate, THEIRS.sot, THEIRS.sot_prev, THEIRS.sot_lm, THEIRS.no_speech}
+    assert set(suppressed_tokens(tokenizer, (-1,))) == {*THEIRS.non_speech_tokens, *controls}
+    assert set(suppressed_tokens(tokenizer, (7,))) == {7, *controls}
+    assert suppressed_tokens(tokenizer, ()) == []
+
+
+def test_suppress_blank(tokenizer: Tokenizer) -> None:
+    logits = np.zeros((1, VOCAB), np.float32)
+    SuppressBlank(tokenizer)(logits, [[]])
+    assert set(np.flatnonzero(np.isneginf(logits[0]))) == {*THEIRS.encode(" "), EOT}
+    logits[:] = 0
+    SuppressBlank(tokenizer)(logits, [[1]])
+    assert not np.isneginf(logits).any()
+
+
+class _Inference:
+    def __init__(self) -> None:
+        self.sources: list[int] = []
+
+    def rearrange_kv_cache(self, sources: list[int]) -> None:
+        self.sources = list(sources)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("patience", [1.0, 2.0])
+def test_beam_search_is_whispers(seed: int, patience: float) -> None:
+    beams, steps, prompt = 5, 12, [50258, 50259]
+    inference = _Inference()
+    theirs = openai.BeamSearchDecoder(beams, EOT, inference, patience)
+    ours = BeamSearch(beams, EOT, patience)
+    tokens = torch.tensor([prompt] * beams)
+    sums = torch.zeros(beams)
+    rng = np.random.default_rng(seed)
+    for step in range(steps):
+        row = (4 * rng.standard_normal((1, VOCAB))).astype(np.float32)
+        logits = row.repeat(beams, 0) if step == 0 else (4 * rng.standard_normal((beams, VOCAB))).astype(np.float32)
+        logits[:, EOT] = logits.max() - rng.uniform(0, 6) if step else -np.inf  # no empty text, as with the filters on
+        tokens, done = theirs.update(tokens, torch.from_numpy(logits.copy()), sums)
+        ours.advance(logits)
+        assert ours.sampled == [t[len(prompt) :] for t in tokens.tolist()]
+        assert ours.sources == inference.sources
+        assert ours.done == done
+        if done:
+            break
+    expected, logprobs = theirs.finalize(tokens[None], sums[None])
+    best = openai.MaximumLikelihoodRanker(None).rank(
+        [[t[len(prompt) : t.tolist().index(EOT)] for t in expected[0]]], logprobs
+    )[0]
+    winner = best_hypothesis(ours.hypotheses(), None)
+    assert winner.tokens == expected[0][best].tolist()[len(prompt) : -1]
+    assert winner.sum_logprob == pytest.approx(logprobs[0][best], abs=1e-4)
+
+
+def test_greedy_is_whispers() -> None:
+    theirs, ours = openai.GreedyDecoder(0.0, EOT), Sampling(1, EOT, 0.0, np.random.default_rng(0))
+    tokens, sums = torch.tensor([[50258]]), torch.zeros(1)
+    for seed in range(5):
+        logits = random_logits(seed, 1)
+        tokens, _ = theirs.update(tokens, torch.from_numpy(logits.copy()), sums)
+        ours.advance(logits)
+    assert ours.sampled == [tokens[0, 1:].tolist()]
+    assert ours.hypotheses()[0].sum_logprob == pytest.approx(sums.item(), rel=1e-5)
+
+
+def test_sampling_follows_the_distribution() -> None:
+    chances = np.array([0.5, 0.3, 0.2])
+    logits = np.full((3000, 10), -np.inf, np.float32)
+    logits[:, :3] = np.log(chances)
+    search = Sampling(3000, 9, 1.0, np.random.default_rng(1))
+    search.advance(logits)
+    drawn = np.bincount([row[0] for row in search.sampled], minlength=3) / 3000
+    assert np.abs(drawn - chances).max() < 0.03
+    hot = Sampling(3000, 9, 0.2, np.random.default_rng(1))
+    hot.advance(logits)
+    assert np.mean([row[0] == 0 for row in hot.sampled]) > 0.9
+
+
+def test_ended_rows_stay_ended() -> None:
+    search = Sampling(1, 9, 0.0, np.random.default_rng(0))
+    end, other = np.zeros((1, 10), np.float32), np.zeros((1, 10), np.float32)
+    end[0, 9], other[0, 3] = 5, 5
+    search.advance(end)
+    total = search.hypotheses()[0].sum_logprob
+    search.advance(other)
+    assert search.done
+    assert search.hypotheses() == [Hypothesis([], total)]
+
+
+def test_ranking_by_length() -> None:
+    short, long = Hypothesis([1], -1.0), Hypothesis([1] * 10, -5.0)
+    assert best_hypothesis([short, long], None) is long
+    assert best_hypothesis([short, long], 0.0) is short
+
+
+def test_compression_ratio() -> None:
+    assert compression_ratio("") == 0
+    text = "so it goes and " * 40
+    assert compression_ratio(text) == pytest.approx(openai.compression_ratio(text))
+    assert compression_ratio(text) > 2.4
+
+
+def test_tokenizer_is_whispers(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    text = " Hello — wörld! 日本語 ♪ 3,000 it's\n\ttab 😀"
+    assert tokenizer.encode(text) == THEIRS.encode(text)
+    assert tokenizer.decode([*THEIRS.encode(text), BEGIN + 3]) == text
+    assert tokenizer.decode([0xD8 % 256, 200]) == THEIRS.decode([0xD8 % 256, 200])
+    assert tokenizer.language_tokens == dict(zip(THEIRS.all_language_codes, THEIRS.all_language_tokens, strict=True))
+    assert tokenizer.timestamp_begin == BEGIN
+    assert tokenizer.seconds(BEGIN + 75) == pytest.approx(1.5)
