@@ -1,0 +1,204 @@
+"""The parity gate and what convert makes of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pytest
+from tiny_whisper import TINY, TINY_EN, TINY_V3, convert_pt, save_pt
+
+import ovw
+from ovw.artifact import names
+from ovw.artifact.check import find_problems
+from ovw.artifact.manifest import read_manifest
+from ovw.convert import encoder as encoder_module
+from ovw.convert.blocks import Weights
+from ovw.convert.layouts import genai
+from ovw.convert.pipeline import Converted, convert
+from ovw.convert.plan import ConvertConfig
+from ovw.errors import OvwError, UsageError
+from ovw.models import Dims
+from ovw.transcribe.selftest import find_golden_problems
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("dims", [TINY, TINY_V3, TINY_EN], ids=["80-mels", "128-mels", "english"])
+def test_tiny_is_equal_to_pytorch(tmp_path: Path, dims: Dims, precision: str) -> None:
+    made = convert_pt(tmp_path, dims, precision)
+    parity = made.manifest.parity
+    assert parity.encoder_relative_l2 <= 1e-5
+    assert max(parity.logits_empty_cache, parity.logits_filled_cache, parity.logits_beam_reorder) <= 1e-3
+    assert parity.greedy_tokens_equal
+    assert find_problems(made.folder) == []
+    assert find_golden_problems(made.folder) == []
+    config = json.loads((made.folder / names.PREPROCESSOR_CONFIG).read_text())
+    assert config["feature_size"] == dims.n_mels
+
+
+@pytest.mark.weights
+def test_base_is_equal_to_pytorch(base: Converted) -> None:
+    parity = base.manifest.parity
+    assert parity.encoder_relative_l2 <= 1e-5
+    assert max(parity.logits_empty_cache, parity.logits_filled_cache, parity.logits_beam_reorder) <= 1e-3
+    assert parity.greedy_tokens_equal
+    assert base.manifest.golden.text == "the weather is fine today, so we will walk to the river."
+    assert base.manifest.source.kind == "wheel"
+
+
+@pytest.mark.parametrize("part", ["encoder.blocks.1.mlp.2.weight", "decoder.blocks.0.cross_attn.key.weight"])
+def test_damaged_weight_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    whole = Weights.__getitem__
+
+    def damaged(self: Weights, name: str) -> ov.Node:
+        if self.prefix + name != part:
+            return whole(self, name)
+        tensor = np.array(self.tensors[part], np.float32)
+        tensor[3] += 0.5
+        return whole(Weights({part: tensor}), part)
+
+    monkeypatch.setattr(Weights, "__getitem__", damaged)
+    with pytest.raises(OvwError, match=r"not equal to PyTorch: encoder relative L2 .*logits, filled cache") as failure:
+        convert_pt(tmp_path, TINY)
+    assert "allowed 1e-05" in failure.value.message
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["custom.pt"]
+
+
+def test_refusal_keeps_the_old_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = convert_pt(tmp_path, TINY)
+    monkeypatch.setattr(encoder_module, "_positions", lambda w, x: ov.opset15.constant(np.float32(0.1)))
+    config = ConvertConfig(weights=str(tmp_path / "custom.pt"), output=made.folder, force=True)
+    with pytest.raises(OvwError, match="not equal to PyTorch"):
+        convert(config)
+    assert find_problems(made.folder) == []
+
+
+def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
+    from ovw.convert.sources.random import random_checkpoint
+
+    tensors = {name: np.array(tensor) for name, tensor in random_checkpoint(TINY).tensors.items()}
+    tensors["decoder.ln.weight"][0] = np.nan
+    with pytest.raises(OvwError, match=r"decoder\.ln\.weight holds values that are not finite"):
+        convert(ConvertConfig(weights=str(save_pt(tmp_path / "a.pt", TINY, tensors)), output=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_rounded_weights_are_held_to_a_stated_tolerance(tmp_path: Path) -> None:
+    from ovw.convert.sources.random import random_checkpoint
+
+    wide = {name: tensor.astype(np.float32) * np.float32(1.0003) for name, tensor in random_checkpoint(TINY).tensors.items()}
+    pt = save_pt(tmp_path / "a.pt", TINY, wide)
+    fp32 = convert(ConvertConfig(weights=str(pt), precision="fp32", output=tmp_path / "32"))[0]
+    fp16 = convert(ConvertConfig(weights=str(pt), precision="fp16", output=tmp_path / "16"))[0]
+    assert fp32.manifest.parity.tolerance_encoder == 1e-5
+    assert fp16.manifest.parity.tolerance_encoder > fp16.manifest.parity.encoder_relative_l2 > 1e-5
+
+
+def test_what_the_artifact_says_of_itself(tiny: Converted, tiny_pt: Path) -> None:
+    manifest = read_manifest(tiny.folder)
+    assert manifest == tiny.manifest
+    assert manifest.dimensions() == TINY
+    assert set(manifest.files) == set(names.GENAI_FILES)
+    assert manifest.tools["ovw"] == ovw.__version__
+    model = ov.Core().read_model(tiny.folder / f"{names.DECODER}.xml")
+    assert model.get_rt_info(["ovw", "precision"]).astype(str) == "fp16"
+    assert model.get_rt_info(["runtime_options", "KV_CACHE_PRECISION"]).astype(str) == "f16"
+    states = {v.info.variable_id for v in model.get_variables()}
+    assert len(states) == 4 * TINY.n_text_layer
+
+
+def test_fp16_halves_the_weights_and_changes_no_value(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    wide, half = convert_pt(tmp_path / "a", TINY, "fp32"), convert_pt(tmp_path / "b", TINY, "fp16")
+    for stem in (names.ENCODER, names.DECODER):
+        sizes = [made.manifest.files[f"{stem}.bin"].bytes for made in (wide, half)]
+        assert sizes[1] < 0.51 * sizes[0]
+    mel = np.random.default_rng(0).standard_normal((1, 80, 3000), np.float32)
+    outputs = [
+        ov.Core().compile_model(made.folder / f"{names.ENCODER}.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(mel)[0]
+        for made in (wide, half)
+    ]
+    assert np.abs(outputs[0] - outputs[1]).max() < 1e-5
+
+
+def test_short_windows_are_pytorchs_with_the_positions_cut(tiny: Converted) -> None:
+    model = ov.Core().compile_model(tiny.folder / f"{names.ENCODER}.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    for frames in (2, 500, 3000):
+        assert model(np.zeros((2, 80, frames), np.float32))[0].shape == (2, frames // 2, TINY.n_audio_state)
+
+
+def test_converting_again(tmp_path: Path) -> None:
+    made = convert_pt(tmp_path, TINY)
+    pt = str(tmp_path / "custom.pt")
+    again = convert(ConvertConfig(weights=pt, output=made.folder))[0]
+    assert not again.fresh
+    assert again.manifest == made.manifest
+    with pytest.raises(OvwError, match="already holds an artifact") as failure:
+        convert(ConvertConfig(weights=pt, precision="fp32", output=made.folder))
+    assert "--force" in failure.value.hint
+    (made.folder / names.CONFIG).write_text("{}")
+    with pytest.raises(OvwError, match="already holds an artifact"):
+        convert(ConvertConfig(weights=pt, output=made.folder))
+    assert convert(ConvertConfig(weights=pt, output=made.folder, force=True))[0].fresh
+    assert find_problems(made.folder) == []
+
+
+def test_other_peoples_folders_are_not_touched(tmp_path: Path, tiny_pt: Path) -> None:
+    (tmp_path / "photo.jpg").write_text("precious")
+    with pytest.raises(UsageError, match="other things in it"):
+        convert(ConvertConfig(weights=str(tiny_pt), output=tmp_path, force=True))
+    with pytest.raises(UsageError, match="is a file"):
+        convert(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "photo.jpg", force=True))
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "manifest", "ports"])
+def test_verify_finds_damage(tmp_path: Path, damage: str) -> None:
+    folder = convert_pt(tmp_path, TINY).folder
+    weights = folder / f"{names.DECODER}.bin"
+    data = bytearray(weights.read_bytes())
+    if damage == "missing":
+        weights.unlink()
+        (folder / names.TOKENIZER).unlink()
+    elif damage == "cut":
+        weights.write_bytes(data[:-7])
+    elif damage == "flipped":
+        data[len(data) // 2] ^= 1
+        weights.write_bytes(data)
+    elif damage == "manifest":
+        (folder / names.MANIFEST).write_text('{"schema_version": 1}')
+    else:
+        for end in ("xml", "bin"):
+            (folder / f"{names.ENCODER}.{end}").write_bytes((folder / f"{names.DECODER}.{end}").read_bytes())
+    problems = find_problems(folder)
+    assert len(problems) == {"missing": 2, "ports": 2}.get(damage, 1)
+    expected = {"missing": "missing", "cut": "bytes", "flipped": "SHA-256", "manifest": "is damaged", "ports": "the manifest"}
+    assert expected[damage] in problems[0]
+
+
+def test_golden_tells_a_changed_model(tmp_path: Path, tiny_v3: Converted) -> None:
+    made = convert_pt(tmp_path, TINY)
+    wrong = made.manifest.golden.model_copy(update={"tokens": [1, 2, 3]})
+    from ovw.artifact.manifest import write_manifest
+
+    write_manifest(made.manifest.model_copy(update={"golden": wrong}), made.folder)
+    assert "self-test: it said" in find_golden_problems(made.folder)[0]
+
+
+def test_disk_space_is_checked_first(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ovw.convert import pipeline
+
+    monkeypatch.setattr(pipeline.shutil, "disk_usage", lambda path: type("U", (), {"free": 1_000_000})())
+    monkeypatch.setattr(pipeline, "export", lambda *args: pytest.fail("work began"))
+    with pytest.raises(OvwError, match="needs .* MB, .* has 1 MB free"):
+        convert(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
+
+
+def test_layout_writer_reports_a_full_disk(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(genai, "_write_json", full)
+    with pytest.raises(OvwError, match="No space left on device"):
+        convert(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
+    assert list(tmp_path.iterdir()) == []

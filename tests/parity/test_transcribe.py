@@ -1,0 +1,163 @@
+"""Our runner against openai-whisper's `transcribe` on the same weights, and real words on real weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import whisper
+from tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
+
+from ovw import Whisper
+from ovw.audio.decode import load_audio
+from ovw.convert.pipeline import Converted
+from ovw.convert.sources.resolve import load_checkpoint
+from ovw.errors import UsageError
+from ovw.models import find_size
+
+WORDS = (
+    "hello and welcome this short video was made by a computer program "
+    "the sound of the video becomes text and the text becomes subtitles "
+    "all of the work happens on this machine and nothing is sent over the internet "
+    "now you can try it with a video of your own"
+)
+
+
+def words(text: str) -> str:
+    return " ".join("".join(c for c in text.lower() if c.isalpha() or c.isspace()).split())
+
+
+def openai_model(size: str) -> whisper.Whisper:
+    checkpoint = load_checkpoint(find_size(size), None, offline=True)
+    model = whisper.Whisper(whisper.ModelDimensions(**checkpoint.dims.as_dict()))
+    model.load_state_dict({k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in checkpoint.tensors.items()})
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def theirs() -> whisper.Whisper:
+    return openai_model("base")
+
+
+@pytest.fixture(scope="module")
+def ours(base: Converted) -> Whisper:
+    return Whisper(base.folder, exact=True)
+
+
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    """45 seconds: three windows, with a pause and a change of voice level."""
+    demo, clip = load_audio(DEMO_VIDEO), load_audio(SELFTEST_CLIP)
+    gap = np.zeros(16000 * 4, np.float32)
+    return np.concatenate([demo, gap, clip * 0.5, demo])
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("beam_size", [1, 5])
+@pytest.mark.parametrize("previous", [True, False])
+def test_same_text_and_times_as_openai(
+    ours: Whisper, theirs: whisper.Whisper, speech: np.ndarray, beam_size: int, previous: bool
+) -> None:
+    if previous and beam_size == 1:
+        options = {"initial_prompt": "A talk about OpenVINO."}
+    else:
+        options = {}
+    expected = theirs.transcribe(
+        speech, fp16=False, temperature=0.0, language="en", beam_size=beam_size if beam_size > 1 else None,
+        condition_on_previous_text=previous, **options,
+    )  # fmt: skip
+    found = list(
+        ours.transcribe(
+            speech, temperature=(0.0,), language="en", beam_size=beam_size, condition_on_previous_text=previous, **options
+        )
+    )
+    spoken = [s for s in expected["segments"] if s["text"].strip()]
+    assert [s.text for s in found] == [s["text"] for s in spoken]
+    for a, b in zip(found, spoken, strict=True):
+        assert (a.start, a.end) == pytest.approx((b["start"], b["end"]), abs=0.02)
+        assert a.avg_logprob == pytest.approx(b["avg_logprob"], abs=1e-3)
+        assert a.no_speech_prob == pytest.approx(b["no_speech_prob"], abs=1e-3)
+        assert a.compression_ratio == pytest.approx(b["compression_ratio"])
+
+
+@pytest.mark.weights
+def test_language_and_translation_as_openai(ours: Whisper, theirs: whisper.Whisper, demo_samples: np.ndarray) -> None:
+    result = ours.transcribe(demo_samples, task="translate", temperature=(0.0,), beam_size=1)
+    _, chances = theirs.detect_language(
+        whisper.pad_or_trim(whisper.log_mel_spectrogram(demo_samples, padding=480_000), 3000)
+    )
+    assert result.language == max(chances, key=chances.get) == "en"
+    assert result.detection
+    assert result.detection.probability == pytest.approx(chances["en"], abs=1e-3)
+    expected = theirs.transcribe(demo_samples, fp16=False, temperature=0.0, task="translate")
+    assert "".join(s.text for s in result) == expected["text"]
+
+
+@pytest.mark.weights
+def test_padding_by_audio_is_openais_decode(ours: Whisper, theirs: whisper.Whisper, demo_samples: np.ndarray) -> None:
+    mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(demo_samples))
+    expected = whisper.decode(theirs, mel, whisper.DecodingOptions(fp16=False, language="en"))
+    found = ours.transcribe(demo_samples, pad="audio", temperature=(0.0,), beam_size=1, language="en")
+    assert "".join(s.text for s in found).strip() == expected.text
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("model", ["base", "real_tiny_en"])
+def test_real_words_with_everything_at_its_default(request: pytest.FixtureRequest, model: str) -> None:
+    import jiwer
+
+    whisper_ = Whisper(request.getfixturevalue(model).folder)
+    segments = list(whisper_.transcribe(DEMO_VIDEO))
+    assert jiwer.wer(WORDS, words("".join(s.text for s in segments))) < 0.1
+    assert all(a.end <= b.start for a, b in zip(segments, segments[1:], strict=False))
+    assert segments[0].temperature == 0
+
+
+@pytest.mark.weights
+def test_silence_says_nothing(ours: Whisper) -> None:
+    assert list(ours.transcribe(np.zeros(16000 * 8, np.float32), language="en")) == []
+    assert list(ours.transcribe(np.zeros(0, np.float32), language="en")) == []
+
+
+@pytest.mark.weights
+def test_fallback_raises_the_temperature_and_is_seeded(ours: Whisper, demo_samples: np.ndarray) -> None:
+    options = {"language": "en", "temperature": (0.0, 0.4), "logprob_threshold": 0.0, "no_speech_threshold": None}
+    runs = [[(s.text, s.temperature) for s in ours.transcribe(demo_samples, **options, seed=3)] for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert {temperature for _, temperature in runs[0]} == {0.4}
+
+
+def test_tiny_random_equals_openai_under_every_rule(tiny: Converted, tiny_pt: object, demo_samples: np.ndarray) -> None:
+    """Random weights wander through all of the rules: loops, timestamps, prompts."""
+    theirs = whisper.load_model(str(tiny_pt))
+    ours = Whisper(tiny.folder, exact=True)
+    clip = demo_samples[: 16000 * 9]
+    for options in ({"beam_size": 1}, {"beam_size": 3, "patience": 2.0}, {"beam_size": 1, "suppress_tokens": ()}):
+        asked = {k: v for k, v in options.items() if (k, v) != ("beam_size", 1)}
+        if "suppress_tokens" in asked:
+            asked["suppress_tokens"] = ""
+        expected = theirs.transcribe(
+            clip, fp16=False, temperature=0.0, language="de", no_speech_threshold=None, sample_len=40, **asked
+        )
+        found = list(
+            ours.transcribe(
+                clip, temperature=(0.0,), language="de", no_speech_threshold=None, max_new_tokens=40, **options
+            )
+        )
+        spoken = [s for s in expected["segments"] if s["text"].strip()]
+        assert [s.tokens for s in found] == [s["tokens"] for s in spoken]
+
+
+def test_requests_a_model_cannot_serve(tiny_en_random: Converted, tiny: Converted) -> None:
+    english, many = Whisper(tiny_en_random.folder), Whisper(tiny.folder)
+    nothing = np.zeros(100, np.float32)
+    for model, options, message in (
+        (english, {"language": "de"}, "does not know the language 'de'"),
+        (english, {"task": "translate"}, "cannot translate"),
+        (many, {"language": "klingon"}, "unknown language 'klingon'"),
+        (many, {"beam_size": 0}, "beam_size = 0"),
+        (many, {"beams": 3}, "did you mean 'beam_size'"),
+        (many, {"temperature": (9.0,)}, "allowed are values from 0 to 2"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            model.transcribe(nothing, **options)

@@ -1,0 +1,271 @@
+"""Every source gives the same checkpoint; what is damaged or missing is told in one line."""
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_whisper import TINY, TINY_EN, save_pt
+from tokenizers import Tokenizer as BpeTokenizer
+from whisper.tokenizer import get_tokenizer
+
+from ovw.convert.sources import resolve as resolve_module
+from ovw.convert.sources.checkpoint import Checkpoint, narrow, tensor_shapes, tensors_sha256
+from ovw.convert.sources.ctranslate2 import read_ctranslate2
+from ovw.convert.sources.openai import read_openai
+from ovw.convert.sources.random import random_checkpoint, sinusoids
+from ovw.convert.sources.resolve import load_checkpoint
+from ovw.convert.sources.wheel import find_wheels, read_wheels
+from ovw.convert.suppress import suppress_tokens
+from ovw.convert.tokenizer import build_tokenizer_json
+from ovw.errors import OvwError, UsageError
+from ovw.models import find_size, sizes
+
+CODES = {"float32": 0, "int8": 1, "int16": 2, "float16": 4}
+
+
+def write_ct2(folder: Path, checkpoint: Checkpoint, *, int8: bool = False) -> Path:
+    """A CTranslate2 folder of a checkpoint: an independent writer of the format."""
+    t = checkpoint.tensors
+    out: dict[str, np.ndarray] = {}
+
+    def put(name: str, value: np.ndarray) -> None:
+        if int8 and value.ndim == 2 and "linear" in name:
+            scale = 127 / np.abs(value.astype(np.float32)).max(axis=1)
+            out[f"{name}_scale"] = scale.astype(np.float32)
+            value = np.rint(value.astype(np.float32) * scale[:, None]).astype(np.int8)
+        out[name] = value
+
+    def both(source: str, target: str, names: tuple[str, str] = ("weight", "bias")) -> None:
+        put(f"{target}/{names[0]}", t[f"{source}.weight"])
+        put(f"{target}/{names[1]}", t[f"{source}.bias"])
+
+    def fused(source: str, target: str, parts: tuple[str, ...]) -> None:
+        state = t[f"{source}.query.weight"].shape[0]
+        put(f"{target}/weight", np.concatenate([t[f"{source}.{p}.weight"] for p in parts]))
+        biases = [t.get(f"{source}.{p}.bias", np.zeros(state, np.float16)) for p in parts]
+        put(f"{target}/bias", np.concatenate(biases))
+
+    for side, layers in (("encoder", checkpoint.dims.n_audio_layer), ("decoder", checkpoint.dims.n_text_layer)):
+        put(f"{side}/num_heads", np.int16(checkpoint.dims.n_text_head).reshape(()))
+        put(f"{side}/position_encodings/encodings", t[f"{side}.positional_embedding"])
+        for i in range(layers):
+            a, b = f"{side}.blocks.{i}", f"{side}/layer_{i}"
+            both(f"{a}.attn_ln", f"{b}/self_attention/layer_norm", ("gamma", "beta"))
+            fused(f"{a}.attn", f"{b}/self_attention/linear_0", ("query", "key", "value"))
+            both(f"{a}.attn.out", f"{b}/self_attention/linear_1")
+            if side == "decoder":
+                both(f"{a}.cross_attn_ln", f"{b}/attention/layer_norm", ("gamma", "beta"))
+                both(f"{a}.cross_attn.query", f"{b}/attention/linear_0")
+                fused(f"{a}.cross_attn", f"{b}/attention/linear_1", ("key", "value"))
+                both(f"{a}.cross_attn.out", f"{b}/attention/linear_2")
+            both(f"{a}.mlp_ln", f"{b}/ffn/layer_norm", ("gamma", "beta"))
+            both(f"{a}.mlp.0", f"{b}/ffn/linear_0")
+            both(f"{a}.mlp.2", f"{b}/ffn/linear_1")
+    both("encoder.conv1", "encoder/conv1")
+    both("encoder.conv2", "encoder/conv2")
+    both("encoder.ln_post", "encoder/layer_norm", ("gamma", "beta"))
+    both("decoder.ln", "decoder/layer_norm", ("gamma", "beta"))
+    put("decoder/embeddings/weight", t["decoder.token_embedding.weight"])
+
+    def text(value: str) -> bytes:
+        return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
+
+    blob = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(out))
+    for name, value in out.items():
+        data = np.ascontiguousarray(value).tobytes()
+        blob += text(name) + struct.pack("<B", value.ndim) + struct.pack(f"<{value.ndim}I", *value.shape)
+        blob += struct.pack("<BI", CODES[value.dtype.name], len(data)) + data
+    blob += struct.pack("<I", 0)
+    folder.mkdir()
+    (folder / "model.bin").write_bytes(blob)
+    (folder / "config.json").write_text(json.dumps({"alignment_heads": [[1, 0], [1, 1]]}))
+    return folder
+
+
+def test_all_formats_give_the_same_tensors(tmp_path: Path) -> None:
+    made = random_checkpoint(TINY)
+    wide = {name: tensor.astype(np.float32) for name, tensor in made.tensors.items()}
+    from_f16 = read_openai(save_pt(tmp_path / "a.pt", TINY)).checked()
+    from_f32 = read_openai(save_pt(tmp_path / "b.pt", TINY, wide)).checked()
+    from_ct2 = read_ctranslate2(write_ct2(tmp_path / "ct2", made)).checked()
+    expected = tensors_sha256(made.checked().tensors)
+    for checkpoint in (from_f16, from_f32, from_ct2):
+        assert checkpoint.dims == TINY
+        assert tensors_sha256(checkpoint.tensors) == expected
+    assert from_ct2.alignment_heads == ((1, 0), (1, 1))
+
+
+def test_int8_ctranslate2_is_within_its_rounding(tmp_path: Path) -> None:
+    made = random_checkpoint(TINY)
+    read = read_ctranslate2(write_ct2(tmp_path / "ct2", made, int8=True)).checked()
+    for name, tensor in made.tensors.items():
+        step = np.abs(tensor.astype(np.float32)).max() / 127
+        assert np.abs(read.tensors[name].astype(np.float32) - tensor).max() <= 0.51 * step
+
+
+def test_checked_lists_every_problem() -> None:
+    made = random_checkpoint(TINY)
+    tensors = dict(made.tensors)
+    del tensors["encoder.conv1.bias"]
+    tensors["decoder.ln.weight"] = np.zeros(3, np.float16)
+    tensors["decoder.ln.bias"] = np.full(128, np.nan, np.float16)
+    tensors["extra"] = np.zeros(1, np.float16)
+    with pytest.raises(OvwError) as failure:
+        Checkpoint(TINY, tensors, "random", "x").checked()
+    for part in ("encoder.conv1.bias is missing", "decoder.ln.weight has shape [3]", "not finite", "extra is unknown"):
+        assert part in failure.value.message
+
+
+def test_narrow_keeps_values() -> None:
+    assert narrow(np.array([0.5, 2.0], np.float32)).dtype == np.float16
+    assert narrow(np.array([1 / 3], np.float32)).dtype == np.float32
+    assert narrow(np.array([1e6], np.float32)).dtype == np.float32
+
+
+def test_random_is_the_same_every_time() -> None:
+    assert tensors_sha256(random_checkpoint(TINY_EN).tensors) == tensors_sha256(random_checkpoint(TINY_EN).tensors)
+
+
+@pytest.mark.parametrize("damage", ["cut", "version", "text"])
+def test_damaged_ctranslate2(tmp_path: Path, damage: str) -> None:
+    folder = write_ct2(tmp_path / "ct2", random_checkpoint(TINY))
+    good = (folder / "model.bin").read_bytes()
+    bad = {"cut": good[:5000], "version": b"\x09" + good[1:], "text": b"not a model at all"}[damage]
+    (folder / "model.bin").write_bytes(bad)
+    with pytest.raises(OvwError, match=r"model\.bin of ct2 cannot be read"):
+        read_ctranslate2(folder)
+
+
+def test_damaged_pt(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"garbage")
+    with pytest.raises(OvwError, match="is not an OpenAI Whisper checkpoint"):
+        read_openai(tmp_path / "a.pt")
+
+
+def test_pt_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    import torch
+
+    marker = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (marker,))
+
+    torch.save({"dims": Evil(), "model_state_dict": {}}, tmp_path / "evil.pt")
+    with pytest.raises(OvwError, match="is not an OpenAI Whisper checkpoint"):
+        read_openai(tmp_path / "evil.pt")
+    assert not marker.exists()
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("size", ["base", "tiny.en"])
+def test_weights_packages(size: str) -> None:
+    info = find_size(size)
+    wheels = find_wheels(info)
+    assert wheels
+    checkpoint = read_wheels(wheels).checked()
+    assert checkpoint.dims == info.dims
+    assert tensors_sha256(checkpoint.tensors) == info.sources.tensors_sha256
+    assert checkpoint.alignment_heads == info.alignment_heads
+    assert np.abs(checkpoint.tensors["encoder.positional_embedding"] - sinusoids(1500, info.dims.n_audio_state)).max() < 1e-3
+
+
+@pytest.mark.weights
+def test_an_altered_weights_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def altered(wheels: tuple[str, ...]) -> Checkpoint:
+        checkpoint = read_wheels(wheels)
+        tensors = dict(checkpoint.tensors)
+        tensors["decoder.ln.bias"] = tensors["decoder.ln.bias"] + np.float16(1)
+        return Checkpoint(checkpoint.dims, tensors, checkpoint.kind, checkpoint.reference)
+
+    monkeypatch.setattr(resolve_module, "read_wheels", altered)
+    with pytest.raises(OvwError, match="tensors SHA-256 .* expected"):
+        load_checkpoint(find_size("tiny.en"), None, offline=True)
+
+
+def test_missing_weights_list_every_way(home: Path) -> None:
+    with pytest.raises(OvwError) as failure:
+        load_checkpoint(find_size("small"), None, offline=True)
+    assert "no weights for small" in failure.value.message
+    for way in ("openaipublic", ".pt file", "CTranslate2", "random"):
+        assert way in failure.value.hint
+
+
+def test_offline_opens_no_socket(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    def forbidden(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", forbidden)
+    monkeypatch.setattr(socket, "create_connection", forbidden)
+    with pytest.raises(OvwError, match="no weights for medium"):
+        load_checkpoint(find_size("medium"), None, offline=True)
+
+
+def test_wrong_references(tmp_path: Path, tiny_pt: Path) -> None:
+    with pytest.raises(UsageError, match="no weights 'nowhere'"):
+        load_checkpoint(None, "nowhere")
+    with pytest.raises(UsageError, match="holds no weights"):
+        load_checkpoint(None, str(tmp_path))
+    with pytest.raises(OvwError, match="has dimensions"):
+        load_checkpoint(find_size("tiny"), str(tiny_pt))
+
+
+@pytest.mark.parametrize("size", ["base", "tiny.en", "large-v3"])
+def test_tokenizer_from_ranks_is_whispers(size: str) -> None:
+    dims = find_size(size).dims
+    ours = BpeTokenizer.from_str(build_tokenizer_json(dims, None))
+    theirs = get_tokenizer(dims.multilingual, num_languages=dims.n_languages)
+    text = " Hello — wörld! 日本語 ♪ 3,000 it's\n\ttab 😀 Здравствуйте   spaces"
+    assert ours.encode(text, add_special_tokens=False).ids == theirs.encode(text)
+    assert all(ours.token_to_id(name) == token for name, token in theirs.special_tokens.items())
+    assert ours.get_vocab_size() == dims.n_vocab
+    controls = (theirs.transcribe, theirs.translate, theirs.sot, theirs.sot_prev, theirs.sot_lm, theirs.no_speech)
+    assert suppress_tokens(ours) == sorted({*theirs.non_speech_tokens, *controls})
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("size", ["base", "tiny.en"])
+def test_packaged_tokenizers_are_mended(size: str) -> None:
+    info = find_size(size)
+    wheels = find_wheels(info)
+    assert wheels
+    given = read_wheels(wheels).tokenizer_json
+    assert given
+    assert "<|29.98|>" not in given
+    assert build_tokenizer_json(info.dims, given) == build_tokenizer_json(info.dims, None)
+
+
+def test_a_tokenizer_that_does_not_fit_is_refused() -> None:
+    other = json.loads(build_tokenizer_json(TINY_EN, None))
+    del other["model"]["vocab"]["Ġthe"]
+    with pytest.raises(OvwError, match="the tokenizer ends at token"):
+        build_tokenizer_json(TINY, json.dumps(other))
+
+
+def test_every_size_is_whole() -> None:
+    import whisper
+
+    assert set(whisper.available_models()) <= {*sizes(), "large", "turbo"}
+    for name, info in sizes().items():
+        if url := whisper._MODELS.get(name):
+            assert info.sources.openai == url
+            assert info.sources.sha256 == url.split("/")[-2]
+            assert info.alignment_heads == heads_of(whisper._ALIGNMENT_HEADS[name], info.dims.n_text_layer)
+        total = sum(int(np.prod(s)) for n, s in tensor_shapes(info.dims).items() if n != "encoder.positional_embedding")
+        assert total == info.dims.parameters
+        assert info.dims.multilingual != name.endswith(".en")
+    assert not sizes()["large-v3-turbo"].capabilities.translate
+    assert find_size("turbo").name == "large-v3-turbo"
+    assert "yue" in find_size("large").capabilities.languages
+
+
+def heads_of(dump: bytes, layers: int) -> tuple[tuple[int, int], ...]:
+    import base64
+    import gzip
+
+    mask = np.frombuffer(gzip.decompress(base64.b85decode(dump)), dtype=bool).reshape(layers, -1)
+    return tuple((int(a), int(b)) for a, b in zip(*mask.nonzero(), strict=True))
