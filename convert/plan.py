@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, model_validator
 
 from ovw.config import Config
-from ovw.errors import OvwError
+from ovw.errors import UsageError
 from ovw.models import find_size
 
 Precision = Literal["fp32", "fp16"]
@@ -42,18 +42,15 @@ class ConvertConfig(Config):
     @model_validator(mode="after")
     def _check(self) -> ConvertConfig:
         for name in self.size:
-            try:
-                find_size(name)
-            except OvwError as error:
-                raise ValueError(str(error)) from None
+            find_size(name)
         if not self.size and not self.weights:
-            raise ValueError("neither size nor weights given; try --size base")
+            raise UsageError("neither a size nor weights were given", "try --size base")
         if not self.size and self.weights == "random":
-            raise ValueError("random weights need a size; add --size")
+            raise UsageError("random weights need a size", "add --size base, or another of `ovw models`")
         if len(self.size) > 1 and self.weights not in (None, "random"):
-            raise ValueError(f"weights = {self.weights!r} with {len(self.size)} sizes; give one size, or none")
+            raise UsageError(f"{self.weights} cannot be {len(self.size)} sizes at once", "give one --size, or none")
         if not self.precision or not self.layout:
-            raise ValueError("precision and layout need a value each")
+            raise UsageError("precision or layout is empty", "leave it out for the default")
         return self
 
     def names(self) -> list[str]:

@@ -48,7 +48,7 @@ def build(cls: type[C], values: Mapping[str, Any], where: str = "") -> C:
     try:
         return cls(**values)
     except ValidationError as error:
-        raise UsageError(f"bad configuration{where}: {explain(error)}") from None
+        raise UsageError(f"bad configuration{where}: {explain(error)}", "--help lists the options") from None
 
 
 def read_yaml(file: Path) -> dict[str, Any]:

@@ -12,10 +12,11 @@ import pytest
 # nothing of the user's own cache may help or suffer
 os.environ["OVW_HOME"] = tempfile.mkdtemp(prefix="ovw-tests-")
 
+from tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_pt, save_pt
+
 from ovw.audio.decode import load_audio
 from ovw.convert.pipeline import Converted, convert
 from ovw.convert.plan import ConvertConfig
-from tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_pt, save_pt
 
 
 @pytest.fixture(scope="session")

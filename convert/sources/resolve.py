@@ -14,7 +14,7 @@ from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.wheel import find_wheels, read_wheels
 from ovw.errors import OvwError, UsageError
 from ovw.home import weights_dir
-from ovw.models import ModelInfo, find_size, sizes
+from ovw.models import ModelInfo, find_size
 
 Progress = Callable[[int, int], None]
 
@@ -57,12 +57,10 @@ def load_checkpoint(
 
 def _load(info: ModelInfo | None, weights: str | None, offline: bool, on_progress: Progress) -> Checkpoint:
     if weights == "random":
-        if info is None:
-            raise UsageError("random weights need a size", f"add --size, one of {', '.join(sizes())}")
+        assert info is not None  # the configuration has seen to that
         return random_checkpoint(info.dims)
     if weights is None:
-        if info is None:
-            raise UsageError("neither a size nor weights were given", "try --size base")
+        assert info is not None
         return _of_size(info, offline, on_progress)
     return _of_reference(weights, offline, on_progress)
 

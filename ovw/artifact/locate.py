@@ -49,4 +49,6 @@ def locate(model: str | None) -> Path | None:
         if inside:
             raise UsageError(f"{model} holds {len(inside)} artifacts", f"name one: {', '.join(map(str, inside))}")
         raise UsageError(f"{model} is not an artifact: it has no {names.MANIFEST}", "ovw convert -o makes one")
-    raise UsageError(f"no artifact '{model}'", did_you_mean(model, [p.name for p in installed()] or ["none yet"]))
+    here = [p.name for p in installed()]
+    hint = did_you_mean(model, here) if here else "none is installed yet; try ovw convert --size base --fp16"
+    raise UsageError(f"no artifact '{model}'", hint)

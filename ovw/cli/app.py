@@ -27,15 +27,20 @@ app.command("verify")(verify.run)
 app.command("transcribe")(transcribe.run)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ovw {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens, to stderr.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Options of every verb."""
-    if version:
-        typer.echo(f"ovw {__version__}")
-        raise typer.Exit
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
 
 
@@ -45,7 +50,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
-        app()
+        app(prog_name="ovw")
     except OvwError as error:
         hint = f" Hint: {error.hint}." if error.hint else ""
         typer.echo(f"ovw: {error.message}.{hint}", err=True)

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from ovw.transcribe.api import Whisper
     from ovw.transcribe.config import TranscribeConfig
 
-DECODING = "Decoding (as in openai/whisper)"
-RUNNING = "Running"
-
 
 def run(
     media: Annotated[list[Path], typer.Argument(help="Audio or video files.")],
@@ -28,68 +25,47 @@ def run(
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the input.")
     ] = None,
-    task: Annotated[
-        str | None, typer.Option(help="transcribe, or translate into English.", rich_help_panel=DECODING)
-    ] = None,
-    language: Annotated[
-        str | None, typer.Option(help="Code or name. Default: detected.", rich_help_panel=DECODING)
-    ] = None,
-    beam_size: Annotated[int | None, typer.Option(help="Default 5; 1 is greedy.", rich_help_panel=DECODING)] = None,
-    patience: Annotated[
-        float | None, typer.Option(help="Of the beam search. Default 1.", rich_help_panel=DECODING)
-    ] = None,
-    best_of: Annotated[
-        int | None, typer.Option(help="Samples above temperature 0. Default 5.", rich_help_panel=DECODING)
-    ] = None,
-    length_penalty: Annotated[
-        float | None, typer.Option(help="Alpha, 0 to 1. Default: by length.", rich_help_panel=DECODING)
-    ] = None,
+    task: Annotated[str | None, typer.Option(help="transcribe, or translate into English.")] = None,
+    language: Annotated[str | None, typer.Option(help="Code or name. Default: detected.")] = None,
+    beam_size: Annotated[int | None, typer.Option(help="Default 5; 1 is greedy.")] = None,
+    patience: Annotated[float | None, typer.Option(help="Of the beam search. Default 1.")] = None,
+    best_of: Annotated[int | None, typer.Option(help="Samples above temperature 0. Default 5.")] = None,
+    length_penalty: Annotated[float | None, typer.Option(help="Alpha, 0 to 1. Default: by length.")] = None,
     temperature: Annotated[
         str | None,
-        typer.Option(
-            help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1.", rich_help_panel=DECODING
-        ),
+        typer.Option(help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1."),
     ] = None,
     compression_ratio_threshold: Annotated[
-        float | None, typer.Option(help="Above it, text repeats itself. Default 2.4.", rich_help_panel=DECODING)
+        float | None, typer.Option(help="Above it, text repeats itself. Default 2.4.")
     ] = None,
-    logprob_threshold: Annotated[
-        float | None, typer.Option(help="Below it, text is a guess. Default -1.", rich_help_panel=DECODING)
-    ] = None,
+    logprob_threshold: Annotated[float | None, typer.Option(help="Below it, text is a guess. Default -1.")] = None,
     no_speech_threshold: Annotated[
-        float | None, typer.Option(help="Above it, a guess is silence. Default 0.6.", rich_help_panel=DECODING)
+        float | None, typer.Option(help="Above it, a guess is silence. Default 0.6.")
     ] = None,
     condition_on_previous_text: Annotated[
         bool | None,
         typer.Option(
             "--condition-on-previous-text/--no-condition-on-previous-text",
             help="Prompt each window with the text before it. Default: yes.",
-            rich_help_panel=DECODING,
         ),
     ] = None,
-    initial_prompt: Annotated[
-        str | None, typer.Option(help="Names and spelling for the first window.", rich_help_panel=DECODING)
-    ] = None,
+    initial_prompt: Annotated[str | None, typer.Option(help="Names and spelling for the first window.")] = None,
     suppress_tokens: Annotated[
-        str | None, typer.Option(help="Token ids with commas; -1: non-speech. Default -1.", rich_help_panel=DECODING)
+        str | None, typer.Option(help="Token ids with commas; -1: non-speech. Default -1.")
     ] = None,
     without_timestamps: Annotated[
-        bool, typer.Option("--without-timestamps", help="Text only, a cue a window.", rich_help_panel=DECODING)
+        bool, typer.Option("--without-timestamps", help="Text only, a cue a window.")
     ] = False,
-    max_new_tokens: Annotated[
-        int | None, typer.Option(help="In a window. Default 224.", rich_help_panel=DECODING)
-    ] = None,
-    pad: Annotated[
-        str | None, typer.Option(help="What fills the last window: mel (default) or audio.", rich_help_panel=DECODING)
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of sampling. Default 0.", rich_help_panel=DECODING)] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="f32, no approximation.", rich_help_panel=RUNNING)] = False,
-    device: Annotated[str | None, typer.Option(help="OpenVINO device. Default CPU.", rich_help_panel=RUNNING)] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(help="In a window. Default 224.")] = None,
+    pad: Annotated[str | None, typer.Option(help="What fills the last window: mel (default) or audio.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of sampling. Default 0.")] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="f32, no approximation.")] = False,
+    device: Annotated[str | None, typer.Option(help="OpenVINO device. Default CPU.")] = None,
     inference_precision: Annotated[
-        str | None, typer.Option(help="f32, bf16 or f16. Default: the device's own.", rich_help_panel=RUNNING)
+        str | None, typer.Option(help="f32, bf16 or f16. Default: the device's own.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Default 0: all cores.", rich_help_panel=RUNNING)] = None,
-    stream: Annotated[int | None, typer.Option(help="Audio stream, counted from 0.", rich_help_panel=RUNNING)] = None,
+    threads: Annotated[int | None, typer.Option(help="Default 0: all cores.")] = None,
+    stream: Annotated[int | None, typer.Option(help="Audio stream, counted from 0.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")] = False,
     config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,

@@ -26,24 +26,28 @@ class DecoderSession:
     def __init__(self, artifact: Path, options: DeviceOptions) -> None:
         self.compiled = compile_ir(artifact / f"{names.DECODER}.xml", options)
         self._request = self.compiled.create_infer_request()
-        self._hidden = np.zeros((1, 1, 1), np.float32)
 
     def start(self, hidden: NDArray[np.float32]) -> None:
-        """Forget the cache and attend to new audio, hidden states [B, S, state]."""
+        """Forget the cache and attend to new audio, hidden states [A, S, state]; A is 1 or the number of rows.
+
+        The values are copied into the request's own tensor: in bf16 the CPU plugin goes on reading the memory it saw
+        first, so an array of the caller's, once freed, would turn into noise.
+        """
         self._request.reset_state()
-        self._hidden = hidden
+        tensor = self._request.get_tensor("encoder_hidden_states")
+        tensor.shape = hidden.shape
+        tensor.data[:] = hidden
 
     def step(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> NDArray[np.float32]:
         """Feed tokens after what is cached.
 
         Args:
             tokens: [rows, n].
-            beam_idx: [rows], the cached row that each row continues; row numbers themselves in the first call.
+            beam_idx: [rows], the cached row that each row continues; zero for a single row's first call.
 
         Returns:
             Logits of every fed position, [rows, n, n_vocab]; valid until the next call.
         """
-        inputs = {"input_ids": tokens, "encoder_hidden_states": self._hidden, "beam_idx": beam_idx}
-        outputs = self._request.infer(inputs, share_inputs=True, share_outputs=True)
+        outputs = self._request.infer({"input_ids": tokens, "beam_idx": beam_idx}, share_outputs=True)
         logits: NDArray[np.float32] = outputs["logits"]
         return logits

@@ -54,7 +54,7 @@ def test_damaged_weight_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         if self.prefix + name != part:
             return whole(self, name)
         tensor = np.array(self.tensors[part], np.float32)
-        tensor[3] += 0.5
+        tensor[3] *= -4
         return whole(Weights({part: tensor}), part)
 
     monkeypatch.setattr(Weights, "__getitem__", damaged)
@@ -86,7 +86,9 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
 def test_rounded_weights_are_held_to_a_stated_tolerance(tmp_path: Path) -> None:
     from ovw.convert.sources.random import random_checkpoint
 
-    wide = {name: tensor.astype(np.float32) * np.float32(1.0003) for name, tensor in random_checkpoint(TINY).tensors.items()}
+    wide = {
+        name: tensor.astype(np.float32) * np.float32(1.0003) for name, tensor in random_checkpoint(TINY).tensors.items()
+    }
     pt = save_pt(tmp_path / "a.pt", TINY, wide)
     fp32 = convert(ConvertConfig(weights=str(pt), precision="fp32", output=tmp_path / "32"))[0]
     fp16 = convert(ConvertConfig(weights=str(pt), precision="fp16", output=tmp_path / "16"))[0]
@@ -116,7 +118,9 @@ def test_fp16_halves_the_weights_and_changes_no_value(tmp_path: Path) -> None:
         assert sizes[1] < 0.51 * sizes[0]
     mel = np.random.default_rng(0).standard_normal((1, 80, 3000), np.float32)
     outputs = [
-        ov.Core().compile_model(made.folder / f"{names.ENCODER}.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(mel)[0]
+        ov.Core().compile_model(made.folder / f"{names.ENCODER}.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(mel)[
+            0
+        ]
         for made in (wide, half)
     ]
     assert np.abs(outputs[0] - outputs[1]).max() < 1e-5
@@ -172,7 +176,13 @@ def test_verify_finds_damage(tmp_path: Path, damage: str) -> None:
             (folder / f"{names.ENCODER}.{end}").write_bytes((folder / f"{names.DECODER}.{end}").read_bytes())
     problems = find_problems(folder)
     assert len(problems) == {"missing": 2, "ports": 2}.get(damage, 1)
-    expected = {"missing": "missing", "cut": "bytes", "flipped": "SHA-256", "manifest": "is damaged", "ports": "the manifest"}
+    expected = {
+        "missing": "missing",
+        "cut": "bytes",
+        "flipped": "SHA-256",
+        "manifest": "is damaged",
+        "ports": "the manifest",
+    }
     assert expected[damage] in problems[0]
 
 

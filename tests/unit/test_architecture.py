@@ -43,7 +43,9 @@ def imports_of(path: Path) -> set[str]:
 
 
 def layer_of(module: str) -> int | None:
-    return next((i for i, names in enumerate(LAYERS) if any(module == n or module.startswith(n + ".") for n in names)), None)
+    return next(
+        (i for i, names in enumerate(LAYERS) if any(module == n or module.startswith(n + ".") for n in names)), None
+    )
 
 
 @pytest.mark.parametrize("name", modules())

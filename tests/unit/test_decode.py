@@ -58,7 +58,9 @@ def write_audio(path: Path, codec: str, rate: int, layout: str, sample_format: s
         ("a.mkv", "flac", 48000, "mono", "s16", True),
     ],
 )
-def test_formats(tmp_path: Path, name: str, codec: str, rate: int, layout: str, sample_format: str, video: bool) -> None:
+def test_formats(
+    tmp_path: Path, name: str, codec: str, rate: int, layout: str, sample_format: str, video: bool
+) -> None:
     samples = load_audio(write_audio(tmp_path / name, codec, rate, layout, sample_format, video))
     assert samples.dtype == np.float32
     assert abs(len(samples) - 16000 * SECONDS) < 16000 * 0.1

@@ -1,5 +1,6 @@
 """Windows to segments, and segments to files."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -71,14 +72,12 @@ def test_clock() -> None:
     assert clock(36_000_000 * 11, ",") == "110:00:00,000"
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 100), st.floats(0, 10), st.text(max_size=20)), max_size=12), st.floats(0.1, 90)
-)
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 10), st.text(max_size=20)), max_size=12), st.floats(0.1, 90))
 def test_cues_are_ordered_and_in_range(parts: list[tuple[float, float, str]], duration: float) -> None:
     parts = sorted(parts)
     cues = list(lay_out([segment(a, a + b, t) for a, b, t in parts], duration))
     assert all(cue.start_ms < cue.end_ms <= round(duration * 1000) for cue in cues)
-    assert all(a.end_ms <= b.start_ms for a, b in zip(cues, cues[1:], strict=False))
+    assert all(a.end_ms <= b.start_ms for a, b in itertools.pairwise(cues))
     for cue in cues:
         assert cue.text == cue.text.strip() != ""
         assert "-->" not in cue.text
@@ -108,7 +107,7 @@ def test_golden(name: str) -> None:
 def test_json_schema() -> None:
     data = json.loads(FORMATS["json"](SAMPLE))
     assert data["schema"] == "ovw.transcript/1"
-    assert [s["text"] for s in data["segments"]][0] == " Hello, world."
+    assert next(s["text"] for s in data["segments"]) == " Hello, world."
     assert set(data["segments"][0]) >= {"id", "start", "end", "text", "tokens", "avg_logprob", "no_speech_prob"}
 
 

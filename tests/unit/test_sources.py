@@ -169,7 +169,10 @@ def test_weights_packages(size: str) -> None:
     assert checkpoint.dims == info.dims
     assert tensors_sha256(checkpoint.tensors) == info.sources.tensors_sha256
     assert checkpoint.alignment_heads == info.alignment_heads
-    assert np.abs(checkpoint.tensors["encoder.positional_embedding"] - sinusoids(1500, info.dims.n_audio_state)).max() < 1e-3
+    assert (
+        np.abs(checkpoint.tensors["encoder.positional_embedding"] - sinusoids(1500, info.dims.n_audio_state)).max()
+        < 1e-3
+    )
 
 
 @pytest.mark.weights

@@ -1,0 +1,5 @@
+"""`python -m ovw`."""
+
+from ovw.cli.app import main
+
+main()

@@ -1,0 +1,242 @@
+"""The command line: what it writes, how it refuses, how fast it starts."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
+
+from ovw.convert.pipeline import Converted
+
+GOLDEN = ROOT / "tests" / "golden"
+OVW = [sys.executable, "-m", "ovw"]
+
+
+def ovw(
+    *args: object, cwd: Path | None = None, home: Path | None = None, code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    if home:
+        environment["OVW_HOME"] = str(home)
+    done = subprocess.run(
+        [*OVW, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=environment, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def refused(*args: object, code: int, cwd: Path | None = None, home: Path | None = None) -> str:
+    """The one line in which a request is refused."""
+    done = ovw(*args, code=code, cwd=cwd, home=home)
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("ovw: ")
+    assert "Hint: " in lines[0]
+    return lines[0]
+
+
+@pytest.fixture
+def models(tmp_path: Path, tiny: Converted, tiny_en_random: Converted) -> Path:
+    """A home with the tiny artifacts under their names."""
+    (tmp_path / "home" / "models").mkdir(parents=True)
+    (tmp_path / "home" / "models" / "tiny-random").symlink_to(tiny.folder)
+    (tmp_path / "home" / "models" / "tiny.en-random").symlink_to(tiny_en_random.folder)
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("verb", ["", "convert", "models", "verify", "transcribe"])
+def test_help(verb: str) -> None:
+    """`python tests/cli/test_cli.py` writes these files anew."""
+    golden = GOLDEN / f"help{'-' + verb if verb else ''}.txt"
+    assert ovw(*([verb] if verb else []), "--help").stdout == golden.read_text(encoding="utf-8")
+
+
+def test_version() -> None:
+    assert re.fullmatch(r"ovw \d+\.\d+\.\d+", ovw("--version").stdout.strip())
+
+
+def test_models_lists_every_size(models: Path) -> None:
+    from ovw.models import sizes
+
+    out = ovw("models", home=models).stdout
+    for name in sizes():
+        assert f" {name} " in out
+    assert re.search(r"large-v3-turbo .* 128 .* no ", out)
+
+
+def test_transcribe_writes_every_format(tmp_path: Path, models: Path) -> None:
+    done = ovw(
+        "transcribe", DEMO_VIDEO, "-m", "tiny-random", "-o", tmp_path / "out", "-f", "srt", "-f", "vtt", "-f", "json",
+        "-f", "txt", "--temperature", "0", "--max-new-tokens", 20, "--language", "German", "--no-speech-threshold", 1,
+        home=models,
+    )  # fmt: skip
+    written = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert written == [f"ovw-demo.{end}" for end in ("json", "srt", "txt", "vtt")]
+    assert done.stdout.split() == [str(tmp_path / "out" / f"ovw-demo.{end}") for end in ("srt", "vtt", "json", "txt")]
+    data = json.loads((tmp_path / "out" / "ovw-demo.json").read_text(encoding="utf-8"))
+    assert data["language"] == "de"
+    assert data["options"]["temperature"] == [0.0]
+    assert data["options"]["max_new_tokens"] == 20
+    assert data["duration"] == pytest.approx(20.7, abs=0.2)
+
+
+def test_transcribe_beside_the_input_and_to_stdout(tmp_path: Path, models: Path) -> None:
+    clip = tmp_path / "talk.flac"
+    clip.write_bytes((ROOT / "ovw" / "assets" / "selftest.flac").read_bytes())
+    options = ("-m", "tiny-random", "--language", "en", "--temperature", "0", "--max-new-tokens", 8)
+    ovw("transcribe", clip, *options, home=models)
+    assert (tmp_path / "talk.srt").is_file()
+    printed = ovw("transcribe", clip, *options, "-f", "json", "-o", "-", home=models).stdout
+    assert json.loads(printed)["media"] == "talk.flac"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "talk.flac", "talk.srt"]
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, models: Path) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    clip = ROOT / "ovw" / "assets" / "selftest.flac"
+    options = ("-m", "tiny-random", "--language", "en", "--temperature", "0", "--max-new-tokens", 8)
+    done = ovw("transcribe", bad, clip, *options, "-o", tmp_path / "out", home=models, code=1)
+    assert (tmp_path / "out" / "selftest.srt").is_file()
+    assert "1 of 2 files failed" in done.stderr.splitlines()[-1]
+    assert "bad.mp4" in done.stderr.splitlines()[-1]
+
+
+def test_refusals(tmp_path: Path, models: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "wrong.yaml").write_text("siz: base\n")
+    (tmp_path / "wrong2.yaml").write_text("beam_siz: 3\n")
+    (tmp_path / "file").write_text("")
+    clip, tiny = ROOT / "ovw" / "assets" / "selftest.flac", ("-m", "tiny-random")
+    for args, code, parts in (
+        (("convert", "--size", "bse"), 2, ["unknown size 'bse'", "did you mean 'base'"]),
+        (("convert",), 2, ["neither a size nor weights"]),
+        (("convert", "--size", "base", "--precision", "int3"), 2, ["int3", "fp16"]),
+        (("convert", "--config", tmp_path / "wrong.yaml"), 2, ["unknown key 'siz'", "did you mean 'size'"]),
+        (("convert", "--config", tmp_path / "none.yaml"), 2, ["No such file"]),
+        (("convert", "--size", "small", "--offline"), 1, ["no weights for small", "--weights random"]),
+        (("convert", "--size", "base", "--weights", "nowhere.pt"), 2, ["no weights 'nowhere.pt'"]),
+        (("convert", "--size", "tiny.en", "-o", tmp_path / "file" / "x"), 1, ["cannot write"]),
+        (("verify", "base-fp16"), 2, ["no artifact 'base-fp16'", "tiny-random"]),
+        (("verify", tmp_path), 2, ["is not an artifact"]),
+        (("transcribe", tmp_path / "text.mp4", *tiny), 1, ["cannot be read as audio or video"]),
+        (("transcribe", tmp_path / "none.mp4", *tiny), 1, ["no such file"]),
+        (("transcribe", clip, *tiny, "-o", tmp_path / "file" / "x"), 1, ["cannot write to"]),
+        (("transcribe", clip, *tiny, "--language", "germn"), 2, ["unknown language 'germn'", "german"]),
+        (("transcribe", clip, *tiny, "--temperature", "hot"), 2, ["--temperature 'hot'"]),
+        (("transcribe", clip, *tiny, "-f", "doc"), 2, ["doc", "srt"]),
+        (("transcribe", clip, *tiny, "--device", "GPU.7"), 2, ["no device 'GPU.7'", "CPU"]),
+        (("transcribe", clip, *tiny, "--config", tmp_path / "wrong2.yaml"), 2, ["did you mean 'beam_size'"]),
+        (("transcribe", clip, "-m", "tiny.en-random", "--language", "de"), 2, ["does not know the language 'de'"]),
+        (("transcribe", clip, "-m", "tiny.en-random", "--task", "translate"), 2, ["cannot translate"]),
+        (
+            ("transcribe", clip, "-m", "large-v3-turbo-fp16", "--task", "translate"),
+            2,
+            ["large-v3-turbo cannot translate"],
+        ),
+        (("transcribe", clip, "-m", "small.en-fp16", "--language", "de"), 2, ["does not know the language 'de'"]),
+        (("transcribe", clip, "-m", "base-fp16"), 1, ["no artifact base-fp16", "ovw convert --size base --fp16"]),
+        (("transcribe", clip), 1, ["no artifact base-fp16", "--yes"]),
+    ):
+        line = refused(*args, code=code, home=models)
+        for part in parts:
+            assert part in line
+
+
+def test_print_config_merges_yaml_and_flags(tmp_path: Path) -> None:
+    import yaml
+
+    (tmp_path / "c.yaml").write_text("beam_size: 2\nlanguage: de\nformat: vtt\n")
+    out = ovw("transcribe", "x.mp4", "--config", tmp_path / "c.yaml", "--language", "fr", "--print-config").stdout
+    resolved = yaml.safe_load(out)
+    assert (resolved["beam_size"], resolved["language"], resolved["format"], resolved["best_of"]) == (
+        2,
+        "fr",
+        ["vtt"],
+        5,
+    )
+    out = ovw(
+        "convert", "--config", ROOT / "configs/convert/two-precisions.yaml", "--size", "tiny", "--print-config"
+    ).stdout
+    resolved = yaml.safe_load(out)
+    assert (resolved["size"], resolved["precision"], resolved["layout"]) == (["tiny"], ["fp32", "fp16"], ["genai"])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "convert").glob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_configurations_are_valid(path: Path) -> None:
+    ovw("convert", "--config", path, "--print-config")
+
+
+def test_convert_from_yaml_then_verify(tmp_path: Path) -> None:
+    pt = save_pt(tmp_path / "my-whisper.pt", TINY)
+    (tmp_path / "c.yaml").write_text(f"weights: {pt}\nprecision: [fp32, fp16]\noutput: {tmp_path / 'out'}\n")
+    out = ovw("convert", "--config", tmp_path / "c.yaml").stdout
+    assert "greedy tokens equal" in out
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["my-whisper-fp16", "my-whisper-fp32"]
+    assert ": good" in ovw("verify", tmp_path / "out" / "my-whisper-fp16").stdout
+    weights = tmp_path / "out" / "my-whisper-fp16" / "openvino_encoder_model.bin"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    (tmp_path / "out" / "my-whisper-fp16" / "config.json").unlink()
+    done = ovw("verify", tmp_path / "out" / "my-whisper-fp16", code=1)
+    assert len(done.stderr.strip().splitlines()) == 3
+
+
+@pytest.mark.weights
+def test_a_missing_model_is_converted_when_told_so(tmp_path: Path) -> None:
+    clip = ROOT / "ovw" / "assets" / "selftest.flac"
+    done = ovw("transcribe", clip, "-m", "tiny.en-fp16", "--yes", "-f", "txt", "-o", "-", home=tmp_path / "home")
+    assert done.stdout == "The weather is fine today, so we will walk to the river.\n"
+    assert (tmp_path / "home" / "models" / "tiny.en-fp16" / "manifest.json").is_file()
+
+
+KILL = """
+import os, signal, sys, threading, time
+from ovw.cli.app import main
+threading.Thread(target=lambda: (time.sleep(float(sys.argv[1])), os.kill(os.getpid(), signal.SIGKILL)), daemon=True).start()
+sys.argv = ["ovw", *sys.argv[2:]]
+main()
+"""
+
+
+def test_killed_converts_leave_a_whole_artifact(tmp_path: Path) -> None:
+    made = convert_pt(tmp_path, TINY)
+    args = ["convert", "--weights", tmp_path / "custom.pt", "-o", made.folder, "--force", "-q"]
+    leftovers = 0
+    for delay in (2.0, 2.6, 3.2, 3.8):
+        subprocess.run([sys.executable, "-c", KILL, str(delay), *map(str, args)], check=False, capture_output=True)
+        leftovers += len([p for p in tmp_path.iterdir() if p.name.startswith(".artifact")])
+        assert ": good" in ovw("verify", made.folder).stdout
+    ovw(*args)
+    assert ": good" in ovw("verify", made.folder).stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["artifact", "custom.pt"]
+
+
+def test_readme_commands_parse() -> None:
+    """Every `ovw` line of the README is a command that exists, with options that exist."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [
+        line.strip() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()
+    ]
+    commands = [c.split("#")[0] for c in commands if c.startswith("ovw ")]
+    assert len(commands) >= 6
+    for command in commands:
+        verb, *rest = shlex.split(command)[1:]
+        helped = ovw(verb, "--help").stdout
+        for option in (word for word in rest if word.startswith("-") and word != "-"):
+            assert re.search(rf"(^|[\s,/]){re.escape(option)}[\s,/]", helped), f"{command}: {option}"
+
+
+def write_golden() -> None:
+    for verb in ("", "convert", "models", "verify", "transcribe"):
+        golden = GOLDEN / f"help{'-' + verb if verb else ''}.txt"
+        golden.write_text(ovw(*([verb] if verb else []), "--help").stdout, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_golden()
