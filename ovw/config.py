@@ -19,6 +19,7 @@ class Config(BaseModel):
 
 
 C = TypeVar("C", bound=Config)
+MAPPING = "a configuration is lines of `key: value`; --print-config shows one"
 
 
 def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) -> C:
@@ -60,13 +61,14 @@ def read_yaml(file: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the configuration {file}: {getattr(error, 'strerror', None) or error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read the configuration {file}: {reason}", "check the path") from None
     except yaml.YAMLError as error:
-        raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
+        raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}", MAPPING) from None
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise UsageError(f"{file} holds a {type(data).__name__}, a configuration is a mapping of keys to values")
+        raise UsageError(f"{file} holds a {type(data).__name__}", MAPPING)
     return {str(key): value for key, value in data.items()}
 
 

@@ -64,7 +64,7 @@ def _open(path: Path) -> InputContainer:
         container: InputContainer = av.open(str(path), mode="r", metadata_errors="ignore")
         return container
     except FileNotFoundError:
-        raise OvwError(f"{path}: no such file") from None
+        raise OvwError(f"{path}: no such file", "check the path") from None
     except IsADirectoryError:
         raise OvwError(f"{path} is a folder", "name a media file") from None
     except (OSError, ValueError) as error:  # PyAV's errors are OSErrors and ValueErrors

@@ -184,7 +184,7 @@ def test_an_altered_weights_package_is_refused(monkeypatch: pytest.MonkeyPatch) 
         return Checkpoint(checkpoint.dims, tensors, checkpoint.kind, checkpoint.reference)
 
     monkeypatch.setattr(resolve_module, "read_wheels", altered)
-    with pytest.raises(OvwError, match="tensors SHA-256 .* expected"):
+    with pytest.raises(OvwError, match=r"tensors SHA-256 .* expected"):
         load_checkpoint(find_size("tiny.en"), None, offline=True)
 
 
