@@ -61,20 +61,23 @@ if sys.argv[2] == "aside":
         if ".partial-" in self.name: os.kill(os.getpid(), signal.SIGKILL)
         return whole(self, to)
     Path.rename = rename
+if sys.argv[2] == "swapped":
+    staging.shutil.rmtree = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
+    staging.sweep = lambda target: None
 with staging.staged_folder(Path(sys.argv[1])) as folder:
     (folder / "file").write_text("new")
     if sys.argv[2] == "writing": os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.parametrize("moment", ["writing", "aside"])
+@pytest.mark.parametrize("moment", ["writing", "aside", "swapped"])
 def test_killed_run_is_swept_by_the_next(tmp_path: Path, moment: str) -> None:
     target = tmp_path / "artifact"
     fill(target, "old")
     subprocess.run([sys.executable, "-c", KILLED, str(target), moment], check=False)
     assert len(names(tmp_path)) > 1, "the test did not leave anything behind"
     sweep(target)
-    assert (target / "file").read_text() == "old"
+    assert (target / "file").read_text() == ("new" if moment == "swapped" else "old")
     fill(target, "new")
     assert names(tmp_path) == ["artifact"]
     assert (target / "file").read_text() == "new"
