@@ -60,8 +60,8 @@ def test_arrows_go_one_way(name: str) -> None:
             assert name.split(".")[1] == imported.split(".")[1], f"{name} imports another verb, {imported}"
 
 
-@pytest.mark.parametrize("name", [n for n in modules() if not n.startswith("ovw.convert")])
-def test_only_convert_imports_heavy_packages(name: str) -> None:
+@pytest.mark.parametrize("name", [n for n in modules() if not n.startswith(("ovw.convert", "ovw.adapters"))])
+def test_only_convert_and_adapters_import_heavy_packages(name: str) -> None:
     assert not {i.split(".")[0] for i in imports_of(modules()[name])} & HEAVY
 
 

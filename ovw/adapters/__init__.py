@@ -1,0 +1,1 @@
+"""Our artifacts inside other projects' pipelines."""

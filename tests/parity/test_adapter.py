@@ -1,0 +1,36 @@
+"""The artifact inside openai-whisper's pipeline says what PyTorch says."""
+
+import numpy as np
+import pytest
+import torch
+import whisper
+from tiny_whisper import SELFTEST_CLIP
+
+from ovw.adapters.openai_whisper import load
+from ovw.audio.decode import load_audio
+from ovw.convert.pipeline import Converted
+from ovw.convert.sources.resolve import load_checkpoint
+from ovw.errors import OvwError
+from ovw.models import find_size
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("options", [{}, {"beam_size": 5, "patience": 1.5}, {"task": "translate", "language": "en"}])
+def test_same_as_pytorch(base: Converted, demo_samples: np.ndarray, options: dict) -> None:
+    checkpoint = load_checkpoint(find_size("base"), None, offline=True)
+    theirs = whisper.Whisper(whisper.ModelDimensions(**checkpoint.dims.as_dict()))
+    theirs.load_state_dict({k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in checkpoint.tensors.items()})
+    expected = theirs.eval().transcribe(demo_samples, fp16=False, temperature=0.0, **options)
+    found = load(base.folder).transcribe(demo_samples, temperature=0.0, **options)
+    assert found["text"] == expected["text"]
+    assert found["language"] == expected["language"]
+    assert [s["tokens"] for s in found["segments"]] == [s["tokens"] for s in expected["segments"]]
+
+
+def test_sampling_and_refusal(tiny: Converted) -> None:
+    model = load(tiny.folder)
+    clip = load_audio(SELFTEST_CLIP)
+    result = model.transcribe(clip, temperature=0.5, best_of=3, sample_len=8, language="en", no_speech_threshold=None)
+    assert isinstance(result["text"], str)
+    with pytest.raises(OvwError, match="word_timestamps"):
+        model.transcribe(clip, word_timestamps=True)
