@@ -75,7 +75,7 @@ class OpenVinoWhisper(Whisper):  # type: ignore[misc]
         return result
 
 
-class _Encoder(nn.Module):
+class _Encoder(nn.Module):  # type: ignore[misc]
     def __init__(self, session: EncoderSession) -> None:
         super().__init__()
         self._session = session
@@ -84,7 +84,7 @@ class _Encoder(nn.Module):
         return torch.from_numpy(self._session(mel.float().contiguous().numpy()))
 
 
-class _Decoder(nn.Module):
+class _Decoder(nn.Module):  # type: ignore[misc]
     def __init__(self, session: DecoderSession) -> None:
         super().__init__()
         self.session = session
@@ -102,7 +102,7 @@ class _Inference(decoding.Inference):  # type: ignore[misc]
 
     def __init__(self, session: DecoderSession) -> None:
         self._session = session
-        self.cleanup_caching()
+        self._sources: list[int] | None = None  # of the next call's rows; none before the first
 
     def logits(self, tokens: Tensor, audio_features: Tensor) -> Tensor:
         if self._sources is None:
@@ -117,7 +117,7 @@ class _Inference(decoding.Inference):  # type: ignore[misc]
         self._sources = source_indices
 
     def cleanup_caching(self) -> None:
-        self._sources: list[int] | None = None
+        self._sources = None
 
 
 class _Task(decoding.DecodingTask):  # type: ignore[misc]
