@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 import ovw
 from ovw.artifact.check import file_problems
-from ovw.artifact.hashing import hash_folder
 from ovw.artifact.locate import is_artifact
-from ovw.artifact.manifest import SCHEMA_VERSION, Manifest, Shapes, Source, read_manifest, write_manifest
+from ovw.artifact.manifest import Manifest, read_manifest, write_manifest
 from ovw.artifact.staging import staged_folder
+from ovw.convert.describe import capabilities, describe, tool_versions
 from ovw.convert.layouts.genai import write_genai
 from ovw.convert.parity import prove, tolerance_for
 from ovw.convert.plan import ConvertConfig
@@ -23,11 +21,10 @@ from ovw.convert.sources.checkpoint import Checkpoint, tensors_sha256
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError, UsageError
 from ovw.home import models_dir
-from ovw.models import Capabilities, ModelInfo, find_size, languages, size_of_dims
+from ovw.models import ModelInfo, find_size
 
 BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2}
 TOKENIZER_BYTES = 8_000_000
-TOOLS = ("openvino", "openvino-tokenizers", "openai-whisper", "torch", "transformers", "numpy")
 
 
 @dataclass(frozen=True)
@@ -100,13 +97,14 @@ def check_target(target: Path) -> None:
         raise UsageError(f"{target} is a folder with other things in it", "give -o a folder that does not exist yet")
 
 
-def convert(config: ConvertConfig, observer: Observer = Observer()) -> list[Converted]:
-    """Convert everything that a configuration asks for; a checkpoint is loaded once for all its precisions.
+def convert(config: ConvertConfig, observer: Observer = Observer()) -> Iterator[Converted]:
+    """Convert everything that a configuration asks for, yielding each artifact as it is in place.
+
+    A checkpoint is loaded once for all its precisions.
 
     Raises:
-        OvwError: at the first artifact that cannot be made.
+        OvwError: at the first artifact that cannot be made; those before it stay.
     """
-    done: list[Converted] = []
     checkpoint: Checkpoint | None = None
     loaded = ""
     for job in plan_jobs(config):
@@ -118,8 +116,7 @@ def convert(config: ConvertConfig, observer: Observer = Observer()) -> list[Conv
                 job.info, config.weights, offline=config.offline, on_progress=observer.on_download
             )
             loaded = job.name
-        done.append(convert_one(job, checkpoint, config, observer, started))
-    return done
+        yield convert_one(job, checkpoint, config, observer, started)
 
 
 def convert_one(
@@ -139,38 +136,10 @@ def convert_one(
         observer.on_step(f"{label}: writing the IR")
         export(folder, checkpoint, job.precision, {"name": job.name, "precision": job.precision, **tool_versions()})
         observer.on_step(f"{label}: comparing with PyTorch")
-        parity, golden = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision))
+        proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision))
         observer.on_step(f"{label}: hashing")
-        can = capabilities(job, checkpoint)
-        manifest = Manifest(
-            schema_version=SCHEMA_VERSION,
-            name=job.name,
-            layout="genai",
-            precision=job.precision,
-            compression=None,
-            frontend="graph",
-            source=Source(
-                kind=checkpoint.kind,
-                reference=checkpoint.reference,
-                sha256=checkpoint.sha256,
-                tensors_sha256=weights_hash,
-            ),
-            dims=checkpoint.dims.as_dict(),
-            languages=list(can.languages),
-            translate=can.translate,
-            alignment_heads=list(checkpoint.alignment_heads) if checkpoint.alignment_heads else None,
-            shapes=Shapes(
-                kind=config.shapes,
-                batch=(1, -1),
-                tokens=(1, checkpoint.dims.n_text_ctx),
-                frames=(1, checkpoint.dims.n_frames),
-            ),
-            parity=parity,
-            golden=golden,
-            tools=tool_versions(),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            files=hash_folder(folder),
-        )
+        can = capabilities(job.info, checkpoint)
+        manifest = describe(folder, job.name, job.precision, checkpoint, weights_hash, can, proof)
         write_manifest(manifest, folder)
     return Converted(job.target, manifest, time.perf_counter() - started, fresh=True)
 
@@ -211,18 +180,3 @@ def export(folder: Path, checkpoint: Checkpoint, precision: str, facts: dict[str
         write_genai(folder, checkpoint, precision, facts)
     except OSError as error:
         raise OvwError(f"cannot write to {folder.parent}: {error.strerror}", "nothing was left behind") from None
-
-
-def capabilities(job: Job, checkpoint: Checkpoint) -> Capabilities:
-    """What the model can be asked for: known for named sizes, told by the dimensions for others."""
-    info = job.info or size_of_dims(checkpoint.dims)
-    if info:
-        return info.capabilities
-    dims = checkpoint.dims
-    tongues = tuple(languages())[: dims.n_languages] if dims.multilingual else ("en",)
-    return Capabilities(tongues, dims.multilingual)
-
-
-def tool_versions() -> dict[str, str]:
-    """Versions of everything that has a part in an artifact."""
-    return {"ovw": ovw.__version__} | {tool: metadata.version(tool) for tool in TOOLS}

@@ -12,10 +12,10 @@ import pytest
 # nothing of the user's own cache may help or suffer
 os.environ["OVW_HOME"] = tempfile.mkdtemp(prefix="ovw-tests-")
 
-from tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_pt, save_pt
+from tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
 
 from ovw.audio.decode import load_audio
-from ovw.convert.pipeline import Converted, convert
+from ovw.convert.pipeline import Converted
 from ovw.convert.plan import ConvertConfig
 
 
@@ -43,14 +43,14 @@ def tiny_en_random(tmp_path_factory: pytest.TempPathFactory) -> Converted:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     """The real base, FP16, from its weights package."""
     config = ConvertConfig(size="base", output=tmp_path_factory.mktemp("base") / "base-fp16", offline=True)
-    return convert(config)[0]
+    return convert_one(config)
 
 
 @pytest.fixture(scope="session")
 def real_tiny_en(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     """The real tiny.en, FP16, from its weights package."""
     config = ConvertConfig(size="tiny.en", output=tmp_path_factory.mktemp("t") / "tiny.en-fp16", offline=True)
-    return convert(config)[0]
+    return convert_one(config)
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,12 @@ def save_pt(path: Path, dims: Dims, tensors: dict | None = None) -> Path:
     return path
 
 
+def convert_one(config: ConvertConfig) -> Converted:
+    """The one artifact that a configuration asks for."""
+    (made,) = convert(config)
+    return made
+
+
 def convert_pt(folder: Path, dims: Dims, precision: str = "fp16") -> Converted:
     pt = save_pt(folder / "custom.pt", dims)
-    return convert(ConvertConfig(weights=str(pt), precision=precision, output=folder / "artifact"))[0]
+    return convert_one(ConvertConfig(weights=str(pt), precision=precision, output=folder / "artifact"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,8 +68,8 @@ def run(
         _report(made, quiet=quiet)
 
 
-def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> list[Converted]:
-    """Convert, showing each step and the bytes of a download."""
+def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Converted]:
+    """Convert, showing each step and the bytes of a download; yields each artifact as it is done."""
     _require_extra()
     from ovw.cli.console import progress
     from ovw.convert.pipeline import Observer, convert
@@ -82,7 +83,7 @@ def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> list[Converted
         observer = Observer(
             on_step=lambda text: bars.update(bar, description=text, total=None, note=""), on_download=on_download
         )
-        return convert(plan, observer)
+        yield from convert(plan, observer)
 
 
 def convert_size(size: str, precision: str, *, quiet: bool) -> Converted:
@@ -91,7 +92,8 @@ def convert_size(size: str, precision: str, *, quiet: bool) -> Converted:
     from ovw.config import build
     from ovw.convert.plan import ConvertConfig
 
-    return convert_with_progress(build(ConvertConfig, {"size": size, "precision": precision}), quiet=quiet)[0]
+    (made,) = convert_with_progress(build(ConvertConfig, {"size": size, "precision": precision}), quiet=quiet)
+    return made
 
 
 def _report(made: Converted, *, quiet: bool) -> None:

@@ -28,26 +28,27 @@ def ensure_model(config: TranscribeConfig, *, yes: bool, quiet: bool) -> Path:
     Raises:
         OvwError: nothing to run, or a model that cannot do what is asked.
     """
-    name = config.model
-    wanted = parse_name(name or DEFAULT)
-    missing = (
-        wanted is not None and not (name and Path(name).is_dir()) and not (models_dir() / (name or DEFAULT)).is_dir()
-    )
-    folder = locate(None) if name is None else None if missing else locate(name)
-    if folder is not None:
-        manifest = read_manifest(folder)
-        check_request(folder.name, Capabilities(tuple(manifest.languages), manifest.translate), config.decoding())
-        return folder
-    assert wanted is not None
-    size, precision = wanted
-    check_request(size, sizes()[size].capabilities, config.decoding())
-    return _offer(size, precision, yes=yes, quiet=quiet)
+    convertible = missing_size(config.model)
+    if convertible:
+        size, precision = convertible
+        check_request(size, sizes()[size].capabilities, config.decoding())
+        return _offer(size, precision, yes=yes, quiet=quiet)
+    folder = locate(config.model)
+    assert folder is not None  # without a name there is a default, which is here or convertible
+    manifest = read_manifest(folder)
+    check_request(folder.name, Capabilities(tuple(manifest.languages), manifest.translate), config.decoding())
+    return folder
 
 
-def parse_name(name: str) -> tuple[str, str] | None:
-    """Size and precision of a name such as `base-fp16`; `None` if it is not of that form."""
-    size, _, precision = name.rpartition("-")
-    return (size, precision) if size in sizes() and precision in PRECISIONS else None
+def missing_size(model: str | None) -> tuple[str, str] | None:
+    """Size and precision of a named artifact that is not here but could be made; `None` for everything else."""
+    if model is None:
+        if locate(None) is not None:
+            return None
+        model = DEFAULT
+    size, _, precision = model.rpartition("-")
+    here = Path(model).is_dir() or (models_dir() / model).is_dir()
+    return (size, precision) if size in sizes() and precision in PRECISIONS and not here else None
 
 
 def _offer(size: str, precision: str, *, yes: bool, quiet: bool) -> Path:

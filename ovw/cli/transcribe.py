@@ -103,9 +103,8 @@ def _transcribe_all(media: list[Path], config: TranscribeConfig, *, yes: bool, q
     to_stdout = config.output == "-"
     folder = Path(config.output) if config.output and not to_stdout else None
     plan = plan_outputs(media, config.format, folder)
-    for place in {target.parent for targets in plan.values() for target in targets.values()}:
-        if not to_stdout and place.is_dir() | bool(folder):
-            check_writable(place)
+    if not to_stdout:
+        check_writable([folder] if folder else [path.parent for path in plan if path.exists()])
     whisper = Whisper(ensure_model(config, yes=yes, quiet=quiet), device=config.running())
     failures: list[OvwError] = []
     for path, targets in plan.items():

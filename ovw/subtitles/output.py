@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ovw.errors import OvwError
@@ -33,18 +33,19 @@ def plan_outputs(media: Sequence[Path], formats: Sequence[str], folder: Path | N
     return planned
 
 
-def check_writable(folder: Path) -> None:
-    """Have the folder, and find out before the work whether it can be written.
+def check_writable(folders: Iterable[Path]) -> None:
+    """Have the folders, and find out before the work whether they can be written.
 
     Raises:
-        OvwError: it cannot.
+        OvwError: one cannot.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
+    for folder in set(folders):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
 
 
 def write_whole(target: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from tiny_whisper import TINY, TINY_EN, TINY_V3, convert_pt, save_pt
+from tiny_whisper import TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
 
 import ovw
 from ovw.artifact import names
@@ -15,7 +15,7 @@ from ovw.artifact.manifest import read_manifest
 from ovw.convert import encoder as encoder_module
 from ovw.convert.blocks import Weights
 from ovw.convert.layouts import genai
-from ovw.convert.pipeline import Converted, convert
+from ovw.convert.pipeline import Converted
 from ovw.convert.plan import ConvertConfig
 from ovw.errors import OvwError, UsageError
 from ovw.models import Dims
@@ -69,7 +69,7 @@ def test_refusal_keeps_the_old_artifact(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(encoder_module, "_positions", lambda w, x: ov.opset15.constant(np.float32(0.1)))
     config = ConvertConfig(weights=str(tmp_path / "custom.pt"), output=made.folder, force=True)
     with pytest.raises(OvwError, match="not equal to PyTorch"):
-        convert(config)
+        convert_one(config)
     assert find_problems(made.folder) == []
 
 
@@ -79,7 +79,7 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
     tensors = {name: np.array(tensor) for name, tensor in random_checkpoint(TINY).tensors.items()}
     tensors["decoder.ln.weight"][0] = np.nan
     with pytest.raises(OvwError, match=r"decoder\.ln\.weight holds values that are not finite"):
-        convert(ConvertConfig(weights=str(save_pt(tmp_path / "a.pt", TINY, tensors)), output=tmp_path / "out"))
+        convert_one(ConvertConfig(weights=str(save_pt(tmp_path / "a.pt", TINY, tensors)), output=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
@@ -90,8 +90,8 @@ def test_rounded_weights_are_held_to_a_stated_tolerance(tmp_path: Path) -> None:
         name: tensor.astype(np.float32) * np.float32(1.0003) for name, tensor in random_checkpoint(TINY).tensors.items()
     }
     pt = save_pt(tmp_path / "a.pt", TINY, wide)
-    fp32 = convert(ConvertConfig(weights=str(pt), precision="fp32", output=tmp_path / "32"))[0]
-    fp16 = convert(ConvertConfig(weights=str(pt), precision="fp16", output=tmp_path / "16"))[0]
+    fp32 = convert_one(ConvertConfig(weights=str(pt), precision="fp32", output=tmp_path / "32"))
+    fp16 = convert_one(ConvertConfig(weights=str(pt), precision="fp16", output=tmp_path / "16"))
     assert fp32.manifest.parity.tolerance_encoder == 1e-5
     assert fp16.manifest.parity.tolerance_encoder > fp16.manifest.parity.encoder_relative_l2 > 1e-5
 
@@ -135,25 +135,25 @@ def test_short_windows_are_pytorchs_with_the_positions_cut(tiny: Converted) -> N
 def test_converting_again(tmp_path: Path) -> None:
     made = convert_pt(tmp_path, TINY)
     pt = str(tmp_path / "custom.pt")
-    again = convert(ConvertConfig(weights=pt, output=made.folder))[0]
+    again = convert_one(ConvertConfig(weights=pt, output=made.folder))
     assert not again.fresh
     assert again.manifest == made.manifest
     with pytest.raises(OvwError, match="already holds an artifact") as failure:
-        convert(ConvertConfig(weights=pt, precision="fp32", output=made.folder))
+        convert_one(ConvertConfig(weights=pt, precision="fp32", output=made.folder))
     assert "--force" in failure.value.hint
     (made.folder / names.CONFIG).write_text("{}")
     with pytest.raises(OvwError, match="already holds an artifact"):
-        convert(ConvertConfig(weights=pt, output=made.folder))
-    assert convert(ConvertConfig(weights=pt, output=made.folder, force=True))[0].fresh
+        convert_one(ConvertConfig(weights=pt, output=made.folder))
+    assert convert_one(ConvertConfig(weights=pt, output=made.folder, force=True)).fresh
     assert find_problems(made.folder) == []
 
 
 def test_other_peoples_folders_are_not_touched(tmp_path: Path, tiny_pt: Path) -> None:
     (tmp_path / "photo.jpg").write_text("precious")
     with pytest.raises(UsageError, match="other things in it"):
-        convert(ConvertConfig(weights=str(tiny_pt), output=tmp_path, force=True))
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path, force=True))
     with pytest.raises(UsageError, match="is a file"):
-        convert(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "photo.jpg", force=True))
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "photo.jpg", force=True))
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "manifest", "ports"])
@@ -201,7 +201,7 @@ def test_disk_space_is_checked_first(tmp_path: Path, tiny_pt: Path, monkeypatch:
     monkeypatch.setattr(pipeline.shutil, "disk_usage", lambda path: type("U", (), {"free": 1_000_000})())
     monkeypatch.setattr(pipeline, "export", lambda *args: pytest.fail("work began"))
     with pytest.raises(OvwError, match=r"needs .* MB, .* has 1 MB free"):
-        convert(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
 
 
 def test_layout_writer_reports_a_full_disk(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,5 +210,5 @@ def test_layout_writer_reports_a_full_disk(tmp_path: Path, tiny_pt: Path, monkey
 
     monkeypatch.setattr(genai, "_write_json", full)
     with pytest.raises(OvwError, match="No space left on device"):
-        convert(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
