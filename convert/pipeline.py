@@ -175,8 +175,9 @@ def check_disk(job: Job, checkpoint: Checkpoint) -> None:
 
 
 def export(folder: Path, checkpoint: Checkpoint, precision: str, facts: dict[str, str]) -> None:
-    """Write the layout's files, telling a full disk from a bug."""
+    """Write the layout's files; a disk that refuses is no traceback."""
     try:
         write_genai(folder, checkpoint, precision, facts)
-    except OSError as error:
-        raise OvwError(f"cannot write to {folder.parent}: {error.strerror}", "nothing was left behind") from None
+    except (OSError, RuntimeError) as error:  # OpenVINO's errors are RuntimeErrors
+        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1]
+        raise OvwError(f"cannot write to {folder.parent}: {reason}", "nothing was left behind") from error

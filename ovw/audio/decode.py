@@ -79,6 +79,8 @@ def _choose_stream(container: InputContainer, path: Path, index: int | None) -> 
     if index is not None and not 0 <= index < len(streams):
         raise OvwError(f"{path}: has no audio stream {index}", f"it has {len(streams)}, counted from 0")
     chosen = streams[index or 0]
+    if chosen.codec_context is None:
+        raise OvwError(f"{path}: FFmpeg has no decoder for its audio", "convert it to a common format")
     chosen.codec_context.thread_type = "AUTO"
     return chosen
 
@@ -129,5 +131,9 @@ class _Resampler:
         yield from self._convert(frame)
 
     def _convert(self, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
-        for out in self._resampler.resample(frame):
+        try:
+            converted = self._resampler.resample(frame)
+        except (OSError, ValueError):  # a damaged frame
+            return
+        for out in converted:
             yield out.to_ndarray().ravel().astype(np.float32) / 32768.0

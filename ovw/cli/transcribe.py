@@ -141,7 +141,7 @@ def _transcribe(whisper: Whisper, path: Path, config: TranscribeConfig, *, quiet
         segments = list(result)
     manifest = whisper.manifest
     return Document(
-        media=path.name,
+        media=path.name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text
         duration=result.duration,
         language=result.language,
         language_probability=result.detection.probability if result.detection else None,

@@ -41,7 +41,11 @@ class Tokenizer:
     def from_artifact(cls, folder: Path) -> Tokenizer:
         """The tokenizer of an artifact folder, with the suppress list of its generation config."""
         config = json.loads((folder / names.GENERATION_CONFIG).read_text(encoding="utf-8"))
-        return cls(BpeTokenizer.from_file(str(folder / names.TOKENIZER)), config["suppress_tokens"])
+        try:
+            bpe = BpeTokenizer.from_file(str(folder / names.TOKENIZER))
+        except Exception as error:  # tokenizers raises nothing narrower
+            raise ValueError(f"{names.TOKENIZER}: {error}") from None
+        return cls(bpe, config["suppress_tokens"])
 
     def _id(self, *spellings: str) -> int:
         for spelling in spellings:

@@ -186,6 +186,19 @@ def test_verify_finds_damage(tmp_path: Path, damage: str) -> None:
     assert expected[damage] in problems[0]
 
 
+@pytest.mark.parametrize(
+    "name", [names.TOKENIZER, names.GENERATION_CONFIG, f"{names.DECODER}.xml", f"{names.ENCODER}.bin"]
+)
+def test_loading_a_damaged_artifact_is_explained(tmp_path: Path, name: str) -> None:
+    from ovw import Whisper
+
+    folder = convert_pt(tmp_path, TINY).folder
+    (folder / name).write_bytes(b"garbage")
+    with pytest.raises(OvwError, match="cannot be loaded") as failure:
+        Whisper(folder)
+    assert "ovw verify" in failure.value.hint
+
+
 def test_golden_tells_a_changed_model(tmp_path: Path, tiny_v3: Converted) -> None:
     made = convert_pt(tmp_path, TINY)
     wrong = made.manifest.golden.model_copy(update={"tokens": [1, 2, 3]})
