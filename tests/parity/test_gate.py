@@ -1,6 +1,7 @@
 """The parity gate and what convert makes of it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -157,8 +158,8 @@ def test_other_peoples_folders_are_not_touched(tmp_path: Path, tiny_pt: Path) ->
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "manifest", "ports"])
-def test_verify_finds_damage(tmp_path: Path, damage: str) -> None:
-    folder = convert_pt(tmp_path, TINY).folder
+def test_verify_finds_damage(tmp_path: Path, tiny: Converted, damage: str) -> None:
+    folder = shutil.copytree(tiny.folder, tmp_path / "copy")
     weights = folder / f"{names.DECODER}.bin"
     data = bytearray(weights.read_bytes())
     if damage == "missing":
@@ -189,23 +190,23 @@ def test_verify_finds_damage(tmp_path: Path, damage: str) -> None:
 @pytest.mark.parametrize(
     "name", [names.TOKENIZER, names.GENERATION_CONFIG, f"{names.DECODER}.xml", f"{names.ENCODER}.bin"]
 )
-def test_loading_a_damaged_artifact_is_explained(tmp_path: Path, name: str) -> None:
+def test_loading_a_damaged_artifact_is_explained(tmp_path: Path, tiny: Converted, name: str) -> None:
     from ovw import Whisper
 
-    folder = convert_pt(tmp_path, TINY).folder
+    folder = shutil.copytree(tiny.folder, tmp_path / "copy")
     (folder / name).write_bytes(b"garbage")
     with pytest.raises(OvwError, match="cannot be loaded") as failure:
         Whisper(folder)
     assert "ovw verify" in failure.value.hint
 
 
-def test_golden_tells_a_changed_model(tmp_path: Path, tiny_v3: Converted) -> None:
-    made = convert_pt(tmp_path, TINY)
-    wrong = made.manifest.golden.model_copy(update={"tokens": [1, 2, 3]})
+def test_golden_tells_a_changed_model(tmp_path: Path, tiny: Converted) -> None:
+    folder = shutil.copytree(tiny.folder, tmp_path / "copy")
+    wrong = tiny.manifest.golden.model_copy(update={"tokens": [1, 2, 3]})
     from ovw.artifact.manifest import write_manifest
 
-    write_manifest(made.manifest.model_copy(update={"golden": wrong}), made.folder)
-    assert "self-test: it said" in find_golden_problems(made.folder)[0]
+    write_manifest(tiny.manifest.model_copy(update={"golden": wrong}), folder)
+    assert "self-test: it said" in find_golden_problems(folder)[0]
 
 
 def test_disk_space_is_checked_first(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
