@@ -10,9 +10,9 @@ from pathlib import Path
 
 import ovw
 from ovw.artifact.check import file_problems
-from ovw.artifact.locate import is_artifact
+from ovw.artifact.locate import is_artifact, is_only_artifact
 from ovw.artifact.manifest import Manifest, read_manifest, write_manifest
-from ovw.artifact.staging import staged_folder
+from ovw.artifact.staging import clean_up, staged_folder
 from ovw.convert.describe import capabilities, describe, tool_versions
 from ovw.convert.layouts.genai import write_genai
 from ovw.convert.parity import prove, tolerance_for
@@ -93,7 +93,7 @@ def check_target(target: Path) -> None:
     """Refuse to touch anything that is neither free nor an artifact of ours."""
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is a file", "give -o a folder that does not exist yet")
-    if target.is_dir() and any(target.iterdir()) and not is_artifact(target):
+    if target.is_dir() and any(target.iterdir()) and not is_only_artifact(target):
         raise UsageError(f"{target} is a folder with other things in it", "give -o a folder that does not exist yet")
 
 
@@ -128,6 +128,7 @@ def convert_one(
         OvwError: it exists and differs, the disk is too small, or the parity gate refuses it.
     """
     weights_hash = tensors_sha256(checkpoint.tensors)
+    clean_up(job.target)
     if not config.force and (present := existing(job, weights_hash)):
         return Converted(job.target, present, time.perf_counter() - started, fresh=False)
     check_disk(job, checkpoint)

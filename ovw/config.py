@@ -15,7 +15,7 @@ from ovw.errors import UsageError, did_you_mean
 class Config(BaseModel):
     """Base of every configuration: frozen, no unknown keys, a docstring a field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 C = TypeVar("C", bound=Config)
@@ -63,7 +63,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read the configuration {file}: {reason}", "check the path") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError
         raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}", MAPPING) from None
     if data is None:
         return {}

@@ -58,8 +58,7 @@ class OpenVinoWhisper(Whisper):  # type: ignore[misc]
     def decode(self, mel: Tensor, options: decoding.DecodingOptions = decoding.DecodingOptions(), **kwargs: Any) -> Any:  # noqa: B008
         """Decode one window, log-mel [n_mels, 3000] or [1, n_mels, 3000], as `whisper.decode` does."""
         single = mel.ndim == 2
-        if kwargs:
-            options = decoding.replace(options, **kwargs)
+        options = decoding.replace(options, **{**kwargs, "fp16": False})
         results = _Task(self, options).run(mel[None] if single else mel)
         return results[0] if single else results
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from ovw.artifact import names
@@ -14,6 +15,16 @@ PREFERRED = ("base-int8", "base-fp16")
 def is_artifact(folder: Path) -> bool:
     """Whether the folder has a manifest."""
     return (folder / names.MANIFEST).is_file()
+
+
+def is_only_artifact(folder: Path) -> bool:
+    """Whether the folder holds an artifact of ours, whole or damaged, and nothing else: only that may be replaced."""
+    try:
+        data = json.loads((folder / names.MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    files = data.get("files") if isinstance(data, dict) and "schema_version" in data else None
+    return isinstance(files, dict) and all(p.name == names.MANIFEST or p.name in files for p in folder.iterdir())
 
 
 def installed() -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from ovw.artifact import names
 from ovw.config import explain
@@ -98,6 +98,13 @@ class Manifest(Record):
     created: str
     files: dict[str, FileEntry]
 
+    @field_validator("dims")
+    @classmethod
+    def _known_dims(cls, dims: dict[str, int]) -> dict[str, int]:
+        if set(dims) != set(Dims.__dataclass_fields__):
+            raise ValueError(f"dimensions are {', '.join(Dims.__dataclass_fields__)}")
+        return dims
+
     def dimensions(self) -> Dims:
         return Dims(**self.dims)
 
@@ -116,16 +123,17 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder} is not an ovw artifact: it has no {names.MANIFEST}", "ovw convert makes one"
         ) from None
     except ValueError as error:
-        raise OvwError(f"{path} is damaged: {error}", "convert again with --force") from None
+        raise OvwError(f"{path} is damaged: {error}", "remove the folder and convert again") from None
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise OvwError(
-            f"{path} has schema version {version}, this ovw reads {SCHEMA_VERSION}", "convert again with --force"
+            f"{path} has schema version {version}, this ovw reads {SCHEMA_VERSION}",
+            "remove the folder and convert again",
         )
     try:
         return Manifest(**data)
     except ValidationError as error:
-        raise OvwError(f"{path} is damaged: {explain(error)}", "convert again with --force") from None
+        raise OvwError(f"{path} is damaged: {explain(error)}", "remove the folder and convert again") from None
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

@@ -8,6 +8,7 @@ old folder steps aside first, and the next run steps it back if the process died
 from __future__ import annotations
 
 import ctypes
+import glob
 import os
 import shutil
 import sys
@@ -34,7 +35,7 @@ def staged_folder(target: Path) -> Iterator[Path]:
     Raises:
         OvwError: the parent cannot be written, or another process is writing the same target.
     """
-    target = target.absolute()
+    target = target.resolve()  # through links, or the link itself would be swapped away
     with _locked(target):
         sweep(target)
         scratch = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
@@ -52,8 +53,21 @@ def sweep(target: Path) -> None:
     aside = _aside(target)
     if aside.exists() and not target.exists():
         aside.rename(target)
-    for leftover in [*target.parent.glob(_prefix(target) + "*"), aside]:
+    for leftover in _leftovers(target):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def clean_up(target: Path) -> None:
+    """Sweep a target that will not be written now; does nothing, and needs no lock, when nothing is left over."""
+    target = target.resolve()
+    if _leftovers(target):
+        with _locked(target):
+            sweep(target)
+
+
+def _leftovers(target: Path) -> list[Path]:
+    scratch = target.parent.glob(glob.escape(_prefix(target)) + "*")
+    return [path for path in (*scratch, _aside(target)) if path.exists()]
 
 
 def _prefix(target: Path) -> str:
@@ -61,7 +75,7 @@ def _prefix(target: Path) -> str:
 
 
 def _aside(target: Path) -> Path:
-    return target.parent / f".{target.name}.old"
+    return target.parent / f".{target.name}.ovw-old"
 
 
 def _umask() -> int:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ovw.audio import SAMPLE_RATE
 from ovw.errors import OvwError
 
+MEDIA_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 LATE_START_S = 0.1
 """Audio that starts later than this after the picture is shifted; less is codec priming, which every player ignores."""
 
@@ -61,13 +62,13 @@ def stream_audio(path: Path, stream: int | None = None) -> Iterator[NDArray[np.f
 
 def _open(path: Path) -> InputContainer:
     try:
-        container: InputContainer = av.open(str(path), mode="r", metadata_errors="ignore")
+        container: InputContainer = av.open(f"file:{path}", mode="r", metadata_errors="ignore")
         return container
     except FileNotFoundError:
         raise OvwError(f"{path}: no such file", "check the path") from None
     except IsADirectoryError:
         raise OvwError(f"{path} is a folder", "name a media file") from None
-    except (OSError, ValueError) as error:  # PyAV's errors are OSErrors and ValueErrors
+    except MEDIA_ERRORS as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise OvwError(f"{path}: cannot be read as audio or video: {reason}", "is it a media file?") from None
 
@@ -90,11 +91,11 @@ def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFra
     while True:
         try:
             packet = next(packets)
-        except (StopIteration, OSError, ValueError):  # the end, or a container cut off in the middle
+        except (StopIteration, *MEDIA_ERRORS):  # the end, or a container cut off in the middle
             return
         try:
             yield from packet.decode()
-        except (OSError, ValueError):
+        except MEDIA_ERRORS:
             continue
 
 
@@ -133,7 +134,7 @@ class _Resampler:
     def _convert(self, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
         try:
             converted = self._resampler.resample(frame)
-        except (OSError, ValueError):  # a damaged frame
+        except MEDIA_ERRORS:  # a damaged frame
             return
         for out in converted:
             yield out.to_ndarray().ravel().astype(np.float32) / 32768.0

@@ -42,12 +42,10 @@ def ensure_model(config: TranscribeConfig, *, yes: bool, quiet: bool) -> Path:
 
 def missing_size(model: str | None) -> tuple[str, str] | None:
     """Size and precision of a named artifact that is not here but could be made; `None` for everything else."""
-    if model is None:
-        if locate(None) is not None:
-            return None
-        model = DEFAULT
-    size, _, precision = model.rpartition("-")
-    here = Path(model).is_dir() or (models_dir() / model).is_dir()
+    if model is None and locate(None) is not None:
+        return None
+    size, _, precision = (model or DEFAULT).rpartition("-")
+    here = model is not None and (Path(model).is_dir() or (models_dir() / model).is_dir())
     return (size, precision) if size in sizes() and precision in PRECISIONS and not here else None
 
 

@@ -17,7 +17,7 @@ def plan_outputs(media: Sequence[Path], formats: Sequence[str], folder: Path | N
     Inputs that would share a name (`talk.mp3` and `talk.mp4`) keep their own ending: `talk.mp3.srt`.
 
     Raises:
-        OvwError: a file would overwrite one of the inputs.
+        OvwError: two inputs would be written to one file, or a file would overwrite one of the inputs.
     """
     inputs = list(dict.fromkeys(media))
     places = [(folder or path.parent) for path in inputs]
@@ -26,8 +26,11 @@ def plan_outputs(media: Sequence[Path], formats: Sequence[str], folder: Path | N
     for place, path in zip(places, inputs, strict=True):
         name = path.stem if shared[place, path.stem] == 1 else path.name
         planned[path] = {ending: place / f"{name}.{ending}" for ending in formats}
+    targets = Counter(target for files in planned.values() for target in files.values())
+    if twice := [str(target) for target, count in targets.items() if count > 1]:
+        raise OvwError(f"several inputs would be written to {twice[0]}", "transcribe them into different folders")
     taken = {path.resolve() for path in inputs}
-    for target in (target for targets in planned.values() for target in targets.values()):
+    for target in targets:
         if target.resolve() in taken:
             raise OvwError(f"{target} is one of the inputs and would be overwritten", "choose another folder with -o")
     return planned

@@ -82,7 +82,7 @@ class Whisper:
                 Tokenizer.from_artifact(folder),
                 self.manifest.dimensions(),
             )
-        except (RuntimeError, OSError, ValueError, KeyError) as error:
+        except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
             reason = str(error).strip().splitlines()[-1]
             raise OvwError(f"{folder} cannot be loaded: {reason}", f"ovw verify {folder} tells what is wrong") from None
 
@@ -115,6 +115,9 @@ class Whisper:
         base = options.model_dump() if options else {}
         chosen = build(TranscribeOptions, {**base, **overrides})
         language = check_request(self.folder.name, self.capabilities, chosen)
+        n_vocab = self.manifest.dims["n_vocab"]
+        if beyond := [token for token in chosen.suppress_tokens if token >= n_vocab]:
+            raise UsageError(f"suppress_tokens holds {beyond[0]}, the vocabulary has {n_vocab}", "ids start at 0")
         samples = media if isinstance(media, np.ndarray) else load_audio(Path(media), stream)
         recording = Recording(np.asarray(samples, np.float32), self.manifest.dimensions(), chosen.pad)
         detection = None

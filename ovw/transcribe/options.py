@@ -48,7 +48,7 @@ class TranscribeOptions(Config):
     """Tokens to sample in a window; half of the text context if not given."""
     pad: Literal["mel", "audio"] = "mel"
     """What fills the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI)."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Of the sampling above temperature 0."""
 
     @model_validator(mode="after")

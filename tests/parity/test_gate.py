@@ -157,6 +157,29 @@ def test_other_peoples_folders_are_not_touched(tmp_path: Path, tiny_pt: Path) ->
         convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "photo.jpg", force=True))
 
 
+def test_a_folder_with_any_manifest_is_not_ours(tmp_path: Path, tiny: Converted, tiny_pt: Path) -> None:
+    other = tmp_path / "extension"
+    other.mkdir()
+    (other / "manifest.json").write_text('{"manifest_version": 3}')
+    (other / "source.js").write_text("precious")
+    mixed = shutil.copytree(tiny.folder, tmp_path / "mixed")
+    (mixed / "notes.txt").write_text("precious")
+    for folder in (other, mixed):
+        before = sorted(p.name for p in folder.iterdir())
+        with pytest.raises(UsageError, match="other things in it"):
+            convert_one(ConvertConfig(weights=str(tiny_pt), output=folder, force=True))
+        assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_leftovers_are_swept_without_force_too(tmp_path: Path, tiny: Converted, tiny_pt: Path) -> None:
+    folder = shutil.copytree(tiny.folder, tmp_path / "custom")
+    renamed = tiny.manifest.model_copy(update={"name": "tiny-random"})
+    (folder / names.MANIFEST).write_text(renamed.model_dump_json())
+    (tmp_path / ".custom.partial-abc").mkdir()
+    assert not convert_one(ConvertConfig(weights=str(tiny_pt), output=folder)).fresh
+    assert [p.name for p in tmp_path.iterdir()] == ["custom"]
+
+
 @pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "manifest", "ports"])
 def test_verify_finds_damage(tmp_path: Path, tiny: Converted, damage: str) -> None:
     folder = shutil.copytree(tiny.folder, tmp_path / "copy")

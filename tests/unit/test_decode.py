@@ -99,6 +99,21 @@ def test_truncated_file_gives_what_is_there(tmp_path: Path) -> None:
     assert 0.2 * SECONDS < len(samples) / 16000 < SECONDS
 
 
+@pytest.mark.parametrize("name", ["interview:part1.wav", "http:talk.wav", "a b%41#.wav"])
+def test_file_names_are_no_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_audio(tmp_path / "a.wav", "pcm_s16le", 16000, "mono", "s16").rename(tmp_path / name)
+    assert len(load_audio(Path(name)))
+
+
+@pytest.mark.parametrize("name", ["a.ogg", "a.aac", "a.flac", "a.mp3"])
+def test_stubs_are_explained(tmp_path: Path, name: str) -> None:
+    for content in (b"", b"OggS", b"fLaC" + b"\0" * 38, b"\xff\xfb"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(OvwError):
+            load_audio(tmp_path / name)
+
+
 def test_several_streams(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "a.wav", "pcm_s16le", 16000, "mono", "s16")
     assert len(load_audio(path, 0))

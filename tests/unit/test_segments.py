@@ -115,6 +115,9 @@ def test_outputs_never_collide(tmp_path: Path) -> None:
     a, b, c = tmp_path / "talk.mp3", tmp_path / "talk.mp4", tmp_path / "other.wav"
     planned = plan_outputs([a, b, c, a], ["srt"], None)
     assert [t["srt"].name for t in planned.values()] == ["talk.mp3.srt", "talk.mp4.srt", "other.srt"]
+    for clashing in ([tmp_path / "a" / "t.mp4", tmp_path / "b" / "t.mp4"], [a, b, tmp_path / "talk.mp3.wav"]):
+        with pytest.raises(OvwError, match="several inputs would be written"):
+            plan_outputs(clashing, ["srt"], tmp_path / "out")
     with pytest.raises(OvwError, match="would be overwritten"):
         plan_outputs([tmp_path / "x.txt"], ["txt"], None)
 

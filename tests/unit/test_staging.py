@@ -83,6 +83,17 @@ def test_killed_run_is_swept_by_the_next(tmp_path: Path, moment: str) -> None:
     assert (target / "file").read_text() == "new"
 
 
+def test_names_are_no_patterns_and_links_are_followed(tmp_path: Path) -> None:
+    (tmp_path / ".abc.partial-xyz").mkdir()
+    (tmp_path / ".a*.old").mkdir()
+    fill(tmp_path / "a*", "one")
+    assert names(tmp_path) == [".a*.old", ".abc.partial-xyz", "a*"]
+    (tmp_path / "link").symlink_to(tmp_path / "a*")
+    fill(tmp_path / "link", "two")
+    assert (tmp_path / "a*" / "file").read_text() == "two"
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_two_writers(tmp_path: Path) -> None:
     target = tmp_path / "artifact"
     with staged_folder(target) as folder:
