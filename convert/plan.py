@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from ovw.config import Config
+from ovw.config import Config, as_list
 from ovw.errors import UsageError
 from ovw.models import find_size
 
@@ -15,20 +15,16 @@ Precision = Literal["fp32", "fp16"]
 Layout = Literal["genai"]
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 class ConvertConfig(Config):
     """One `ovw convert`: every size in every precision."""
 
-    size: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    size: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
     """Whisper sizes, such as `base` or `large-v3`."""
     weights: str | None = None
     """`random`, an OpenAI name, a `.pt` file or a CTranslate2 folder; by default what the size offers."""
-    precision: Annotated[tuple[Precision, ...], BeforeValidator(_as_list)] = ("fp16",)
+    precision: Annotated[tuple[Precision, ...], BeforeValidator(as_list)] = ("fp16",)
     """Of the stored weights."""
-    layout: Annotated[tuple[Layout, ...], BeforeValidator(_as_list)] = ("genai",)
+    layout: Annotated[tuple[Layout, ...], BeforeValidator(as_list)] = ("genai",)
     """What the files are named and arranged for."""
     shapes: Literal["dynamic"] = "dynamic"
     """Shape bounds of the IR's inputs."""

@@ -82,6 +82,11 @@ def explain(error: ValidationError) -> str:
     return "; ".join(parts)
 
 
+def as_list(value: Any) -> Any:
+    """A lone word where a list is wanted, as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
 def dump_yaml(config: Config) -> str:
     """The resolved configuration as YAML, in field order."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from ovw.config import as_list
 from ovw.runtime.device import DeviceOptions
 from ovw.transcribe.options import TranscribeOptions
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 class TranscribeConfig(TranscribeOptions):
@@ -19,7 +16,7 @@ class TranscribeConfig(TranscribeOptions):
 
     model: str | None = None
     """An artifact folder or the name of an installed artifact."""
-    format: Annotated[tuple[Literal["srt", "vtt", "json", "txt"], ...], BeforeValidator(_as_list)] = ("srt",)
+    format: Annotated[tuple[Literal["srt", "vtt", "json", "txt"], ...], BeforeValidator(as_list)] = ("srt",)
     """Files to write."""
     output: str | None = None
     """A folder, or `-` for standard output; by default beside the input."""

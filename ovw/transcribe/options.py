@@ -56,8 +56,3 @@ class TranscribeOptions(Config):
         if any(not 0 <= t <= 2 for t in self.temperature):
             raise ValueError(f"temperature {list(self.temperature)}: allowed are values from 0 to 2")
         return self
-
-    @property
-    def greedy_only(self) -> TranscribeOptions:
-        """The same options at beam 1 and temperature 0."""
-        return self.model_copy(update={"beam_size": 1, "temperature": (0.0,)})
