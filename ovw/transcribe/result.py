@@ -6,6 +6,23 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word with its punctuation.
+
+    Attributes:
+        start: seconds from the start of the media.
+        end: never before `start`, nor after the next word's start.
+        word: as the model wrote it, with its leading space where it has one.
+        probability: mean probability of its tokens.
+    """
+
+    start: float
+    end: float
+    word: str
+    probability: float
+
+
+@dataclass(frozen=True)
 class Segment:
     """A stretch of speech with its text.
 
@@ -20,6 +37,7 @@ class Segment:
         compression_ratio: of the window's text under zlib; high means repetition.
         no_speech_prob: probability that the window holds no speech.
         seek: first mel frame of the window it came from.
+        words: with word timestamps, the words whose texts together are `text`; else `None`.
     """
 
     id: int
@@ -32,6 +50,7 @@ class Segment:
     compression_ratio: float = field(repr=False)
     no_speech_prob: float = field(repr=False)
     seek: int = field(repr=False)
+    words: tuple[Word, ...] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
