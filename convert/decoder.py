@@ -39,7 +39,7 @@ def build_decoder(weights: Weights, dims: Dims) -> ov.Model:
 
     Returns:
         `input_ids` i64 [B, n], `encoder_hidden_states` f32 [A, S, state] and `beam_idx` i32 [B] -> `logits`
-        f32 [B, n, n_vocab]. A is B, or 1 for audio that all rows share.
+        f32 [B, n, n_vocab]. A divides B: row b attends to audio b // (B / A), so the beams of a window share its audio.
     """
     w = weights.at("decoder")
     ids = _parameter("input_ids", [-1, -1], np.int64)
@@ -125,8 +125,11 @@ def _block(x: ov.Node, audio: ov.Node, w: Weights, cache: _Cache, dims: Dims, la
     k, v = (cache.grown(layer, part, node) for part, node in zip(PARTS, new, strict=True))
     x = ops.add(x, attention(q, k, v, own, width, f"{name}.self_attn", cache.mask))
     cross = w.at("cross_attn")
-    q = split_heads(linear(layer_norm(x, w, "cross_attn_ln"), cross, "query"), heads, head_dim)
     k, v = (cache.kept(layer, part, split_heads(linear(audio, cross, part), heads, head_dim)) for part in PARTS)
+    # the rows that share an audio stand one behind the other among its queries, [A, heads, (B / A) * n, head_dim]
+    per_audio = ops.concat([dimension(k, 0, keep_axis=True), i64(-1, heads, head_dim)], 0)
+    q = ops.reshape(linear(layer_norm(x, w, "cross_attn_ln"), cross, "query"), per_audio, special_zero=False)
     # openai/whisper's "cross_attn" under the name by which openvino-genai finds it for word timestamps
-    x = ops.add(x, attention(q, k, v, cross, width, f"{name}.encoder_attn"))
+    heard = attention(ops.transpose(q, i64(0, 2, 1, 3)), k, v, cross, width, f"{name}.encoder_attn")
+    x = ops.add(x, ops.reshape(heard, ops.shape_of(x), special_zero=False))
     return ops.add(x, mlp(x, w))
