@@ -60,6 +60,19 @@ def stream_audio(path: Path, stream: int | None = None) -> Iterator[NDArray[np.f
         yield from resample(None)
 
 
+def media_duration(path: Path, stream: int | None = None) -> float:
+    """Seconds of audio that a file claims to hold; 0 when it does not say.
+
+    Raises:
+        OvwError: as `load_audio`.
+    """
+    with _open(path) as container:
+        chosen = _choose_stream(container, path, stream)
+        if chosen.duration and chosen.time_base:
+            return float(chosen.duration * chosen.time_base)
+        return (container.duration or 0) / av.time_base
+
+
 def _open(path: Path) -> InputContainer:
     try:
         container: InputContainer = av.open(f"file:{path}", mode="r", metadata_errors="ignore")

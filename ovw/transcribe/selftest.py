@@ -17,7 +17,7 @@ from ovw.models import Dims
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import EXACT
 from ovw.runtime.encoder import EncoderSession
-from ovw.transcribe.decoding.task import control_tokens
+from ovw.transcribe.prompt import control_tokens
 from ovw.transcribe.tokenizer import Tokenizer
 
 CLIP = "selftest.flac"
