@@ -137,12 +137,22 @@ class Recording:
             return min(stop, last + pad)
         return stop
 
-    def speech_windows(self, start: int, stop: int) -> Iterator[Span]:
-        """Windows between two frames that hold all speech and are cut at pauses, for decoding apart from each other."""
+    def speech_windows(self, start: int, stop: int, limit: int) -> Iterator[Span]:
+        """Windows between two frames that hold all speech and are cut at pauses, for decoding apart from each other.
+
+        Args:
+            start, stop: where to look.
+            limit: frames of the longest window.
+        """
         assert self._rules is not None
-        for window in join(self._spans(start, stop), self._rules, self._limit):
-            if (end := min(window.end, self.frames_before(window.end))) > window.start:
-                yield Span(window.start, end)
+        for window in join(self._spans(start, stop), self._rules, limit):
+            inside = Span(max(window.start, start), min(stop, self.frames_before(window.end)))
+            if inside.start < inside.end:
+                yield inside
+
+    def onset(self, frame: int) -> int:
+        """The first frame of speech from `frame` on, where it is known; else `frame`."""
+        return next((max(frame, span.start) for span in self._tracker.after(frame)), frame)
 
     def speech_between(self, start: int, stop: int) -> int:
         """Frames of speech between two frames that were read."""
