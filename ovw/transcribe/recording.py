@@ -141,7 +141,8 @@ class Recording:
         """Windows between two frames that hold all speech and are cut at pauses, for decoding apart from each other.
 
         Args:
-            start, stop: where to look.
+            start: first frame to look at.
+            stop: frame to look no further than.
             limit: frames of the longest window.
         """
         assert self._rules is not None
