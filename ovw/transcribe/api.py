@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ovw.artifact.locate import locate
 from ovw.artifact.manifest import read_manifest
 from ovw.audio import SAMPLE_RATE
-from ovw.audio.decode import load_audio
+from ovw.audio.samples import Media, blocks_of
 from ovw.config import build
 from ovw.errors import OvwError, UsageError
 from ovw.models import Capabilities, find_language
@@ -93,7 +92,7 @@ class Whisper:
 
     def transcribe(
         self,
-        media: str | Path | NDArray[np.float32],
+        media: Media,
         options: TranscribeOptions | None = None,
         *,
         stream: int | None = None,
@@ -103,7 +102,8 @@ class Whisper:
         """Transcribe a file or samples.
 
         Args:
-            media: path of any audio or video file, or mono samples at 16 kHz in [-1, 1].
+            media: path of any audio or video file, an open binary file, samples at 16 kHz (any common type, mono or
+                channels), or blocks of such samples.
             options: decoding options.
             stream: which audio stream of the file, counted from 0.
             on_progress: told the mel frames done and the frames in all.
@@ -118,8 +118,8 @@ class Whisper:
         n_vocab = self.manifest.dims["n_vocab"]
         if beyond := [token for token in chosen.suppress_tokens if token >= n_vocab]:
             raise UsageError(f"suppress_tokens holds {beyond[0]}, the vocabulary has {n_vocab}", "ids start at 0")
-        samples = media if isinstance(media, np.ndarray) else load_audio(Path(media), stream)
-        recording = Recording(np.asarray(samples, np.float32), self.manifest.dimensions(), chosen.pad)
+        samples = np.concatenate([np.zeros(0, np.float32), *blocks_of(media, stream)])
+        recording = Recording(samples, self.manifest.dimensions(), chosen.pad)
         detection = None
         if language is None:
             detection = identify(self._engine, recording)
