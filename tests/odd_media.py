@@ -32,7 +32,7 @@ def encode(
     delay: float = 0.0,
     start: float = 0.0,
     skip: tuple[float, float] | None = None,
-    picture_times: np.ndarray | None = None,
+    uneven: bool = False,
     cover: bool = False,
     options: dict[str, str] | None = None,
 ) -> Path:
@@ -49,7 +49,7 @@ def encode(
         delay: seconds by which the sound starts after the picture.
         start: clock reading at which all starts.
         skip: seconds from and to which no packet is written, though the clock runs on.
-        picture_times: of each picture, in seconds; by default 10 a second.
+        uneven: whether the time between pictures varies.
         cover: whether a cover picture is attached.
         options: of the container.
     """
@@ -59,11 +59,15 @@ def encode(
             pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
             pictures.time_base = Fraction(1, 1000)
             pictures.codec_context.time_base = Fraction(1, 1000)
-        sound = out.add_stream(codec, rate=rate, layout=layout)
+        sound = out.add_stream(codec, rate=rate, layout=layout, options={"strict": "experimental"})
+        if codec.startswith("wma"):
+            sound.bit_rate = 64_000
         art = _add_cover(out) if cover else None
         packets = []
         if pictures is not None:
-            times = np.arange(0, delay + len(samples) / RATE, 0.1) if picture_times is None else picture_times
+            times = np.arange(0, delay + len(samples) / RATE, 0.1)
+            if uneven:
+                times = times + np.random.default_rng(0).uniform(0, 0.09, len(times))
             packets += _pictures(pictures, times + start)
         packets += _sound(sound, samples, start + delay)
         if art is not None:
@@ -114,12 +118,20 @@ def _add_cover(out):
 
 
 def loudness(samples: np.ndarray) -> np.ndarray:
-    """Of each 50 ms."""
-    return np.sqrt((samples[: len(samples) // 800 * 800].reshape(-1, 800) ** 2).mean(axis=1))
+    """Of each 20 ms, smoothed over 100 ms."""
+    span = RATE // 50
+    power = (samples[: len(samples) // span * span].reshape(-1, span) ** 2).mean(axis=1)
+    return np.sqrt(np.convolve(power, np.full(5, 0.2), "same"))
 
 
-def likeness(found: np.ndarray, expected: np.ndarray) -> float:
-    """Correlation of the loudness over what both hold, in place."""
-    count = min(len(found), len(expected))
-    a, b = loudness(found[:count]), loudness(expected[:count])
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else 0.0
+def likeness(found: np.ndarray, expected: np.ndarray, lag: float = 0.1) -> float:
+    """Correlation of the loudness over what both hold, at the best lag of at most so many seconds."""
+    a, b = loudness(found), loudness(expected)
+    most = round(lag * 50)
+    return max(_correlation(a[max(0, k) :], b[max(0, -k) :]) for k in range(-most, most + 1))
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    count = min(len(a), len(b))
+    a, b = a[:count], b[:count]
+    return float(np.corrcoef(a, b)[0, 1]) if count > 1 and a.std() and b.std() else 0.0

@@ -68,7 +68,7 @@ def stream_audio(source: Source, stream: int | None = None, pcm: Pcm | None = No
         reader = _Reader(container, choose_stream(container, name, stream))
         blocks = in_blocks(reader.pieces())
         if (first := next(blocks, None)) is None:
-            raise OvwError(f"{name}: no audio could be decoded", "is the file complete?")
+            raise OvwError(f"{name}: no audio could be decoded", "it may be empty or incomplete")
         yield first
         yield from blocks
         if trouble := reader.trouble():
@@ -126,11 +126,11 @@ class _Reader:
     def trouble(self) -> str:
         """What was wrong, once the end is reached; empty when all was well."""
         end, damage = self._timeline.position, self._damage
-        if damage.broke_off or (damage.packets and damage.last_at > end - GAP_S):
-            return f"damaged after {_clock(end)}, transcribed up to there"
         claimed = duration_of(self._container, self._stream)
         if claimed and claimed - end > EARLY_END_S and self._container.format.name.startswith(WITH_DURATION):
             return f"incomplete: its sound ends at {_clock(end)}, its header says {_clock(claimed)}"
+        if damage.broke_off or (damage.packets and damage.last_at > end - GAP_S):
+            return f"damaged after {_clock(end)}, transcribed up to there"
         if damage.packets:
             return f"damaged from {_clock(damage.first_at)} on ({damage.packets} packets), silence stands for the loss"
         return ""

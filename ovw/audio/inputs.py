@@ -63,7 +63,7 @@ def expand(media: Sequence[str]) -> tuple[list[Input], list[OvwError]]:
     for argument in dict.fromkeys(media):
         try:
             for item in _inputs_of(argument):
-                inputs.setdefault(item.path or item, item)
+                inputs.setdefault(_place(item.path) if item.path else item, item)
         except OvwError as problem:
             problems.append(problem)
     return list(_apart(inputs.values())), problems
@@ -92,6 +92,11 @@ def _inputs_of(argument: str) -> list[Input]:
             f"{path}: no audio or video file in this folder", "files with other endings can be named one by one"
         )
     return [_file(file, below=file.parent.relative_to(path)) for file in found]
+
+
+def _place(path: Path) -> Path:
+    """The same for a file however its folder was reached."""
+    return path.parent.resolve() / path.name
 
 
 def _file(path: Path, below: Path = Path()) -> Input:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
 from av.audio.stream import AudioStream
@@ -47,7 +49,10 @@ class Pcm:
 
 def name_of(source: Source) -> str:
     """What messages call a source."""
-    return str(source) if isinstance(source, Path) else "standard input"
+    name = source if isinstance(source, Path) else getattr(source, "name", None)
+    if name == "<stdin>":
+        return "standard input"
+    return str(name) if isinstance(name, str | Path) else "the open file"
 
 
 @contextmanager
@@ -61,17 +66,30 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
     Raises:
         OvwError: no such file, or not media.
     """
+    name = name_of(source)
     if isinstance(source, Path) or source.seekable():
-        with _open(source, name_of(source), pcm) as container:
+        with _open(source, name, pcm) as container:
             yield container
-        return
-    pipe = _Pipe(source)
-    try:
-        with _open(pipe, name_of(source), pcm) as container:
-            yield container
-    finally:
-        if pipe.interrupted:
-            raise KeyboardInterrupt
+    elif pcm is None and _needs_seeking(source):
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(source, copy)
+            copy.seek(0)
+            with _open(cast("BinaryIO", copy), name, pcm) as container:
+                yield container
+    else:
+        pipe = _Pipe(source)
+        try:
+            with _open(pipe, name, pcm) as container:
+                yield container
+        finally:
+            if pipe.interrupted:
+                raise KeyboardInterrupt
+
+
+def _needs_seeking(source: BinaryIO) -> bool:
+    """Whether it is an MP4 or a kin of it, which most often has its index at the end."""
+    peek = getattr(source, "peek", None)
+    return peek is not None and peek(8)[4:8] in (b"ftyp", b"mdat", b"wide", b"free")
 
 
 class _Pipe:
@@ -109,7 +127,7 @@ def _open(source: Source | _Pipe, name: str, pcm: Pcm | None) -> InputContainer:
         raise OvwError(f"{name} is a folder", "name a media file") from None
     except MEDIA_ERRORS as error:
         reason = getattr(error, "strerror", None) or str(error)
-        hint = "is it media, and complete?" if is_path else "headerless samples need --pcm, such as --pcm s16le"
+        hint = "it may be no media, or incomplete" + ("" if is_path else "; headerless samples need --pcm")
         raise OvwError(f"{name}: cannot be read as audio or video: {reason}", hint) from None
 
 
