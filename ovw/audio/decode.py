@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 
 READ_ATTEMPTS = 8
 """Read errors in a row after which a container is given up."""
-EARLY_END_S = 1.0
-"""Sound that ends this long before its container says is worth a warning."""
+EARLY_END_S, EARLY_END_SHARE = 1.0, 0.02
+"""Sound that ends earlier than its container says, by more than both, is worth a warning."""
 WITH_DURATION = ("mov", "matroska", "flac", "mp3", "asf", "avi", "flv", "aiff", "wv")
 """Containers that write down how long they are; for others FFmpeg guesses by the bit rate."""
 
@@ -126,9 +126,10 @@ class _Reader:
     def trouble(self) -> str:
         """What was wrong, once the end is reached; empty when all was well."""
         end, damage = self._timeline.position, self._damage
-        claimed = duration_of(self._container, self._stream)
-        if claimed and claimed - end > EARLY_END_S and self._container.format.name.startswith(WITH_DURATION):
-            return f"incomplete: its sound ends at {_clock(end)}, its header says {_clock(claimed)}"
+        claimed = duration_of(self._container, self._stream) or 0.0
+        early = claimed - end > max(EARLY_END_S, EARLY_END_SHARE * claimed)
+        if early and self._container.format.name.startswith(WITH_DURATION):
+            return f"its sound ends at {_clock(end)}, its header says {_clock(claimed)}"
         if damage.broke_off or (damage.packets and damage.last_at > end - GAP_S):
             return f"damaged after {_clock(end)}, transcribed up to there"
         if damage.packets:

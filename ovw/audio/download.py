@@ -49,8 +49,7 @@ def _list(url: str, depth: int) -> Iterator[Remote]:
     with _session(url, {"extract_flat": "in_playlist"}) as session:
         info = session.extract_info(url, download=False)
     if "entries" not in info:
-        if info.get("is_live"):
-            raise OvwError(f"{url}: is a live stream", "wait until it has ended, or pipe it in: ovw transcribe -")
+        _refuse_live(url, info)
         yield Remote(url, _file_name(info.get("title") or info["id"]))
         return
     for number, entry in enumerate(info["entries"], 1):
@@ -97,11 +96,17 @@ def download(remote: Remote, folder: Path, on_progress: Progress = lambda done, 
             info = next(iter(info["entries"]), None)
         if info is None:
             raise OvwError(f"{remote.url}: entry {remote.index} is gone", "the list has changed; try again")
+        _refuse_live(remote.url, info)
         session.process_ie_result(info, download=True)
     files = [path for path in sorted(folder.iterdir()) if path.suffix not in (".part", ".ytdl")]
     if not files:
         raise OvwError(f"{remote.url}: nothing could be downloaded", "open it in a browser to see what it is")
     return files[0]
+
+
+def _refuse_live(url: str, info: dict[str, Any]) -> None:
+    if info.get("is_live"):
+        raise OvwError(f"{url}: is a live stream", "wait until it has ended, or pipe it in: ovw transcribe -")
 
 
 class _Silent:

@@ -14,7 +14,7 @@ from ovw.audio.resample import BLOCK
 from ovw.errors import OvwError
 
 Media = str | Path | BinaryIO | NDArray[Any] | Iterable[NDArray[Any]]
-"""What can be transcribed: a path, an open binary file, samples, or blocks of samples."""
+"""What can be transcribed: a path, an open binary file, samples (or a tensor of them), or blocks of samples."""
 MOST_CHANNELS = 32
 LOUDEST = 100.0
 """Floating-point samples lie in [-1, 1]; a clipped mix goes a little beyond, unscaled integers go far."""
@@ -33,8 +33,8 @@ def blocks_of(media: Media, stream: int | None = None) -> Iterator[NDArray[np.fl
     """
     if isinstance(media, str | Path):
         yield from stream_audio(Path(media), stream)
-    elif isinstance(media, np.ndarray):
-        samples = as_samples(media)
+    elif hasattr(media, "__array__"):
+        samples = as_samples(np.asarray(media))
         for start in range(0, len(samples), BLOCK):
             yield samples[start : start + BLOCK]
     elif hasattr(media, "read"):

@@ -156,6 +156,12 @@ def test_a_list_is_every_entry(site: str, tmp_path: Path) -> None:
         download(inputs[2].remote, tmp_path / "gone")
 
 
+def test_live_streams_are_refused(site: str, tmp_path: Path) -> None:
+    (tmp_path / "www" / "live.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\na.ts\n")
+    _, (problem,) = expand([f"{site}/live.m3u8"])
+    assert "is a live stream" in problem.message
+
+
 @pytest.mark.parametrize(
     ("address", "reason"),
     [

@@ -211,7 +211,7 @@ def test_damage_is_told_in_one_line(
     load_audio(cut)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert "cut.mp4: incomplete: its sound ends at 00:00:0" in record.getMessage()
+    assert "cut.mp4: its sound ends at 00:00:0" in record.getMessage()
     assert "its header says 00:00:11" in record.getMessage()
 
 
@@ -231,7 +231,7 @@ def test_a_read_error_keeps_what_came_before(
     found = load_audio(Broken(long_media[name]))
     assert 0.3 * COPIES * WORDS_S < len(found) / RATE < 0.8 * COPIES * WORDS_S
     assert likeness(found, speech(COPIES)) > ALIKE
-    assert "damaged after 00:00:0" in caplog.text or "incomplete" in caplog.text
+    assert "damaged after 00:00:0" in caplog.text or "its sound ends at" in caplog.text
 
 
 def wav(path: Path, **fields: int) -> Path:
@@ -397,6 +397,4 @@ def test_words_of_odd_media(tmp_path: Path, real_tiny_en: object, long_media: di
         segments = list(whisper.transcribe(path, beam_size=1, temperature=(0.0,)))
         text = "".join(segment.text for segment in segments).strip()
         assert WORDS in text, path.name
-        assert segments[0].end >= start + 2
-        if start:
-            assert segments[0].start >= start - 1
+        assert segments[0].end >= start + 3
