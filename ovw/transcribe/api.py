@@ -101,7 +101,8 @@ class Whisper:
         """Transcribe a file or samples.
 
         Args:
-            media: path of any audio or video file, or mono samples at 16 kHz in [-1, 1].
+            media: path of any audio or video file, an open binary file, samples at 16 kHz (any common type, mono or
+                channels), or blocks of samples as they arrive.
             options: decoding options.
             stream: which audio stream of the file, counted from 0.
             on_progress: told the mel frames done and the frames in all.

@@ -53,7 +53,10 @@ class BatchedRun:
         """The segments of each batch in turn, and the frame up to which the recording is done."""
         limit = self._engine.dims.n_frames
         windows = chain.from_iterable(self._recording.speech_windows(clip.start, clip.end, limit) for clip in clips)
-        while group := list(islice(windows, self._options.batch_size)):
+        most = self._options.batch_size
+        size = most if self._recording.ended else 1  # a long recording begins with small batches: text comes at once
+        while group := list(islice(windows, size)):
+            size = min(2 * size, most)
             found: list[Segment] = []
             todo = group
             while todo:

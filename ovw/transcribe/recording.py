@@ -14,7 +14,7 @@ from ovw.audio.stream import MelStream
 from ovw.models import Dims
 from ovw.runtime.vad import CHUNK_S, VoiceActivity
 
-LOOKAHEAD = 600 * FRAMES_PER_SECOND
+LOOKAHEAD = 300 * FRAMES_PER_SECOND
 """Frames heard before the first window: Whisper's loudness floor hangs on the loudest sound of the whole recording, of
 which longer ones know only what came so far."""
 STRIDE = 10 * FRAMES_PER_SECOND
@@ -63,6 +63,11 @@ class Recording:
         if self._stream.ended:
             return self._stream.n_samples / SAMPLE_RATE
         return self.expected_frames / FRAMES_PER_SECOND
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of it was read."""
+        return self._stream.ended
 
     @property
     def expected_frames(self) -> int:
