@@ -85,8 +85,8 @@ class SequentialRun:
         return result
 
     def _held(self, piece: Piece, onset: int, stop: int) -> Piece:
-        """A piece between speech and the window's cut; at the end of the media the model's own time stands."""
-        cut = stop < self._recording.expected_frames
+        """A piece between speech and where the pause after it was cut; else the model's own time stands."""
+        cut = self._options.vad and stop < self._recording.expected_frames
         return within(piece, onset, stop if cut else sys.maxsize)
 
     def _spoken(self, hidden: NDArray[np.float32]) -> str | None:
