@@ -9,9 +9,10 @@ import typer
 
 if TYPE_CHECKING:
     from ovw.audio.samples import Media
+    from ovw.cli.transcribe_config import TranscribeConfig
     from ovw.subtitles.document import Document
+    from ovw.subtitles.options import LayoutOptions
     from ovw.transcribe.api import Whisper
-    from ovw.transcribe.config import TranscribeConfig
 
 
 def run(
@@ -23,7 +24,8 @@ def run(
         typer.Option("--model", "-m", help="Artifact folder or name. Default: the only one, base-int8 or base-fp16."),
     ] = None,
     formats: Annotated[
-        list[str] | None, typer.Option("--format", "-f", help="srt (default), vtt, json, txt; may be repeated.")
+        list[str] | None,
+        typer.Option("--format", "-f", help="srt (default), vtt, json, tsv, txt, lrc, ass or all; may be repeated."),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the input.")
@@ -74,14 +76,29 @@ def run(
     ] = None,
     pcm_rate: Annotated[int | None, typer.Option(help="Their rate. Default 16000.")] = None,
     pcm_channels: Annotated[int | None, typer.Option(help="Their channels. Default 1.")] = None,
+    max_line_width: Annotated[
+        int | None, typer.Option(help="Columns of a subtitle line. Default: one line a segment.")
+    ] = None,
+    max_lines: Annotated[int | None, typer.Option(help="Lines of a cue, with --max-line-width. Default 2.")] = None,
+    max_words: Annotated[int | None, typer.Option(help="Words of a cue.")] = None,
+    min_cue: Annotated[float | None, typer.Option(help="Seconds a cue stays at least, if there is room.")] = None,
+    max_cue: Annotated[float | None, typer.Option(help="Seconds a cue stays at most.")] = None,
+    max_cps: Annotated[float | None, typer.Option(help="Characters to read per second, if there is room.")] = None,
+    min_gap: Annotated[float | None, typer.Option(help="Seconds between cues.")] = None,
+    highlight_words: Annotated[
+        bool, typer.Option("--highlight-words", help="Underline the spoken word; needs --word-timestamps.")
+    ] = False,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Also copy each video with the subtitles in it: NAME.subtitled.mp4.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")] = False,
     config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")] = False,
 ) -> None:
     """Write subtitles for audio and video files."""
+    from ovw.cli.transcribe_config import TranscribeConfig
     from ovw.config import dump_yaml, resolve
-    from ovw.transcribe.config import TranscribeConfig
 
     flags: dict[str, Any] = {
         "model": model, "format": formats or None, "output": output, "task": task, "language": language,
@@ -93,6 +110,9 @@ def run(
         "without_timestamps": without_timestamps or None, "max_new_tokens": max_new_tokens, "pad": pad, "seed": seed,
         "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
         "stream": stream, "pcm": pcm, "pcm_rate": pcm_rate, "pcm_channels": pcm_channels,
+        "max_line_width": max_line_width, "max_lines": max_lines, "max_words": max_words, "min_cue": min_cue,
+        "max_cue": max_cue, "max_cps": max_cps, "min_gap": min_gap, "highlight_words": highlight_words or None,
+        "embed": embed or None,
     }  # fmt: skip
     chosen = resolve(TranscribeConfig, flags, config)
     if print_config:
@@ -106,7 +126,8 @@ def _transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qu
     from ovw.audio.inputs import expand
     from ovw.cli.batch import Batch, media_of
     from ovw.cli.ensure import ensure_model
-    from ovw.subtitles.output import check_writable, output_folder, plan_outputs
+    from ovw.subtitles.embed import plan_embedding
+    from ovw.subtitles.output import check_writable, output_folder, place_of, plan_outputs
     from ovw.transcribe.api import Whisper
 
     inputs, problems = expand(media)
@@ -118,16 +139,21 @@ def _transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qu
         return
     formats: tuple[str, ...] = config.format
     to_stdout = config.output == "-"
+    folder = None if to_stdout else output_folder(config.output)
     if to_stdout:
         plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
     else:
-        plan = plan_outputs(inputs, formats, output_folder(config.output))
+        plan = plan_outputs(inputs, formats, folder)
         check_writable(target.parent for targets in plan.values() for target in targets.values())
     whisper = Whisper(ensure_model(config, yes=yes, quiet=quiet), device=config.running())
     for item, targets in plan.items():
-        with batch.turn(item.label), media_of(item, config, quiet=quiet) as sound:
-            document = _transcribe(whisper, sound, item.name, config, quiet=quiet)
-            _deliver(document, targets, to_stdout=to_stdout, quiet=quiet)
+        with batch.turn(item.label):
+            copy = plan_embedding(item.path, item.label, place_of(item, folder)) if config.embed else None
+            with media_of(item, config, quiet=quiet) as sound:
+                document = _transcribe(whisper, sound, item.name, config, quiet=quiet)
+            _deliver(document, targets, config.layout(), to_stdout=to_stdout, quiet=quiet)
+            if copy and item.path:
+                _embed(document, item.path, copy, config.layout(), quiet=quiet)
     batch.finish()
 
 
@@ -160,18 +186,29 @@ def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeCon
     )
 
 
-def _deliver(document: Document, targets: dict[str, Path], *, to_stdout: bool, quiet: bool) -> None:
+def _deliver(
+    document: Document, targets: dict[str, Path], layout: LayoutOptions, *, to_stdout: bool, quiet: bool
+) -> None:
     from ovw.subtitles import FORMATS
     from ovw.subtitles.output import write_whole
 
     for name, target in targets.items():
-        text = FORMATS[name](document)
+        text = FORMATS[name](document, layout)
         if to_stdout:
             typer.echo(text, nl=False)
             continue
         write_whole(target, text)
         if not quiet:
             typer.echo(str(target))
+
+
+def _embed(document: Document, video: Path, copy: Path, layout: LayoutOptions, *, quiet: bool) -> None:
+    from ovw.subtitles.embed import embed_subtitles
+    from ovw.subtitles.layout import lay_out
+
+    embed_subtitles(video, lay_out(document, layout), copy, document.text_language)
+    if not quiet:
+        typer.echo(str(copy))
 
 
 def _numbers(flag: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
