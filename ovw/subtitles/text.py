@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from unicodedata import category
 
 from wcwidth import wcwidth
@@ -36,12 +37,17 @@ def no_arrow(text: str) -> str:
 
 def columns(text: str) -> int:
     """Width of a line: 2 for East Asian wide characters, 0 for combining marks."""
-    return sum(max(0, wcwidth(character)) for character in text)
+    return sum(map(_width, text))
 
 
 def characters(text: str) -> int:
     """How much there is to read: spaces count, combining marks and line ends do not."""
-    return sum(wcwidth(character) > 0 for character in text)
+    return sum(_width(character) > 0 for character in text)
+
+
+@cache
+def _width(character: str) -> int:
+    return max(0, wcwidth(character))
 
 
 def unbroken(word: str) -> Iterator[str]:
