@@ -34,3 +34,8 @@ class Document:
     @property
     def text(self) -> str:
         return "".join(segment.text for segment in self.segments).strip()
+
+    @property
+    def text_language(self) -> str:
+        """Code of the language of the text, which is English where it was translated."""
+        return "en" if self.options.get("task") == "translate" else self.language

@@ -17,15 +17,20 @@ def output_folder(name: str | None) -> Path | None:
     return Path(os.path.expanduser(name)) if name else None  # noqa: PTH111, Path's own fails on an unknown user
 
 
+def place_of(item: Input, folder: Path | None) -> Path:
+    """Where the outputs of an input go: beside it, or in `folder`, below which sub-folders are kept."""
+    return folder / item.below if folder else item.folder
+
+
 def plan_outputs(inputs: Sequence[Input], formats: Sequence[str], folder: Path | None) -> dict[Input, dict[str, Path]]:
-    """The file of every input and format: beside the input, or in `folder`, below which sub-folders are kept.
+    """The file of every input and format.
 
     Inputs that would share a name (`talk.mp3` and `talk.mp4`) keep their own ending: `talk.mp3.srt`.
 
     Raises:
         OvwError: two inputs would be written to one file, or a file would overwrite one of the inputs.
     """
-    places = [folder / item.below if folder else item.folder for item in inputs]
+    places = [place_of(item, folder) for item in inputs]
     shared = Counter((place, item.stem) for place, item in zip(places, inputs, strict=True))
     planned: dict[Input, dict[str, Path]] = {}
     for place, item in zip(places, inputs, strict=True):
