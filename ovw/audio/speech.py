@@ -39,7 +39,7 @@ class SpeechRules:
 
     threshold: float = 0.5
     min_speech: float = 0.1
-    min_silence: float = 2.0
+    min_silence: float = 5.0
     pad: float = 0.4
 
 

@@ -95,7 +95,7 @@ def run(
     vad: Annotated[bool | None, typer.Option("--vad/--no-vad", help="Leave out silence. Default: yes.")] = None,
     vad_threshold: Annotated[float | None, typer.Option(help="Probability of speech. Default 0.5.")] = None,
     vad_min_speech: Annotated[float | None, typer.Option(help="Seconds; shorter is noise. Default 0.1.")] = None,
-    vad_min_silence: Annotated[float | None, typer.Option(help="Seconds; longer is left out. Default 2.")] = None,
+    vad_min_silence: Annotated[float | None, typer.Option(help="Seconds; longer is left out. Default 5.")] = None,
     vad_pad: Annotated[float | None, typer.Option(help="Seconds kept around speech. Default 0.4.")] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Windows decoded together, cut at pauses. Default 1: one after the other.")

@@ -88,7 +88,7 @@ class TranscribeOptions(Config):
     """Probability from which on sound is speech."""
     vad_min_speech: float = Field(default=0.1, ge=0)
     """Shorter sounds are no speech, in seconds."""
-    vad_min_silence: float = Field(default=2.0, ge=0.1)
+    vad_min_silence: float = Field(default=5.0, ge=0.1)
     """Longer pauses are left out, in seconds."""
     vad_pad: float = Field(default=0.4, ge=0)
     """What is kept of such a pause before and after speech, in seconds."""

@@ -71,8 +71,8 @@ def test_endless_speech_is_cut_where_it_is_least_likely() -> None:
 
 
 def test_join() -> None:
-    spans = [Span(100, 300), Span(350, 900), Span(1400, 1500)]
-    assert list(join(spans, RULES, 3000)) == [Span(60, 940), Span(1360, 1540)]  # the pause of 5 s is left out
+    spans = [Span(100, 300), Span(350, 900), Span(1700, 1800)]
+    assert list(join(spans, RULES, 3000)) == [Span(60, 940), Span(1660, 1840)]  # the pause of 8 s is left out
     # too long for one window: cut at the longest pause of its later part, which both sides share
     spans = [Span(0, 1000), Span(1100, 1600), Span(1650, 2500), Span(2600, 3300)]
     assert list(join(spans, RULES, 3000)) == [Span(0, 2540), Span(2560, 3340)]
@@ -112,9 +112,9 @@ def test_a_recording_skips_long_silence(demo_samples: np.ndarray) -> None:
 
 
 def test_short_silence_is_left_alone(demo_samples: np.ndarray) -> None:
-    recording = Recording([in_context(demo_samples[: 16_000 * 8], 1.5, 1.5)], TINY, rules=RULES)
+    recording = Recording([in_context(demo_samples[: 16_000 * 8], 4.0, 4.0)], TINY, rules=RULES)
     assert recording.resume(0) == 0
-    assert recording.until(0, 3000) == 1100
+    assert recording.until(0, 3000) == 1600
 
 
 def test_speech_up_to_the_last_sample(demo_samples: np.ndarray) -> None:
