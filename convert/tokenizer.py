@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ovw.artifact import names
 from ovw.errors import OvwError
 from ovw.models import Dims, languages
 
@@ -146,24 +147,21 @@ def byte_spelling() -> dict[int, str]:
     return {b: chr(b) for b in printable} | {b: chr(256 + i) for i, b in enumerate(others)}
 
 
-def write_tokenizer(folder: Path, tokenizer_json: str) -> None:
-    """Write `tokenizer.json`, its transformers config and the tokenizer and detokenizer IR."""
-    from ovw.artifact import names
-
+def write_tokenizer(folder: Path, tokenizer_json: str) -> dict[str, str]:
+    """Write `tokenizer.json` and its transformers config; gives the boundary tokens."""
     (folder / names.TOKENIZER).write_text(tokenizer_json, encoding="utf-8")
     ends = dict.fromkeys(("bos_token", "eos_token", "pad_token", "unk_token"), "<|endoftext|>")
     config = {"tokenizer_class": "WhisperTokenizer", "processor_class": "WhisperProcessor", "errors": "replace"}
     text = json.dumps({**config, **ends, "model_max_length": 1024, "add_prefix_space": False}, indent=2)
     (folder / names.TOKENIZER_CONFIG).write_text(text + "\n", encoding="utf-8")
-    _write_ir(folder, ends)
+    return ends
 
 
-def _write_ir(folder: Path, ends: dict[str, str]) -> None:
+def write_tokenizer_ir(folder: Path, ends: dict[str, str]) -> None:
+    """Write the folder's tokenizer and detokenizer as IR."""
     import openvino as ov
     from openvino_tokenizers import convert_tokenizer
     from transformers import PreTrainedTokenizerFast
-
-    from ovw.artifact import names
 
     fast = PreTrainedTokenizerFast(tokenizer_file=str(folder / names.TOKENIZER), **ends)
     tokenizer, detokenizer = convert_tokenizer(fast, with_detokenizer=True, clean_up_tokenization_spaces=False)

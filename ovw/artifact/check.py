@@ -6,12 +6,10 @@ import json
 from pathlib import Path
 
 from ovw.artifact import names
+from ovw.artifact.graphs import graphs_of
 from ovw.artifact.hashing import file_sha256
-from ovw.artifact.manifest import Manifest, read_manifest
+from ovw.artifact.manifest import Manifest, read_manifest, show_range
 from ovw.errors import OvwError
-
-ENCODER_PORTS = ({"input_features"}, {"last_hidden_state"})
-DECODER_PORTS = ({"input_ids", "encoder_hidden_states", "beam_idx"}, {"logits"})
 
 
 def find_problems(folder: Path) -> list[str]:
@@ -25,7 +23,8 @@ def find_problems(folder: Path) -> list[str]:
 
 def file_problems(folder: Path, manifest: Manifest) -> list[str]:
     """Missing, truncated, altered and unlisted files."""
-    problems = [f"{name}: not listed in the manifest" for name in names.GENAI_FILES if name not in manifest.files]
+    required = names.required_files(manifest.layout, manifest.name)
+    problems = [f"{name}: not listed in the manifest" for name in required if name not in manifest.files]
     for name, entry in manifest.files.items():
         path = folder / name
         if not path.is_file():
@@ -38,28 +37,28 @@ def file_problems(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def graph_problems(folder: Path, manifest: Manifest) -> list[str]:
-    """Ports and dimensions of the two IRs against the manifest."""
+    """Ports, dimensions and bounds of the graphs against the manifest."""
     import openvino as ov
 
-    core, dims, problems = ov.Core(), manifest.dimensions(), []
-    for stem, (inputs, outputs) in ((names.ENCODER, ENCODER_PORTS), (names.DECODER, DECODER_PORTS)):
+    core, problems = ov.Core(), []
+    for graph in graphs_of(manifest):
         try:
-            model = core.read_model(folder / f"{stem}.xml")
+            model = core.read_model(folder / graph.file)
         except RuntimeError as error:
-            problems.append(f"{stem}.xml: OpenVINO cannot read it: {str(error).splitlines()[-1]}")
+            problems.append(f"{graph.file}: OpenVINO cannot read it: {str(error).splitlines()[-1]}")
             continue
         found = ({p.any_name for p in model.inputs}, {p.any_name for p in model.outputs})
-        if found != (inputs, outputs):
-            problems.append(f"{stem}.xml: ports {found}, expected {(inputs, outputs)}")
+        if found != (set(graph.inputs), set(graph.outputs)):
+            problems.append(f"{graph.file}: ports {found}, expected {(set(graph.inputs), set(graph.outputs))}")
             continue
-        port, axis, expected = (
-            (model.input("input_features"), 1, dims.n_mels)
-            if stem == names.ENCODER
-            else (model.output("logits"), 2, dims.n_vocab)
-        )
-        seen = port.partial_shape[axis]
-        if seen.is_dynamic or seen.get_length() != expected:
-            problems.append(f"{stem}.xml: {port.any_name} has {seen} in axis {axis}, the manifest says {expected}")
+        ports = {port.any_name: port.partial_shape for port in (*model.inputs, *model.outputs)}
+        for (port, axis), expected in graph.sizes.items():
+            seen = (ports[port][axis].get_min_length(), ports[port][axis].get_max_length())
+            if seen != expected:
+                says = show_range(*expected)
+                problems.append(
+                    f"{graph.file}: {port} has {ports[port][axis]} in axis {axis}, the manifest says {says}"
+                )
     return problems
 
 
@@ -72,6 +71,8 @@ def config_problems(folder: Path, manifest: Manifest) -> list[str]:
     }
     problems = []
     for name, (key, value) in expected.items():
+        if name not in manifest.files:
+            continue
         found = json.loads((folder / name).read_text(encoding="utf-8")).get(key)
         if found != value:
             problems.append(f"{name}: {key} is {found}, the manifest says {value}")

@@ -24,7 +24,17 @@ def is_only_artifact(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     files = data.get("files") if isinstance(data, dict) and "schema_version" in data else None
-    return isinstance(files, dict) and all(p.name == names.MANIFEST or p.name in files for p in folder.iterdir())
+    return isinstance(files, dict) and all(
+        p.name == names.MANIFEST or p.name in files or p.name.endswith(names.GGML_CACHE_ENDING) for p in folder.iterdir()
+    )
+
+
+def check_target(target: Path) -> None:
+    """Refuse to touch anything that is neither free nor an artifact of ours."""
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target} is a file", "give -o a folder that does not exist yet")
+    if target.is_dir() and any(target.iterdir()) and not is_only_artifact(target):
+        raise UsageError(f"{target} is a folder with other things in it", "give -o a folder that does not exist yet")
 
 
 def installed() -> list[Path]:
@@ -38,7 +48,7 @@ def locate(model: str | None) -> Path | None:
 
     Args:
         model: a folder, a folder that holds exactly one artifact, or the name of an installed one. Without a value: the
-            only installed artifact, else the preferred one.
+            only installed artifact of the default layout, else the preferred one.
 
     Returns:
         The folder; `None` when nothing was asked for and nothing suitable is installed.
@@ -47,7 +57,7 @@ def locate(model: str | None) -> Path | None:
         UsageError: no such artifact, or several could be meant.
     """
     if model is None:
-        found = installed()
+        found = [p for p in installed() if names.split_name(p.name)[2] == names.DEFAULT_LAYOUT]
         preferred = [models_dir() / name for name in PREFERRED]
         return found[0] if len(found) == 1 else next((p for p in preferred if p in found), None)
     for folder in (models_dir() / model, Path(model)):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ovw import __version__
-from ovw.cli import convert, models, transcribe, verify
+from ovw.cli import convert, models, reshape, transcribe, verify
 from ovw.errors import OvwError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("convert")(convert.run)
 app.command("models")(models.run)
+app.command("reshape")(reshape.run)
 app.command("verify")(verify.run)
 app.command("transcribe")(transcribe.run)
 

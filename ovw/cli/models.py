@@ -9,6 +9,7 @@ def run() -> None:
     from rich.table import Table
 
     from ovw.artifact.locate import installed
+    from ovw.artifact.names import split_name
     from ovw.models import sizes
 
     here = [folder.name for folder in installed()]
@@ -24,7 +25,7 @@ def run() -> None:
             "English" if spoken == 1 else str(spoken),
             "yes" if info.capabilities.translate else "no",
             _origins(info.sources.extra, info.sources.openai),
-            ", ".join(name for name in here if name.rpartition("-")[0] == info.name),
+            ", ".join(name for name in here if split_name(name)[0] == info.name),
         )
     console = Console()
     if not console.is_terminal:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.artifact import names
+from ovw.runtime.bounds import PortBounds
 from ovw.runtime.device import DeviceOptions, compile_ir
 
 
@@ -26,6 +27,15 @@ class DecoderSession:
     def __init__(self, artifact: Path, options: DeviceOptions) -> None:
         self.compiled = compile_ir(artifact / f"{names.DECODER}.xml", options)
         self._request = self.compiled.create_infer_request()
+        self._tokens = PortBounds.of(self.compiled, "input_ids", "the decoder", ("batch", "tokens"))
+        self._audio = PortBounds.of(
+            self.compiled, "encoder_hidden_states", "the decoder", ("batch", "positions", "state")
+        )
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens a row may have in one call; -1 without a bound."""
+        return self._tokens.high("tokens")
 
     def start(self, hidden: NDArray[np.float32]) -> None:
         """Forget the cache and attend to new audio, hidden states [A, S, state]; A is 1 or the number of rows.
@@ -33,6 +43,7 @@ class DecoderSession:
         The values are copied into the request's own tensor: in bf16 the CPU plugin goes on reading the memory it saw
         first, so an array of the caller's, once freed, would turn into noise.
         """
+        self._audio.require(hidden.shape)
         self._request.reset_state()
         tensor = self._request.get_tensor("encoder_hidden_states")
         tensor.shape = hidden.shape
@@ -47,7 +58,11 @@ class DecoderSession:
 
         Returns:
             Logits of every fed position, [rows, n, n_vocab]; valid until the next call.
+
+        Raises:
+            OvwError: a shape outside the artifact's bounds.
         """
+        self._tokens.require(tokens.shape)
         outputs = self._request.infer({"input_ids": tokens, "beam_idx": beam_idx}, share_outputs=True)
         logits: NDArray[np.float32] = outputs["logits"]
         return logits

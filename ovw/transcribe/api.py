@@ -17,9 +17,8 @@ from ovw.audio.decode import load_audio
 from ovw.config import build
 from ovw.errors import OvwError, UsageError
 from ovw.models import Capabilities, find_language
-from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
-from ovw.runtime.encoder import EncoderSession
+from ovw.runtime.sessions import open_sessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.pipeline import Engine, Recording, identify, transcribe_sequentially
 from ovw.transcribe.result import Detection, Segment
@@ -76,9 +75,11 @@ class Whisper:
         self.manifest = read_manifest(folder)
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
+            encoder, decoder = open_sessions(folder, self.manifest.layout, options)
+            self._decoder = decoder
             self._engine = Engine(
-                EncoderSession(folder, options),
-                DecoderSession(folder, options),
+                encoder,
+                decoder,
                 Tokenizer.from_artifact(folder),
                 self.manifest.dimensions(),
             )
@@ -89,7 +90,7 @@ class Whisper:
     @property
     def precision(self) -> str:
         """The arithmetic that the device really uses, such as `bf16`."""
-        return inference_precision(self._engine.decoder.compiled)
+        return inference_precision(self._decoder.compiled)
 
     def transcribe(
         self,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.runtime.decoder import DecoderSession
+from ovw.runtime.sessions import Decoder
 from ovw.transcribe.decoding.numeric import softmax
 from ovw.transcribe.result import Detection
 from ovw.transcribe.tokenizer import Tokenizer
 
 
-def detect_language(decoder: DecoderSession, hidden: NDArray[np.float32], tokenizer: Tokenizer) -> Detection:
+def detect_language(decoder: Decoder, hidden: NDArray[np.float32], tokenizer: Tokenizer) -> Detection:
     """The language of one window, read off the token that would follow start-of-transcript.
 
     Args:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ovw.audio.mel import HOP_LENGTH, log_mel_spectrogram, pad_frames
 from ovw.models import Dims
-from ovw.runtime.decoder import DecoderSession
-from ovw.runtime.encoder import EncoderSession
+from ovw.runtime.sessions import Decoder, Encoder
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask, control_tokens
 from ovw.transcribe.fallback import decode_with_fallback, is_skippable
 from ovw.transcribe.language import detect_language
@@ -28,8 +27,8 @@ PROMPT_RESET_TEMPERATURE = 0.5
 class Engine:
     """A loaded model: its sessions, tokenizer and dimensions."""
 
-    encoder: EncoderSession
-    decoder: DecoderSession
+    encoder: Encoder
+    decoder: Decoder
     tokenizer: Tokenizer
     dims: Dims
 
