@@ -119,6 +119,23 @@ def read_ranks(name: str) -> dict[bytes, int]:
     return {base64.b64decode(token): int(rank) for token, rank in pairs}
 
 
+def text_vocabulary(dims: Dims, given: str | None) -> list[bytes]:
+    """The text tokens of a model as bytes, in the order of their ids.
+
+    Args:
+        dims: of the model.
+        given: the source's own tokenizer; OpenAI's vocabulary if there is none.
+    """
+    if given is None:
+        return list(read_ranks("multilingual" if dims.multilingual else "gpt2"))
+    ids = {word: token for word, token in json.loads(given)["model"]["vocab"].items() if word != "<|endoftext|>"}
+    bytes_of = {character: byte for byte, character in byte_spelling().items()}
+    words = [b""] * (max(ids.values()) + 1)
+    for word, token in ids.items():
+        words[token] = bytes(bytes_of[character] for character in word)
+    return words
+
+
 def merges(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
     """The merge that made each token: the two parts that byte-pair encoding with only earlier merges leaves of it."""
     found = []

@@ -11,13 +11,13 @@ import hashlib
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ovw.convert.sources.binary import Reader
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.errors import OvwError
 from ovw.models import Dims
@@ -60,35 +60,15 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
     )
 
 
-@dataclass
-class _Reader:
-    """Takes fields off a byte buffer."""
-
-    data: memoryview
-    at: int = 0
-
-    def take(self, size: int) -> memoryview:
-        if self.at + size > len(self.data):
-            raise ValueError(f"cut off at byte {len(self.data)}")
-        self.at += size
-        return self.data[self.at - size : self.at]
-
-    def number(self, code: str) -> int:
-        return int(struct.unpack("<" + code, self.take(struct.calcsize(code)))[0])
-
-    def string(self) -> str:
-        return bytes(self.take(self.number("H"))[:-1]).decode()
-
-
 def parse_model(data: memoryview, reference: str) -> Variables:
     """All variables of a `model.bin` by CTranslate2's names; int8 weights come back as f32.
 
     Raises:
         OvwError: another version, another model or a file cut off.
     """
-    reader = _Reader(data)
+    reader = Reader(data)
     try:
-        version, spec = reader.number("I"), reader.string()
+        version, spec = reader.number("I"), _string(reader)
         if version != VERSION or spec != "WhisperSpec":
             raise ValueError(f"version {version} of {spec!r}, expected version {VERSION} of 'WhisperSpec'")
         reader.number("I")
@@ -98,9 +78,13 @@ def parse_model(data: memoryview, reference: str) -> Variables:
     return _dequantized(variables)
 
 
-def _variable(reader: _Reader) -> tuple[str, NDArray[Any]]:
-    name = reader.string()
-    shape = [reader.number("I") for _ in range(reader.number("B"))]
+def _string(reader: Reader) -> str:
+    return bytes(reader.take(reader.number("H"))[:-1]).decode()
+
+
+def _variable(reader: Reader) -> tuple[str, NDArray[Any]]:
+    name = _string(reader)
+    shape = reader.numbers("I", reader.number("B"))
     dtype = DTYPES[reader.number("B")]
     return name, np.frombuffer(reader.take(reader.number("I")), dtype).reshape(shape)
 
