@@ -17,7 +17,7 @@ def write_whispercpp(folder: Path, export: Export) -> None:
     as `ggml-base-q5_0.bin` needs the encoder under its own name. Weights are shared by hard links.
     """
     stem = ggml_stem(export.name)
-    write_ggml(folder / f"{stem}.bin", export.checkpoint, export.precision)
+    write_ggml(folder / f"{stem}.bin", export.checkpoint)
     (encoder,) = export.graphs()
     export.save_encoder(encoder, folder)
     for other in export.ggml_names:

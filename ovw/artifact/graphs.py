@@ -46,15 +46,12 @@ def layout_graphs(layout: str, name: str, dims: Dims, shapes: Shapes) -> list[Gr
     """
     if layout == "whispercpp":
         encoder = names.ggml_stem(name) + names.GGML_ENCODER_ENDING
-        return [_encoder(f"{encoder}.xml", "mel", "output_features", dims, shapes)]
+        return [_encoder(f"{encoder}.xml", dims, shapes)]
     if layout == "stateless":
         return _stateless(dims, shapes)
     if layout == "onnx":
         return _onnx(dims, shapes)
-    return [
-        _encoder(f"{names.ENCODER}.xml", "input_features", "last_hidden_state", dims, shapes),
-        _stateful(dims, shapes),
-    ]
+    return _genai(dims, shapes)
 
 
 def cache_names(dims: Dims) -> list[str]:
@@ -78,23 +75,28 @@ def _graph(file: str, inputs: dict[str, tuple[Range, ...]], outputs: tuple[str, 
     return Graph(file, inputs, outputs, sizes | {(outputs[0], 2): (last, last)})
 
 
-def _encoder(file: str, mel: str, hidden: str, dims: Dims, shapes: Shapes) -> Graph:
+def _encoder(file: str, dims: Dims, shapes: Shapes) -> Graph:
     axes = (_open(shapes, shapes.batch), (dims.n_mels, dims.n_mels), _open(shapes, shapes.frames))
-    return _graph(file, {mel: axes}, (hidden,), dims.n_audio_state)
+    return _graph(file, {"mel": axes}, ("output_features",), dims.n_audio_state)
 
 
-def _stateful(dims: Dims, shapes: Shapes) -> Graph:
+def _genai(dims: Dims, shapes: Shapes) -> list[Graph]:
+    windows, *state = _audio(dims, shapes)
+    if shapes.kind == "bounded":  # openvino-genai gives both a batch of 0 when it is done with a window
+        windows = (0, windows[1])
+    mel = (windows, (dims.n_mels, dims.n_mels), _open(shapes, shapes.frames))
+    encoder = _graph(f"{names.ENCODER}.xml", {"input_features": mel}, ("last_hidden_state",), dims.n_audio_state)
     batch = _open(shapes, shapes.batch)
     inputs = {
         "input_ids": (batch, _open(shapes, shapes.tokens)),
-        "encoder_hidden_states": _audio(dims, shapes),
+        "encoder_hidden_states": (windows, *state),
         "beam_idx": (batch,),
     }
-    return _graph(f"{names.DECODER}.xml", inputs, ("logits",), dims.n_vocab)
+    return [encoder, _graph(f"{names.DECODER}.xml", inputs, ("logits",), dims.n_vocab)]
 
 
 def _stateless(dims: Dims, shapes: Shapes) -> list[Graph]:
-    encoder = _encoder(f"{names.STATELESS_ENCODER}.xml", "mel", "output_features", dims, shapes)
+    encoder = _encoder(f"{names.STATELESS_ENCODER}.xml", dims, shapes)
     width = (dims.n_text_state, dims.n_text_state)
     batch, audio = _open(shapes, shapes.batch), _audio(dims, shapes)
     own = (batch, _open(shapes, shapes.cache), width)
@@ -117,7 +119,7 @@ def _caches(dims: Dims, own: tuple[Range, ...], cross: tuple[Range, ...]) -> dic
 
 
 def _onnx(dims: Dims, shapes: Shapes) -> list[Graph]:
-    encoder = _encoder(names.ONNX_ENCODER, "mel", "output_features", dims, shapes)
+    encoder = _encoder(names.ONNX_ENCODER, dims, shapes)
     heads = (dims.n_text_head, dims.n_text_head)
     head_dim = (dims.n_text_state // dims.n_text_head,) * 2
     state = (dims.n_audio_state, dims.n_audio_state)

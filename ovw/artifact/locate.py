@@ -24,9 +24,10 @@ def is_only_artifact(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     files = data.get("files") if isinstance(data, dict) and "schema_version" in data else None
-    return isinstance(files, dict) and all(
-        p.name == names.MANIFEST or p.name in files or p.name.endswith(names.GGML_CACHE_ENDING) for p in folder.iterdir()
-    )
+    if not isinstance(files, dict):
+        return False
+    others = {p.name for p in folder.iterdir()} - {names.MANIFEST, *files}
+    return all(name.endswith(names.GGML_CACHE_ENDING) for name in others)
 
 
 def check_target(target: Path) -> None:

@@ -91,7 +91,7 @@ def run(
 
 def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Converted]:
     """Convert, showing each step and the bytes of a download; yields each artifact as it is done."""
-    _require_extra()
+    _require_extra("onnxruntime" if "onnx" in plan.layout else "onnx")
     from ovw.cli.console import progress
     from ovw.convert.pipeline import Observer, convert
 
@@ -143,12 +143,12 @@ def parity_figures(parity: Parity) -> list[str]:
     return figures
 
 
-def _require_extra() -> None:
+def _require_extra(*more: str) -> None:
     """Say what is missing on a machine that only runs artifacts."""
     from importlib.util import find_spec
 
     from ovw.errors import OvwError
 
-    needed = ("torch", "whisper", "transformers", "openvino_tokenizers")
+    needed = ("torch", "whisper", "transformers", "openvino_tokenizers", *more)
     if missing := [name for name in needed if find_spec(name) is None]:
         raise OvwError(f"converting needs {', '.join(missing)}", "pip install 'ovw[convert]'")

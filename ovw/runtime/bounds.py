@@ -9,6 +9,12 @@ import openvino as ov
 
 from ovw.errors import OvwError
 
+HINTS = {
+    "batch": "fewer beams, or ovw reshape with another --batch",
+    "tokens": "a shorter prompt, or ovw reshape with other --tokens",
+    "frames": "ovw reshape with other --frames",
+}
+
 
 @dataclass(frozen=True)
 class PortBounds:
@@ -48,9 +54,5 @@ class PortBounds:
         for axis, size, low, high in zip(self.axes, shape, self.lows, self.highs, strict=True):
             if size < low or (size > high and high >= 0):
                 allowed = str(low) if low == high else f"{low}..{high if high >= 0 else ''}"
-                raise OvwError(
-                    f"{self.who} of this artifact takes {axis} {allowed}, it was given {size}",
-                    f"ovw reshape makes one with other bounds, or ovw convert with --{axis}"
-                    if axis in ("batch", "tokens", "frames")
-                    else "ovw verify tells what it is made for",
-                )
+                hint = HINTS.get(axis, "ovw verify tells what it is made for")
+                raise OvwError(f"{self.who} of this artifact takes {axis} {allowed}, it was given {size}", hint)

@@ -50,7 +50,7 @@ def models(tmp_path: Path, tiny: Converted, tiny_en_random: Converted) -> Path:
     return tmp_path / "home"
 
 
-@pytest.mark.parametrize("verb", ["", "convert", "models", "verify", "transcribe"])
+@pytest.mark.parametrize("verb", ["", "convert", "models", "reshape", "verify", "transcribe"])
 def test_help(verb: str) -> None:
     """`python tests/cli/test_cli.py` writes these files anew."""
     golden = GOLDEN / f"help{'-' + verb if verb else ''}.txt"
@@ -118,6 +118,14 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
         (("convert", "--size", "bse"), 2, ["unknown size 'bse'", "did you mean 'base'"]),
         (("convert",), 2, ["neither a size nor weights"]),
         (("convert", "--size", "base", "--precision", "int3"), 2, ["int3", "fp16"]),
+        (("convert", "--size", "base", "--layout", "genay"), 2, ["genay", "stateless"]),
+        (("convert", "--size", "base", "--tokens", "1..4"), 2, ["tokens 1..4", "--shapes bounded"]),
+        (("convert", "--size", "base", "--shapes", "bounded", "--tokens", "1..500"), 2, ["1..500", "1..448"]),
+        (("convert", "--size", "base", "--layout", "onnx", "--shapes", "static"), 2, ["onnx layout"]),
+        (("reshape", "tiny-random", "-o", tmp_path / "r", "--batch", "many"), 2, ["many", "1..5"]),
+        (("reshape", "tiny-random", "-o", tmp_path / "r", "--frames", "1..4000"), 2, ["1..4000", "1..3000"]),
+        (("reshape", "tiny-random", "-o", tmp_path), 2, ["other things in it"]),
+        (("reshape", "base-fp16", "-o", tmp_path / "r"), 2, ["no artifact 'base-fp16'"]),
         (("convert", "--config", tmp_path / "wrong.yaml"), 2, ["unknown key 'siz'", "did you mean 'size'"]),
         (("convert", "--config", tmp_path / "none.yaml"), 2, ["No such file"]),
         (("convert", "--size", "small", "--offline"), 1, ["no weights for small", "--weights random"]),
@@ -198,6 +206,20 @@ def test_a_missing_model_is_converted_when_told_so(tmp_path: Path) -> None:
     assert (tmp_path / "home" / "models" / "tiny.en-fp16" / "manifest.json").is_file()
 
 
+def test_reshape_then_verify_and_transcribe(tmp_path: Path, models: Path) -> None:
+    target = tmp_path / "bounded"
+    out = ovw("reshape", "tiny-random", "-o", target, "--batch", "1..2", "--tokens", "1..300", home=models).stdout
+    assert out.splitlines()[0] == str(target)
+    assert "bounded: batch 1..2, tokens 1..300, cache 0..448, frames 1..3000" in out
+    assert "layout genai, shapes bounded: batch 1..2" in ovw("verify", target).stdout
+    clip = ROOT / "ovw" / "assets" / "selftest.flac"
+    options = ("-m", target, "--language", "en", "--temperature", "0", "--max-new-tokens", 4, "-o", "-")
+    ovw("transcribe", clip, *options, "--beam-size", 2)
+    line = refused("transcribe", clip, *options, code=1)
+    assert "takes batch 1..2, it was given 5" in line
+    assert "already holds an artifact" in refused("reshape", "tiny-random", "-o", target, home=models, code=1)
+
+
 KILL = """
 import os, signal, sys, threading, time
 from ovw.cli.app import main
@@ -236,7 +258,7 @@ def test_readme_commands_parse() -> None:
 
 
 def write_golden() -> None:
-    for verb in ("", "convert", "models", "verify", "transcribe"):
+    for verb in ("", "convert", "models", "reshape", "verify", "transcribe"):
         golden = GOLDEN / f"help{'-' + verb if verb else ''}.txt"
         golden.write_text(ovw(*([verb] if verb else []), "--help").stdout, encoding="utf-8")
 

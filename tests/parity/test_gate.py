@@ -236,7 +236,7 @@ def test_disk_space_is_checked_first(tmp_path: Path, tiny_pt: Path, monkeypatch:
     from ovw.convert import pipeline
 
     monkeypatch.setattr(pipeline.shutil, "disk_usage", lambda path: type("U", (), {"free": 1_000_000})())
-    monkeypatch.setattr(pipeline, "export", lambda *args: pytest.fail("work began"))
+    monkeypatch.setattr(pipeline, "write", lambda *args: pytest.fail("work began"))
     with pytest.raises(OvwError, match=r"needs .* MB, .* has 1 MB free"):
         convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
 
