@@ -60,7 +60,7 @@ def prove(folder: Path, checkpoint: Checkpoint, tolerance: Tolerance) -> tuple[P
     hidden = reference.encode(mel)
     own_hidden = EncoderSession(folder, EXACT)(mel)
     tokenizer = Tokenizer.from_artifact(folder)
-    prompt = golden_prompt(tokenizer, checkpoint.dims)
+    prompt = golden_prompt(tokenizer)
     decoder = DecoderSession(folder, EXACT)
     tokens = greedy_tokens(decoder, own_hidden, prompt, tokenizer.eot)
     probe = _Probe(prompt, tokens, checkpoint.dims.n_vocab)

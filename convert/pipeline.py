@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from ovw.convert.describe import capabilities, describe, tool_versions
 from ovw.convert.layouts.genai import write_genai
 from ovw.convert.parity import prove, tolerance_for
 from ovw.convert.plan import ConvertConfig
-from ovw.convert.sources.checkpoint import Checkpoint, tensors_sha256
+from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.convert.sources.download import Progress, ignore
 from ovw.convert.sources.resolve import load_checkpoint
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, reason
 from ovw.home import models_dir
 from ovw.models import ModelInfo, find_size
 
@@ -37,7 +39,7 @@ class Observer:
     """
 
     on_step: Callable[[str], None] = lambda text: None
-    on_download: Callable[[int, int], None] = lambda done, total: None
+    on_download: Progress = ignore
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,12 @@ def plan_jobs(config: ConvertConfig) -> list[Job]:
     Raises:
         UsageError: a target exists and is something else.
     """
-    artifacts = [(name, precision) for name in config.names() for precision in dict.fromkeys(config.precision)]
+    artifacts = [(*model, precision) for model in config.models() for precision in dict.fromkeys(config.precision)]
     root = config.output or models_dir()
     alone = config.output is not None and len(artifacts) == 1
     jobs = [
-        Job(name, find_size(name) if config.size else None, precision, root if alone else root / f"{name}-{precision}")
-        for name, precision in artifacts
+        Job(name, find_size(size) if size else None, precision, root if alone else root / f"{name}-{precision}")
+        for name, size, precision in artifacts
     ]
     for job in jobs:
         check_target(job.target)
@@ -127,7 +129,7 @@ def convert_one(
     Raises:
         OvwError: it exists and differs, the disk is too small, or the parity gate refuses it.
     """
-    weights_hash = tensors_sha256(checkpoint.tensors)
+    weights_hash = checkpoint.tensors_sha256
     clean_up(job.target)
     if not config.force and (present := existing(job, weights_hash)):
         return Converted(job.target, present, time.perf_counter() - started, fresh=False)
@@ -137,7 +139,8 @@ def convert_one(
         observer.on_step(f"{label}: writing the IR")
         export(folder, checkpoint, job.precision, {"name": job.name, "precision": job.precision, **tool_versions()})
         observer.on_step(f"{label}: comparing with PyTorch")
-        proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision))
+        with _told("run"):
+            proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision))
         observer.on_step(f"{label}: hashing")
         can = capabilities(job.info, checkpoint)
         manifest = describe(folder, job.name, job.precision, checkpoint, weights_hash, can, proof)
@@ -176,9 +179,19 @@ def check_disk(job: Job, checkpoint: Checkpoint) -> None:
 
 
 def export(folder: Path, checkpoint: Checkpoint, precision: str, facts: dict[str, str]) -> None:
-    """Write the layout's files; a disk that refuses is no traceback."""
-    try:
+    """Write the layout's files."""
+    with _told("make"):
         write_genai(folder, checkpoint, precision, facts)
-    except (OSError, RuntimeError) as error:  # OpenVINO's errors are RuntimeErrors
-        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1]
-        raise OvwError(f"cannot write to {folder.parent}: {reason}", "nothing was left behind") from error
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell OpenVINO's failures in one line; those of the disk, the staging folder tells.
+
+    Raises:
+        OvwError: OpenVINO failed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise OvwError(f"OpenVINO cannot {what} the IR: {reason(error)}", "-v shows more; please report it") from error

@@ -12,7 +12,7 @@ from ovw.artifact.hashing import file_sha256
 from ovw.artifact.manifest import Golden, read_manifest
 from ovw.audio.decode import load_audio
 from ovw.audio.mel import log_mel_spectrogram
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.models import Dims
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import EXACT
@@ -38,9 +38,11 @@ def clip_sha256() -> str:
         return file_sha256(path)
 
 
-def golden_prompt(tokenizer: Tokenizer, dims: Dims) -> list[int]:
-    """English, transcribe, no timestamps."""
-    return list(control_tokens(tokenizer, "en" if dims.multilingual else None, "transcribe", without_timestamps=True))
+def golden_prompt(tokenizer: Tokenizer) -> list[int]:
+    """English (or the first language there is), transcribe, no timestamps."""
+    known = tokenizer.language_tokens
+    language = ("en" if "en" in known else next(iter(known), None)) if tokenizer.multilingual else None
+    return list(control_tokens(tokenizer, language, "transcribe", without_timestamps=True))
 
 
 def greedy_tokens(decoder: DecoderSession, hidden: NDArray[np.float32], prompt: list[int], eot: int) -> list[int]:
@@ -61,7 +63,7 @@ def run_golden(folder: Path, dims: Dims) -> Golden:
     """Run the self-test on an artifact folder."""
     tokenizer = Tokenizer.from_artifact(folder)
     hidden = EncoderSession(folder, EXACT)(clip_mel(dims))
-    prompt = golden_prompt(tokenizer, dims)
+    prompt = golden_prompt(tokenizer)
     tokens = greedy_tokens(DecoderSession(folder, EXACT), hidden, prompt, tokenizer.eot)
     return Golden(
         clip=CLIP, clip_sha256=clip_sha256(), prompt=prompt, tokens=tokens, text=tokenizer.text_of(tokens).strip()
@@ -77,7 +79,7 @@ def find_golden_problems(folder: Path) -> list[str]:
     except OvwError as error:
         return [str(error)]
     except (RuntimeError, ValueError, KeyError) as error:
-        return [f"self-test: OpenVINO cannot run it: {str(error).strip().splitlines()[-1]}"]
+        return [f"self-test: OpenVINO cannot run it: {reason(error)}"]
     if found.clip_sha256 != expected.clip_sha256:
         return [f"self-test: made with another clip (SHA-256 {expected.clip_sha256}), by {manifest.tools.get('ovw')}"]
     if found.tokens != expected.tokens:

@@ -51,6 +51,7 @@ class _Rules(TimestampRules):
     def __init__(self, initial: float | None) -> None:
         class Ids:
             timestamp_begin, eot, no_timestamps = BEGIN, EOT, THEIRS.no_timestamps
+            timestamp_end = BEGIN + 1501
 
         super().__init__(Ids(), initial)  # type: ignore[arg-type]
 
