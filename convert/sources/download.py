@@ -91,6 +91,8 @@ def with_patience(fetch: Callable[[], None], progress: Callable[[], int] = lambd
         try:
             return fetch()
         except FAILURES as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             failed = 1 if progress() > reached else failed + 1
             reached = progress()
             if failed == ATTEMPTS or not _passing(error):
@@ -133,6 +135,7 @@ def _fetch_rest(url: str, part: Path, on_progress: Progress, secrets: Mapping[st
     except urllib.error.HTTPError as error:
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
+        error.close()
         total_there = (error.headers.get("Content-Range") or "").rpartition("/")[2]
         if total_there.isdigit() and int(total_there) != have:
             part.unlink()

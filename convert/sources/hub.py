@@ -162,6 +162,7 @@ def _look(repository: Repository, revision: str, name: str) -> _Found | None:
         except urllib.error.HTTPError as error:
             if error.code not in (301, 302, 303, 307, 308):
                 raise
+            error.close()
             found.append(error.headers)
 
     try:

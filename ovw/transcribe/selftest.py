@@ -78,7 +78,7 @@ def find_golden_problems(folder: Path) -> list[str]:
         found = run_golden(folder, manifest.dimensions())
     except OvwError as error:
         return [str(error)]
-    except (RuntimeError, ValueError, KeyError) as error:
+    except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
         return [f"self-test: OpenVINO cannot run it: {reason(error)}"]
     if found.clip_sha256 != expected.clip_sha256:
         return [f"self-test: made with another clip (SHA-256 {expected.clip_sha256}), by {manifest.tools.get('ovw')}"]
