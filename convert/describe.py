@@ -11,7 +11,7 @@ from ovw.artifact.hashing import hash_folder
 from ovw.artifact.manifest import SCHEMA_VERSION, Golden, Manifest, Parity, Source
 from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.models import Capabilities, ModelInfo, languages, size_of_dims
+from ovw.models import Capabilities, ModelInfo, languages
 
 TOOLS = ("openvino", "openvino-tokenizers", "openai-whisper", "torch", "transformers", "numpy")
 ONNX_TOOLS = ("onnx", "onnxruntime")
@@ -49,10 +49,9 @@ def describe(
 
 
 def capabilities(info: ModelInfo | None, checkpoint: Checkpoint) -> Capabilities:
-    """What the model can be asked for: known for named sizes, told by the dimensions for others."""
-    known = info or size_of_dims(checkpoint.dims)
-    if known:
-        return known.capabilities
+    """What the model can be asked for: known for named sizes, else told by the source or by OpenAI's vocabulary."""
+    if known := info.capabilities if info else checkpoint.capabilities:
+        return known
     dims = checkpoint.dims
     tongues = tuple(languages())[: dims.n_languages] if dims.multilingual else ("en",)
     return Capabilities(tongues, dims.multilingual)

@@ -79,7 +79,7 @@ def prove(
     encoder, decoder = open_layout(folder, layout, EXACT)
     own_hidden = encoder(mel)
     tokenizer = Tokenizer.from_artifact(folder)
-    prompt = golden_prompt(tokenizer, checkpoint.dims)
+    prompt = golden_prompt(tokenizer)
     tokens = greedy_tokens(decoder, own_hidden, prompt, tokenizer.eot, shapes)
     probe = _Probe(prompt, tokens, checkpoint.dims.n_vocab, _beams(shapes))
     found = probe.run(decoder, hidden)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -22,9 +23,10 @@ from ovw.convert.layouts import write_layout
 from ovw.convert.layouts.export import Export
 from ovw.convert.parity import prove, tolerance_for
 from ovw.convert.plan import ConvertConfig
-from ovw.convert.sources.checkpoint import Checkpoint, tensors_sha256
+from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.convert.sources.download import Progress, ignore
 from ovw.convert.sources.resolve import load_checkpoint
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.home import models_dir
 from ovw.models import ModelInfo, find_size
 
@@ -44,7 +46,7 @@ class Observer:
     """
 
     on_step: Callable[[str], None] = lambda text: None
-    on_download: Callable[[int, int], None] = lambda done, total: None
+    on_download: Progress = ignore
 
 
 @dataclass(frozen=True)
@@ -89,18 +91,19 @@ def plan_jobs(config: ConvertConfig) -> list[Job]:
     Raises:
         UsageError: a target exists and is something else.
     """
-    artifacts = list(product(config.names(), dict.fromkeys(config.precision), dict.fromkeys(config.layout)))
+    models, precisions, layouts = config.models(), dict.fromkeys(config.precision), dict.fromkeys(config.layout)
+    artifacts = [(*model, precision, layout) for model, precision, layout in product(models, precisions, layouts)]
     root = config.output or models_dir()
     alone = config.output is not None and len(artifacts) == 1
     jobs = [
         Job(
             name,
-            find_size(name) if config.size else None,
+            find_size(size) if size else None,
             precision,
             layout,
             root if alone else root / artifact_name(name, precision, layout),
         )
-        for name, precision, layout in artifacts
+        for name, size, precision, layout in artifacts
     ]
     for job in jobs:
         check_target(job.target)
@@ -137,7 +140,7 @@ def convert_one(
     Raises:
         OvwError: it exists and differs, the disk is too small, or the parity gate refuses it.
     """
-    weights_hash = tensors_sha256(checkpoint.tensors)
+    weights_hash = checkpoint.tensors_sha256
     shapes = config.bounds().resolve(checkpoint.dims, job.layout)
     clean_up(job.target)
     if not config.force and (present := existing(job, weights_hash, shapes, config)):
@@ -147,7 +150,8 @@ def convert_one(
         observer.on_step(f"{job.label}: writing")
         export = write(folder, job, checkpoint, shapes, config)
         observer.on_step(f"{job.label}: comparing with PyTorch")
-        proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision), job.layout, shapes)
+        with _told("run"):
+            proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision), job.layout, shapes)
         observer.on_step(f"{job.label}: hashing")
         can = capabilities(job.info, checkpoint)
         manifest = describe(folder, export, config.frontend_of(job.layout), weights_hash, can, proof)
@@ -195,10 +199,10 @@ def check_disk(job: Job, checkpoint: Checkpoint) -> None:
 
 
 def write(folder: Path, job: Job, checkpoint: Checkpoint, shapes: Shapes, config: ConvertConfig) -> Export:
-    """Write the layout's files; a disk that refuses is no traceback."""
+    """Write the layout's files."""
     frontend = config.frontend_of(job.layout)
     facts = {"name": job.name, "precision": job.precision, "layout": job.layout, "shapes": str(shapes)}
-    with TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch:
+    with TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch, _told("make"):
         export = Export(
             name=job.name,
             layout=job.layout,
@@ -210,9 +214,18 @@ def write(folder: Path, job: Job, checkpoint: Checkpoint, shapes: Shapes, config
             facts=facts | {"frontend": frontend} | tool_versions(job.layout),
             ggml_names=tuple(config.ggml_stems()),
         )
-        try:
-            write_layout(folder, export)
-        except (OSError, RuntimeError) as error:  # OpenVINO's errors are RuntimeErrors
-            reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1]
-            raise OvwError(f"cannot write to {folder.parent}: {reason}", "nothing was left behind") from error
+        write_layout(folder, export)
     return export
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell OpenVINO's failures in one line; those of the disk, the staging folder tells.
+
+    Raises:
+        OvwError: OpenVINO failed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise OvwError(f"OpenVINO cannot {what} the IR: {reason(error)}", "-v shows more; please report it") from error

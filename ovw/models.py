@@ -115,21 +115,20 @@ def aliases() -> dict[str, str]:
     return dict(_data("models.yaml")["aliases"])
 
 
+def is_size(name: str) -> bool:
+    """Whether that is the name of a size, or short for one."""
+    return aliases().get(name, name) in sizes()
+
+
 def find_size(name: str) -> ModelInfo:
     """The size of that name or alias.
 
     Raises:
         UsageError: no such size, with the closest known one.
     """
-    full = aliases().get(name, name)
-    if full not in sizes():
+    if not is_size(name):
         raise UsageError(f"unknown size '{name}'", did_you_mean(name, [*sizes(), *aliases()]))
-    return sizes()[full]
-
-
-def size_of_dims(dims: Dims) -> ModelInfo | None:
-    """The first official size with exactly these dimensions."""
-    return next((info for info in sizes().values() if info.dims == dims), None)
+    return sizes()[aliases().get(name, name)]
 
 
 def find_language(name: str) -> str:

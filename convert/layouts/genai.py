@@ -74,14 +74,14 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
         "alignment_heads": [list(pair) for pair in checkpoint.alignment_heads or upper_half(dims)],
         "begin_suppress_tokens": [*bpe.encode(" ", add_special_tokens=False).ids, ids["<|endoftext|>"]],
         "suppress_tokens": suppress_tokens(bpe),
-        "is_multilingual": dims.multilingual,
+        "is_multilingual": checkpoint.multilingual,
         "max_initial_timestamp_index": MAX_INITIAL_TIMESTAMP,
         "max_length": dims.n_text_ctx,
         "no_timestamps_token_id": ids["<|notimestamps|>"],
         "prev_sot_token_id": ids["<|startofprev|>"],
         "return_timestamps": False,
     }
-    if dims.multilingual:
+    if checkpoint.multilingual:
         tongues = (f"<|{code}|>" for code in languages())
         config["lang_to_id"] = {tongue: ids[tongue] for tongue in tongues if tongue in ids}
         config["task_to_id"] = {task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")}

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.convert.sources.binary import Reader
-from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads
+from ovw.convert.sources.reading import Reader, read_json
 from ovw.errors import OvwError
 from ovw.models import Dims
 
@@ -45,18 +45,18 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
     for part in parts:
         blob += part.read_bytes()
     variables = parse_model(memoryview(blob), reference)
-    config = _json(folder / "config.json")
+    config = read_json(folder / "config.json")
     tensors = to_openai(variables)
+    dims = _dims(variables, tensors)
     tokenizer = folder / "tokenizer.json"
-    heads = config.get("alignment_heads")
     return Checkpoint(
-        dims=_dims(variables, tensors),
+        dims=dims,
         tensors=tensors,
         kind=kind,
         reference=reference,
         sha256=hashlib.sha256(blob).hexdigest(),
-        alignment_heads=tuple((int(a), int(b)) for a, b in heads) if heads else None,
-        tokenizer_json=tokenizer.read_text(encoding="utf-8") if tokenizer.is_file() else None,
+        alignment_heads=alignment_heads(config.get("alignment_heads"), dims),
+        tokenizer_json=json.dumps(read_json(tokenizer), ensure_ascii=False) if tokenizer.is_file() else None,
     )
 
 
@@ -169,13 +169,3 @@ def _dims(variables: Variables, tensors: Variables) -> Dims:
 def _heads(variables: Variables, side: str, state: int) -> int:
     stored = variables.get(f"{side}/num_heads")
     return int(stored) if stored is not None else state // 64  # every Whisper has heads of 64
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OvwError(
-            f"{path} cannot be read: {error}", "a CTranslate2 folder has model.bin and config.json"
-        ) from None
-    return data

@@ -1,9 +1,9 @@
 """whisper.cpp's model file, ggml `.bin`: f32, f16, and its quantisations in blocks of 32 values.
 
 Little endian throughout: i32 magic; eleven i32 hyperparameters; the mel filters as i32 rows, i32 columns and f32
-values; i32 count of text tokens, each an i32 length and its bytes, in the order of their ids; then tensors up to the end
-of the file, each i32 rank, i32 length of the name, i32 type, i32 dims[rank] with the fastest first, name, data. Names
-are openai/whisper's; the biases of the convolutions have a second dimension of 1 (whisper.cpp,
+values; i32 count of text tokens, each an i32 length and its bytes, in the order of their ids; then tensors to the end,
+each i32 rank, i32 length of the name, i32 type, i32 dims[rank] with the fastest first, name, data. Names are
+openai/whisper's; the biases of the convolutions have a second dimension of 1 (whisper.cpp,
 `models/convert-pt-to-ggml.py`; the blocks: ggml, `src/ggml-quants.c`).
 """
 
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.artifact.hashing import file_sha256
-from ovw.convert.sources.binary import Reader
 from ovw.convert.sources.checkpoint import Checkpoint, Tensors
+from ovw.convert.sources.reading import Reader
 from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES, text_vocabulary
 from ovw.errors import OvwError
 from ovw.models import Dims

@@ -53,6 +53,8 @@ def main() -> None:
     try:
         app(prog_name="ovw")
     except OvwError as error:
+        if error.__cause__:
+            logging.getLogger("ovw").debug("what led to it:", exc_info=error.__cause__)
         hint = f" Hint: {error.hint}." if error.hint else ""
         typer.echo(f"ovw: {error.message}.{hint}", err=True)
         sys.exit(error.exit_code)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.artifact import names
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -98,5 +98,4 @@ def load_graph(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base
-        reason = str(error).strip().splitlines()[-1]
-        raise OvwError(f"{path.name}: onnxruntime cannot read it: {reason}", "convert again") from None
+        raise OvwError(f"{path.name}: onnxruntime cannot read it: {reason(error)}", "convert again") from None

@@ -15,7 +15,7 @@ from ovw.artifact.manifest import read_manifest
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
 from ovw.config import build
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, reason
 from ovw.models import Capabilities, find_language
 from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
 from ovw.runtime.sessions import open_sessions
@@ -84,8 +84,8 @@ class Whisper:
                 self.manifest.dimensions(),
             )
         except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise OvwError(f"{folder} cannot be loaded: {reason}", f"ovw verify {folder} tells what is wrong") from None
+            hint = f"ovw verify {folder} tells what is wrong"
+            raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
 
     @property
     def precision(self) -> str:
@@ -125,7 +125,7 @@ class Whisper:
         if language is None:
             detection = identify(self._engine, recording)
             language = detection.language
-        steering = language if self.manifest.dimensions().multilingual else None
+        steering = language if self._engine.tokenizer.multilingual else None
         segments = transcribe_sequentially(self._engine, recording, steering, chosen, on_progress)
         return Transcription(language, detection, len(samples) / SAMPLE_RATE, chosen, segments)
 

@@ -33,7 +33,7 @@ def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) 
         follows its last timestamp.
     """
     offset = seek / FRAMES_PER_SECOND
-    is_time = [token >= tokenizer.timestamp_begin for token in tokens]
+    is_time = [tokenizer.is_timestamp(token) for token in tokens]
     cuts = [i for i in range(1, len(tokens)) if is_time[i - 1] and is_time[i]]
     ends_once = is_time[-2:] == [False, True]
     if not cuts:
@@ -49,7 +49,7 @@ def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) 
 
 def _whole(tokens: list[int], tokenizer: Tokenizer, offset: float, size: int) -> Piece:
     """The window as one piece, up to its last timestamp if it has one after the first instant."""
-    times = [token for token in tokens if token >= tokenizer.timestamp_begin]
+    times = [token for token in tokens if tokenizer.is_timestamp(token)]
     length = size / FRAMES_PER_SECOND
     if times and times[-1] != tokenizer.timestamp_begin:
         length = tokenizer.seconds(times[-1])

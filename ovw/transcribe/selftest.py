@@ -13,7 +13,7 @@ from ovw.artifact.hashing import file_sha256
 from ovw.artifact.manifest import Golden, Manifest, Shapes, read_manifest
 from ovw.audio.decode import load_audio
 from ovw.audio.mel import log_mel_spectrogram
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.models import Dims
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.encoder import EncoderSession
@@ -48,9 +48,11 @@ def clip_sha256() -> str:
         return file_sha256(path)
 
 
-def golden_prompt(tokenizer: Tokenizer, dims: Dims) -> list[int]:
-    """English, transcribe, no timestamps."""
-    return list(control_tokens(tokenizer, "en" if dims.multilingual else None, "transcribe", without_timestamps=True))
+def golden_prompt(tokenizer: Tokenizer) -> list[int]:
+    """English (or the first language there is), transcribe, no timestamps."""
+    known = tokenizer.language_tokens
+    language = ("en" if "en" in known else next(iter(known), None)) if tokenizer.multilingual else None
+    return list(control_tokens(tokenizer, language, "transcribe", without_timestamps=True))
 
 
 def greedy_tokens(
@@ -89,12 +91,12 @@ def run_golden(folder: Path, manifest: Manifest, opener: Opener = open_sessions)
         manifest: what it is.
         opener: of its sessions.
     """
-    dims, mel = manifest.dimensions(), clip_mel(manifest.dimensions(), manifest.shapes)
+    mel = clip_mel(manifest.dimensions(), manifest.shapes)
     if manifest.layout == "whispercpp":
         return encoder_golden(EncoderSession(folder, EXACT, manifest.layout)(mel))
     tokenizer = Tokenizer.from_artifact(folder)
     encoder, decoder = opener(folder, manifest.layout, EXACT)
-    prompt = golden_prompt(tokenizer, dims)
+    prompt = golden_prompt(tokenizer)
     tokens = greedy_tokens(decoder, encoder(mel), prompt, tokenizer.eot, manifest.shapes)
     return text_golden(prompt, tokens, tokenizer)
 
@@ -118,8 +120,8 @@ def find_golden_problems(folder: Path, opener: Opener = open_sessions) -> list[s
         found = run_golden(folder, manifest, opener)
     except OvwError as error:
         return [str(error)]
-    except (RuntimeError, ValueError, KeyError) as error:
-        return [f"self-test: the runtime refuses it: {str(error).strip().splitlines()[-1]}"]
+    except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
+        return [f"self-test: the runtime cannot run it: {reason(error)}"]
     return golden_differences(found, manifest)
 
 

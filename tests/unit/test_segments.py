@@ -23,6 +23,9 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 class Ids:
     timestamp_begin = BEGIN
 
+    def is_timestamp(self, token: int) -> bool:
+        return token >= BEGIN
+
     def seconds(self, token: int) -> float:
         return (token - BEGIN) * 0.02
 

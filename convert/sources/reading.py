@@ -1,9 +1,14 @@
-"""Taking little-endian fields off a byte buffer."""
+"""What the readers of several formats need: little-endian fields, and JSON objects."""
 
 from __future__ import annotations
 
+import json
 import struct
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ovw.errors import OvwError, reason
 
 
 @dataclass
@@ -43,3 +48,18 @@ class Reader:
     @property
     def done(self) -> bool:
         return self.at == len(self.data)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds.
+
+    Raises:
+        OvwError: no such file, not JSON, or not an object.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise OvwError(f"{path} cannot be read: {reason(error)}", "fetch the folder again") from error
+    if not isinstance(data, dict):
+        raise OvwError(f"{path} holds a {type(data).__name__}, expected an object", "fetch the folder again")
+    return data
