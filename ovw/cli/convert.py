@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ovw.artifact.manifest import Parity
     from ovw.convert.pipeline import Converted
     from ovw.convert.plan import ConvertConfig
 
@@ -24,7 +25,10 @@ def run(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="random, an OpenAI name, a .pt file or a CTranslate2 folder. Default: what the size offers."),
+        typer.Option(
+            help="A .pt or ggml .bin file, a Hugging Face or CTranslate2 folder, hf:owner/name[@revision], an OpenAI "
+            "name, or random. Default: what the size offers."
+        ),
     ] = None,
     layout: Annotated[list[str] | None, typer.Option(help="File layout: genai.")] = None,
     shapes: Annotated[str | None, typer.Option(help="Shape bounds: dynamic.")] = None,
@@ -56,8 +60,6 @@ def run(
         "offline": offline or None,
     }
     from ovw.config import dump_yaml, resolve
-
-    _require_extra()
     from ovw.convert.plan import ConvertConfig
 
     plan = resolve(ConvertConfig, flags, config)
@@ -88,7 +90,6 @@ def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Conve
 
 def convert_size(size: str, precision: str, *, quiet: bool) -> Converted:
     """Convert one named artifact, as `ovw convert --size ... --precision ...` does."""
-    _require_extra()
     from ovw.config import build
     from ovw.convert.plan import ConvertConfig
 
@@ -103,13 +104,22 @@ def _report(made: Converted, *, quiet: bool) -> None:
     parity = made.manifest.parity
     worst = max(parity.logits_empty_cache, parity.logits_filled_cache, parity.logits_beam_reorder)
     same = "equal" if parity.greedy_tokens_equal else "different"
+    figures = f"encoder {parity.encoder_relative_l2:.1e} (relative L2), logits {worst:.1e}, greedy tokens {same}"
     how = f"in {made.seconds:.1f} s" if made.fresh else "was there already, its hashes hold"
     typer.echo(
         f"{made.folder}\n"
         f"  {made.manifest.name} {made.manifest.precision}, {made.size_mb:.1f} MB, {how}\n"
-        f"  equal to PyTorch f32: encoder {parity.encoder_relative_l2:.1e} (relative L2), logits {worst:.1e}, "
-        f"greedy tokens {same}"
+        f"  {_closeness(parity)} PyTorch f32: {figures}"
     )
+
+
+def _closeness(parity: Parity) -> str:
+    """How an artifact relates to its checkpoint: equal, or rounded and within the tolerance for that."""
+    from ovw.convert.parity import LOSSLESS
+
+    if parity.tolerance_encoder <= LOSSLESS.encoder and parity.tolerance_logits <= LOSSLESS.logits:
+        return "equal to"
+    return f"weights rounded, within {parity.tolerance_encoder:g} (encoder) and {parity.tolerance_logits:g} (logits) of"
 
 
 def _require_extra() -> None:
