@@ -120,6 +120,14 @@ def is_size(name: str) -> bool:
     return aliases().get(name, name) in sizes()
 
 
+def full_name(artifact: str) -> str:
+    """The name of an artifact with a short size written out: `turbo-fp16` is `large-v3-turbo-fp16`."""
+    if any(artifact.startswith(f"{size}-") for size in sizes()):
+        return artifact
+    short = next((alias for alias in aliases() if artifact.startswith(f"{alias}-")), "")
+    return aliases().get(short, "") + artifact.removeprefix(short)
+
+
 def find_size(name: str) -> ModelInfo:
     """The size of that name or alias.
 

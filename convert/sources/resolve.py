@@ -89,8 +89,7 @@ def _load(info: ModelInfo | None, weights: str | None, offline: bool, on_progres
         assert info is not None
         return _of_size(info, offline, on_progress)
     if weights.startswith(SCHEME):
-        folder = fetch_repository(weights, offline=offline, on_progress=on_progress)
-        return _read(folder, lambda path: read_huggingface(path, weights))
+        return _of_hub(weights, offline, on_progress)
     path = Path(weights).expanduser()
     if path.is_dir():
         return _of_folder(path)
@@ -98,6 +97,11 @@ def _load(info: ModelInfo | None, weights: str | None, offline: bool, on_progres
         return _of_file(path)
     hint = f"{FILES}; or --size: {did_you_mean(weights, [*sizes(), *aliases()])}"
     raise UsageError(f"no weights '{weights}': no such file or folder, and no such size", hint)
+
+
+def _of_hub(reference: str, offline: bool, on_progress: Progress) -> Checkpoint:
+    folder = fetch_repository(reference, offline=offline, on_progress=on_progress)
+    return _read(folder, lambda path: read_huggingface(path, reference))
 
 
 def _of_folder(path: Path) -> Checkpoint:
@@ -143,7 +147,7 @@ def _of_size(info: ModelInfo, offline: bool, on_progress: Progress) -> Checkpoin
     sources = info.sources
     cached = weights_dir() / f"{info.name}.pt"
     found = file_sha256(cached) if cached.is_file() else None
-    if found and found == (sources.sha256 or found):
+    if found and sources.sha256 in (found, None):
         return _read(cached, lambda path: read_openai(path, found))
     if wheels := find_wheels(info):
         with _explained(f"the weights package {' + '.join(wheels)}"):
@@ -151,6 +155,8 @@ def _of_size(info: ModelInfo, offline: bool, on_progress: Progress) -> Checkpoin
     if sources.openai and not offline:
         path = download(sources.openai, cached, sources.sha256, on_progress)
         return _read(path, lambda path: read_openai(path, sources.sha256))
+    if not sources.openai:
+        return _of_hub(f"{SCHEME}{sources.huggingface}", offline, on_progress)
     if found:
         raise OvwError(f"{cached} has SHA-256 {found}, expected {sources.sha256}", ways_to_get(info))
     raise OvwError(f"no weights for {info.name} on this machine", ways_to_get(info))

@@ -25,7 +25,7 @@ class Source(Record):
     """The checkpoint an artifact was made from."""
 
     kind: str
-    """`wheel`, `openai`, `ctranslate2` or `random`."""
+    """`wheel`, `openai`, `huggingface`, `ctranslate2`, `ggml` or `random`."""
     reference: str
     """What was asked for: a name, a file or a folder (its last part only)."""
     sha256: str | None

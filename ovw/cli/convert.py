@@ -25,7 +25,10 @@ def run(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="random, an OpenAI name, a .pt file or a CTranslate2 folder. Default: what the size offers."),
+        typer.Option(
+            help="A .pt or ggml .bin file, a Hugging Face or CTranslate2 folder, hf:owner/name[@revision], an OpenAI "
+            "name, or random. Default: what the size offers."
+        ),
     ] = None,
     layout: Annotated[
         list[str] | None,
@@ -77,8 +80,6 @@ def run(
         "offline": offline or None,
     }
     from ovw.config import dump_yaml, resolve
-
-    _require_extra()
     from ovw.convert.plan import ConvertConfig
 
     plan = resolve(ConvertConfig, flags, config)
@@ -109,7 +110,6 @@ def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Conve
 
 def convert_size(size: str, precision: str, *, quiet: bool) -> Converted:
     """Convert one named artifact, as `ovw convert --size ... --precision ...` does."""
-    _require_extra()
     from ovw.config import build
     from ovw.convert.plan import ConvertConfig
 
@@ -127,11 +127,11 @@ def _report(made: Converted, *, quiet: bool) -> None:
         f"{made.folder}\n"
         f"  {manifest.name} {manifest.precision} {manifest.layout}, {made.size_mb:.1f} MB, {how}\n"
         f"  {manifest.shapes}\n"
-        f"  equal to PyTorch f32: {', '.join(parity_figures(manifest.parity))}"
+        f"  {_closeness(manifest.parity)} PyTorch f32: {', '.join(_figures(manifest.parity))}"
     )
 
 
-def parity_figures(parity: Parity) -> list[str]:
+def _figures(parity: Parity) -> list[str]:
     """What was measured, in a few words each."""
     figures = [f"encoder {parity.encoder_relative_l2:.1e} (relative L2)"]
     if parity.worst_logits is not None:
@@ -141,6 +141,15 @@ def parity_figures(parity: Parity) -> list[str]:
     if parity.ggml_tensors_equal is not None:
         figures.append("ggml tensors equal")
     return figures
+
+
+def _closeness(parity: Parity) -> str:
+    """How an artifact relates to its checkpoint: equal, or rounded and within the tolerance for that."""
+    from ovw.convert.parity import LOSSLESS
+
+    if parity.tolerance_encoder <= LOSSLESS.encoder and parity.tolerance_logits <= LOSSLESS.logits:
+        return "equal to"
+    return f"weights rounded, within {parity.tolerance_encoder:g} (encoder) and {parity.tolerance_logits:g} (logits) of"
 
 
 def _require_extra(*more: str) -> None:

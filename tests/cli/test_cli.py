@@ -12,6 +12,7 @@ import pytest
 from tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
 
 from ovw.convert.pipeline import Converted
+from ovw.convert.sources.random import random_checkpoint
 
 GOLDEN = ROOT / "tests" / "golden"
 OVW = [sys.executable, "-m", "ovw"]
@@ -61,13 +62,18 @@ def test_version() -> None:
     assert re.fullmatch(r"ovw \d+\.\d+\.\d+", ovw("--version").stdout.strip())
 
 
-def test_models_lists_every_size(models: Path) -> None:
+def test_models_lists_every_size(models: Path, tiny: Converted) -> None:
     from ovw.models import sizes
 
+    (models / "models" / "my-whisper-fp16").symlink_to(tiny.folder)
     out = ovw("models", home=models).stdout
     for name in sizes():
         assert f" {name} " in out
     assert re.search(r"large-v3-turbo .* 128 .* no ", out)
+    assert "hf:openai/whisper-small" in out
+    assert "pip: ovw[weights-base], OpenAI" in out
+    assert re.search(r" tiny\.en .* tiny\.en-random ", out)
+    assert out.splitlines()[-1] == "other artifacts here: my-whisper-fp16"
 
 
 def test_transcribe_writes_every_format(tmp_path: Path, models: Path) -> None:
@@ -129,7 +135,11 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
         (("convert", "--config", tmp_path / "wrong.yaml"), 2, ["unknown key 'siz'", "did you mean 'size'"]),
         (("convert", "--config", tmp_path / "none.yaml"), 2, ["No such file"]),
         (("convert", "--size", "small", "--offline"), 1, ["no weights for small", "--weights random"]),
-        (("convert", "--size", "base", "--weights", "nowhere.pt"), 2, ["no weights 'nowhere.pt'"]),
+        (("convert", "--size", "base", "--weights", "nowhere.pt"), 2, ["no weights 'nowhere.pt'", "hf:owner/name"]),
+        (("convert", "--size", "base", "--weights", "tiny"), 2, ["weights tiny are not of size base"]),
+        (("convert", "--weights", "hf:whisper"), 2, ["'hf:whisper' is no repository", "hf:owner/name"]),
+        (("convert", "--weights", "hf:a/b", "--offline"), 1, ["hf:a/b is not on this machine"]),
+        (("convert", "--weights", tmp_path / "text.mp4"), 2, ["is not a format ovw reads", "ggml"]),
         (("convert", "--size", "tiny.en", "-o", tmp_path / "file" / "x"), 1, ["cannot write"]),
         (("verify", "base-fp16"), 2, ["no artifact 'base-fp16'", "tiny-random"]),
         (("verify", tmp_path), 2, ["is not an artifact"]),
@@ -158,6 +168,31 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
         line = refused(*args, code=code, home=models)
         for part in parts:
             assert part in line
+
+
+def test_v_shows_what_led_to_it(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"garbage")
+    done = subprocess.run(
+        [*OVW, "-v", "convert", "--weights", str(tmp_path / "a.pt"), "-o", str(tmp_path / "out")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "UnpicklingError" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("ovw: ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_rounded_weights_are_not_called_equal(tmp_path: Path) -> None:
+    wide = {name: tensor.astype("float32") * 1.0003 for name, tensor in random_checkpoint(TINY).tensors.items()}
+    pt = save_pt(tmp_path / "a.pt", TINY, wide)
+    out = ovw("convert", "--weights", pt, "--fp16", "-o", tmp_path / "16").stdout
+    assert "within 0.005 (encoder) and 0.1 (logits) of PyTorch f32" in out
+    assert "equal to PyTorch" not in out
+
+
+def test_random_weights_do_not_pose_as_real_ones(tmp_path: Path) -> None:
+    out = ovw("convert", "--size", "tiny.en", "--weights", "random", "-q", home=tmp_path / "home").stdout
+    assert out.strip() == str(tmp_path / "home" / "models" / "tiny.en-random-fp16")
 
 
 def test_print_config_merges_yaml_and_flags(tmp_path: Path) -> None:

@@ -292,6 +292,24 @@ def test_disk_space_is_checked_first(tmp_path: Path, tiny_pt: Path, monkeypatch:
         convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
 
 
+def test_openvinos_failures_are_not_the_disks(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ovw.convert import parity, pipeline
+
+    def fails(*args: object) -> None:
+        raise RuntimeError("Check 'x' failed at core.cpp:1:\nunsupported thing\n\n")
+
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(OvwError, match="OpenVINO cannot run the IR: unsupported thing"),
+    ):
+        patched.setattr(parity, "EncoderSession", fails)
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
+    monkeypatch.setattr(pipeline, "write_genai", fails)
+    with pytest.raises(OvwError, match="OpenVINO cannot make the IR: unsupported thing"):
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "deep" / "out"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_layout_writer_reports_a_full_disk(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from ovw.convert.sources.hub import Repository, fetch_repository
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError, UsageError
+from ovw.models import find_size
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 TOKEN = "hf_secret"
@@ -155,6 +157,15 @@ def test_the_token_goes_to_the_hub_alone(hub: type[Hub], monkeypatch: pytest.Mon
 
 def test_a_renamed_repository_is_followed(hub: type[Hub]) -> None:
     assert load_checkpoint(None, "hf:owner/old").dims == TINY
+
+
+def test_a_size_that_only_the_hub_has(hub: type[Hub]) -> None:
+    info = find_size("distil-small.en")
+    here = replace(info, dims=TINY, sources=replace(info.sources, huggingface="owner/name"))
+    read = load_checkpoint(here, None)
+    assert read.reference == "hf:owner/name"
+    assert read.capabilities == info.capabilities
+    assert load_checkpoint(here, None, offline=True).tensors_sha256 == read.tensors_sha256
 
 
 def test_sharded(hub: type[Hub], tmp_path: Path) -> None:
