@@ -18,7 +18,9 @@ FRAMES_PER_SECOND = SAMPLE_RATE // HOP_LENGTH
 POWER_FLOOR = 1e-10
 DYNAMIC_RANGE = 8.0
 """Powers of ten kept below the loudest bin."""
-BLOCK_FRAMES = 6000
+SILENCE = float(np.log10(np.float32(POWER_FLOOR)))
+"""A frame without any power."""
+BLOCK_FRAMES = 1000
 """Frames per FFT call: bounds the memory for windows and spectra."""
 
 
@@ -34,21 +36,44 @@ def log_mel_spectrogram(samples: NDArray[np.float32], n_mels: int, silence_frame
         [n_mels, n // 160 + silence_frames], normalised to about [-1, 1]; its loudest bin sets the floor.
     """
     n_frames = len(samples) // HOP_LENGTH + silence_frames
-    half = N_FFT // 2
-    head = samples[1 : half + 1][::-1]  # the reflection that a centred STFT sees before the first sample
-    padded = np.concatenate([np.zeros(half - len(head), np.float32), head, samples, np.zeros(2 * N_FFT, np.float32)])
-    sounding = min(n_frames, (len(samples) + half) // HOP_LENGTH + 1)  # frames that touch a sample
-    log_spec = np.full((n_mels, n_frames), np.log10(np.float32(POWER_FLOOR)), np.float32)
-    filters, window = mel_filters(n_mels), hann_window()
-    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
+    padded = np.concatenate([reflected_head(samples), samples, np.zeros(2 * N_FFT, np.float32)])
+    sounding = min(n_frames, sounding_frames(len(samples)))
+    log_spec = np.full((n_mels, n_frames), SILENCE, np.float32)
     for start in range(0, sounding, BLOCK_FRAMES):
         stop = min(start + BLOCK_FRAMES, sounding)
-        spectrum = np.fft.rfft(frames[start:stop] * window, axis=-1)
-        power = spectrum.real**2 + spectrum.imag**2
-        log_spec[:, start:stop] = np.log10(np.maximum(filters @ power.T, POWER_FLOOR))
-    if n_frames:
-        np.maximum(log_spec, log_spec.max() - DYNAMIC_RANGE, out=log_spec)
-    return (log_spec + 4.0) / 4.0
+        log_spec[:, start:stop] = log_mel_frames(padded[start * HOP_LENGTH :], stop - start, n_mels)
+    return normalise(log_spec, float(log_spec.max())) if n_frames else log_spec
+
+
+def log_mel_frames(padded: NDArray[np.float32], count: int, n_mels: int) -> NDArray[np.float32]:
+    """Base-10 logarithms of mel power, [n_mels, count].
+
+    Args:
+        padded: samples from half an FFT window before the first frame's centre, at least (count - 1) * 160 + 400.
+        count: of frames.
+        n_mels: 80 or 128.
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH][:count]
+    spectrum = np.fft.rfft(frames * hann_window(), axis=-1)
+    power = spectrum.real**2 + spectrum.imag**2
+    return np.log10(np.maximum(mel_filters(n_mels) @ power.T, POWER_FLOOR)).astype(np.float32)
+
+
+def normalise(log_spec: NDArray[np.float32], loudest: float) -> NDArray[np.float32]:
+    """Whisper's scale: 8 powers of ten below the loudest bin, mapped to about [-1, 1]."""
+    return (np.maximum(log_spec, np.float32(loudest - DYNAMIC_RANGE)) + np.float32(4)) / np.float32(4)
+
+
+def reflected_head(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The half window that a centred STFT sees before the first sample: the samples after it, mirrored, [200]."""
+    half = N_FFT // 2
+    head = samples[1 : half + 1][::-1]
+    return np.concatenate([np.zeros(half - len(head), np.float32), head])
+
+
+def sounding_frames(n_samples: int) -> int:
+    """How many frames touch a sample."""
+    return (n_samples + N_FFT // 2) // HOP_LENGTH + 1
 
 
 def pad_frames(mel: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from ovw.audio.samples import Media
     from ovw.subtitles.document import Document
     from ovw.transcribe.api import Whisper
     from ovw.transcribe.config import TranscribeConfig
 
 
 def run(
-    media: Annotated[list[Path], typer.Argument(help="Audio or video files.")],
+    media: Annotated[
+        list[str], typer.Argument(help="Audio or video files, folders of them, http(s) addresses, or - for stdin.")
+    ],
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", help="Artifact folder or name. Default: the only one, base-int8 or base-fp16."),
@@ -66,6 +69,11 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Default 0: all cores.")] = None,
     stream: Annotated[int | None, typer.Option(help="Audio stream, counted from 0.")] = None,
+    pcm: Annotated[
+        str | None, typer.Option(help="Headerless samples on stdin: s16le, f32le, u8, s24le, s32le, mulaw or alaw.")
+    ] = None,
+    pcm_rate: Annotated[int | None, typer.Option(help="Their rate. Default 16000.")] = None,
+    pcm_channels: Annotated[int | None, typer.Option(help="Their channels. Default 1.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")] = False,
     config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
@@ -84,7 +92,7 @@ def run(
         "initial_prompt": initial_prompt, "suppress_tokens": _numbers("--suppress-tokens", suppress_tokens, int),
         "without_timestamps": without_timestamps or None, "max_new_tokens": max_new_tokens, "pad": pad, "seed": seed,
         "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
-        "stream": stream,
+        "stream": stream, "pcm": pcm, "pcm_rate": pcm_rate, "pcm_channels": pcm_channels,
     }  # fmt: skip
     chosen = resolve(TranscribeConfig, flags, config)
     if print_config:
@@ -93,36 +101,37 @@ def run(
     _transcribe_all(media, chosen, yes=yes, quiet=quiet)
 
 
-def _transcribe_all(media: list[Path], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
-    """Transcribe every file; one that fails does not stop the others and is named at the end."""
+def _transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
+    """Transcribe every input; one that fails does not stop the others and is named at the end."""
+    from ovw.audio.inputs import expand
+    from ovw.cli.batch import Batch, media_of
     from ovw.cli.ensure import ensure_model
-    from ovw.errors import OvwError
-    from ovw.subtitles.output import check_writable, plan_outputs
+    from ovw.subtitles.output import check_writable, output_folder, plan_outputs
     from ovw.transcribe.api import Whisper
 
+    inputs, problems = expand(media)
+    batch = Batch(len(inputs) + len(problems))
+    for problem in problems:
+        batch.fail(problem)
+    if not inputs:
+        batch.finish()
+        return
+    formats: tuple[str, ...] = config.format
     to_stdout = config.output == "-"
-    folder = Path(config.output) if config.output and not to_stdout else None
-    plan = plan_outputs(media, config.format, folder)
-    if not to_stdout:
-        check_writable([folder] if folder else [path.parent for path in plan if path.exists()])
+    if to_stdout:
+        plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
+    else:
+        plan = plan_outputs(inputs, formats, output_folder(config.output))
+        check_writable(target.parent for targets in plan.values() for target in targets.values())
     whisper = Whisper(ensure_model(config, yes=yes, quiet=quiet), device=config.running())
-    failures: list[OvwError] = []
-    for path, targets in plan.items():
-        try:
-            document = _transcribe(whisper, path, config, quiet=quiet)
+    for item, targets in plan.items():
+        with batch.turn(item.label), media_of(item, config, quiet=quiet) as sound:
+            document = _transcribe(whisper, sound, item.name, config, quiet=quiet)
             _deliver(document, targets, to_stdout=to_stdout, quiet=quiet)
-        except OvwError as error:
-            failures.append(error)
-            if len(plan) > 1:
-                typer.echo(f"ovw: {error}", err=True)
-    if failures and len(plan) == 1:
-        raise failures[0]
-    if failures:
-        named = "; ".join(error.message for error in failures)
-        raise OvwError(f"{len(failures)} of {len(plan)} files failed: {named}")
+    batch.finish()
 
 
-def _transcribe(whisper: Whisper, path: Path, config: TranscribeConfig, *, quiet: bool) -> Document:
+def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeConfig, *, quiet: bool) -> Document:
     import time
 
     from ovw.audio.mel import FRAMES_PER_SECOND
@@ -131,17 +140,17 @@ def _transcribe(whisper: Whisper, path: Path, config: TranscribeConfig, *, quiet
 
     started = time.perf_counter()
     with progress(quiet=quiet) as bars:
-        bar = bars.add_task(path.name, total=None, note="")
+        bar = bars.add_task(name, total=None, note="")
 
         def on_progress(done: int, total: int) -> None:
             speed = done / FRAMES_PER_SECOND / (time.perf_counter() - started)
             bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
 
-        result = whisper.transcribe(path, config.decoding(), stream=config.stream, on_progress=on_progress)
+        result = whisper.transcribe(sound, config.decoding(), stream=config.stream, on_progress=on_progress)
         segments = list(result)
     manifest = whisper.manifest
     return Document(
-        media=path.name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text
+        media=name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text
         duration=result.duration,
         language=result.language,
         language_probability=result.detection.probability if result.detection else None,

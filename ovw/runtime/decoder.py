@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.artifact import names
 from ovw.runtime.bounds import PortBounds
-from ovw.runtime.device import DeviceOptions, compile_ir
+from ovw.runtime.device import DeviceOptions, compile_model, core
 
 
 class DecoderSession:
@@ -17,15 +19,20 @@ class DecoderSession:
 
     The cache lives in the model's state. `beam_idx` says which earlier row each row continues, so the same call grows,
     reorders or multiplies hypotheses; cross-attention keys and values are computed once, for the audio as given, and
-    shared by every hypothesis of a single window.
+    shared by the hypotheses of a window.
 
     Args:
         artifact: folder of the genai layout.
         options: device, precision and threads.
+        edit: changes the graph before it is compiled.
     """
 
-    def __init__(self, artifact: Path, options: DeviceOptions) -> None:
-        self.compiled = compile_ir(artifact / f"{names.DECODER}.xml", options)
+    def __init__(
+        self, artifact: Path, options: DeviceOptions, edit: Callable[[ov.Model], None] = lambda model: None
+    ) -> None:
+        model = core().read_model(artifact / f"{names.DECODER}.xml")
+        edit(model)
+        self.compiled = compile_model(model, options)
         self._request = self.compiled.create_infer_request()
         self._tokens = PortBounds.of(self.compiled, "input_ids", "the decoder", ("batch", "tokens"))
         self._audio = PortBounds.of(
@@ -38,7 +45,7 @@ class DecoderSession:
         return self._tokens.high("tokens")
 
     def start(self, hidden: NDArray[np.float32]) -> None:
-        """Forget the cache and attend to new audio, hidden states [A, S, state]; A is 1 or the number of rows.
+        """Forget the cache and attend to new audio, hidden states [A, S, state]; A divides the number of rows.
 
         The values are copied into the request's own tensor: in bf16 the CPU plugin goes on reading the memory it saw
         first, so an array of the caller's, once freed, would turn into noise.
@@ -50,11 +57,11 @@ class DecoderSession:
         tensor.data[:] = hidden
 
     def step(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Feed tokens after what is cached.
+        """Feed tokens after what is cached; row b hears audio b // (rows / A).
 
         Args:
             tokens: [rows, n].
-            beam_idx: [rows], the cached row that each row continues; zero for a single row's first call.
+            beam_idx: [rows], the cached row that each row continues; in the first call any.
 
         Returns:
             Logits of every fed position, [rows, n, n_vocab]; valid until the next call.
@@ -62,7 +69,12 @@ class DecoderSession:
         Raises:
             OvwError: a shape outside the artifact's bounds.
         """
+        return self.run(tokens, beam_idx)["logits"]
+
+    def run(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> Mapping[str, NDArray[np.float32]]:
+        """The same with every output of the graph, by name."""
         self._tokens.require(tokens.shape)
-        outputs = self._request.infer({"input_ids": tokens, "beam_idx": beam_idx}, share_outputs=True)
-        logits: NDArray[np.float32] = outputs["logits"]
-        return logits
+        outputs: Mapping[str, NDArray[np.float32]] = self._request.infer(
+            {"input_ids": tokens, "beam_idx": beam_idx}, share_outputs=True
+        )
+        return outputs

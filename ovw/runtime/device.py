@@ -51,9 +51,18 @@ def compile_ir(xml: Path, options: DeviceOptions) -> ov.CompiledModel:
     Raises:
         UsageError: the device does not exist here.
     """
+    return compile_model(core().read_model(xml), options)
+
+
+def compile_model(model: ov.Model, options: DeviceOptions) -> ov.CompiledModel:
+    """Compile a graph.
+
+    Raises:
+        UsageError: the device does not exist here.
+    """
     if options.device.split(":")[0].split(".")[0] not in {*core().available_devices, "AUTO", "HETERO", "MULTI"}:
         raise UsageError(f"no device '{options.device}'", f"this machine has {', '.join(core().available_devices)}")
-    return core().compile_model(xml, options.device, options.properties())
+    return core().compile_model(model, options.device, options.properties())
 
 
 def inference_precision(model: ov.CompiledModel) -> str:

@@ -16,6 +16,9 @@ from ovw.runtime.device import DeviceOptions
 from ovw.runtime.encoder import EncoderSession
 from ovw.runtime.stateless import FixedDecoderSession, StatelessDecoderSession
 
+RUNNABLE = ("genai", "stateless")
+"""Layouts with an encoder and a decoder for OpenVINO."""
+
 
 class Encoder(Protocol):
     """Log-mel [B, n_mels, frames] -> hidden states [B, frames / 2, state]."""
@@ -46,13 +49,27 @@ def open_sessions(folder: Path, layout: str, options: DeviceOptions) -> tuple[En
     Raises:
         OvwError: a layout that is made for another runtime.
     """
+    require_runnable(folder, layout)
+    return open_encoder(folder, layout, options), open_decoder(folder, layout, options)
+
+
+def open_encoder(folder: Path, layout: str, options: DeviceOptions) -> EncoderSession:
+    """The encoder of an artifact of a runnable layout."""
+    return EncoderSession(folder, options, layout)
+
+
+def open_decoder(folder: Path, layout: str, options: DeviceOptions) -> OpenVinoDecoder:
+    """The decoder of an artifact of a runnable layout."""
     if layout == "genai":
-        return EncoderSession(folder, options), DecoderSession(folder, options)
-    if layout == "stateless":
-        fixed = (folder / f"{names.STATELESS_CROSS}.xml").is_file()
-        session = FixedDecoderSession if fixed else StatelessDecoderSession
-        return EncoderSession(folder, options, layout), session(folder, options)
-    raise OvwError(
-        f"{folder} has the layout {layout}, which ovw makes for other programs and does not run itself",
-        "ovw convert --layout genai makes one to run",
-    )
+        return DecoderSession(folder, options)
+    fixed = (folder / f"{names.STATELESS_CROSS}.xml").is_file()
+    return (FixedDecoderSession if fixed else StatelessDecoderSession)(folder, options)
+
+
+def require_runnable(folder: Path, layout: str) -> None:
+    """Refuse a layout that is made for another runtime; raises as `open_sessions`."""
+    if layout not in RUNNABLE:
+        raise OvwError(
+            f"{folder} has the layout {layout}, which ovw makes for other programs and does not run itself",
+            "ovw convert --layout genai makes one to run",
+        )

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ovw.artifact.locate import locate
 from ovw.artifact.manifest import read_manifest
-from ovw.audio import SAMPLE_RATE
-from ovw.audio.decode import load_audio
+from ovw.audio.decode import media_duration
+from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.audio.samples import Media, blocks_of
 from ovw.config import build
 from ovw.errors import OvwError, UsageError, reason
 from ovw.models import Capabilities, find_language
 from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
-from ovw.runtime.sessions import open_sessions
+from ovw.runtime.sessions import require_runnable
+from ovw.transcribe.engine import Engine
 from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.pipeline import Engine, Recording, identify, transcribe_sequentially
+from ovw.transcribe.pipeline import Progress, identify, transcribe
+from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
-from ovw.transcribe.tokenizer import Tokenizer
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -36,15 +33,19 @@ class Transcription:
     Attributes:
         language: code of the language that was asked for or detected.
         detection: how sure the detection was; `None` when the language was given.
-        duration: seconds of audio.
         options: the options in force.
     """
 
     language: str
     detection: Detection | None
-    duration: float
     options: TranscribeOptions
+    _recording: Recording = field(repr=False)
     _segments: Iterator[Segment] = field(repr=False)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of audio; exact once the last segment was taken, until then what the file claims."""
+        return self._recording.duration
 
     def __iter__(self) -> Iterator[Segment]:
         return self._segments
@@ -56,7 +57,7 @@ class Whisper:
     Args:
         model: an artifact folder or the name of an installed one, such as `base-fp16`; the preferred one if not given.
         device: how to run it.
-        exact: f32 arithmetic, no approximation; overrides the device's precision.
+        exact: openai/whisper's own algorithm in f32: no approximation, no batches, silence is not left out.
 
     Raises:
         OvwError: no such artifact, or one that cannot be read.
@@ -65,6 +66,7 @@ class Whisper:
     def __init__(
         self, model: str | Path | None = None, *, device: DeviceOptions | None = None, exact: bool = False
     ) -> None:
+        self.exact = exact
         folder = locate(str(model) if model is not None else None)
         if folder is None:
             raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
@@ -74,15 +76,16 @@ class Whisper:
         self.folder = folder
         self.manifest = read_manifest(folder)
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
+        require_runnable(folder, self.manifest.layout)
         try:
-            encoder, decoder = open_sessions(folder, self.manifest.layout, options)
-            self._decoder = decoder
             self._engine = Engine(
-                encoder,
-                decoder,
-                Tokenizer.from_artifact(folder),
+                folder,
+                self.manifest.layout,
+                options,
                 self.manifest.dimensions(),
+                tuple(self.manifest.alignment_heads or ()),
             )
+            self._engine.load()
         except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
             hint = f"ovw verify {folder} tells what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
@@ -90,11 +93,11 @@ class Whisper:
     @property
     def precision(self) -> str:
         """The arithmetic that the device really uses, such as `bf16`."""
-        return inference_precision(self._decoder.compiled)
+        return inference_precision(self._engine.decoder.compiled)
 
     def transcribe(
         self,
-        media: str | Path | NDArray[np.float32],
+        media: Media,
         options: TranscribeOptions | None = None,
         *,
         stream: int | None = None,
@@ -117,17 +120,38 @@ class Whisper:
         chosen = build(TranscribeOptions, {**base, **overrides})
         language = check_request(self.folder.name, self.capabilities, chosen)
         n_vocab = self.manifest.dims["n_vocab"]
+        if chosen.word_timestamps and (self.manifest.layout, self.manifest.frontend) != ("genai", "graph"):
+            raise UsageError(
+                f"{self.folder.name} cannot time words: its decoder does not show what it attends to",
+                "leave word_timestamps out, or convert with --layout genai --frontend graph",
+            )
+        if chosen.word_timestamps and not self.manifest.alignment_heads:
+            raise UsageError(
+                f"{self.folder.name} has no alignment heads, without which words cannot be timed",
+                "leave word_timestamps out, or convert it from a checkpoint that knows them",
+            )
         if beyond := [token for token in chosen.suppress_tokens if token >= n_vocab]:
             raise UsageError(f"suppress_tokens holds {beyond[0]}, the vocabulary has {n_vocab}", "ids start at 0")
-        samples = media if isinstance(media, np.ndarray) else load_audio(Path(media), stream)
-        recording = Recording(np.asarray(samples, np.float32), self.manifest.dimensions(), chosen.pad)
+        chosen = chosen.exactly() if self.exact else chosen
+        recording = self._record(media, stream, chosen)
         detection = None
         if language is None:
-            detection = identify(self._engine, recording)
+            detection = identify(self._engine, recording, chosen)
             language = detection.language
         steering = language if self._engine.tokenizer.multilingual else None
-        segments = transcribe_sequentially(self._engine, recording, steering, chosen, on_progress)
-        return Transcription(language, detection, len(samples) / SAMPLE_RATE, chosen, segments)
+        segments = transcribe(self._engine, recording, steering, chosen, on_progress)
+        return Transcription(language, detection, chosen, recording, segments)
+
+    def _record(self, media: Media, stream: int | None, options: TranscribeOptions) -> Recording:
+        dims, rules = self.manifest.dimensions(), options.speech_rules()
+        if not isinstance(media, str | Path):
+            lookahead = LOOKAHEAD if hasattr(media, "__array__") else 0  # what arrives live is not waited for
+            return Recording(blocks_of(media, stream), dims, options.pad, rules, lookahead=lookahead)
+        expected = media_duration(Path(media), stream) or 0.0
+        # the loudness floor needs the loudest sound; what does not fit the lookahead is heard twice to be exact
+        twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
+        loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
+        return Recording(blocks_of(media, stream), dims, options.pad, rules, expected=expected, loudest=loudest)
 
 
 def check_request(name: str, capabilities: Capabilities, options: TranscribeOptions) -> str | None:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.options import TranscribeOptions
 
 
-def decode_with_fallback(decode: Callable[[float], DecodingResult], options: TranscribeOptions) -> DecodingResult:
-    """Try the temperatures in turn until a result passes; the last one stands if none does."""
-    result = decode(options.temperature[0])
-    for temperature in options.temperature[1:]:
-        if not needs_fallback(result, options):
+def decode_with_fallback(
+    decode: Callable[[Sequence[int], float], list[DecodingResult]], windows: int, options: TranscribeOptions
+) -> list[DecodingResult]:
+    """Try the temperatures in turn on the windows that have not passed; the last result stands if none passes.
+
+    Args:
+        decode: decodes some of the windows, by number, at a temperature.
+        windows: how many there are.
+        options: temperatures and thresholds.
+    """
+    first, *higher = options.temperature
+    results = decode(range(windows), first)
+    for temperature in higher:
+        failed = [i for i, result in enumerate(results) if needs_fallback(result, options)]
+        if not failed:
             break
-        result = decode(temperature)
-    return result
+        for i, result in zip(failed, decode(failed, temperature), strict=True):
+            results[i] = result
+    return results
 
 
 def needs_fallback(result: DecodingResult, options: TranscribeOptions) -> bool:

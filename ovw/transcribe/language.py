@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,17 +14,31 @@ from ovw.transcribe.result import Detection
 from ovw.transcribe.tokenizer import Tokenizer
 
 
-def detect_language(decoder: Decoder, hidden: NDArray[np.float32], tokenizer: Tokenizer) -> Detection:
-    """The language of one window, read off the token that would follow start-of-transcript.
+def detect_languages(decoder: Decoder, hidden: NDArray[np.float32], tokenizer: Tokenizer) -> list[Detection]:
+    """The language of each window, read off the token that would follow start-of-transcript.
 
     Args:
         decoder: of a multilingual model.
-        hidden: hidden states, [1, S, state].
+        hidden: hidden states, [W, S, state].
         tokenizer: of the same model.
     """
     decoder.start(hidden)
-    logits = decoder.step(np.array([[tokenizer.sot]]), np.zeros(1, np.int32))[0, 0]
+    windows = len(hidden)
+    logits = decoder.step(np.full((windows, 1), tokenizer.sot), np.arange(windows, dtype=np.int32))[:, 0]
     codes = list(tokenizer.language_tokens)
-    chances = softmax(logits[list(tokenizer.language_tokens.values())])
-    best = int(chances.argmax())
-    return Detection(codes[best], float(chances[best]), dict(zip(codes, chances.tolist(), strict=True)))
+    chances = softmax(logits[:, list(tokenizer.language_tokens.values())])
+    return [
+        Detection(codes[int(row.argmax())], float(row.max()), dict(zip(codes, row.tolist(), strict=True)))
+        for row in chances
+    ]
+
+
+def vote(detections: Iterable[Detection], threshold: float) -> Detection:
+    """The first detection that is sure enough; else the most frequent language, at its most probable."""
+    seen: list[Detection] = []
+    for detection in detections:
+        if detection.probability > threshold:
+            return detection
+        seen.append(detection)
+    counts = Counter(detection.language for detection in seen)
+    return max(seen, key=lambda d: (counts[d.language], d.probability))

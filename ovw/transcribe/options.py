@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from ovw.audio.speech import SpeechRules
 from ovw.config import Config
+
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def _as_numbers(value: Any) -> Any:
+    """A lone number where several may stand."""
+    return (value,) if isinstance(value, int | float) else value
 
 
 class TranscribeOptions(Config):
-    """Decoding options; names and meanings are openai/whisper's."""
+    """Decoding options; names and meanings are openai/whisper's, or faster-whisper's where it has more."""
 
     task: Literal["transcribe", "translate"] = "transcribe"
     """`transcribe` in the spoken language, or `translate` into English."""
     language: str | None = None
-    """Language code or name; detected from the first 30 seconds if not given."""
+    """Language code or name; detected if not given."""
+    language_detection_segments: int = Field(default=1, ge=1)
+    """Windows heard to detect the language; they vote unless one is sure."""
+    language_detection_threshold: float = Field(default=0.5, ge=0, le=1)
+    """Probability from which on one window decides the language."""
+    multilingual: bool = False
+    """Detect the language of every window anew."""
     beam_size: int = Field(default=5, ge=1, le=64)
     """Beams at temperature 0; 1 is greedy decoding."""
     patience: float = Field(default=1.0, gt=0)
@@ -24,7 +38,11 @@ class TranscribeOptions(Config):
     """Samples drawn above temperature 0."""
     length_penalty: float | None = Field(default=None, ge=0, le=1)
     """Alpha of Google NMT's length penalty when ranking hypotheses; plain mean log probability if not given."""
-    temperature: tuple[float, ...] = Field(default=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0), min_length=1)
+    repetition_penalty: float = Field(default=1.0, gt=0)
+    """Above 1, text tokens that were sampled before become less likely (Keskar et al., 2019)."""
+    no_repeat_ngram_size: int = Field(default=0, ge=0)
+    """Runs of this many text tokens never come twice in a window; 0 allows them."""
+    temperature: Annotated[tuple[float, ...], BeforeValidator(_as_numbers)] = Field(default=TEMPERATURES, min_length=1)
     """Tried in turn until a window passes the thresholds."""
     compression_ratio_threshold: float | None = 2.4
     """A window whose text compresses better than this is decoded again: it repeats itself."""
@@ -33,9 +51,17 @@ class TranscribeOptions(Config):
     no_speech_threshold: float | None = Field(default=0.6, ge=0, le=1)
     """A window with a higher no-speech probability and a low log probability is silence."""
     condition_on_previous_text: bool = True
-    """Give each window the text before it as a prompt."""
+    """Give each window the text before it as a prompt; windows that are decoded together get none."""
+    prompt_reset_on_temperature: float = Field(default=0.5, ge=0)
+    """Text sampled above this temperature is too uncertain to prompt the next window."""
     initial_prompt: str | None = None
     """Text that stands before the first window: names, spelling, style."""
+    carry_initial_prompt: bool = False
+    """Put the initial prompt before every window."""
+    hotwords: str | None = None
+    """Words that stand before every window, to make them likelier."""
+    prefix: str | None = None
+    """Text that the first window begins with; it is not repeated in the result."""
     suppress_tokens: tuple[int, ...] = (-1,)
     """Token ids never to be sampled; -1 stands for the model's own list of non-speech symbols."""
     suppress_blank: bool = True
@@ -46,6 +72,28 @@ class TranscribeOptions(Config):
     """The first timestamp of a window may not be later than this, in seconds."""
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Tokens to sample in a window; half of the text context if not given."""
+    word_timestamps: bool = False
+    """Say when each word is spoken, and how probable it is."""
+    prepend_punctuations: str = "\"'“¿([{-"
+    """Marks that belong to the word after them."""
+    append_punctuations: str = "\"'.。,，!！?？:：”)]}、"
+    """Marks that belong to the word before them."""
+    hallucination_silence_threshold: float | None = Field(default=None, gt=0)
+    """With word timestamps: skip silence longer than this, in seconds, where text over it looks made up."""
+    clip_timestamps: Annotated[tuple[float, ...], BeforeValidator(_as_numbers)] = ()
+    """Start, end, start, ... in seconds of what to transcribe; the last may go on to the end. All if not given."""
+    vad: bool = True
+    """Leave out silence: long pauses, music and noise without speech."""
+    vad_threshold: float = Field(default=0.5, gt=0.15, lt=1)
+    """Probability from which on sound is speech."""
+    vad_min_speech: float = Field(default=0.1, ge=0)
+    """Shorter sounds are no speech, in seconds."""
+    vad_min_silence: float = Field(default=2.0, ge=0.1)
+    """Longer pauses are left out, in seconds."""
+    vad_pad: float = Field(default=0.4, ge=0)
+    """What is kept of such a pause before and after speech, in seconds."""
+    batch_size: int = Field(default=1, ge=1, le=256)
+    """Windows decoded together; above 1 they are cut at pauses and know nothing of each other."""
     pad: Literal["mel", "audio"] = "mel"
     """What fills the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI)."""
     seed: int = Field(default=0, ge=0)
@@ -55,4 +103,23 @@ class TranscribeOptions(Config):
     def _check(self) -> TranscribeOptions:
         if any(not 0 <= t <= 2 for t in self.temperature):
             raise ValueError(f"temperature {list(self.temperature)}: allowed are values from 0 to 2")
+        if self.batch_size > 1 and not self.vad:
+            raise ValueError("batch_size above 1 cuts at pauses, which needs vad; leave one of them out")
+        if self.hallucination_silence_threshold is not None and not self.word_timestamps:
+            raise ValueError("hallucination_silence_threshold needs word_timestamps")
+        if self.carry_initial_prompt and not self.initial_prompt:
+            raise ValueError("carry_initial_prompt needs an initial_prompt")
+        clips = self.clip_timestamps
+        if any(t < 0 for t in clips) or list(clips) != sorted(clips):
+            raise ValueError(f"clip_timestamps {list(clips)}: allowed are times from 0 on, in rising order")
         return self
+
+    def speech_rules(self) -> SpeechRules | None:
+        """What counts as speech; `None` when everything does."""
+        if not self.vad:
+            return None
+        return SpeechRules(self.vad_threshold, self.vad_min_speech, self.vad_min_silence, self.vad_pad)
+
+    def exactly(self) -> TranscribeOptions:
+        """The same request done in openai/whisper's own way: window by window, over silence too."""
+        return self.model_copy(update={"vad": False, "batch_size": 1})

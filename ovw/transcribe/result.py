@@ -37,6 +37,7 @@ class Segment:
         compression_ratio: of the window's text under zlib; high means repetition.
         no_speech_prob: probability that the window holds no speech.
         seek: first mel frame of the window it came from.
+        language: code of the language it was decoded in.
         words: with word timestamps, the words whose texts together are `text`; else `None`.
     """
 
@@ -50,6 +51,7 @@ class Segment:
     compression_ratio: float = field(repr=False)
     no_speech_prob: float = field(repr=False)
     seek: int = field(repr=False)
+    language: str = field(default="en", repr=False)
     words: tuple[Word, ...] | None = field(default=None, repr=False)
 
 

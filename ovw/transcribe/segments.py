@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.transcribe.decoding.task import DecodingResult
+from ovw.transcribe.result import Segment
 from ovw.transcribe.tokenizer import Tokenizer
 
 FRAMES_PER_TIMESTAMP = 2
@@ -19,7 +21,22 @@ class Piece:
     tokens: list[int]
 
 
-def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) -> tuple[list[Piece], int]:
+@dataclass(frozen=True)
+class Cut:
+    """A window cut at its timestamps.
+
+    Attributes:
+        pieces: between the timestamps.
+        advance: frames to move on: to the last complete segment, or past the window.
+        closed: whether the window ends with one timestamp: no speech follows it.
+    """
+
+    pieces: list[Piece]
+    advance: int
+    closed: bool
+
+
+def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) -> Cut:
     """Cut a window at its timestamp pairs, as openai/whisper does.
 
     Args:
@@ -27,24 +44,44 @@ def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) 
         tokenizer: of the model.
         seek: first mel frame of the window.
         size: mel frames of it that hold audio.
-
-    Returns:
-        The pieces, and how many frames to move on: to the last complete segment, or past the window when no speech
-        follows its last timestamp.
     """
     offset = seek / FRAMES_PER_SECOND
     is_time = [tokenizer.is_timestamp(token) for token in tokens]
     cuts = [i for i in range(1, len(tokens)) if is_time[i - 1] and is_time[i]]
-    ends_once = is_time[-2:] == [False, True]
+    closed = is_time[-2:] == [False, True]
     if not cuts:
-        return [_whole(tokens, tokenizer, offset, size)], size
-    if ends_once:
+        return Cut([_whole(tokens, tokenizer, offset, size)], size, closed)
+    if closed:
         cuts.append(len(tokens))
     slices = [tokens[a:b] for a, b in zip([0, *cuts], cuts, strict=False)]
     pieces = [Piece(offset + tokenizer.seconds(s[0]), offset + tokenizer.seconds(s[-1]), s) for s in slices]
-    if ends_once:
-        return pieces, size
-    return pieces, (slices[-1][-1] - tokenizer.timestamp_begin) * FRAMES_PER_TIMESTAMP
+    heard = size if closed else (slices[-1][-1] - tokenizer.timestamp_begin) * FRAMES_PER_TIMESTAMP
+    return Cut(pieces, heard, closed)
+
+
+def within(piece: Piece, start: int, stop: int) -> Piece:
+    """A piece held between two mel frames."""
+    low, high = start / FRAMES_PER_SECOND, stop / FRAMES_PER_SECOND
+    return replace(piece, start=min(max(piece.start, low), high), end=min(max(piece.end, low), high))
+
+
+def make_segment(
+    piece: Piece, result: DecodingResult, tokenizer: Tokenizer, seek: int, language: str | None
+) -> Segment:
+    """A piece of a window as a segment, not yet numbered."""
+    return Segment(
+        id=0,
+        start=round(piece.start, 3),
+        end=round(piece.end, 3),
+        text=tokenizer.text_of(piece.tokens),
+        tokens=piece.tokens,
+        temperature=result.temperature,
+        avg_logprob=result.avg_logprob,
+        compression_ratio=result.compression_ratio,
+        no_speech_prob=result.no_speech_prob,
+        seek=seek,
+        language=language or "en",
+    )
 
 
 def _whole(tokens: list[int], tokenizer: Tokenizer, offset: float, size: int) -> Piece:

@@ -18,7 +18,7 @@ from ovw.models import Dims
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.encoder import EncoderSession
 from ovw.runtime.sessions import Decoder, Encoder, open_sessions
-from ovw.transcribe.decoding.task import control_tokens
+from ovw.transcribe.prompt import control_tokens
 from ovw.transcribe.tokenizer import Tokenizer
 
 CLIP = "selftest.flac"

@@ -73,6 +73,11 @@ class Tokenizer:
         text: str = self._bpe.decode([t for t in tokens if not self.is_timestamp(t)], skip_special_tokens=False)
         return text
 
+    def decode_all(self, tokens: Iterable[int]) -> str:
+        """Tokens to text, timestamps too, written `<|1.08|>`."""
+        text: str = self._bpe.decode(list(tokens), skip_special_tokens=False)
+        return text
+
     def text_of(self, tokens: Iterable[int]) -> str:
         """The spoken text: everything but control tokens and timestamps."""
         return self.decode(t for t in tokens if t < self.eot or t >= self.timestamp_end)

@@ -235,6 +235,12 @@ def test_stateless_says_the_same_words(base: Converted, tmp_path: Path) -> None:
         assert said[0]
 
 
+def test_words_need_a_decoder_that_shows_its_attention(every_layout: dict[str, Converted]) -> None:
+    with pytest.raises(UsageError, match="cannot time words") as failure:
+        Whisper(every_layout["stateless"].folder).transcribe(SELFTEST_CLIP, word_timestamps=True)
+    assert "--layout genai" in failure.value.hint
+
+
 @pytest.mark.parametrize("layout", ["onnx", "whispercpp"])
 def test_the_runner_names_a_layout_it_does_not_run(every_layout: dict[str, Converted], layout: str) -> None:
     with pytest.raises(OvwError, match=f"has the layout {layout}") as failure:

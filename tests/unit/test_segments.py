@@ -55,7 +55,8 @@ def at(seconds: float) -> int:
     ],
 )
 def test_split_window(tokens: list[int], size: int, pieces: list, advance: int) -> None:
-    found, moved = split_window(tokens, Ids(), 500, size)  # type: ignore[arg-type]
+    cut = split_window(tokens, Ids(), 500, size)  # type: ignore[arg-type]
+    found, moved = cut.pieces, cut.advance
     assert [(round(p.start, 6), round(p.end, 6), p.tokens) for p in found] == pieces
     assert moved == advance
     assert all(isinstance(p, Piece) for p in found)

@@ -44,6 +44,35 @@ class SuppressTokens:
         logits[:, self._tokens] = -np.inf
 
 
+class RepetitionPenalty:
+    """Makes text tokens that a row has sampled before less likely (Keskar et al., 2019, "CTRL")."""
+
+    def __init__(self, penalty: float, eot: int) -> None:
+        self._penalty = np.float32(penalty)
+        self._eot = eot
+
+    def __call__(self, logits: Logits, sampled: Rows) -> None:
+        for row, tokens in zip(logits, sampled, strict=True):
+            said = sorted({token for token in tokens if token < self._eot})
+            values = row[said]
+            row[said] = np.where(values < 0, values * self._penalty, values / self._penalty)
+
+
+class NoRepeatNgram:
+    """Forbids the text token that would complete a run of `size` text tokens for the second time."""
+
+    def __init__(self, size: int, eot: int) -> None:
+        self._size = size
+        self._eot = eot
+
+    def __call__(self, logits: Logits, sampled: Rows) -> None:
+        for row, tokens in zip(logits, sampled, strict=True):
+            text = [token for token in tokens if token < self._eot]
+            lead = len(text) - self._size + 1
+            tail = text[max(lead, 0) :]
+            row[[text[i + self._size - 1] for i in range(lead) if text[i : i + self._size - 1] == tail]] = -np.inf
+
+
 class TimestampRules:
     """Timestamps come in pairs, never go back, open every window, and win when they are jointly likelier than text."""
 
@@ -96,8 +125,12 @@ class TimestampRules:
 
 
 def build_filters(tokenizer: Tokenizer, options: TranscribeOptions) -> list[LogitFilter]:
-    """The filters that the options ask for, in openai/whisper's order."""
+    """The filters that the options ask for, penalties first, then openai/whisper's in its order."""
     filters: list[LogitFilter] = []
+    if options.repetition_penalty != 1:
+        filters.append(RepetitionPenalty(options.repetition_penalty, tokenizer.eot))
+    if options.no_repeat_ngram_size:
+        filters.append(NoRepeatNgram(options.no_repeat_ngram_size, tokenizer.eot))
     if options.suppress_blank:
         filters.append(SuppressBlank(tokenizer))
     if suppressed := suppressed_tokens(tokenizer, options.suppress_tokens):

@@ -1,8 +1,9 @@
-"""Decode one window at one temperature."""
+"""Decode windows at one temperature."""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from ovw.transcribe.decoding.filters import build_filters
 from ovw.transcribe.decoding.numeric import softmax
 from ovw.transcribe.decoding.search import BeamSearch, Sampling, Search, best_hypothesis
 from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.prompt import Prompt
 from ovw.transcribe.tokenizer import Tokenizer
 
 
@@ -35,45 +37,68 @@ class DecodingTask:
         decoder: the session to run.
         tokenizer: of the model.
         options: what was asked for.
-        control: tokens from start-of-transcript to the task, as `control_tokens` gives.
         n_text_ctx: the decoder's context.
     """
 
     decoder: Decoder
     tokenizer: Tokenizer
     options: TranscribeOptions
-    control: tuple[int, ...]
     n_text_ctx: int
 
     def run(
-        self, hidden: NDArray[np.float32], prompt: list[int], temperature: float, rng: np.random.Generator
-    ) -> DecodingResult:
-        """Decode encoded audio.
+        self, hidden: NDArray[np.float32], prompts: Sequence[Prompt], temperature: float, rng: np.random.Generator
+    ) -> list[DecodingResult]:
+        """Decode encoded windows together.
 
         Args:
-            hidden: hidden states of one window, [1, S, state].
-            prompt: text tokens that went before.
+            hidden: hidden states, [W, S, state].
+            prompts: of each window, all of one length.
             temperature: 0 for greedy or beam search, above for sampling.
             rng: source of the draws.
+
+        Returns:
+            One result a window.
         """
-        search = self._search(temperature, rng)
-        initial = self.initial_tokens(prompt)
-        filters = build_filters(self.tokenizer, self.options)
+        windows = len(hidden)
+        searches = [self._search(temperature, rng) for _ in prompts]
+        initial = np.array([prompt.tokens for prompt in prompts])
         self.decoder.start(hidden)
-        logits = self.decoder.step(np.array([initial]), np.zeros(1, np.int32))
-        no_speech = float(softmax(logits[0, initial.index(self.tokenizer.sot)])[self.tokenizer.no_speech])
-        rows = np.repeat(logits[:, -1], search.rows, axis=0)
-        came_from = np.zeros(search.rows, np.int32)  # every row continues the one prompt
-        for _ in range(self.sample_len):
+        logits = self.decoder.step(initial, np.arange(windows, dtype=np.int32))
+        no_speech = softmax(logits[:, prompts[0].sot])[:, self.tokenizer.no_speech]
+        width, room = searches[0].rows, self.n_text_ctx - initial.shape[1]
+        self._sample(searches, np.repeat(logits[:, -1], width, axis=0), np.repeat(np.arange(windows), width), room)
+        return [self._result(*found, temperature) for found in zip(searches, no_speech.tolist(), strict=True)]
+
+    def _sample(
+        self, searches: Sequence[Search], rows: NDArray[np.float32], came_from: NDArray[np.intp], room: int
+    ) -> None:
+        """Grow all searches, a token at a time, until every one is done or the context is full.
+
+        Args:
+            searches: one a window, of equally many rows.
+            rows: logits of the first token, [W * rows, n_vocab].
+            came_from: the cached row that each row continues.
+            room: tokens that the context still takes.
+        """
+        filters = build_filters(self.tokenizer, self.options)
+        width = searches[0].rows
+        for length in range(1, self.sample_len + 1):
+            sampled = [tokens for search in searches for tokens in search.sampled]
             for apply in filters:
-                apply(rows, search.sampled)
-            search.advance(rows)
-            if search.done or len(initial) + len(search.sampled[0]) > self.n_text_ctx:
+                apply(rows, sampled)
+            sources = np.arange(len(rows))
+            for i, search in enumerate(searches):
+                own = slice(i * width, (i + 1) * width)
+                if not search.done:
+                    search.advance(rows[own])
+                    sources[own] = i * width + np.array(search.sources)
+            if length > room or all(search.done for search in searches):
                 break
-            beam_idx = came_from[search.sources]
-            came_from = np.arange(search.rows, dtype=np.int32)
-            newest = np.array([[tokens[-1]] for tokens in search.sampled])
-            rows = self.decoder.step(newest, beam_idx)[:, -1].copy()
+            newest = np.array([[tokens[-1]] for search in searches for tokens in search.sampled])
+            rows = self.decoder.step(newest, came_from[sources].astype(np.int32))[:, -1].copy()
+            came_from = np.arange(len(rows))
+
+    def _result(self, search: Search, no_speech: float, temperature: float) -> DecodingResult:
         best = best_hypothesis(search.hypotheses(), self.options.length_penalty)
         ratio = compression_ratio(self.tokenizer.decode(best.tokens).strip())
         return DecodingResult(best.tokens, best.avg_logprob, no_speech, ratio, temperature)
@@ -82,11 +107,6 @@ class DecodingTask:
     def sample_len(self) -> int:
         return self.options.max_new_tokens or self.n_text_ctx // 2
 
-    def initial_tokens(self, prompt: list[int]) -> list[int]:
-        """Previous text, cut to its last half context, then the control tokens."""
-        room = self.n_text_ctx // 2 - 1
-        return [*([self.tokenizer.sot_prev, *prompt[-room:]] if prompt else []), *self.control]
-
     def _search(self, temperature: float, rng: np.random.Generator) -> Search:
         options, eot = self.options, self.tokenizer.eot
         if temperature > 0:
@@ -94,25 +114,6 @@ class DecodingTask:
         if options.beam_size > 1:
             return BeamSearch(options.beam_size, eot, options.patience)
         return Sampling(1, eot, 0, rng)
-
-
-def control_tokens(
-    tokenizer: Tokenizer, language: str | None, task: str, *, without_timestamps: bool
-) -> tuple[int, ...]:
-    """The tokens that steer decoding: start, language and task (multilingual models), timestamps or not.
-
-    Args:
-        tokenizer: of the model.
-        language: code; `None` for an English-only model, which has neither language nor task.
-        task: `transcribe` or `translate`.
-        without_timestamps: ask for text only.
-    """
-    tokens = [tokenizer.sot]
-    if language is not None:
-        tokens += [tokenizer.language_tokens[language], getattr(tokenizer, task)]
-    if without_timestamps:
-        tokens.append(tokenizer.no_timestamps)
-    return tuple(tokens)
 
 
 def compression_ratio(text: str) -> float:

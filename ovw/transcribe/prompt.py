@@ -1,0 +1,89 @@
+"""What the decoder reads before it writes: hotwords and earlier text, control tokens, a prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The tokens a window starts with.
+
+    Attributes:
+        tokens: all of them.
+        sot: position of the start-of-transcript token, where no-speech is read.
+    """
+
+    tokens: tuple[int, ...]
+    sot: int
+
+
+def control_tokens(
+    tokenizer: Tokenizer, language: str | None, task: str, *, without_timestamps: bool = False
+) -> tuple[int, ...]:
+    """The tokens that steer decoding: start, language and task (multilingual models), timestamps or not.
+
+    Args:
+        tokenizer: of the model.
+        language: code; `None` for an English-only model, which has neither language nor task.
+        task: `transcribe` or `translate`.
+        without_timestamps: ask for text only.
+    """
+    tokens = [tokenizer.sot]
+    if language is not None:
+        tokens += [tokenizer.language_tokens[language], getattr(tokenizer, task)]
+    if without_timestamps:
+        tokens.append(tokenizer.no_timestamps)
+    return tuple(tokens)
+
+
+class PromptBuilder:
+    """Builds each window's prompt from the options and the text so far.
+
+    Args:
+        tokenizer: of the model.
+        options: what was asked for.
+        n_text_ctx: the decoder's context, of which prompts take at most half.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, options: TranscribeOptions, n_text_ctx: int) -> None:
+        self._tokenizer = tokenizer
+        self._options = options
+        self._room = n_text_ctx // 2 - 1
+        self._initial = self._encode(options.initial_prompt)
+        self._hotwords = self._encode(options.hotwords)[: self._room]
+        self._prefix = self._encode(options.prefix)[: self._room]
+        self._text = list(self._initial)
+        self._reset_since = 0
+
+    def build(self, language: str | None, *, first: bool = True) -> Prompt:
+        """The prompt of the next window; the prefix stands in the `first` only."""
+        options = self._options
+        control = control_tokens(self._tokenizer, language, options.task, without_timestamps=options.without_timestamps)
+        earlier = self._earlier()
+        head = [self._tokenizer.sot_prev, *earlier] if earlier else []
+        return Prompt((*head, *control, *(self._prefix if first else ())), len(head))
+
+    def extend(self, pieces: Iterable[list[int]], temperature: float) -> None:
+        """Remember what a window said, sampled at that temperature."""
+        for tokens in pieces:
+            self._text += tokens
+        limit = self._options.prompt_reset_on_temperature
+        if not self._options.condition_on_previous_text or temperature > limit:
+            self._reset_since = len(self._text)
+
+    def _earlier(self) -> list[int]:
+        """Hotwords, the initial prompt if it is carried along, and as much of the latest text as still fits."""
+        carried, since = [], self._reset_since
+        if self._options.carry_initial_prompt:
+            carried, since = self._initial, max(len(self._initial), self._reset_since)
+        head = [*self._hotwords, *carried][: self._room]
+        room = self._room - len(head)
+        return [*head, *self._text[since:][-room:]] if room else head
+
+    def _encode(self, text: str | None) -> list[int]:
+        return self._tokenizer.encode(" " + text.strip()) if text else []

@@ -1,0 +1,193 @@
+"""A recording as the encoder wants it, read as it is needed: windows of log-mel frames, and where speech is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.audio import SAMPLE_RATE
+from ovw.audio.mel import FRAMES_PER_SECOND, SILENCE, normalise, pad_frames
+from ovw.audio.speech import Span, SpeechRules, SpeechTracker, join, overlap
+from ovw.audio.stream import MelStream
+from ovw.models import Dims
+from ovw.runtime.vad import CHUNK_S, VoiceActivity
+
+LOOKAHEAD = 600 * FRAMES_PER_SECOND
+"""Frames heard before the first window: Whisper's loudness floor hangs on the loudest sound of the whole recording, of
+which longer ones know only what came so far."""
+STRIDE = 10 * FRAMES_PER_SECOND
+"""Frames read at a time in search of speech."""
+
+Mel = NDArray[np.float32]
+
+
+class Recording:
+    """Frames and speech of a recording, of which only the part in use is held in memory.
+
+    Args:
+        blocks: of samples, mono, 16 kHz.
+        dims: of the model.
+        pad: `mel` fills the last window with zeros in the spectrogram, `audio` with silence in the samples.
+        rules: what counts as speech; `None` to take everything as speech.
+        expected: seconds of audio that the file claims, for progress; 0 if not known.
+        loudest: of the whole recording where it is known, see `loudest_bin`.
+        lookahead: frames to read before the first window.
+    """
+
+    def __init__(
+        self,
+        blocks: Iterable[NDArray[np.float32]],
+        dims: Dims,
+        pad: str = "mel",
+        rules: SpeechRules | None = None,
+        *,
+        expected: float = 0.0,
+        loudest: float | None = None,
+        lookahead: int = LOOKAHEAD,
+    ) -> None:
+        self._limit = dims.n_frames
+        self._pad = pad
+        self._rules = rules
+        self._expected = round(expected * FRAMES_PER_SECOND)
+        self._loudest = loudest
+        self._activity = VoiceActivity() if rules else None
+        self._tracker = SpeechTracker(rules or SpeechRules(), CHUNK_S, dims.n_frames)
+        self._stream = MelStream(blocks, dims.n_mels, self._hear)
+        self._read_to(max(lookahead, dims.n_frames))
+
+    @property
+    def duration(self) -> float:
+        """Seconds of audio; until all is read, what the file claims or at least what was read."""
+        if self._stream.ended:
+            return self._stream.n_samples / SAMPLE_RATE
+        return self.expected_frames / FRAMES_PER_SECOND
+
+    @property
+    def expected_frames(self) -> int:
+        """Frames of the whole recording, estimated until all is read."""
+        return self._stream.n_frames if self._stream.ended else max(self._expected, self._stream.n_frames)
+
+    def frames_before(self, stop: int) -> int:
+        """`stop`, or the end of the recording where that comes first."""
+        self._read_to(stop)
+        return min(stop, self._stream.n_frames) if self._stream.ended else stop
+
+    def window(self, start: int, size: int) -> Mel:
+        """The window of `size` frames from `start`, filled up to the model's length, [1, n_mels, frames]."""
+        self._read_to(start + size)
+        if self._pad == "audio":
+            return self._in_silence(start, size, own_floor=True)
+        return pad_frames(normalise(self._stream.frames(start, start + size)[None], self._floor()), self._limit)
+
+    def opening(self, start: int) -> Mel:
+        """A window for language detection: the silence after a short recording is heard, not filled with zeros."""
+        size = self.frames_before(start + self._limit) - start
+        return self._in_silence(start, size, own_floor=self._pad == "audio")
+
+    def _in_silence(self, start: int, size: int, *, own_floor: bool) -> Mel:
+        frames = self._stream.frames(start, start + self._limit)
+        if start + size < self.expected_frames:
+            frames[:, size:] = SILENCE
+        loudest = float(frames.max()) if own_floor else self._floor()
+        return normalise(frames[None], loudest)
+
+    def _floor(self) -> float:
+        return self._stream.loudest if self._loudest is None else self._loudest
+
+    def forget(self, before: int) -> None:
+        """Free what comes before a frame."""
+        self._stream.forget(before)
+
+    def resume(self, seek: int) -> int | None:
+        """Where to go on from `seek`: there, or a little before the next speech when that is long in coming.
+
+        Returns:
+            A frame, or `None` when nothing more is said.
+        """
+        if self._rules is None:
+            return seek if self.frames_before(seek + 1) > seek else None
+        silence, pad = (round(s * FRAMES_PER_SECOND) for s in (self._rules.min_silence, self._rules.pad))
+        at = seek
+        while True:
+            begin = next((span.start for span in self._tracker.after(seek)), None)
+            if begin is None and self._tracker.speaking:
+                begin = self._tracker.settled
+            if begin is not None:
+                return seek if begin - seek < silence else begin - pad
+            if self._stream.ended:
+                return None
+            self.forget(at)
+            at = max(seek, self._stream.n_frames - silence)
+            self._read_to(self._stream.n_frames + STRIDE)
+
+    def until(self, start: int, stop: int) -> int:
+        """The end of what is said from `start` on without a long pause, at most `stop`."""
+        if self._rules is None:
+            return self.frames_before(stop)
+        silence, pad = (round(s * FRAMES_PER_SECOND) for s in (self._rules.min_silence, self._rules.pad))
+        stop = min(stop, self.frames_before(stop + silence))
+        last = start
+        for span in self._tracker.after(start):
+            if span.start - last >= silence and last > start:
+                return min(stop, last + pad)
+            last = span.end
+        if not self._tracker.speaking and self._tracker.settled - last >= silence:
+            return min(stop, last + pad)
+        return stop
+
+    def speech_windows(self, start: int, stop: int, limit: int) -> Iterator[Span]:
+        """Windows between two frames that hold all speech and are cut at pauses, for decoding apart from each other.
+
+        Args:
+            start: first frame to look at.
+            stop: frame to look no further than.
+            limit: frames of the longest window.
+        """
+        assert self._rules is not None
+        for window in join(self._spans(start, stop), self._rules, limit):
+            inside = Span(max(window.start, start), min(stop, self.frames_before(window.end)))
+            if inside.start < inside.end:
+                yield inside
+
+    def onset(self, frame: int) -> int:
+        """The first frame of speech from `frame` on, where it is known; else `frame`."""
+        return next((max(frame, span.start) for span in self._tracker.after(frame)), frame)
+
+    def speech_between(self, start: int, stop: int) -> int:
+        """Frames of speech between two frames that were read."""
+        return overlap(self._tracker.after(start), start, stop)
+
+    def _spans(self, start: int, stop: int) -> Iterator[Span]:
+        given = 0
+        while True:
+            for span in self._tracker.spans[given:]:
+                given += 1
+                if span.start >= stop:
+                    return
+                if span.end > start:
+                    yield Span(max(start, span.start), min(stop, span.end))
+            if self._stream.ended:
+                return
+            self._read_to(self._stream.n_frames + STRIDE)
+
+    def _read_to(self, frame: int) -> None:
+        was_ended = self._stream.ended
+        self._stream.read_to(frame)
+        if self._stream.ended and not was_ended and self._activity:
+            self._tracker.feed(self._activity.finish())
+            self._tracker.finish()
+
+    def _hear(self, samples: NDArray[np.float32]) -> None:
+        if self._activity:
+            self._tracker.feed(self._activity(samples))
+
+
+def loudest_bin(blocks: Iterable[NDArray[np.float32]], n_mels: int) -> float:
+    """The loudest log-mel bin of a whole recording, in one pass that keeps nothing."""
+    stream = MelStream(blocks, n_mels, lambda samples: None)
+    while not stream.ended:
+        stream.read_to(stream.n_frames + STRIDE)
+        stream.forget(stream.n_frames)
+    return stream.loudest

@@ -1,0 +1,119 @@
+"""A window at a time, each prompted with the text before it and starting where the last sentence ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.audio.speech import Span
+from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
+from ovw.transcribe.engine import Engine
+from ovw.transcribe.fallback import decode_with_fallback, is_skippable
+from ovw.transcribe.language import detect_languages
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.prompt import PromptBuilder
+from ovw.transcribe.recording import Recording
+from ovw.transcribe.result import Segment
+from ovw.transcribe.segments import Cut, Piece, make_segment, split_window, within
+from ovw.transcribe.words.hallucination import is_anomalous, made_up_from
+from ovw.transcribe.words.timer import last_word_end, time_words
+
+
+class SequentialRun:
+    """One recording, window by window.
+
+    Args:
+        engine: the model.
+        recording: what to transcribe.
+        language: code; `None` for an English-only model.
+        options: what was asked for.
+    """
+
+    def __init__(self, engine: Engine, recording: Recording, language: str | None, options: TranscribeOptions) -> None:
+        self._engine = engine
+        self._recording = recording
+        self._language = language
+        self._options = options
+        self._task = DecodingTask(engine.decoder, engine.tokenizer, options, engine.dims.n_text_ctx)
+        self._prompts = PromptBuilder(engine.tokenizer, options, engine.dims.n_text_ctx)
+        self._rng = np.random.default_rng(options.seed)
+        self._first = True
+        self._last_speech = 0.0
+
+    def run(self, clips: list[Span]) -> Iterator[tuple[list[Segment], int]]:
+        """The segments of each window in turn, and the frame up to which the recording is done."""
+        seek = 0
+        for clip in clips:
+            seek = max(seek, clip.start)
+            while (begin := self._recording.resume(seek)) is not None and begin < clip.end:
+                size = self._recording.until(begin, min(begin + self._engine.dims.n_frames, clip.end)) - begin
+                onset = self._recording.onset(begin) if begin > seek else begin
+                segments, advance = self._window(begin, size, onset)
+                seek = begin + advance
+                yield segments, seek
+                self._recording.forget(seek)
+
+    def _window(self, seek: int, size: int, onset: int) -> tuple[list[Segment], int]:
+        """Transcribe a window whose speech begins at `onset`: what it said, and how many frames to move on."""
+        hidden = self._engine.encoder(self._recording.window(seek, size))
+        language = self._spoken(hidden)
+        result = self._decode(hidden, language)
+        self._first = False
+        if is_skippable(result, self._options):
+            return [], size
+        cut = split_window(result.tokens, self._engine.tokenizer, seek, size)
+        pieces = [self._held(piece, onset, seek + size) for piece in cut.pieces]
+        segments = [make_segment(piece, result, self._engine.tokenizer, seek, language) for piece in pieces]
+        advance = cut.advance
+        if self._options.word_timestamps:
+            segments = time_words(self._engine, self._options, segments, hidden, language, size, self._last_speech)
+            segments, advance = self._by_words(segments, cut, seek, size)
+            self._last_speech = last_word_end(segments, self._last_speech)
+        spoken = [s for s in segments if s.start != s.end and s.text.strip()]
+        self._prompts.extend((s.tokens for s in spoken), result.temperature)
+        return spoken, advance
+
+    def _decode(self, hidden: NDArray[np.float32], language: str | None) -> DecodingResult:
+        prompt = self._prompts.build(language, first=self._first)
+        (result,) = decode_with_fallback(
+            lambda chosen, temperature: self._task.run(hidden, [prompt], temperature, self._rng), 1, self._options
+        )
+        return result
+
+    def _held(self, piece: Piece, onset: int, stop: int) -> Piece:
+        """A piece between speech and the window's cut; at the end of the media the model's own time stands."""
+        cut = stop < self._recording.expected_frames
+        return within(piece, onset, stop if cut else sys.maxsize)
+
+    def _spoken(self, hidden: NDArray[np.float32]) -> str | None:
+        """The language of a window, which may change with `multilingual`."""
+        if self._options.multilingual and self._language is not None:
+            (detection,) = detect_languages(self._engine.decoder, hidden, self._engine.tokenizer)
+            self._language = detection.language
+        return self._language
+
+    def _by_words(self, segments: list[Segment], cut: Cut, seek: int, size: int) -> tuple[list[Segment], int]:
+        """Move on by the last word's end, and over silence that the text only seems to fill."""
+        begin, stop, end = (f / FRAMES_PER_SECOND for f in (seek, seek + size, seek + self._engine.dims.n_frames))
+        advance, silence = cut.advance, self._options.hallucination_silence_threshold
+        last = last_word_end(segments, begin)
+        if not cut.closed and last > begin:
+            advance = round(last * FRAMES_PER_SECOND) - seek
+            if silence is not None and end - last <= silence:
+                advance = size
+        if silence is None:
+            return segments, advance
+        first = next((s for s in segments if s.words), None)
+        if first is not None and is_anomalous(first) and first.start - begin > silence:
+            return [], round((first.start - begin) * FRAMES_PER_SECOND)
+        kept = made_up_from(segments, begin, stop, end, self._last_speech, silence)
+        if kept < len(segments):
+            made_up = segments[kept]
+            advance = round(max(begin + 1, made_up.start) * FRAMES_PER_SECOND) - seek
+            if self._recording.duration - made_up.end < silence:
+                advance = self._recording.expected_frames - seek
+        return segments[:kept], advance

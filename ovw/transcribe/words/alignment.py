@@ -1,0 +1,89 @@
+"""Which stretch of audio each token comes from (openai/whisper, `timing.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.runtime.aligner import AlignerSession
+from ovw.transcribe.decoding.numeric import softmax
+from ovw.transcribe.tokenizer import Tokenizer
+from ovw.transcribe.words.dtw import warp
+from ovw.transcribe.words.split import split_words
+
+POSITIONS_PER_SECOND = 50
+FRAMES_PER_POSITION = 2
+MEDIAN_WIDTH = 7
+
+
+@dataclass
+class Timing:
+    """A word while its time is being settled: seconds from the start of the window."""
+
+    word: str
+    tokens: list[int]
+    start: float
+    end: float
+    probability: float
+
+    @property
+    def length(self) -> float:
+        return self.end - self.start
+
+
+def align(
+    aligner: AlignerSession,
+    tokenizer: Tokenizer,
+    hidden: NDArray[np.float32],
+    control: Sequence[int],
+    text: list[int],
+    n_frames: int,
+    language: str | None,
+) -> list[Timing]:
+    """Times and probabilities of the words of a window.
+
+    Args:
+        aligner: of the model.
+        tokenizer: of the same model.
+        hidden: of the window, [1, S, state].
+        control: from start-of-transcript to the task.
+        text: the text tokens of the window.
+        n_frames: mel frames of it that hold audio.
+        language: code; decides what a word is.
+    """
+    words = split_words(tokenizer, [*text, tokenizer.eot], language)
+    if len(words) <= 1:
+        return []
+    before = [*control, tokenizer.no_timestamps]
+    logits, scores = aligner.align(hidden, [*before, *text, tokenizer.eot])
+    chances = softmax(logits[len(before) - 1 : -2, : tokenizer.eot])[np.arange(len(text)), text]
+    matrix = _sharpened(scores[:, :, : n_frames // FRAMES_PER_POSITION])[len(before) - 1 : -1]
+    tokens, positions = warp(-matrix.astype(np.float64))
+    begins = positions[np.diff(tokens, prepend=-1) > 0] / POSITIONS_PER_SECOND
+    bounds = np.cumsum([0, *(len(w.tokens) for w in words[:-1])])
+    return [
+        Timing(word.text, word.tokens, float(begins[a]), float(begins[b]), float(chances[a:b].mean()))
+        for word, a, b in zip(words, bounds[:-1], bounds[1:], strict=False)
+    ]
+
+
+def _sharpened(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Attention over the audio, normalised over the tokens, smoothed, and averaged over heads: [n, positions]."""
+    weights = softmax(scores)
+    weights -= weights.mean(axis=1, keepdims=True)
+    weights /= np.maximum(weights.std(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    mean: NDArray[np.float32] = _median_filter(weights, MEDIAN_WIDTH).mean(axis=0)
+    return mean
+
+
+def _median_filter(x: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Running median over the last axis, mirrored at its ends."""
+    half = width // 2
+    if x.shape[-1] <= half:
+        return x
+    padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(half, half)], mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, width, axis=-1)
+    return np.partition(windows, half, axis=-1)[..., half]
