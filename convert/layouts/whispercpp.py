@@ -20,6 +20,6 @@ def write_whispercpp(folder: Path, export: Export) -> None:
     write_ggml(folder / f"{stem}.bin", export.checkpoint)
     (encoder,) = export.graphs()
     export.save_encoder(encoder, folder)
-    for other in export.ggml_names:
+    for other in set(export.ggml_names) - {stem}:
         for end in ("xml", "bin"):
             os.link(folder / f"{stem}{GGML_ENCODER_ENDING}.{end}", folder / f"{other}{GGML_ENCODER_ENDING}.{end}")

@@ -67,7 +67,7 @@ def required_files(layout: str, name: str) -> tuple[str, ...]:
 
 def ggml_stem(name: str) -> str:
     """The name of a model's ggml file without `.bin`, as whisper.cpp's own downloads are called."""
-    return f"ggml-{name}"
+    return name if name.startswith("ggml-") else f"ggml-{name}"
 
 
 def encoder_file(folder: Path, layout: str) -> Path:

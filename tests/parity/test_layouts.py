@@ -42,7 +42,7 @@ def every_layout(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converte
         load = pipeline.load_checkpoint
         patch.setattr(pipeline, "load_checkpoint", lambda *a, **k: loads.append(a) or load(*a, **k))
         config = ConvertConfig(
-            weights=str(pt), layout=names.LAYOUTS, output=folder / "out", ggml_name="ggml-v3-q5_0.bin"
+            weights=str(pt), layout=names.LAYOUTS, output=folder / "out", ggml_name=["ggml-v3-q5_0.bin", "ggml-tiny-v3"]
         )
         made = {one.manifest.layout: one for one in convert(config)}
     assert len(loads) == 1
