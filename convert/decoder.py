@@ -6,6 +6,8 @@ projected from the encoder's output by the first call after a reset and kept.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
@@ -41,11 +43,37 @@ def build_decoder(weights: Weights, dims: Dims) -> ov.Model:
         `input_ids` i64 [B, n], `encoder_hidden_states` f32 [A, S, state] and `beam_idx` i32 [B] -> `logits`
         f32 [B, n, n_vocab]. A divides B: row b attends to audio b // (B / A), so the beams of a window share its audio.
     """
-    w = weights.at("decoder")
-    ids = _parameter("input_ids", [-1, -1], np.int64)
-    audio = _parameter("encoder_hidden_states", [-1, -1, dims.n_audio_state], np.float32)
-    beam_idx = _parameter("beam_idx", [-1], np.int32)
-    cache = _Cache(ids, beam_idx, dims)
+    ids = parameter("input_ids", [-1, -1], np.int64)
+    audio = parameter("encoder_hidden_states", [-1, -1, dims.n_audio_state], np.float32)
+    beam_idx = parameter("beam_idx", [-1], np.int32)
+    cache = States(ids, beam_idx, dims)
+    logits = decode(weights.at("decoder"), ids, audio, cache, dims)
+    return ov.Model([ops.result(logits, name="logits")], cache.assigns, [ids, audio, beam_idx], "whisper_decoder")
+
+
+class Cache(Protocol):
+    """Where a decoder graph keeps keys and values, and what follows from how many there are.
+
+    Attributes:
+        heads, head_dim: of the decoder.
+        positions: of the fed tokens, i64 [n].
+        mask: additive, of self attention.
+    """
+
+    heads: int
+    head_dim: int
+    positions: ov.Node
+    mask: ov.Node
+
+    def grown(self, layer: int, part: str, new: ov.Node) -> ov.Node:
+        """A layer's self-attention keys or values with the new ones behind, [B, heads, past + n, head_dim]."""
+
+    def kept(self, layer: int, part: str, projected: ov.Node) -> ov.Node:
+        """A layer's cross-attention keys or values, [A, heads, S, head_dim]; `projected` are those of the audio."""
+
+
+def decode(w: Weights, ids: ov.Node, audio: ov.Node, cache: Cache, dims: Dims) -> ov.Node:
+    """Logits f32 [B, n, n_vocab] of tokens [B, n] over audio [A, S, state]; `w` are the decoder's weights."""
     embedding = w["token_embedding.weight"]
     x = ops.gather(embedding, ids, scalar(0))
     x = ops.add(x, ops.gather(w["positional_embedding"], cache.positions, scalar(0)))
@@ -53,16 +81,17 @@ def build_decoder(weights: Weights, dims: Dims) -> ov.Model:
         x = _block(x, audio, w.at(f"blocks.{i}"), cache, dims, i)
     logits = ops.matmul(layer_norm(x, w, "ln"), embedding, transpose_a=False, transpose_b=True)
     logits.output(0).set_names({"logits"})
-    return ov.Model([ops.result(logits, name="logits")], cache.assigns, [ids, audio, beam_idx], "whisper_decoder")
+    return logits
 
 
-def _parameter(name: str, shape: list[int], dtype: type[np.generic]) -> ov.Node:
+def parameter(name: str, shape: list[int], dtype: type[np.generic]) -> ov.Node:
+    """An input of that name, -1 for a dynamic axis."""
     node = ops.parameter(ov.PartialShape(shape), dtype, name=name)
     node.output(0).set_names({name})
     return node
 
 
-class _Cache:
+class States:
     """The states of a decoder graph, and what follows from how much they hold: positions and the causal mask.
 
     Args:
@@ -86,7 +115,7 @@ class _Cache:
         past_length = dimension(self._past[0, "key"], 2, keep_axis=False)
         length = ops.add(past_length, dimension(ids, 1, keep_axis=False))
         self.positions = ops.range(past_length, length, scalar(1), "i64")
-        self.mask = _causal_mask(self.positions, ops.range(scalar(0), length, scalar(1), "i64"))
+        self.mask = causal_mask(self.positions, ops.range(scalar(0), length, scalar(1), "i64"))
 
     def _read(self, name: str, initial: ov.Node) -> tuple[ov.Node, ov.Node]:
         info = ov.op.util.VariableInfo()
@@ -96,11 +125,19 @@ class _Cache:
         variable = ov.op.util.Variable(info)
         return ops.read_value(initial, variable, name=name), variable
 
+    def past(self, layer: int, part: str) -> ov.Node:
+        """A layer's cached self-attention keys or values as the rows continue them, [B, heads, past, head_dim]."""
+        return self._past[layer, part]
+
+    def keep(self, layer: int, part: str, full: ov.Node) -> None:
+        """Cache what a layer's self attention has seen by now, [B, heads, past + n, head_dim]."""
+        _, variable = self._self_states[layer, part]
+        self.assigns.append(ops.assign(full, variable))
+
     def grown(self, layer: int, part: str, new: ov.Node) -> ov.Node:
         """A layer's self-attention keys or values with the new ones behind, [B, heads, past + n, head_dim]."""
-        _, variable = self._self_states[layer, part]
         full = ops.concat([self._past[layer, part], new], 2)
-        self.assigns.append(ops.assign(full, variable))
+        self.keep(layer, part, full)
         return full
 
     def kept(self, layer: int, part: str, projected: ov.Node) -> ov.Node:
@@ -110,14 +147,14 @@ class _Cache:
         return read
 
 
-def _causal_mask(rows: ov.Node, columns: ov.Node) -> ov.Node:
+def causal_mask(rows: ov.Node, columns: ov.Node) -> ov.Node:
     """Every position sees itself and what came before, [1, 1, n, past + n]."""
     seen = ops.less_equal(ops.unsqueeze(columns, i64(0)), ops.unsqueeze(rows, i64(1)))
     mask = ops.select(seen, ops.constant(np.float32(0)), ops.constant(np.float32(MASKED)))
     return ops.unsqueeze(mask, i64(0, 1))
 
 
-def _block(x: ov.Node, audio: ov.Node, w: Weights, cache: _Cache, dims: Dims, layer: int) -> ov.Node:
+def _block(x: ov.Node, audio: ov.Node, w: Weights, cache: Cache, dims: Dims, layer: int) -> ov.Node:
     heads, head_dim, width = cache.heads, cache.head_dim, dims.n_text_state
     name = f"decoder.layers.{layer}"
     own = w.at("attn")

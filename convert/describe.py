@@ -8,60 +8,56 @@ from pathlib import Path
 
 import ovw
 from ovw.artifact.hashing import hash_folder
-from ovw.artifact.manifest import SCHEMA_VERSION, Golden, Manifest, Parity, Shapes, Source
+from ovw.artifact.manifest import SCHEMA_VERSION, Golden, Manifest, Parity, Source
+from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.models import Capabilities, ModelInfo, languages, size_of_dims
+from ovw.models import Capabilities, ModelInfo, languages
 
 TOOLS = ("openvino", "openvino-tokenizers", "openai-whisper", "torch", "transformers", "numpy")
+ONNX_TOOLS = ("onnx", "onnxruntime")
 
 
 def describe(
-    folder: Path,
-    name: str,
-    precision: str,
-    checkpoint: Checkpoint,
-    weights_sha256: str,
-    can: Capabilities,
-    proof: tuple[Parity, Golden],
+    folder: Path, export: Export, frontend: str, weights_sha256: str, can: Capabilities, proof: tuple[Parity, Golden]
 ) -> Manifest:
     """The manifest of a finished, not yet placed artifact; hashes every file in `folder`."""
-    dims, (parity, golden) = checkpoint.dims, proof
+    checkpoint, (parity, golden) = export.checkpoint, proof
     return Manifest(
         schema_version=SCHEMA_VERSION,
-        name=name,
-        layout="genai",
-        precision=precision,
+        name=export.name,
+        layout=export.layout,
+        precision=export.precision,
         compression=None,
-        frontend="graph",
+        frontend=frontend,
         source=Source(
             kind=checkpoint.kind,
             reference=checkpoint.reference,
             sha256=checkpoint.sha256,
             tensors_sha256=weights_sha256,
         ),
-        dims=dims.as_dict(),
+        dims=checkpoint.dims.as_dict(),
         languages=list(can.languages),
         translate=can.translate,
         alignment_heads=list(checkpoint.alignment_heads) if checkpoint.alignment_heads else None,
-        shapes=Shapes(kind="dynamic", batch=(1, -1), tokens=(1, dims.n_text_ctx), frames=(1, dims.n_frames)),
+        shapes=export.shapes,
         parity=parity,
         golden=golden,
-        tools=tool_versions(),
+        tools=tool_versions(export.layout),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=hash_folder(folder),
     )
 
 
 def capabilities(info: ModelInfo | None, checkpoint: Checkpoint) -> Capabilities:
-    """What the model can be asked for: known for named sizes, told by the dimensions for others."""
-    known = info or size_of_dims(checkpoint.dims)
-    if known:
-        return known.capabilities
+    """What the model can be asked for: known for named sizes, else told by the source or by OpenAI's vocabulary."""
+    if known := info.capabilities if info else checkpoint.capabilities:
+        return known
     dims = checkpoint.dims
     tongues = tuple(languages())[: dims.n_languages] if dims.multilingual else ("en",)
     return Capabilities(tongues, dims.multilingual)
 
 
-def tool_versions() -> dict[str, str]:
+def tool_versions(layout: str) -> dict[str, str]:
     """Versions of everything that has a part in an artifact."""
-    return {"ovw": ovw.__version__} | {tool: metadata.version(tool) for tool in TOOLS}
+    tools = (*TOOLS, *ONNX_TOOLS) if layout == "onnx" else TOOLS
+    return {"ovw": ovw.__version__} | {tool: metadata.version(tool) for tool in tools}

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.artifact.manifest import Golden, Parity
+from ovw.artifact.manifest import Golden, Parity, Shapes
+from ovw.artifact.names import GGML_ENCODER_ENDING
 from ovw.convert.reference import Reference
 from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.convert.sources.ggml import read_ggml
+from ovw.engines.layouts import open_layout
 from ovw.errors import OvwError
-from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import EXACT
 from ovw.runtime.encoder import EncoderSession
-from ovw.transcribe.selftest import CLIP, clip_mel, clip_sha256, golden_prompt, greedy_tokens
+from ovw.runtime.sessions import Decoder
+from ovw.transcribe.selftest import clip_mel, encoder_golden, feed, golden_prompt, greedy_tokens, text_golden
 from ovw.transcribe.tokenizer import Tokenizer
 
 
@@ -46,70 +50,108 @@ def tolerance_for(checkpoint: Checkpoint, precision: str) -> Tolerance:
     return LOSSLESS if exact else ROUNDED
 
 
-def prove(folder: Path, checkpoint: Checkpoint, tolerance: Tolerance) -> tuple[Parity, Golden]:
-    """Run the IR in `folder` beside PyTorch on the bundled clip.
+def prove(
+    folder: Path, checkpoint: Checkpoint, tolerance: Tolerance, layout: str, shapes: Shapes
+) -> tuple[Parity, Golden]:
+    """Run the graphs in `folder` beside PyTorch on the bundled clip.
 
     Compared are the encoder's output, and decoder logits with an empty cache, with a filled one and after a reorder of
-    beams, each against PyTorch without a cache; and what both say greedily, from log-mel to tokens.
+    beams, each against PyTorch without a cache; and what both say greedily, from log-mel to tokens. Of the whispercpp
+    layout it is the encoder and every tensor of the ggml file.
+
+    Args:
+        folder: with every file but the manifest.
+        checkpoint: what it was made from.
+        tolerance: how far it may be off.
+        layout: of the folder.
+        shapes: what its graphs take.
 
     Raises:
         OvwError: beyond the tolerance; the message holds the figures.
     """
     reference = Reference(checkpoint)
-    mel = clip_mel(checkpoint.dims)
+    mel = clip_mel(checkpoint.dims, shapes)
     hidden = reference.encode(mel)
-    own_hidden = EncoderSession(folder, EXACT)(mel)
+    if layout == "whispercpp":
+        own_hidden = EncoderSession(folder, EXACT, layout)(mel)
+        parity = _measured(tolerance, _relative_l2(own_hidden, hidden), ggml=same_tensors(folder, checkpoint))
+        return _passed(parity, tolerance), encoder_golden(own_hidden)
+    encoder, decoder = open_layout(folder, layout, EXACT)
+    own_hidden = encoder(mel)
     tokenizer = Tokenizer.from_artifact(folder)
-    prompt = golden_prompt(tokenizer, checkpoint.dims)
-    decoder = DecoderSession(folder, EXACT)
-    tokens = greedy_tokens(decoder, own_hidden, prompt, tokenizer.eot)
-    probe = _Probe(prompt, tokens, checkpoint.dims.n_vocab)
-    empty, filled, reordered = probe.run(decoder, hidden)
-    del decoder
-    expected = reference.logits([(probe.sequences, hidden.repeat(len(probe.sequences), 0)), (probe.spoken, hidden)])
-    parity = Parity(
-        encoder_relative_l2=_relative_l2(own_hidden, hidden),
-        logits_empty_cache=_distance(empty, expected[0][:1, : empty.shape[1]]),
-        logits_filled_cache=_distance(filled, expected[0][:1, empty.shape[1] : empty.shape[1] + filled.shape[1]]),
-        logits_beam_reorder=_distance(reordered, expected[0][:, -1:]),
-        greedy_tokens_equal=expected[1][0, len(prompt) - 1 :].argmax(-1).tolist() == tokens,
-        tolerance_encoder=tolerance.encoder,
-        tolerance_logits=tolerance.logits,
-    )
-    _require(parity, tolerance)
-    text = tokenizer.text_of(tokens).strip()
-    return parity, Golden(clip=CLIP, clip_sha256=clip_sha256(), prompt=prompt, tokens=tokens, text=text)
+    prompt = golden_prompt(tokenizer)
+    tokens = greedy_tokens(decoder, own_hidden, prompt, tokenizer.eot, shapes)
+    probe = _Probe(prompt, tokens, checkpoint.dims.n_vocab, _beams(shapes))
+    found = probe.run(decoder, hidden)
+    del encoder, decoder
+    one = hidden[:1]
+    beams, spoken = reference.logits([(probe.sequences, one.repeat(probe.beams, 0)), (probe.spoken, one)])
+    split = len(prompt), len(prompt) + probe.steps.shape[1]
+    expected = (beams[:1, : split[0]], beams[:1, split[0] : split[1]], beams[:, -1:])
+    same = spoken[0, len(prompt) - 1 :].argmax(-1).tolist() == tokens
+    distances = [None if f is None else _distance(f, e) for f, e in zip(found, expected, strict=True)]
+    parity = _measured(tolerance, _relative_l2(own_hidden, hidden), distances, same)
+    return _passed(parity, tolerance), text_golden(prompt, tokens, tokenizer)
+
+
+def _beams(shapes: Shapes) -> int:
+    """As many beams as the batch has room for, three at most; all rows of a static batch."""
+    low, high = shapes.batch
+    return low if low > 1 else min(3, high if high > 0 else 3)
 
 
 class _Probe:
     """Token sequences that take a decoder through every use of its cache.
 
-    The prompt goes into an empty cache and the next tokens, one by one, into a filled one. Three beams then continue it
-    with different tokens, are reordered, and continue once more; `sequences` [3, n] holds what each beam has seen then.
+    The prompt goes into an empty cache and the next tokens, one by one, into a filled one. Beams then continue it with
+    different tokens, are reordered, and continue once more; `sequences` [beams, n] holds what each has seen then.
     `spoken` [1, n] is the greedy sequence, fed to PyTorch in one go: if every next token is its likeliest too, greedy
     decoding is equal.
     """
 
-    ORDER = (2, 0, 0)
-
-    def __init__(self, prompt: list[int], tokens: list[int], n_vocab: int) -> None:
+    def __init__(self, prompt: list[int], tokens: list[int], n_vocab: int, beams: int) -> None:
+        self.beams = beams
+        self.order = np.array([beams - 1] + [0] * (beams - 1), np.int32)
         self.prompt = np.array([prompt])
         self.steps = np.array([tokens[:6] or prompt[-1:]])
         rng = np.random.default_rng(0)
-        self.first, self.second = rng.integers(0, n_vocab, (2, 3, 1))
-        shared = np.concatenate([self.prompt, self.steps], 1).repeat(3, 0)
-        self.sequences = np.concatenate([shared, self.first[list(self.ORDER)], self.second], 1)
+        self.first, self.second = rng.integers(0, n_vocab, (2, beams, 1))
+        shared = np.concatenate([self.prompt, self.steps], 1).repeat(beams, 0)
+        self.sequences = np.concatenate([shared, self.first[self.order], self.second], 1)
         self.spoken = np.array([[*prompt, *tokens[:-1]]])
 
-    def run(self, decoder: DecoderSession, hidden: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Logits with an empty cache, with a filled cache and after the reorder."""
-        one, three = np.zeros(1, np.int32), np.zeros(3, np.int32)
+    def run(self, decoder: Decoder, hidden: NDArray[np.float32]) -> tuple[NDArray[np.float32] | None, ...]:
+        """Logits with an empty cache, with a filled cache and after the reorder (if there is more than one beam)."""
+        rows = np.arange(len(hidden), dtype=np.int32)
         decoder.start(hidden)
-        empty = decoder.step(self.prompt, one).copy()
-        filled = np.concatenate([decoder.step(step[None, None], one).copy() for step in self.steps[0]], 1)
-        decoder.step(self.first, three)
-        reordered = decoder.step(self.second, np.array(self.ORDER, np.int32)).copy()
-        return [empty, filled, reordered]
+        empty = feed(decoder, self.prompt.repeat(len(rows), 0))[:1]
+        steps = (np.full((len(rows), 1), token) for token in self.steps[0])
+        filled = np.concatenate([decoder.step(step, rows)[:1].copy() for step in steps], 1)
+        if self.beams == 1:
+            return empty, filled, None
+        decoder.step(self.first, np.zeros(self.beams, np.int32))
+        return empty, filled, decoder.step(self.second, self.order).copy()
+
+
+def _measured(
+    tolerance: Tolerance,
+    encoder: float,
+    logits: Sequence[float | None] = (None, None, None),
+    greedy: bool | None = None,
+    *,
+    ggml: bool | None = None,
+) -> Parity:
+    empty, filled, reordered = logits
+    return Parity(
+        encoder_relative_l2=encoder,
+        logits_empty_cache=empty,
+        logits_filled_cache=filled,
+        logits_beam_reorder=reordered,
+        greedy_tokens_equal=greedy,
+        ggml_tensors_equal=ggml,
+        tolerance_encoder=tolerance.encoder,
+        tolerance_logits=tolerance.logits,
+    )
 
 
 def _relative_l2(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
@@ -120,19 +162,34 @@ def _distance(found: NDArray[np.float32], expected: NDArray[np.float32]) -> floa
     return float(np.abs(found - expected).max())
 
 
-def _require(parity: Parity, tolerance: Tolerance) -> None:
+def _passed(parity: Parity, tolerance: Tolerance) -> Parity:
     """Refuse what is too far off; figures that are not numbers are too far off."""
-    limits = {
+    measured = {
         "encoder relative L2": (parity.encoder_relative_l2, tolerance.encoder),
         "logits, empty cache": (parity.logits_empty_cache, tolerance.logits),
         "logits, filled cache": (parity.logits_filled_cache, tolerance.logits),
         "logits, beam reorder": (parity.logits_beam_reorder, tolerance.logits),
     }
-    figures = ", ".join(f"{name} {value:.2g} (allowed {limit:g})" for name, (value, limit) in limits.items())
-    close = all(math.isfinite(value) and value <= limit for value, limit in limits.values())
-    same = "equal" if parity.greedy_tokens_equal else "different"
-    if not close or (tolerance.greedy and not parity.greedy_tokens_equal):
+    limits = {name: (value, limit) for name, (value, limit) in measured.items() if value is not None}
+    figures = [f"{name} {value:.2g} (allowed {limit:g})" for name, (value, limit) in limits.items()]
+    wrong = [name for name, (value, limit) in limits.items() if not (math.isfinite(value) and value <= limit)]
+    if parity.greedy_tokens_equal is not None:
+        figures.append(f"greedy tokens {'equal' if parity.greedy_tokens_equal else 'different'}")
+        wrong += ["greedy tokens"] if tolerance.greedy and not parity.greedy_tokens_equal else []
+    if parity.ggml_tensors_equal is not None:
+        figures.append(f"ggml tensors {'equal' if parity.ggml_tensors_equal else 'different'}")
+        wrong += [] if parity.ggml_tensors_equal else ["ggml tensors"]
+    if wrong:
         raise OvwError(
-            f"the artifact is not equal to PyTorch: {figures}, greedy tokens {same}",
-            "nothing was written; please report it",
+            f"the artifact is not equal to PyTorch: {', '.join(figures)}", "nothing was written; please report it"
         )
+    return parity
+
+
+def same_tensors(folder: Path, checkpoint: Checkpoint) -> bool:
+    """Whether the folder's ggml file, read back, holds the checkpoint's tensors, in the types it stores them in."""
+    path = next(p for p in folder.glob("*.bin") if not p.stem.endswith(GGML_ENCODER_ENDING))
+    found = read_ggml(path).tensors
+    return set(found) == set(checkpoint.tensors) and all(
+        np.array_equal(tensor, np.asarray(checkpoint.tensors[name], tensor.dtype)) for name, tensor in found.items()
+    )

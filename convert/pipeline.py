@@ -5,26 +5,35 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import ovw
 from ovw.artifact.check import file_problems
-from ovw.artifact.locate import is_artifact, is_only_artifact
-from ovw.artifact.manifest import Manifest, read_manifest, write_manifest
+from ovw.artifact.locate import check_target, is_artifact
+from ovw.artifact.manifest import Manifest, Shapes, read_manifest, write_manifest
+from ovw.artifact.names import artifact_name
 from ovw.artifact.staging import clean_up, staged_folder
 from ovw.convert.describe import capabilities, describe, tool_versions
-from ovw.convert.layouts.genai import write_genai
+from ovw.convert.frontends import open_frontend
+from ovw.convert.layouts import write_layout
+from ovw.convert.layouts.export import Export
 from ovw.convert.parity import prove, tolerance_for
 from ovw.convert.plan import ConvertConfig
-from ovw.convert.sources.checkpoint import Checkpoint, tensors_sha256
+from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.convert.sources.download import Progress, ignore
 from ovw.convert.sources.resolve import load_checkpoint
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, reason
 from ovw.home import models_dir
 from ovw.models import ModelInfo, find_size
 
 BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2}
 TOKENIZER_BYTES = 8_000_000
+WEIGHT_COPIES = {"whispercpp": 2, "onnx": 3}
+"""The ggml file holds the encoder too; an ONNX export passes through f32 files."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ class Observer:
     """
 
     on_step: Callable[[str], None] = lambda text: None
-    on_download: Callable[[int, int], None] = lambda done, total: None
+    on_download: Progress = ignore
 
 
 @dataclass(frozen=True)
@@ -68,39 +77,43 @@ class Job:
     name: str
     info: ModelInfo | None
     precision: str
+    layout: str
     target: Path
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} {self.precision} {self.layout}"
 
 
 def plan_jobs(config: ConvertConfig) -> list[Job]:
-    """Every size in every precision, with its folder.
+    """Every size in every precision and layout, with its folder.
 
     Raises:
         UsageError: a target exists and is something else.
     """
-    artifacts = [(name, precision) for name in config.names() for precision in dict.fromkeys(config.precision)]
+    models, precisions, layouts = config.models(), dict.fromkeys(config.precision), dict.fromkeys(config.layout)
+    artifacts = [(*model, precision, layout) for model, precision, layout in product(models, precisions, layouts)]
     root = config.output or models_dir()
     alone = config.output is not None and len(artifacts) == 1
     jobs = [
-        Job(name, find_size(name) if config.size else None, precision, root if alone else root / f"{name}-{precision}")
-        for name, precision in artifacts
+        Job(
+            name,
+            find_size(size) if size else None,
+            precision,
+            layout,
+            root if alone else root / artifact_name(name, precision, layout),
+        )
+        for name, size, precision, layout in artifacts
     ]
     for job in jobs:
         check_target(job.target)
     return jobs
 
 
-def check_target(target: Path) -> None:
-    """Refuse to touch anything that is neither free nor an artifact of ours."""
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"{target} is a file", "give -o a folder that does not exist yet")
-    if target.is_dir() and any(target.iterdir()) and not is_only_artifact(target):
-        raise UsageError(f"{target} is a folder with other things in it", "give -o a folder that does not exist yet")
-
-
 def convert(config: ConvertConfig, observer: Observer = Observer()) -> Iterator[Converted]:
     """Convert everything that a configuration asks for, yielding each artifact as it is in place.
 
-    A checkpoint is loaded once for all its precisions.
+    A checkpoint is loaded once for all its precisions and layouts.
 
     Raises:
         OvwError: at the first artifact that cannot be made; those before it stay.
@@ -127,25 +140,26 @@ def convert_one(
     Raises:
         OvwError: it exists and differs, the disk is too small, or the parity gate refuses it.
     """
-    weights_hash = tensors_sha256(checkpoint.tensors)
+    weights_hash = checkpoint.tensors_sha256
+    shapes = config.bounds().resolve(checkpoint.dims, job.layout)
     clean_up(job.target)
-    if not config.force and (present := existing(job, weights_hash)):
+    if not config.force and (present := existing(job, weights_hash, shapes, config)):
         return Converted(job.target, present, time.perf_counter() - started, fresh=False)
     check_disk(job, checkpoint)
-    label = f"{job.name} {job.precision}"
     with staged_folder(job.target) as folder:
-        observer.on_step(f"{label}: writing the IR")
-        export(folder, checkpoint, job.precision, {"name": job.name, "precision": job.precision, **tool_versions()})
-        observer.on_step(f"{label}: comparing with PyTorch")
-        proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision))
-        observer.on_step(f"{label}: hashing")
+        observer.on_step(f"{job.label}: writing")
+        export = write(folder, job, checkpoint, shapes, config)
+        observer.on_step(f"{job.label}: comparing with PyTorch")
+        with _told("run"):
+            proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision), job.layout, shapes)
+        observer.on_step(f"{job.label}: hashing")
         can = capabilities(job.info, checkpoint)
-        manifest = describe(folder, job.name, job.precision, checkpoint, weights_hash, can, proof)
+        manifest = describe(folder, export, config.frontend_of(job.layout), weights_hash, can, proof)
         write_manifest(manifest, folder)
     return Converted(job.target, manifest, time.perf_counter() - started, fresh=True)
 
 
-def existing(job: Job, weights_hash: str) -> Manifest | None:
+def existing(job: Job, weights_hash: str, shapes: Shapes, config: ConvertConfig) -> Manifest | None:
     """The manifest of an artifact that already is what this job would make.
 
     Raises:
@@ -155,17 +169,26 @@ def existing(job: Job, weights_hash: str) -> Manifest | None:
         return None
     manifest = read_manifest(job.target)
     made_of = (manifest.name, manifest.precision, manifest.source.tensors_sha256, manifest.tools.get("ovw"))
-    if made_of == (job.name, job.precision, weights_hash, ovw.__version__) and not file_problems(job.target, manifest):
+    made_as = (manifest.layout, manifest.shapes, manifest.frontend)
+    equal = made_of == (job.name, job.precision, weights_hash, ovw.__version__) and made_as == (
+        job.layout,
+        shapes,
+        config.frontend_of(job.layout),
+    )
+    if equal and config.ggml_files(job.layout) <= set(manifest.files) and not file_problems(job.target, manifest):
         return manifest
     raise OvwError(
-        f"{job.target} already holds an artifact ({manifest.name} {manifest.precision})", "--force replaces it"
+        f"{job.target} already holds an artifact ({manifest.name} {manifest.precision} {manifest.layout}, "
+        f"{manifest.shapes})",
+        "--force replaces it",
     )
 
 
 def check_disk(job: Job, checkpoint: Checkpoint) -> None:
     """Refuse before the work when the artifact will not fit."""
     weights = sum(tensor.size for tensor in checkpoint.tensors.values())
-    need = weights * BYTES_PER_WEIGHT[job.precision] + TOKENIZER_BYTES
+    copies = WEIGHT_COPIES.get(job.layout, 1)
+    need = copies * weights * BYTES_PER_WEIGHT[job.precision] + TOKENIZER_BYTES
     parent = next(p for p in job.target.absolute().parents if p.exists())
     free = shutil.disk_usage(parent).free
     if free < need:
@@ -175,10 +198,34 @@ def check_disk(job: Job, checkpoint: Checkpoint) -> None:
         )
 
 
-def export(folder: Path, checkpoint: Checkpoint, precision: str, facts: dict[str, str]) -> None:
-    """Write the layout's files; a disk that refuses is no traceback."""
+def write(folder: Path, job: Job, checkpoint: Checkpoint, shapes: Shapes, config: ConvertConfig) -> Export:
+    """Write the layout's files."""
+    frontend = config.frontend_of(job.layout)
+    facts = {"name": job.name, "precision": job.precision, "layout": job.layout, "shapes": str(shapes)}
+    with TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch, _told("make"):
+        export = Export(
+            name=job.name,
+            layout=job.layout,
+            checkpoint=checkpoint,
+            precision=job.precision,
+            shapes=shapes,
+            frontend=open_frontend(frontend, checkpoint, Path(scratch)),
+            scratch=Path(scratch),
+            facts=facts | {"frontend": frontend} | tool_versions(job.layout),
+            ggml_names=tuple(config.ggml_stems()),
+        )
+        write_layout(folder, export)
+    return export
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell OpenVINO's failures in one line; those of the disk, the staging folder tells.
+
+    Raises:
+        OvwError: OpenVINO failed.
+    """
     try:
-        write_genai(folder, checkpoint, precision, facts)
-    except (OSError, RuntimeError) as error:  # OpenVINO's errors are RuntimeErrors
-        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1]
-        raise OvwError(f"cannot write to {folder.parent}: {reason}", "nothing was left behind") from error
+        yield
+    except RuntimeError as error:
+        raise OvwError(f"OpenVINO cannot {what} the IR: {reason(error)}", "-v shows more; please report it") from error

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from ovw.artifact.names import GGML_ENCODER_ENDING
 from ovw.config import Config, as_list
+from ovw.convert.frontends import FrontendName
+from ovw.convert.shapes import AXES, Bounds, Kind, Range
 from ovw.errors import UsageError
-from ovw.models import find_size
+from ovw.models import find_size, is_size
 
 Precision = Literal["fp32", "fp16"]
-Layout = Literal["genai"]
+Layout = Literal["genai", "stateless", "whispercpp", "onnx"]
+GGML_NAME = re.compile(r"[\w.-]+")
 
 
 class ConvertConfig(Config):
@@ -21,19 +26,44 @@ class ConvertConfig(Config):
     size: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
     """Whisper sizes, such as `base` or `large-v3`."""
     weights: str | None = None
-    """`random`, an OpenAI name, a `.pt` file or a CTranslate2 folder; by default what the size offers."""
+    """`random`, an OpenAI name, a `.pt` or ggml `.bin` file, a Hugging Face or CTranslate2 folder, or `hf:owner/name`;
+    by default what the size offers."""
     precision: Annotated[tuple[Precision, ...], BeforeValidator(as_list)] = ("fp16",)
     """Of the stored weights."""
     layout: Annotated[tuple[Layout, ...], BeforeValidator(as_list)] = ("genai",)
-    """What the files are named and arranged for."""
-    shapes: Literal["dynamic"] = "dynamic"
-    """Shape bounds of the IR's inputs."""
+    """What the files are named and arranged for: an artifact each."""
+    frontend: FrontendName = "graph"
+    """How the graphs are made: `graph` (built op by op) or `onnx` (torch -> ONNX -> IR)."""
+    shapes: Kind = "dynamic"
+    """`dynamic`; `bounded`, the bounds written into the inputs; or `static`, one shape."""
+    batch: Range | None = None
+    """Rows of bounded or static shapes, such as `1..5`."""
+    tokens: Range | None = None
+    """Tokens in a call of the decoder; by default up to the text context."""
+    cache: Range | None = None
+    """Positions in a cache that is an input; by default up to the text context."""
+    frames: Range | None = None
+    """Mel frames of a window, 100 a second; by default up to 30 seconds."""
+    ggml_name: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
+    """Further ggml files, such as `ggml-base-q5_0.bin`, that shall find the whispercpp layout's encoder."""
     output: Path | None = None
     """The artifact's folder, or the parent of several; by default the named artifacts of this machine."""
     force: bool = False
     """Replace an existing artifact, once the new one has passed."""
     offline: bool = False
     """Open no connection."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size_by_weights(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The name of a size, given as weights, means the size with the weights that it offers."""
+        weights = values.get("weights")
+        if not isinstance(weights, str) or not is_size(weights) or Path(weights).exists():
+            return values
+        asked = as_list(values.get("size")) or [weights]
+        if [find_size(name) for name in asked] != [find_size(weights)]:
+            raise UsageError(f"weights {weights} are not of size {', '.join(asked)}", "leave out --weights or --size")
+        return {**values, "size": asked, "weights": None}
 
     @model_validator(mode="after")
     def _check(self) -> ConvertConfig:
@@ -47,10 +77,51 @@ class ConvertConfig(Config):
             raise UsageError(f"{self.weights} cannot be {len(self.size)} sizes at once", "give one --size, or none")
         if not self.precision or not self.layout:
             raise UsageError("precision or layout is empty", "leave it out for the default")
+        self._check_shapes()
+        if self.ggml_name and "whispercpp" not in self.layout:
+            raise UsageError("--ggml-name without the whispercpp layout", "add --layout whispercpp")
+        if wrong := [name for name in self.ggml_stems() if not GGML_NAME.fullmatch(name)]:
+            raise UsageError(f"'{wrong[0]}' is not the name of a ggml file", "such as ggml-base-q5_0.bin")
         return self
 
-    def names(self) -> list[str]:
-        """The sizes by their full names, or the one custom checkpoint by its file's."""
-        if self.size:
-            return list(dict.fromkeys(find_size(name).name for name in self.size))
-        return [Path(str(self.weights)).expanduser().resolve().name.removesuffix(".pt")]
+    def _check_shapes(self) -> None:
+        """Refuse now what would be refused after the weights are loaded."""
+        self.bounds().check()
+        for name in self.size:
+            for layout in self.layout:
+                self.bounds().resolve(find_size(name).dims, layout)
+        if self.frontend == "onnx" and self.shapes == "static" and "stateless" in self.layout:
+            raise UsageError("--frontend onnx makes no static stateless decoder", "leave out one of the two")
+
+    def bounds(self) -> Bounds:
+        """What was asked of the shapes."""
+        return Bounds(shapes=self.shapes, **{axis: getattr(self, axis) for axis in AXES})
+
+    def ggml_stems(self) -> list[str]:
+        """The further ggml names without `.bin`."""
+        return [name.removesuffix(".bin") for name in dict.fromkeys(self.ggml_name)]
+
+    def frontend_of(self, layout: str) -> FrontendName:
+        """How a layout's graphs are made; ONNX files come from torch.onnx in any case."""
+        return "onnx" if layout == "onnx" else self.frontend
+
+    def ggml_files(self, layout: str) -> set[str]:
+        """The encoders under further names that an artifact of a layout shall hold."""
+        stems = self.ggml_stems() if layout == "whispercpp" else []
+        return {f"{stem}{GGML_ENCODER_ENDING}.{end}" for stem in stems for end in ("xml", "bin")}
+
+    def models(self) -> list[tuple[str, str | None]]:
+        """Name and size of every model; a size's own weights have its name, all others one of their own."""
+        chosen = list(dict.fromkeys(find_size(name).name for name in self.size))
+        if self.weights is None:
+            return [(name, name) for name in chosen]
+        if self.weights == "random":
+            return [(f"{name}-random", name) for name in chosen]
+        return [(name_of_weights(self.weights), chosen[0] if chosen else None)]
+
+
+def name_of_weights(weights: str) -> str:
+    """What to call a checkpoint: the stem of its file, its folder or its repository, and never as a size is called."""
+    last = weights.partition("@")[0] if weights.startswith("hf:") else Path(weights).expanduser().resolve().as_posix()
+    stem = last.rpartition("/")[2].removesuffix(".pt").removesuffix(".bin") or "custom"
+    return f"{stem}-custom" if is_size(stem) else stem

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tokenizers import Tokenizer
 
+from ovw.convert.tokenizer import PADDING
+
 BRACKETS_AND_SIGNS = '"#()*+/:;<=>@[\\]^_`{|}~「」『』'
 RUNS = ("<<", ">>", "<<<", ">>>", "--", "---", "-(", "-[", "('", '("', "((", "))", "(((", ")))", "[[", "]]", "{{", "}}")
 NOTES = ("♪♪", "♪♪♪")
@@ -28,4 +30,5 @@ def suppress_tokens(tokenizer: Tokenizer) -> list[int]:
             if len(tokens) == 1 or symbol in MUSIC:
                 found.add(tokens[0])
     controls = (tokenizer.token_to_id(name) for name in (*CONTROLS, *NO_SPEECH))
-    return sorted(found | {token for token in controls if token is not None})
+    padding = {token for name, token in tokenizer.get_vocab().items() if name.startswith(PADDING)}
+    return sorted(found | padding | {token for token in controls if token is not None})

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ovw.errors import OvwError
+from tokenizers import Tokenizer as BpeTokenizer
+
+from ovw.artifact import names
+from ovw.errors import OvwError, reason
 from ovw.models import Dims, languages
 
 TIMESTAMPS = tuple(f"<|{i * 0.02:.2f}|>" for i in range(1501))
-
-
+END = "<|endoftext|>"
+NO_TIMESTAMPS = "<|notimestamps|>"
+TASKS = ("<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>")
+SPELLINGS = {"<|nospeech|>": ("<|nospeech|>", "<|nocaptions|>")}
 OFFICIAL_VOCABULARIES = (51864, 51865, 51866)
+PADDING = "<|padding_"
+MAX_PADDING = 128
 
 
 def build_tokenizer_json(dims: Dims, given: str | None) -> str:
@@ -29,42 +37,93 @@ def build_tokenizer_json(dims: Dims, given: str | None) -> str:
         given: the source's own tokenizer, kept (with missing timestamps added) when its vocabulary is another one.
 
     Raises:
-        OvwError: the tokenizer does not fit the model's vocabulary.
+        OvwError: the tokenizer is damaged, or does not fit the model's vocabulary.
     """
-    own = json.loads(given) if given else None
     official = _from_ranks(dims) if dims.n_vocab in OFFICIAL_VOCABULARIES else None
-    tokenizer = official if official and (own is None or _same_words(own, official)) else own
-    if tokenizer is None:
+    try:
+        tokenizer = _choose(json.loads(given) if given else None, official)
+        if tokenizer is None:
+            raise OvwError(
+                f"a vocabulary of {dims.n_vocab} tokens is not one of OpenAI's",
+                "give weights with their tokenizer.json",
+            )
+        _complete(tokenizer)
+        if tokenizer is not official:
+            _pad(tokenizer, dims.n_vocab)
+        _check_ids(tokenizer, dims.n_vocab)
+        if tokenizer is not official:
+            BpeTokenizer.from_str(json.dumps(tokenizer))
+    except OvwError:
+        raise
+    except Exception as error:  # tokenizers raises nothing narrower
         raise OvwError(
-            f"a vocabulary of {dims.n_vocab} tokens is not one of OpenAI's", "give weights with their tokenizer.json"
-        )
-    _complete(tokenizer)
-    highest = max(max(tokenizer["model"]["vocab"].values()), *(t["id"] for t in tokenizer["added_tokens"]))
-    if highest + 1 != dims.n_vocab:
-        raise OvwError(
-            f"the tokenizer ends at token {highest}, the model's vocabulary has {dims.n_vocab}",
-            "give weights together with their own tokenizer",
-        )
+            f"the tokenizer of the weights cannot be used: {reason(error)}", "fetch its tokenizer.json again"
+        ) from error
     return json.dumps(tokenizer, ensure_ascii=False)
 
 
-def _same_words(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    """Whether two tokenizers give the same ids to all text tokens."""
-    words = [{t: i for t, i in x["model"]["vocab"].items() if t != "<|endoftext|>"} for x in (a, b)]
-    return words[0] == words[1]
+def _choose(own: dict[str, Any] | None, official: dict[str, Any] | None) -> dict[str, Any] | None:
+    return official if official and (own is None or _means_official(own, official)) else own
+
+
+def _means_official(own: dict[str, Any], official: dict[str, Any]) -> bool:
+    """Whether a tokenizer is meant to be OpenAI's: the same text tokens, and no control token in another place.
+
+    One that is whole is believed even so: a token added to the vocabulary of 51865 makes the size of large-v3's.
+    """
+    words = [{t: i for t, i in x["model"]["vocab"].items() if t != END} for x in (own, official)]
+    known = {token["content"]: token["id"] for token in official["added_tokens"]}
+    moved = any(known.get(token["content"], token["id"]) != token["id"] for token in own["added_tokens"])
+    whole = not set(TIMESTAMPS) - {token["content"] for token in own["added_tokens"]}
+    return words[0] == words[1] and not (moved and whole)
+
+
+def _pad(tokenizer: dict[str, Any], n_vocab: int) -> None:
+    """Name the ids that fill a vocabulary up to a round number, as trainers leave them; they are never sampled."""
+    following = _highest(tokenizer) + 1
+    if n_vocab not in OFFICIAL_VOCABULARIES and n_vocab - following <= MAX_PADDING:
+        ids = range(following, n_vocab)
+        tokenizer["added_tokens"] += [_added(i, f"{PADDING}{i}|>", special=True) for i in ids]
+
+
+def _check_ids(tokenizer: dict[str, Any], n_vocab: int) -> None:
+    """Refuse a tokenizer that is not Whisper's or not this model's."""
+    if (highest := _highest(tokenizer)) + 1 != n_vocab:
+        raise OvwError(
+            f"the tokenizer ends at token {highest}, the model's vocabulary has {n_vocab}",
+            "give weights together with their own tokenizer",
+        )
+    ids = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
+    wanted = [END, "<|startoftranscript|>", *TASKS, NO_TIMESTAMPS]
+    missing = [name for name in wanted if not any(spelling in ids for spelling in SPELLINGS.get(name, (name,)))]
+    if missing:
+        raise OvwError(f"the tokenizer has no {', '.join(missing)}", "give weights of a Whisper model")
+    begin = ids[NO_TIMESTAMPS] + 1
+    if any(ids.get(name) != begin + i for i, name in enumerate(TIMESTAMPS)):
+        raise OvwError(
+            f"the timestamp tokens do not follow {NO_TIMESTAMPS}", "give weights with Whisper's timestamp tokens"
+        )
+
+
+def _highest(tokenizer: dict[str, Any]) -> int:
+    added = (token["id"] for token in tokenizer["added_tokens"])
+    return int(max(max(tokenizer["model"]["vocab"].values()), *added))
 
 
 def control_names(n_languages: int) -> list[str]:
     """Whisper's control tokens in the order of their ids, without the timestamps."""
     tongues = [f"<|{code}|>" for code in list(languages())[:n_languages]]
-    tasks = ["<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
-    return ["<|endoftext|>", "<|startoftranscript|>", *tongues, *tasks]
+    return [END, "<|startoftranscript|>", *tongues, *TASKS, NO_TIMESTAMPS]
 
 
 def _added(token: int, content: str, *, special: bool) -> dict[str, Any]:
     # timestamps are not "special": transformers takes the last special token for the one before <|0.00|>
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     return {"id": token, "content": content, **flags, "special": special}
+
+
+def _is_control(name: str) -> bool:
+    return name.startswith("<|") and name not in TIMESTAMPS
 
 
 def _complete(tokenizer: dict[str, Any]) -> None:
@@ -83,12 +142,27 @@ def _from_ranks(dims: Dims) -> dict[str, Any]:
     def spell(token: bytes) -> str:
         return "".join(spelling[b] for b in token)
 
-    controls = control_names(dims.n_languages)
+    return byte_level(
+        {spell(token): rank for token, rank in ranks.items()},
+        [f"{spell(a)} {spell(b)}" for a, b in merges(ranks)],
+        {name: len(ranks) + i for i, name in enumerate(control_names(dims.n_languages))},
+    )
+
+
+def byte_level(vocab: Mapping[str, int], merged: Sequence[str], added: Mapping[str, int]) -> dict[str, Any]:
+    """A Hugging Face tokenizer of GPT-2's kind, which Whisper's are.
+
+    Args:
+        vocab: text tokens in GPT-2's spelling of bytes.
+        merged: pairs of tokens, the earliest merge first.
+        added: tokens that stand outside of the merges: control tokens, timestamps.
+    """
+    ordered = sorted(added, key=added.__getitem__)
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [_added(len(ranks) + i, name, special=True) for i, name in enumerate(controls)],
+        "added_tokens": [_added(added[name], name, special=_is_control(name)) for name in ordered],
         "normalizer": None,
         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
         "post_processor": None,
@@ -102,8 +176,8 @@ def _from_ranks(dims: Dims) -> dict[str, Any]:
             "fuse_unk": False,
             "byte_fallback": False,
             "ignore_merges": False,
-            "vocab": {spell(token): rank for token, rank in ranks.items()},
-            "merges": [f"{spell(a)} {spell(b)}" for a, b in merges(ranks)],
+            "vocab": dict(vocab),
+            "merges": list(merged),
         },
     }
 
@@ -116,6 +190,23 @@ def read_ranks(name: str) -> dict[bytes, int]:
     path = Path(spec.submodule_search_locations[0]) / "assets" / f"{name}.tiktoken"
     pairs = (line.split() for line in path.read_bytes().splitlines() if line)
     return {base64.b64decode(token): int(rank) for token, rank in pairs}
+
+
+def text_vocabulary(dims: Dims, given: str | None) -> list[bytes]:
+    """The text tokens of a model as bytes, in the order of their ids.
+
+    Args:
+        dims: of the model.
+        given: the source's own tokenizer; OpenAI's vocabulary if there is none.
+    """
+    if given is None:
+        return list(read_ranks("multilingual" if dims.multilingual else "gpt2"))
+    ids = {word: token for word, token in json.loads(given)["model"]["vocab"].items() if word != END}
+    bytes_of = {character: byte for byte, character in byte_spelling().items()}
+    words = [b""] * (max(ids.values()) + 1)
+    for word, token in ids.items():
+        words[token] = bytes(bytes_of[character] for character in word)
+    return words
 
 
 def merges(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
@@ -146,24 +237,21 @@ def byte_spelling() -> dict[int, str]:
     return {b: chr(b) for b in printable} | {b: chr(256 + i) for i, b in enumerate(others)}
 
 
-def write_tokenizer(folder: Path, tokenizer_json: str) -> None:
-    """Write `tokenizer.json`, its transformers config and the tokenizer and detokenizer IR."""
-    from ovw.artifact import names
-
+def write_tokenizer(folder: Path, tokenizer_json: str) -> dict[str, str]:
+    """Write `tokenizer.json` and its transformers config; gives the boundary tokens."""
     (folder / names.TOKENIZER).write_text(tokenizer_json, encoding="utf-8")
-    ends = dict.fromkeys(("bos_token", "eos_token", "pad_token", "unk_token"), "<|endoftext|>")
+    ends = dict.fromkeys(("bos_token", "eos_token", "pad_token", "unk_token"), END)
     config = {"tokenizer_class": "WhisperTokenizer", "processor_class": "WhisperProcessor", "errors": "replace"}
     text = json.dumps({**config, **ends, "model_max_length": 1024, "add_prefix_space": False}, indent=2)
     (folder / names.TOKENIZER_CONFIG).write_text(text + "\n", encoding="utf-8")
-    _write_ir(folder, ends)
+    return ends
 
 
-def _write_ir(folder: Path, ends: dict[str, str]) -> None:
+def write_tokenizer_ir(folder: Path, ends: dict[str, str]) -> None:
+    """Write the folder's tokenizer and detokenizer as IR."""
     import openvino as ov
     from openvino_tokenizers import convert_tokenizer
     from transformers import PreTrainedTokenizerFast
-
-    from ovw.artifact import names
 
     fast = PreTrainedTokenizerFast(tokenizer_file=str(folder / names.TOKENIZER), **ends)
     tokenizer, detokenizer = convert_tokenizer(fast, with_detokenizer=True, clean_up_tokenization_spaces=False)

@@ -31,6 +31,16 @@ class UsageError(OvwError):
     exit_code = 2
 
 
+def reason(error: BaseException) -> str:
+    """Why something failed, in one line: the last line of what the error says, or its kind if it says nothing."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return f"{lines[-1]} is missing" if isinstance(error, KeyError) else lines[-1]
+
+
 def did_you_mean(value: str, known: Iterable[str]) -> str:
     """`did you mean 'base'? known: ...`, or just the known names when none is close."""
     names = list(known)

@@ -117,21 +117,28 @@ def aliases() -> dict[str, str]:
     return dict(_data("models.yaml")["aliases"])
 
 
+def is_size(name: str) -> bool:
+    """Whether that is the name of a size, or short for one."""
+    return aliases().get(name, name) in sizes()
+
+
+def full_name(artifact: str) -> str:
+    """The name of an artifact with a short size written out: `turbo-fp16` is `large-v3-turbo-fp16`."""
+    if any(artifact.startswith(f"{size}-") for size in sizes()):
+        return artifact
+    short = next((alias for alias in aliases() if artifact.startswith(f"{alias}-")), "")
+    return aliases().get(short, "") + artifact.removeprefix(short)
+
+
 def find_size(name: str) -> ModelInfo:
     """The size of that name or alias.
 
     Raises:
         UsageError: no such size, with the closest known one.
     """
-    full = aliases().get(name, name)
-    if full not in sizes():
+    if not is_size(name):
         raise UsageError(f"unknown size '{name}'", did_you_mean(name, [*sizes(), *aliases()]))
-    return sizes()[full]
-
-
-def size_of_dims(dims: Dims) -> ModelInfo | None:
-    """The first official size with exactly these dimensions."""
-    return next((info for info in sizes().values() if info.dims == dims), None)
+    return sizes()[aliases().get(name, name)]
 
 
 def track_language(code: str, form: TrackForm) -> str:

@@ -6,50 +6,37 @@ import json
 from pathlib import Path
 from typing import Any
 
-import openvino as ov
 from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import HOP_LENGTH, N_FFT
-from ovw.convert.blocks import Weights
-from ovw.convert.decoder import build_decoder
-from ovw.convert.encoder import build_encoder
+from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.suppress import suppress_tokens
-from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer
+from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer, write_tokenizer_ir
 from ovw.models import Dims, languages
 
 MAX_INITIAL_TIMESTAMP = 50
 """One second, in timestamp tokens."""
 
 
-def write_genai(folder: Path, checkpoint: Checkpoint, precision: str, facts: dict[str, str]) -> None:
-    """Write every file of the layout but the manifest.
+def write_genai(folder: Path, export: Export) -> None:
+    """Write every file of the layout but the manifest."""
+    write_tokenizer_ir(folder, write_configs(folder, export.checkpoint))
+    encoder, decoder = export.graphs()
+    export.save_encoder(encoder, folder)
+    export.save(export.frontend.stateful(), decoder, folder)
 
-    Args:
-        folder: an empty folder.
-        checkpoint: what to export.
-        precision: `fp32` or `fp16`.
-        facts: strings for the IR's `rt_info`, under `ovw`.
-    """
+
+def write_configs(folder: Path, checkpoint: Checkpoint) -> dict[str, str]:
+    """Write the tokenizer and the JSON files that belong to any layout; gives the tokenizer's boundary tokens."""
     tokenizer_json = build_tokenizer_json(checkpoint.dims, checkpoint.tokenizer_json)
-    write_tokenizer(folder, tokenizer_json)
+    ends = write_tokenizer(folder, tokenizer_json)
     _write_json(folder / names.CONFIG, model_config(checkpoint.dims, tokenizer_json))
     _write_json(folder / names.GENERATION_CONFIG, generation_config(checkpoint, tokenizer_json))
     _write_json(folder / names.PREPROCESSOR_CONFIG, preprocessor_config(checkpoint.dims))
-    weights = Weights(checkpoint.tensors)
-    for stem, build in ((names.ENCODER, build_encoder), (names.DECODER, build_decoder)):
-        save_ir(build(weights, checkpoint.dims), folder / f"{stem}.xml", precision, facts)
-
-
-def save_ir(model: ov.Model, path: Path, precision: str, facts: dict[str, str]) -> None:
-    """Write an IR with its provenance; f32 constants are stored as f16 for `fp16`."""
-    for key, value in facts.items():
-        model.set_rt_info(value, ["ovw", key])
-    # the CPU plugin would otherwise keep the cache in 8 bits, and lose words
-    model.set_rt_info("f16", ["runtime_options", "KV_CACHE_PRECISION"])
-    ov.save_model(model, path, compress_to_fp16=precision == "fp16")
+    return ends
 
 
 def model_config(dims: Dims, tokenizer_json: str) -> dict[str, Any]:
@@ -87,14 +74,14 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
         "alignment_heads": [list(pair) for pair in checkpoint.alignment_heads or upper_half(dims)],
         "begin_suppress_tokens": [*bpe.encode(" ", add_special_tokens=False).ids, ids["<|endoftext|>"]],
         "suppress_tokens": suppress_tokens(bpe),
-        "is_multilingual": dims.multilingual,
+        "is_multilingual": checkpoint.multilingual,
         "max_initial_timestamp_index": MAX_INITIAL_TIMESTAMP,
         "max_length": dims.n_text_ctx,
         "no_timestamps_token_id": ids["<|notimestamps|>"],
         "prev_sot_token_id": ids["<|startofprev|>"],
         "return_timestamps": False,
     }
-    if dims.multilingual:
+    if checkpoint.multilingual:
         tongues = (f"<|{code}|>" for code in languages())
         config["lang_to_id"] = {tongue: ids[tongue] for tongue in tongues if tongue in ids}
         config["task_to_id"] = {task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")}

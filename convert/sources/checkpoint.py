@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ovw.errors import OvwError
-from ovw.models import Dims
+from ovw.models import Capabilities, Dims
 
 Tensors = Mapping[str, NDArray[np.floating]]
+SHOWN = 8
+"""Problems that are told; of the rest, the number."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Checkpoint:
         sha256: of the file, where there is one.
         alignment_heads: (decoder layer, head) pairs, where the source knows them.
         tokenizer_json: a Hugging Face tokenizer, where the source brings one.
+        capabilities: what the model can be asked for, where that is known.
+        steered: whether language and task tokens steer decoding, where the source knows.
     """
 
     dims: Dims
@@ -35,6 +41,18 @@ class Checkpoint:
     sha256: str | None = None
     alignment_heads: tuple[tuple[int, int], ...] | None = None
     tokenizer_json: str | None = field(default=None, repr=False)
+    capabilities: Capabilities | None = None
+    steered: bool | None = None
+
+    @property
+    def multilingual(self) -> bool:
+        """Whether language and task tokens steer decoding; of OpenAI's vocabularies, the size tells it."""
+        return self.dims.multilingual if self.steered is None else self.steered
+
+    @cached_property
+    def tensors_sha256(self) -> str:
+        """Hash of the tensors, whatever file format brought them."""
+        return tensors_sha256(self.tensors)
 
     def checked(self) -> Checkpoint:
         """The same checkpoint, tensors in their narrowest lossless type, every one present, finite and of its shape.
@@ -42,18 +60,62 @@ class Checkpoint:
         Raises:
             OvwError: listing every tensor that is missing, unknown, misshapen or not finite.
         """
+        problems = self._dims_problems() or self._tensor_problems()
+        if problems:
+            more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+            raise OvwError(
+                f"{self.reference} is not a whole Whisper checkpoint: {'; '.join(problems[:SHOWN])}{more}",
+                "fetch or save it again",
+            )
+        return replace(self, tensors={name: narrow(self.tensors[name]) for name in tensor_shapes(self.dims)})
+
+    def _dims_problems(self) -> list[str]:
+        dims = self.dims.as_dict()
+        problems = [f"{k} is {v}" for k, v in dims.items() if not isinstance(v, int) or isinstance(v, bool) or v < 1]
+        if problems:
+            return problems
+        if self.dims.n_audio_state != self.dims.n_text_state:
+            problems.append(f"n_audio_state is {self.dims.n_audio_state}, n_text_state {self.dims.n_text_state}")
+        for part in ("audio", "text"):
+            state, heads, layers = (dims[f"n_{part}_{what}"] for what in ("state", "head", "layer"))
+            if state % heads:
+                problems.append(f"n_{part}_state {state} is not divisible by n_{part}_head {heads}")
+            if layers > len(self.tensors):
+                problems.append(f"n_{part}_layer is {layers}, of {len(self.tensors)} tensors")
+        return problems
+
+    def _tensor_problems(self) -> list[str]:
         expected = tensor_shapes(self.dims)
         problems = [f"{name} is missing" for name in expected if name not in self.tensors]
         problems += [f"{name} is unknown" for name in self.tensors if name not in expected]
         for name, shape in expected.items():
             tensor = self.tensors.get(name)
-            if tensor is not None and tensor.shape != shape:
+            if tensor is None:
+                continue
+            if tensor.shape != shape:
                 problems.append(f"{name} has shape {list(tensor.shape)}, expected {list(shape)}")
-            elif tensor is not None and not np.isfinite(tensor).all():
+            elif tensor.dtype.kind != "f":
+                problems.append(f"{name} holds {tensor.dtype.name}")
+            elif not np.isfinite(tensor).all():
                 problems.append(f"{name} holds values that are not finite")
-        if problems:
-            raise OvwError(f"{self.reference} is not a whole Whisper checkpoint: {'; '.join(problems)}")
-        return replace(self, tensors={name: narrow(self.tensors[name]) for name in expected})
+        return problems
+
+
+def alignment_heads(value: Any, dims: Dims) -> tuple[tuple[int, int], ...] | None:
+    """The alignment heads that a configuration file gives.
+
+    `None` where it gives none, or those of a larger decoder: a distilled one may still have its teacher's.
+
+    Raises:
+        ValueError: something else than pairs of layer and head.
+    """
+    if not value:
+        return None
+    pairs = [tuple(pair) for pair in value if isinstance(pair, list | tuple)] if isinstance(value, list) else []
+    if len(pairs) != len(value) or not all(len(p) == 2 and all(type(i) is int and i >= 0 for i in p) for p in pairs):
+        raise ValueError(f"alignment_heads is not a list of [layer, head]: {str(value)[:80]}")
+    inside = all(layer < dims.n_text_layer and head < dims.n_text_head for layer, head in pairs)
+    return tuple((layer, head) for layer, head in pairs) if inside else None
 
 
 def narrow(tensor: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -11,14 +11,14 @@ import hashlib
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads
+from ovw.convert.sources.reading import Reader, read_json
 from ovw.errors import OvwError
 from ovw.models import Dims
 
@@ -45,39 +45,19 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
     for part in parts:
         blob += part.read_bytes()
     variables = parse_model(memoryview(blob), reference)
-    config = _json(folder / "config.json")
+    config = read_json(folder / "config.json")
     tensors = to_openai(variables)
+    dims = _dims(variables, tensors)
     tokenizer = folder / "tokenizer.json"
-    heads = config.get("alignment_heads")
     return Checkpoint(
-        dims=_dims(variables, tensors),
+        dims=dims,
         tensors=tensors,
         kind=kind,
         reference=reference,
         sha256=hashlib.sha256(blob).hexdigest(),
-        alignment_heads=tuple((int(a), int(b)) for a, b in heads) if heads else None,
-        tokenizer_json=tokenizer.read_text(encoding="utf-8") if tokenizer.is_file() else None,
+        alignment_heads=alignment_heads(config.get("alignment_heads"), dims),
+        tokenizer_json=json.dumps(read_json(tokenizer), ensure_ascii=False) if tokenizer.is_file() else None,
     )
-
-
-@dataclass
-class _Reader:
-    """Takes fields off a byte buffer."""
-
-    data: memoryview
-    at: int = 0
-
-    def take(self, size: int) -> memoryview:
-        if self.at + size > len(self.data):
-            raise ValueError(f"cut off at byte {len(self.data)}")
-        self.at += size
-        return self.data[self.at - size : self.at]
-
-    def number(self, code: str) -> int:
-        return int(struct.unpack("<" + code, self.take(struct.calcsize(code)))[0])
-
-    def string(self) -> str:
-        return bytes(self.take(self.number("H"))[:-1]).decode()
 
 
 def parse_model(data: memoryview, reference: str) -> Variables:
@@ -86,9 +66,9 @@ def parse_model(data: memoryview, reference: str) -> Variables:
     Raises:
         OvwError: another version, another model or a file cut off.
     """
-    reader = _Reader(data)
+    reader = Reader(data)
     try:
-        version, spec = reader.number("I"), reader.string()
+        version, spec = reader.number("I"), _string(reader)
         if version != VERSION or spec != "WhisperSpec":
             raise ValueError(f"version {version} of {spec!r}, expected version {VERSION} of 'WhisperSpec'")
         reader.number("I")
@@ -98,9 +78,13 @@ def parse_model(data: memoryview, reference: str) -> Variables:
     return _dequantized(variables)
 
 
-def _variable(reader: _Reader) -> tuple[str, NDArray[Any]]:
-    name = reader.string()
-    shape = [reader.number("I") for _ in range(reader.number("B"))]
+def _string(reader: Reader) -> str:
+    return bytes(reader.take(reader.number("H"))[:-1]).decode()
+
+
+def _variable(reader: Reader) -> tuple[str, NDArray[Any]]:
+    name = _string(reader)
+    shape = reader.numbers("I", reader.number("B"))
     dtype = DTYPES[reader.number("B")]
     return name, np.frombuffer(reader.take(reader.number("I")), dtype).reshape(shape)
 
@@ -185,13 +169,3 @@ def _dims(variables: Variables, tensors: Variables) -> Dims:
 def _heads(variables: Variables, side: str, state: int) -> int:
     stored = variables.get(f"{side}/num_heads")
     return int(stored) if stored is not None else state // 64  # every Whisper has heads of 64
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OvwError(
-            f"{path} cannot be read: {error}", "a CTranslate2 folder has model.bin and config.json"
-        ) from None
-    return data

@@ -4,46 +4,113 @@ from __future__ import annotations
 
 import http.client
 import os
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ovw.artifact.hashing import file_sha256
-from ovw.errors import OvwError
+from ovw.artifact.lock import locked
+from ovw.errors import OvwError, reason
 
 BLOCK = 1 << 20
 TIMEOUT_S = 30
 ATTEMPTS = 4
+PAUSE_S = 0.5
+"""Before the second attempt; doubled before each further one."""
+PASSING = (408, 429, 500, 502, 503, 504)
+"""HTTP answers that may be another one a moment later."""
+FAILURES = (OSError, http.client.HTTPException)
+"""What a fetch may end in; `urllib`'s errors are `OSError`s."""
 Progress = Callable[[int, int], None]
 
 
-def download(url: str, target: Path, sha256: str | None, on_progress: Progress = lambda done, total: None) -> Path:
+def ignore(done: int, total: int) -> None:
+    """A progress that nobody watches."""
+
+
+def download(
+    url: str,
+    target: Path,
+    sha256: str | None,
+    on_progress: Progress = ignore,
+    secrets: Mapping[str, str] | None = None,
+) -> Path:
     """Have the file of a URL at `target`; a good file that is there already is used as it is.
 
-    What arrives goes to `<target>.part`, from where an interrupted download resumes. A file that is already at `target`
-    with another hash is replaced only by one with the right hash.
+    What arrives goes to `<target>.part`, from where an interrupted download resumes; a second process that wants the
+    same file waits for the first. A file that is already at `target` with another hash is replaced only by one with the
+    right hash.
 
     Args:
         url: where it is.
         target: where it shall be.
         sha256: what it must hash to; `None` if not known.
         on_progress: told the bytes done and the bytes in all (0 if unknown).
+        secrets: headers for this server alone, not for one that it redirects to.
 
     Raises:
-        OvwError: the server cannot be reached, or the file has another hash.
+        OvwError: the server cannot be reached or has no such file, or the file has another hash.
     """
-    if target.is_file() and (sha256 is None or file_sha256(target) == sha256):
+    if is_good(target, sha256):
         return target
-    part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(url, part, on_progress)
-    except OSError as error:
-        reason = getattr(error, "reason", None) or error
-        raise OvwError(
-            f"{url} cannot be fetched: {reason}", f"run again to resume, or put the file at {target}"
-        ) from None
+        with locked(target.with_name(f".{target.name}.lock"), wait=True):
+            if not is_good(target, sha256):
+                _fetch_to(target, url, sha256, on_progress, secrets or {})
+    except FAILURES as error:
+        hint = f"run again to resume, or put the file at {target}"
+        raise OvwError(f"{url} cannot be fetched: {explain(error)}", hint) from error
+    return target
+
+
+def is_good(path: Path, sha256: str | None) -> bool:
+    """Whether a file is there, and has the hash that it should have, if that is known."""
+    return path.is_file() and (sha256 is None or file_sha256(path) == sha256)
+
+
+def explain(error: BaseException) -> str:
+    """Why a fetch failed, in a few words."""
+    inner = getattr(error, "reason", None)
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP {error.code} {error.reason}"
+    return reason(inner) if isinstance(inner, BaseException) else str(inner or reason(error))
+
+
+def with_patience(fetch: Callable[[], None], progress: Callable[[], int] = lambda: 0) -> None:
+    """Call `fetch` until it succeeds, some attempts after the last that got on.
+
+    Args:
+        fetch: may fail in passing.
+        progress: how far it has come, whatever the unit.
+    """
+    failed, reached = 0, progress()
+    while True:
+        try:
+            return fetch()
+        except FAILURES as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
+            failed = 1 if progress() > reached else failed + 1
+            reached = progress()
+            if failed == ATTEMPTS or not _passing(error):
+                raise
+            time.sleep(PAUSE_S * 2 ** (failed - 1))
+
+
+def _passing(error: BaseException) -> bool:
+    """Whether trying again may help: a connection that broke or was refused, a server that is busy."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code in PASSING
+    network = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
+    return isinstance(error, network)
+
+
+def _fetch_to(target: Path, url: str, sha256: str | None, on_progress: Progress, secrets: Mapping[str, str]) -> None:
+    part = target.with_name(target.name + ".part")
+    with_patience(lambda: _fetch_rest(url, part, on_progress, secrets), lambda: _size(part))
     found = file_sha256(part)
     if sha256 is not None and found != sha256:
         part.unlink()
@@ -51,29 +118,29 @@ def download(url: str, target: Path, sha256: str | None, on_progress: Progress =
             f"{url} arrived with SHA-256 {found}, expected {sha256}", "discarded; run again to fetch it anew"
         )
     part.replace(target)
-    return target
 
 
-def _fetch(url: str, part: Path, on_progress: Progress) -> None:
-    """Append what is missing to `part`, taking up again where a broken connection left off."""
-    for attempt in range(ATTEMPTS):
-        try:
-            return _fetch_rest(url, part, on_progress)
-        except (ConnectionError, TimeoutError, http.client.IncompleteRead):
-            if attempt == ATTEMPTS - 1:
-                raise
-    return None
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
-def _fetch_rest(url: str, part: Path, on_progress: Progress) -> None:
-    have = part.stat().st_size if part.exists() else 0
+def _fetch_rest(url: str, part: Path, on_progress: Progress, secrets: Mapping[str, str]) -> None:
+    """Append what is missing to `part`."""
+    have = _size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
+    for name, value in secrets.items():
+        request.add_unredirected_header(name, value)
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
     except urllib.error.HTTPError as error:
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # all of it is here
-        raise
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        error.close()
+        total_there = (error.headers.get("Content-Range") or "").rpartition("/")[2]
+        if total_there.isdigit() and int(total_there) != have:
+            part.unlink()
+            raise ConnectionError(f"{have} bytes were here of {total_there}, they are fetched anew") from None
+        return  # all of it is here
     with response, part.open("ab" if response.status == http.HTTPStatus.PARTIAL_CONTENT else "wb") as out:
         done = out.tell()
         total = done + int(response.headers.get("Content-Length") or -done)

@@ -1,21 +1,14 @@
-"""OpenAI's `.pt` checkpoints: a dict of dims and state dict, read without executing anything."""
+"""OpenAI's `.pt` checkpoints: a dict of dims and state dict."""
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ovw.artifact.hashing import file_sha256
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.errors import OvwError
+from ovw.convert.sources.pytorch import load_pickle, to_arrays
+from ovw.errors import OvwError, reason
 from ovw.models import Dims
-
-if TYPE_CHECKING:
-    import torch
 
 
 def read_openai(path: Path, sha256: str | None = None) -> Checkpoint:
@@ -28,21 +21,13 @@ def read_openai(path: Path, sha256: str | None = None) -> Checkpoint:
     Raises:
         OvwError: not such a file, or one that would run code when loaded.
     """
-    import torch
-
     try:
-        data = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        data = load_pickle(path)
         dims = Dims(**data["dims"])
-        state = data["model_state_dict"]
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        tensors = to_arrays(data["model_state_dict"])
+    except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
         raise OvwError(
-            f"{path} is not an OpenAI Whisper checkpoint: {reason}", "expected dims and model_state_dict"
-        ) from None
-    tensors = {name: _to_numpy(tensor) for name, tensor in state.items() if not name.endswith("alignment_heads")}
+            f"{path} is not an OpenAI Whisper checkpoint: {reason(error)}", "expected dims and model_state_dict"
+        ) from error
+    tensors = {name: tensor for name, tensor in tensors.items() if not name.endswith("alignment_heads")}
     return Checkpoint(dims, tensors, "openai", path.name, sha256 or file_sha256(path))
-
-
-def _to_numpy(tensor: torch.Tensor) -> NDArray[np.floating]:
-    wide = str(tensor.dtype) == "torch.bfloat16"  # which NumPy does not have
-    return np.asarray((tensor.float() if wide else tensor).numpy())

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pickle
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from ovw.convert.sources.checkpoint import Checkpoint, tensors_sha256
+from ovw.artifact.hashing import file_sha256
+from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ctranslate2 import read_ctranslate2
-from ovw.convert.sources.download import download
+from ovw.convert.sources.download import Progress, download, ignore
+from ovw.convert.sources.ggml import is_ggml, read_ggml
+from ovw.convert.sources.hub import SCHEME, fetch_repository
+from ovw.convert.sources.huggingface import find_weights, read_huggingface
+from ovw.convert.sources.identity import published_as
 from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.wheel import find_wheels, read_wheels
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, did_you_mean, reason
 from ovw.home import weights_dir
-from ovw.models import ModelInfo, find_size
+from ovw.models import ModelInfo, aliases, sizes
 
-Progress = Callable[[int, int], None]
+T = TypeVar("T")
+FOLDERS = "a Hugging Face folder has config.json and model.safetensors, a CTranslate2 folder model.bin and config.json"
+FILES = "give a .pt file, a ggml .bin file, a Hugging Face or CTranslate2 folder, or hf:owner/name"
+DAMAGE = (
+    OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
+    struct.error, pickle.UnpicklingError,
+)  # fmt: skip
+"""What reading a file can end in that is not what it seems to be."""
 
 
 def load_checkpoint(
@@ -24,35 +40,45 @@ def load_checkpoint(
     weights: str | None,
     *,
     offline: bool = False,
-    on_progress: Progress = lambda done, total: None,
+    on_progress: Progress = ignore,
 ) -> Checkpoint:
     """Load the weights that were asked for and prove them whole.
 
     Args:
         info: the size; `None` for whatever the weights turn out to be.
-        weights: `random`, an OpenAI name, a `.pt` file or a CTranslate2 folder; by default what the size offers.
+        weights: `random`, a file, a folder or `hf:owner/name`; by default what the size offers.
         offline: open no connection.
         on_progress: of a download, in bytes.
 
     Raises:
         OvwError: weights missing, damaged, or of another size than asked for.
     """
-    checkpoint = _load(info, weights, offline, on_progress).checked()
-    if info is None:
+    checkpoint = _load(info, weights, offline, on_progress)
+    with _explained(checkpoint.reference):
+        checkpoint = checkpoint.checked()
+    if info is not None:
+        _check_size(checkpoint, info)
+    known = info or published_as(checkpoint)
+    if known is None:
         return checkpoint
+    heads = checkpoint.alignment_heads or known.alignment_heads
+    return replace(checkpoint, alignment_heads=heads, capabilities=known.capabilities)
+
+
+def _check_size(checkpoint: Checkpoint, info: ModelInfo) -> None:
+    """Refuse another size than the one that was asked for, and a package that does not hold OpenAI's weights."""
     if checkpoint.dims != info.dims:
         raise OvwError(
             f"{checkpoint.reference} has dimensions {checkpoint.dims.as_dict()}, {info.name} has {info.dims.as_dict()}",
             "leave out --size to take the weights as they are",
         )
     pinned = info.sources.tensors_sha256 if checkpoint.kind == "wheel" else None
-    if pinned and (found := tensors_sha256(checkpoint.tensors)) != pinned:
+    if pinned and checkpoint.tensors_sha256 != pinned:
+        found = checkpoint.tensors_sha256
         raise OvwError(
             f"{checkpoint.reference} does not hold OpenAI's {info.name}: tensors SHA-256 {found}, expected {pinned}",
             "install the package again",
         )
-    heads = checkpoint.alignment_heads or info.alignment_heads
-    return replace(checkpoint, alignment_heads=heads)
 
 
 def _load(info: ModelInfo | None, weights: str | None, offline: bool, on_progress: Progress) -> Checkpoint:
@@ -62,49 +88,78 @@ def _load(info: ModelInfo | None, weights: str | None, offline: bool, on_progres
     if weights is None:
         assert info is not None
         return _of_size(info, offline, on_progress)
-    return _of_reference(weights, offline, on_progress)
-
-
-def _of_reference(weights: str, offline: bool, on_progress: Progress) -> Checkpoint:
+    if weights.startswith(SCHEME):
+        return _of_hub(weights, offline, on_progress)
     path = Path(weights).expanduser()
     if path.is_dir():
-        if (path / "model.bin").is_file():
-            return read_ctranslate2(path)
-        seen = ", ".join(sorted(p.name for p in path.iterdir())[:6]) or "nothing"
-        raise UsageError(f"{weights} holds no weights: {seen}", "a CTranslate2 folder has model.bin and config.json")
+        return _of_folder(path)
     if path.is_file():
-        if path.suffix == ".pt":
-            return read_openai(path)
-        raise UsageError(f"{weights} is not a format ovw reads", "give a .pt file or a CTranslate2 folder")
+        return _of_file(path)
+    hint = f"{FILES}; or --size: {did_you_mean(weights, [*sizes(), *aliases()])}"
+    raise UsageError(f"no weights '{weights}': no such file or folder, and no such size", hint)
+
+
+def _of_hub(reference: str, offline: bool, on_progress: Progress) -> Checkpoint:
+    folder = fetch_repository(reference, offline=offline, on_progress=on_progress)
+    return _read(folder, lambda path: read_huggingface(path, reference))
+
+
+def _of_folder(path: Path) -> Checkpoint:
+    if (path / "model.bin").is_file():
+        return _read(path, read_ctranslate2)
+    if find_weights(path):
+        return _read(path, read_huggingface)
+    if (path / "adapter_config.json").is_file():
+        raise UsageError(f"{path} holds an adapter, no weights", "merge it into its model and save that")
+    seen = ", ".join(sorted(p.name for p in path.iterdir())[:6]) or "nothing"
+    raise UsageError(f"{path} holds no weights: {seen}", FOLDERS)
+
+
+def _of_file(path: Path) -> Checkpoint:
+    if path.suffix == ".pt":
+        return _read(path, read_openai)
+    if _read(path, is_ggml):
+        return _read(path, read_ggml)
+    hint = f"give the folder that it is in: {FOLDERS}" if (path.parent / "config.json").is_file() else FILES
+    raise UsageError(f"{path} is not a format ovw reads", hint)
+
+
+def _read(path: Path, reader: Callable[[Path], T]) -> T:
+    with _explained(str(path)):
+        return reader(path)
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Tell damage in one line that names its file; what really happened stays the error's cause.
+
+    Raises:
+        OvwError: instead of whatever damaged data led to.
+    """
     try:
-        info = find_size(weights)
-    except UsageError as error:
-        message = f"no weights '{weights}': no such file or folder, and no such size"
-        raise UsageError(message, error.hint) from None
-    return _of_size(info, offline, on_progress)
+        yield
+    except DAMAGE as error:
+        raise OvwError(f"{what} cannot be read: {reason(error)}", "it is damaged, or of another kind") from error
 
 
 def _of_size(info: ModelInfo, offline: bool, on_progress: Progress) -> Checkpoint:
     """A size's own weights: downloaded earlier, installed as packages, or fetched now."""
     sources = info.sources
     cached = weights_dir() / f"{info.name}.pt"
-    if cached.is_file():
-        return _of_cache(info, cached, offline, on_progress)
+    found = file_sha256(cached) if cached.is_file() else None
+    if found and sources.sha256 in (found, None):
+        return _read(cached, lambda path: read_openai(path, found))
     if wheels := find_wheels(info):
-        return read_wheels(wheels)
+        with _explained(f"the weights package {' + '.join(wheels)}"):
+            return read_wheels(wheels)
     if sources.openai and not offline:
-        return read_openai(download(sources.openai, cached, sources.sha256, on_progress), sources.sha256)
+        path = download(sources.openai, cached, sources.sha256, on_progress)
+        return _read(path, lambda path: read_openai(path, sources.sha256))
+    if not sources.openai:
+        return _of_hub(f"{SCHEME}{sources.huggingface}", offline, on_progress)
+    if found:
+        raise OvwError(f"{cached} has SHA-256 {found}, expected {sources.sha256}", ways_to_get(info))
     raise OvwError(f"no weights for {info.name} on this machine", ways_to_get(info))
-
-
-def _of_cache(info: ModelInfo, cached: Path, offline: bool, on_progress: Progress) -> Checkpoint:
-    sources = info.sources
-    if offline or not sources.openai:
-        checkpoint = read_openai(cached)
-        if sources.sha256 and checkpoint.sha256 != sources.sha256:
-            raise OvwError(f"{cached} has SHA-256 {checkpoint.sha256}, expected {sources.sha256}", ways_to_get(info))
-        return checkpoint
-    return read_openai(download(sources.openai, cached, sources.sha256, on_progress), sources.sha256)
 
 
 def ways_to_get(info: ModelInfo) -> str:
@@ -115,6 +170,7 @@ def ways_to_get(info: ModelInfo) -> str:
         ways.append(f"pip install 'ovw[{sources.extra}]'")
     if sources.openai:
         ways.append(f"fetch {sources.openai} to {weights_dir() / info.name}.pt (ovw does, unless --offline)")
-    ways.append("--weights with a .pt file or a CTranslate2 folder")
+    ways.append(f"--weights hf:{sources.huggingface}")
+    ways.append("--weights with a .pt file, a ggml .bin file, a Hugging Face or CTranslate2 folder")
     ways.append("--weights random for shape and speed work")
     return "; ".join(ways)

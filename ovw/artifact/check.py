@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ovw.artifact import names
+from ovw.artifact.graphs import graphs_of
 from ovw.artifact.hashing import file_sha256
-from ovw.artifact.manifest import Manifest, read_manifest
-from ovw.errors import OvwError
+from ovw.artifact.manifest import Manifest, read_manifest, show_range
+from ovw.errors import OvwError, reason
+from ovw.models import Dims
 
-ENCODER_PORTS = ({"input_features"}, {"last_hidden_state"})
-DECODER_PORTS = ({"input_ids", "encoder_hidden_states", "beam_idx"}, {"logits"})
+if TYPE_CHECKING:
+    import openvino as ov
 
 
 def find_problems(folder: Path) -> list[str]:
@@ -24,8 +27,13 @@ def find_problems(folder: Path) -> list[str]:
 
 
 def file_problems(folder: Path, manifest: Manifest) -> list[str]:
-    """Missing, truncated, altered and unlisted files."""
-    problems = [f"{name}: not listed in the manifest" for name in names.GENAI_FILES if name not in manifest.files]
+    """Missing, truncated, altered, unlisted and foreign files."""
+    required = names.required_files(manifest.layout, manifest.name)
+    problems = [f"{name}: not listed in the manifest" for name in required if name not in manifest.files]
+    here = (p.relative_to(folder) for p in folder.rglob("*") if not p.is_dir())
+    kept = {p.as_posix() for p in here if not p.parts[0].endswith(names.GGML_CACHE_ENDING)}
+    foreign = sorted(kept - {names.MANIFEST, *manifest.files, *required})
+    problems += [f"{name}: does not belong here, the manifest does not list it" for name in foreign]
     for name, entry in manifest.files.items():
         path = folder / name
         if not path.is_file():
@@ -38,41 +46,88 @@ def file_problems(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def graph_problems(folder: Path, manifest: Manifest) -> list[str]:
-    """Ports and dimensions of the two IRs against the manifest."""
+    """Ports, dimensions and bounds of the graphs against the manifest."""
     import openvino as ov
 
-    core, dims, problems = ov.Core(), manifest.dimensions(), []
-    for stem, (inputs, outputs) in ((names.ENCODER, ENCODER_PORTS), (names.DECODER, DECODER_PORTS)):
+    core, problems = ov.Core(), []
+    for graph in graphs_of(manifest):
         try:
-            model = core.read_model(folder / f"{stem}.xml")
+            model = core.read_model(folder / graph.file)
         except RuntimeError as error:
-            problems.append(f"{stem}.xml: OpenVINO cannot read it: {str(error).splitlines()[-1]}")
+            problems.append(f"{graph.file}: OpenVINO cannot read it: {reason(error)}")
             continue
         found = ({p.any_name for p in model.inputs}, {p.any_name for p in model.outputs})
-        if found != (inputs, outputs):
-            problems.append(f"{stem}.xml: ports {found}, expected {(inputs, outputs)}")
+        if found != (set(graph.inputs), set(graph.outputs)):
+            problems.append(f"{graph.file}: ports {found}, expected {(set(graph.inputs), set(graph.outputs))}")
             continue
-        port, axis, expected = (
-            (model.input("input_features"), 1, dims.n_mels)
-            if stem == names.ENCODER
-            else (model.output("logits"), 2, dims.n_vocab)
-        )
-        seen = port.partial_shape[axis]
-        if seen.is_dynamic or seen.get_length() != expected:
-            problems.append(f"{stem}.xml: {port.any_name} has {seen} in axis {axis}, the manifest says {expected}")
+        ports = {port.any_name: port.partial_shape for port in (*model.inputs, *model.outputs)}
+        for (port, axis), expected in graph.sizes.items():
+            seen = (ports[port][axis].get_min_length(), ports[port][axis].get_max_length())
+            if seen != expected:
+                says = show_range(*expected)
+                problems.append(
+                    f"{graph.file}: {port} has {ports[port][axis]} in axis {axis}, the manifest says {says}"
+                )
+        problems += _inner_problems(graph.file, model, manifest) if graph.file.endswith(".xml") else []
     return problems
+
+
+def _inner_problems(file: str, model: ov.Model, manifest: Manifest) -> list[str]:
+    """The states of an IR, and what it says of itself in `rt_info`, against the manifest."""
+    states = {variable.info.variable_id for variable in model.get_variables()}
+    expected = decoder_states(manifest.dimensions()) if file == f"{names.DECODER}.xml" else set()
+    problems = [f"{file}: has no state {name}" for name in sorted(expected - states)[:1]]
+    problems += [f"{file}: has a state {name} of no known use" for name in sorted(states - expected)[:1]]
+    facts = {"name": manifest.name, "precision": manifest.precision, "shapes": str(manifest.shapes)}
+    for key, value in facts.items():
+        path = ["ovw", key]
+        found = model.get_rt_info(path).astype(str) if model.has_rt_info(path) else "missing"
+        if found != value:
+            problems.append(f"{file}: rt_info {key} is {found}, the manifest says {value}")
+    return problems
+
+
+def decoder_states(dims: Dims) -> set[str]:
+    """The names of all caches inside of a decoder."""
+    kinds = [f"{side}.{part}" for side in ("decoder", "encoder") for part in ("key", "value")]
+    return {f"past_key_values.{layer}.{kind}" for layer in range(dims.n_text_layer) for kind in kinds}
 
 
 def config_problems(folder: Path, manifest: Manifest) -> list[str]:
     """The JSON files that consumers read, against the manifest."""
-    expected = {
-        names.CONFIG: ("vocab_size", manifest.dims["n_vocab"]),
-        names.PREPROCESSOR_CONFIG: ("feature_size", manifest.dims["n_mels"]),
-        names.GENERATION_CONFIG: ("is_multilingual", manifest.dimensions().multilingual),
+    heads = [list(pair) for pair in manifest.alignment_heads or ()]
+    expected: dict[str, dict[str, object]] = {
+        names.CONFIG: {"vocab_size": manifest.dims["n_vocab"], "decoder_layers": manifest.dims["n_text_layer"]},
+        names.PREPROCESSOR_CONFIG: {"feature_size": manifest.dims["n_mels"]},
+        names.GENERATION_CONFIG: ({"is_multilingual": True} if len(manifest.languages) > 1 else {})
+        | ({"alignment_heads": heads} if heads else {}),
     }
     problems = []
-    for name, (key, value) in expected.items():
-        found = json.loads((folder / name).read_text(encoding="utf-8")).get(key)
-        if found != value:
-            problems.append(f"{name}: {key} is {found}, the manifest says {value}")
+    for name, values in expected.items():
+        if name not in manifest.files:
+            continue
+        try:
+            found = json.loads((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            problems.append(f"{name}: cannot be read: {reason(error)}")
+            continue
+        if not isinstance(found, dict):
+            problems.append(f"{name}: holds a {type(found).__name__}, expected an object")
+            continue
+        problems += _shape_problems(name, found, manifest.dims["n_vocab"]) if name == names.GENERATION_CONFIG else []
+        for key, value in values.items():
+            if found.get(key) != value:
+                problems.append(f"{name}: {key} is {found.get(key)}, the manifest says {value}")
+    return problems
+
+
+def _shape_problems(name: str, config: dict[str, Any], n_vocab: int) -> list[str]:
+    """Values of the generation config that decoding could not use."""
+    problems = []
+    for key in ("suppress_tokens", "begin_suppress_tokens"):
+        tokens = config.get(key)
+        if not isinstance(tokens, list) or not all(type(t) is int and 0 <= t < n_vocab for t in tokens):
+            problems.append(f"{name}: {key} is no list of token ids below {n_vocab}")
+    if not isinstance(config.get("is_multilingual"), bool):
+        problems.append(f"{name}: is_multilingual is {config.get('is_multilingual')}, expected true or false")
     return problems

@@ -8,6 +8,7 @@ from pathlib import Path
 from ovw.artifact import names
 from ovw.errors import UsageError, did_you_mean
 from ovw.home import models_dir
+from ovw.models import full_name
 
 PREFERRED = ("base-int8", "base-fp16")
 
@@ -24,7 +25,18 @@ def is_only_artifact(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     files = data.get("files") if isinstance(data, dict) and "schema_version" in data else None
-    return isinstance(files, dict) and all(p.name == names.MANIFEST or p.name in files for p in folder.iterdir())
+    if not isinstance(files, dict):
+        return False
+    others = {p.name for p in folder.iterdir()} - {names.MANIFEST, *files}
+    return all(name.endswith(names.GGML_CACHE_ENDING) for name in others)
+
+
+def check_target(target: Path) -> None:
+    """Refuse to touch anything that is neither free nor an artifact of ours."""
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target} is a file", "give -o a folder that does not exist yet")
+    if target.is_dir() and any(target.iterdir()) and not is_only_artifact(target):
+        raise UsageError(f"{target} is a folder with other things in it", "give -o a folder that does not exist yet")
 
 
 def installed() -> list[Path]:
@@ -33,12 +45,18 @@ def installed() -> list[Path]:
     return sorted(p for p in root.iterdir() if is_artifact(p) and p.name[0] != ".") if root.is_dir() else []
 
 
+def is_path(model: str) -> bool:
+    """Whether a `-m` value is written as a path, and so cannot be a name."""
+    return model != Path(model).name
+
+
 def locate(model: str | None) -> Path | None:
     """The artifact folder for a `-m` value.
 
     Args:
-        model: a folder, a folder that holds exactly one artifact, or the name of an installed one. Without a value: the
-            only installed artifact, else the preferred one.
+        model: a folder, a folder that holds exactly one artifact, or the name of an installed one, which a folder beats
+            that is written with a separator (`./base-fp16`). Without a value: the only installed artifact of the
+            default layout, else the preferred one.
 
     Returns:
         The folder; `None` when nothing was asked for and nothing suitable is installed.
@@ -47,14 +65,16 @@ def locate(model: str | None) -> Path | None:
         UsageError: no such artifact, or several could be meant.
     """
     if model is None:
-        found = installed()
+        found = [p for p in installed() if names.split_name(p.name)[2] == names.DEFAULT_LAYOUT]
         preferred = [models_dir() / name for name in PREFERRED]
         return found[0] if len(found) == 1 else next((p for p in preferred if p in found), None)
-    for folder in (models_dir() / model, Path(model)):
+    path = Path(model).expanduser()
+    named: tuple[Path, ...] = () if is_path(model) else (models_dir() / model, models_dir() / full_name(model))
+    for folder in (*named, path):
         if is_artifact(folder):
             return folder
-    if Path(model).is_dir():
-        inside = sorted(p for p in Path(model).iterdir() if is_artifact(p))
+    if path.is_dir():
+        inside = sorted(p for p in path.iterdir() if is_artifact(p))
         if len(inside) == 1:
             return inside[0]
         if inside:

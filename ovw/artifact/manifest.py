@@ -25,7 +25,7 @@ class Source(Record):
     """The checkpoint an artifact was made from."""
 
     kind: str
-    """`wheel`, `openai`, `ctranslate2` or `random`."""
+    """`wheel`, `openai`, `huggingface`, `ctranslate2`, `ggml` or `random`."""
     reference: str
     """What was asked for: a name, a file or a folder (its last part only)."""
     sha256: str | None
@@ -42,16 +42,28 @@ class FileEntry(Record):
 
 
 class Parity(Record):
-    """How close the IR on disk came to PyTorch in f32, as measured before the artifact was put in place."""
+    """How close the files on disk came to PyTorch in f32, as measured before the artifact was put in place.
+
+    The figures of the decoder are null where a layout has no decoder graph, that of the reorder also where the shapes
+    have no room for beams.
+    """
 
     encoder_relative_l2: float
-    logits_empty_cache: float
+    logits_empty_cache: float | None
     """Largest absolute difference of decoder logits, prompt into an empty cache."""
-    logits_filled_cache: float
-    logits_beam_reorder: float
-    greedy_tokens_equal: bool
+    logits_filled_cache: float | None
+    logits_beam_reorder: float | None
+    greedy_tokens_equal: bool | None
+    ggml_tensors_equal: bool | None = None
+    """Whether the ggml file, read back, holds the checkpoint's tensors (in f16 those that are stored so)."""
     tolerance_encoder: float
     tolerance_logits: float
+
+    @property
+    def worst_logits(self) -> float | None:
+        """The largest of the logits' differences."""
+        measured = (self.logits_empty_cache, self.logits_filled_cache, self.logits_beam_reorder)
+        return max((value for value in measured if value is not None), default=None)
 
 
 class Golden(Record):
@@ -62,15 +74,33 @@ class Golden(Record):
     prompt: list[int]
     tokens: list[int]
     text: str
+    hidden: list[float] | None = None
+    """Where a layout has no decoder graph: how the encoder's output begins, instead of tokens and text."""
 
 
 class Shapes(Record):
-    """Bounds of the IR's inputs, as inclusive (lowest, highest); -1 for no upper bound."""
+    """What the graphs take, as inclusive (lowest, highest); -1 for no upper bound, null where nothing takes it."""
 
     kind: str
+    """`dynamic`: the graph's own limits; `bounded`: written into the ports; `static`: one shape."""
     batch: tuple[int, int]
-    tokens: tuple[int, int]
+    tokens: tuple[int, int] | None
+    """Fed to the decoder in one call."""
+    cache: tuple[int, int] | None = None
+    """Positions in the self-attention cache."""
     frames: tuple[int, int]
+
+    def __str__(self) -> str:
+        ranges = {axis: getattr(self, axis) for axis in ("batch", "tokens", "cache", "frames")}
+        told = (f"{axis} {show_range(*ends)}" for axis, ends in ranges.items() if ends)
+        return f"{self.kind}: {', '.join(told)}"
+
+
+def show_range(low: int, high: int) -> str:
+    """`1..5`, `3000` for one value, `1..` without an upper bound."""
+    if low == high:
+        return str(low)
+    return f"{low}..{high if high >= 0 else ''}"
 
 
 class Manifest(Record):
@@ -84,7 +114,7 @@ class Manifest(Record):
     compression: dict[str, str | int | float] | None
     """The recipe of a compressed artifact."""
     frontend: str
-    """How the graph came about: `graph` (built op by op)."""
+    """How the graph came about: `graph` (built op by op) or `onnx` (torch -> ONNX)."""
     source: Source
     dims: dict[str, int]
     languages: list[str]

@@ -8,22 +8,23 @@ old folder steps aside first, and the next run steps it back if the process died
 from __future__ import annotations
 
 import ctypes
+import errno
 import glob
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ovw.errors import OvwError
-
-if sys.platform != "win32":
-    import fcntl
+from ovw.artifact.lock import locked
+from ovw.errors import OvwError, reason
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
+NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
+"""What a kernel or a file system says that does not know how to exchange."""
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def staged_folder(target: Path) -> Iterator[Path]:
     An existing target stays untouched and usable until the moment of the swap.
 
     Raises:
-        OvwError: the parent cannot be written, or another process is writing the same target.
+        OvwError: something cannot be written, by the block or around it, or another process is writing the same target.
     """
     target = target.resolve()  # through links, or the link itself would be swapped away
     with _locked(target):
@@ -86,43 +87,25 @@ def _umask() -> int:
 
 @contextmanager
 def _locked(target: Path) -> Iterator[None]:
-    """Hold an exclusive lock file beside the target; the operating system frees it if this process is killed."""
-    path = target.parent / f".{target.name}.lock"
+    """Hold a lock file beside the target; what was made of its parents for that goes again if they stay empty."""
+    parents = [p for p in target.parents if not p.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        lock = _acquire(path)
+        with locked(target.parent / f".{target.name}.lock", wait=False):
+            yield
+    except BlockingIOError:
+        raise OvwError(f"another process is writing {target}", "wait for it to end") from None
     except OSError as error:
-        raise OvwError(f"cannot write {target}: {error.strerror}", "choose another folder with -o") from None
-    try:
-        yield
+        raise OvwError(f"cannot write {target}: {reason(error)}", "choose another folder with -o") from error
     finally:
-        path.unlink(missing_ok=True)
-        os.close(lock)
+        for parent in parents:
+            with suppress(OSError):  # not empty: it is in use by now
+                parent.rmdir()
 
 
-def _acquire(path: Path) -> int:
-    while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if sys.platform == "win32":
-            return lock
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            name = path.name[1 : -len(".lock")]
-            raise OvwError(f"another process is writing {path.parent / name}", "wait for it to end") from None
-        # the previous holder may have unlinked the file between our open and our lock: then it guards nothing
-        try:
-            if os.path.samestat(os.fstat(lock), path.stat()):
-                return lock
-        except FileNotFoundError:
-            pass
-        os.close(lock)
-
-
-def _sync(folder: Path) -> None:
-    """Flush every file and folder to disk, so that a power cut cannot leave a whole name with half a file."""
-    for path in [*folder.rglob("*"), folder]:
+def _sync(folder: Path, *, contents: bool = True) -> None:
+    """Flush a folder and what is in it to disk, so that a power cut cannot leave a whole name with half a file."""
+    for path in [*(folder.rglob("*") if contents else ()), folder]:
         if path.is_dir() and sys.platform == "win32":
             continue
         handle = os.open(path, os.O_RDONLY)
@@ -138,15 +121,29 @@ def _put_in_place(scratch: Path, target: Path) -> None:
     elif not _exchange(scratch, target):
         aside = _aside(target)
         target.rename(aside)
-        scratch.rename(target)
+        try:
+            scratch.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
         shutil.rmtree(aside, ignore_errors=True)
+    _sync(target.parent, contents=False)
 
 
 def _exchange(a: Path, b: Path) -> bool:
-    """Let two folders trade names atomically; False where the system or the file system cannot."""
+    """Let two folders trade names atomically; False where the system or the file system cannot.
+
+    Raises:
+        OSError: it can, but did not.
+    """
     if not sys.platform.startswith("linux"):
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "renameat2"):
         return False
-    return bool(libc.renameat2(AT_FDCWD, os.fsencode(a), AT_FDCWD, os.fsencode(b), RENAME_EXCHANGE) == 0)
+    if libc.renameat2(AT_FDCWD, os.fsencode(a), AT_FDCWD, os.fsencode(b), RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in NO_EXCHANGE:
+        return False
+    raise OSError(code, os.strerror(code), str(b))

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ovw import __version__
-from ovw.cli import convert, models, transcribe, verify
+from ovw.cli import convert, models, reshape, transcribe, verify
 from ovw.cli.console import show_warnings
 from ovw.errors import OvwError
 
@@ -44,6 +44,7 @@ app = typer.Typer(
 )
 app.command("convert")(convert.run)
 app.command("models")(models.run)
+app.command("reshape")(reshape.run)
 app.command("verify")(verify.run)
 app.command("transcribe")(transcribe.run)
 
@@ -75,6 +76,8 @@ def main() -> None:
     try:
         app(prog_name="ovw")
     except OvwError as error:
+        if error.__cause__:
+            logging.getLogger("ovw").debug("what led to it:", exc_info=error.__cause__)
         hint = f" Hint: {error.hint}." if error.hint else ""
         typer.echo(f"ovw: {error.message}.{hint}", err=True)
         sys.exit(error.exit_code)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ovw.artifact.manifest import Parity
     from ovw.convert.pipeline import Converted
     from ovw.convert.plan import ConvertConfig
 
@@ -24,10 +25,27 @@ def run(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="random, an OpenAI name, a .pt file or a CTranslate2 folder. Default: what the size offers."),
+        typer.Option(
+            help="A .pt or ggml .bin file, a Hugging Face or CTranslate2 folder, hf:owner/name[@revision], an OpenAI "
+            "name, or random. Default: what the size offers."
+        ),
     ] = None,
-    layout: Annotated[list[str] | None, typer.Option(help="File layout: genai.")] = None,
-    shapes: Annotated[str | None, typer.Option(help="Shape bounds: dynamic.")] = None,
+    layout: Annotated[
+        list[str] | None,
+        typer.Option(help="File layout: genai (default), stateless, whispercpp or onnx; may be repeated."),
+    ] = None,
+    frontend: Annotated[
+        str | None, typer.Option(help="graph (default: built op by op) or onnx (torch -> ONNX -> IR).")
+    ] = None,
+    shapes: Annotated[str | None, typer.Option(help="dynamic (default), bounded or static.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Rows, such as 1..5 (or 1:5); one number if static.")] = None,
+    tokens: Annotated[str | None, typer.Option(help="Tokens in a call of the decoder. Default 1..448.")] = None,
+    cache: Annotated[str | None, typer.Option(help="Positions of a cache that is an input. Default 0..448.")] = None,
+    frames: Annotated[str | None, typer.Option(help="Mel frames of a window, 100 a second. Default 1..3000.")] = None,
+    ggml_name: Annotated[
+        list[str] | None,
+        typer.Option(help="whispercpp: one more ggml file, such as ggml-base-q5_0.bin, that shall find the encoder."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -50,14 +68,18 @@ def run(
         "precision": [*(["fp32"] if fp32 else []), *(["fp16"] if fp16 else []), *(precision or [])] or None,
         "weights": weights,
         "layout": layout or None,
+        "frontend": frontend,
         "shapes": shapes,
+        "batch": batch,
+        "tokens": tokens,
+        "cache": cache,
+        "frames": frames,
+        "ggml_name": ggml_name or None,
         "output": output,
         "force": force or None,
         "offline": offline or None,
     }
     from ovw.config import dump_yaml, resolve
-
-    _require_extra()
     from ovw.convert.plan import ConvertConfig
 
     plan = resolve(ConvertConfig, flags, config)
@@ -70,7 +92,7 @@ def run(
 
 def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Converted]:
     """Convert, showing each step and the bytes of a download; yields each artifact as it is done."""
-    _require_extra()
+    _require_extra("onnxruntime" if "onnx" in plan.layout else "onnx")
     from ovw.cli.console import progress
     from ovw.convert.pipeline import Observer, convert
 
@@ -88,7 +110,6 @@ def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Conve
 
 def convert_size(size: str, precision: str, *, quiet: bool) -> Converted:
     """Convert one named artifact, as `ovw convert --size ... --precision ...` does."""
-    _require_extra()
     from ovw.config import build
     from ovw.convert.plan import ConvertConfig
 
@@ -100,24 +121,43 @@ def _report(made: Converted, *, quiet: bool) -> None:
     if quiet:
         typer.echo(str(made.folder))
         return
-    parity = made.manifest.parity
-    worst = max(parity.logits_empty_cache, parity.logits_filled_cache, parity.logits_beam_reorder)
-    same = "equal" if parity.greedy_tokens_equal else "different"
     how = f"in {made.seconds:.1f} s" if made.fresh else "was there already, its hashes hold"
+    manifest = made.manifest
     typer.echo(
         f"{made.folder}\n"
-        f"  {made.manifest.name} {made.manifest.precision}, {made.size_mb:.1f} MB, {how}\n"
-        f"  equal to PyTorch f32: encoder {parity.encoder_relative_l2:.1e} (relative L2), logits {worst:.1e}, "
-        f"greedy tokens {same}"
+        f"  {manifest.name} {manifest.precision} {manifest.layout}, {made.size_mb:.1f} MB, {how}\n"
+        f"  {manifest.shapes}\n"
+        f"  {_closeness(manifest.parity)} PyTorch f32: {', '.join(_figures(manifest.parity))}"
     )
 
 
-def _require_extra() -> None:
+def _figures(parity: Parity) -> list[str]:
+    """What was measured, in a few words each."""
+    figures = [f"encoder {parity.encoder_relative_l2:.1e} (relative L2)"]
+    if parity.worst_logits is not None:
+        figures.append(f"logits {parity.worst_logits:.1e}")
+    if parity.greedy_tokens_equal is not None:
+        figures.append(f"greedy tokens {'equal' if parity.greedy_tokens_equal else 'different'}")
+    if parity.ggml_tensors_equal is not None:
+        figures.append("ggml tensors equal")
+    return figures
+
+
+def _closeness(parity: Parity) -> str:
+    """How an artifact relates to its checkpoint: equal, or rounded and within the tolerance for that."""
+    from ovw.convert.parity import LOSSLESS
+
+    if parity.tolerance_encoder <= LOSSLESS.encoder and parity.tolerance_logits <= LOSSLESS.logits:
+        return "equal to"
+    return f"weights rounded, within {parity.tolerance_encoder:g} (encoder) and {parity.tolerance_logits:g} (logits) of"
+
+
+def _require_extra(*more: str) -> None:
     """Say what is missing on a machine that only runs artifacts."""
     from importlib.util import find_spec
 
     from ovw.errors import OvwError
 
-    needed = ("torch", "whisper", "transformers", "openvino_tokenizers")
+    needed = ("torch", "whisper", "transformers", "openvino_tokenizers", *more)
     if missing := [name for name in needed if find_spec(name) is None]:
         raise OvwError(f"converting needs {', '.join(missing)}", "pip install 'ovw[convert]'")

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import typer
 
-from ovw.artifact.locate import locate
+from ovw.artifact.locate import PREFERRED, is_path, locate
 from ovw.artifact.manifest import read_manifest
+from ovw.convert.plan import Precision
 from ovw.errors import OvwError
 from ovw.home import models_dir
-from ovw.models import Capabilities, sizes
+from ovw.models import Capabilities, full_name, sizes
 from ovw.transcribe.api import check_request
 
 if TYPE_CHECKING:
     from ovw.cli.transcribe_config import TranscribeConfig
 
-DEFAULT = "base-fp16"
-PRECISIONS = ("fp16", "fp32")
+DEFAULT = PREFERRED[-1]
+"""What is offered where nothing is installed."""
 
 
 def ensure_model(config: TranscribeConfig, *, yes: bool, quiet: bool) -> Path:
@@ -44,9 +45,11 @@ def missing_size(model: str | None) -> tuple[str, str] | None:
     """Size and precision of a named artifact that is not here but could be made; `None` for everything else."""
     if model is None and locate(None) is not None:
         return None
-    size, _, precision = (model or DEFAULT).rpartition("-")
-    here = model is not None and (Path(model).is_dir() or (models_dir() / model).is_dir())
-    return (size, precision) if size in sizes() and precision in PRECISIONS and not here else None
+    name = full_name(model or DEFAULT)
+    if model is not None and (is_path(model) or any(p.is_dir() for p in (Path(model), models_dir() / name))):
+        return None
+    size, _, precision = name.rpartition("-")
+    return (size, precision) if size in sizes() and precision in get_args(Precision) else None
 
 
 def _offer(size: str, precision: str, *, yes: bool, quiet: bool) -> Path:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ovw.models import Sources
+
 
 def run() -> None:
     """List every size: dimensions, languages, where its weights can come from, and which artifacts are here."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from ovw.artifact.locate import installed
+    from ovw.artifact.names import split_name
     from ovw.models import sizes
 
     here = [folder.name for folder in installed()]
@@ -23,15 +30,17 @@ def run() -> None:
             f"{dims.n_audio_layer} + {dims.n_text_layer}",
             "English" if spoken == 1 else str(spoken),
             "yes" if info.capabilities.translate else "no",
-            _origins(info.sources.extra, info.sources.openai),
-            ", ".join(name for name in here if name.rpartition("-")[0] == info.name),
+            escape(_origins(info.sources)),
+            ", ".join(name for name in here if split_name(name)[0] == info.name),
         )
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
     console.print(table)
+    if others := [name for name in here if name.rpartition("-")[0] not in sizes()]:
+        console.print(f"other artifacts here: {', '.join(others)}", highlight=False, soft_wrap=True)
 
 
-def _origins(extra: str | None, url: str | None) -> str:
-    ways = [f"pip: ovw[{extra}]" if extra else "", "OpenAI" if url else "", "file" if not url else ""]
-    return ", ".join(way for way in ways if way)
+def _origins(sources: Sources) -> str:
+    ways = [f"pip: ovw[{sources.extra}]" if sources.extra else "", "OpenAI" if sources.openai else ""]
+    return ", ".join([*filter(None, ways), f"hf:{sources.huggingface}"])

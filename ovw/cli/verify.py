@@ -14,11 +14,12 @@ def run(
     from ovw.artifact.check import find_problems
     from ovw.artifact.locate import locate
     from ovw.artifact.manifest import read_manifest
+    from ovw.engines.layouts import open_layout
     from ovw.transcribe.selftest import find_golden_problems
 
     folder = locate(model)
     assert folder is not None
-    problems = find_problems(folder) or find_golden_problems(folder)
+    problems = find_problems(folder) or find_golden_problems(folder, open_layout)
     if problems:
         for problem in problems:
             typer.echo(f"{folder}: {problem}", err=True)
@@ -28,5 +29,6 @@ def run(
     typer.echo(
         f"{folder}: good\n"
         f"  {manifest.name} {manifest.precision}, {len(manifest.files)} files with the hashes of {manifest.created}\n"
-        f"  self-test: {manifest.golden.text!r}"
+        f"  layout {manifest.layout}, shapes {manifest.shapes}\n"
+        f"  self-test: {manifest.golden.hidden or repr(manifest.golden.text)}"
     )

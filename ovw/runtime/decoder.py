@@ -10,6 +10,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.artifact import names
+from ovw.runtime.bounds import PortBounds
 from ovw.runtime.device import DeviceOptions, compile_model, core
 
 
@@ -33,6 +34,15 @@ class DecoderSession:
         edit(model)
         self.compiled = compile_model(model, options)
         self._request = self.compiled.create_infer_request()
+        self._tokens = PortBounds.of(self.compiled, "input_ids", "the decoder", ("batch", "tokens"))
+        self._audio = PortBounds.of(
+            self.compiled, "encoder_hidden_states", "the decoder", ("batch", "positions", "state")
+        )
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens a row may have in one call; -1 without a bound."""
+        return self._tokens.high("tokens")
 
     def start(self, hidden: NDArray[np.float32]) -> None:
         """Forget the cache and attend to new audio, hidden states [A, S, state]; A divides the number of rows.
@@ -40,6 +50,7 @@ class DecoderSession:
         The values are copied into the request's own tensor: in bf16 the CPU plugin goes on reading the memory it saw
         first, so an array of the caller's, once freed, would turn into noise.
         """
+        self._audio.require(hidden.shape)
         self._request.reset_state()
         tensor = self._request.get_tensor("encoder_hidden_states")
         tensor.shape = hidden.shape
@@ -54,11 +65,15 @@ class DecoderSession:
 
         Returns:
             Logits of every fed position, [rows, n, n_vocab]; valid until the next call.
+
+        Raises:
+            OvwError: a shape outside the artifact's bounds.
         """
         return self.run(tokens, beam_idx)["logits"]
 
     def run(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> Mapping[str, NDArray[np.float32]]:
         """The same with every output of the graph, by name."""
+        self._tokens.require(tokens.shape)
         outputs: Mapping[str, NDArray[np.float32]] = self._request.infer(
             {"input_ids": tokens, "beam_idx": beam_idx}, share_outputs=True
         )

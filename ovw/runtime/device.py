@@ -12,6 +12,8 @@ from pydantic import Field
 from ovw.config import Config
 from ovw.errors import UsageError
 
+PRECISION = "INFERENCE_PRECISION_HINT"
+
 
 class DeviceOptions(Config):
     """How OpenVINO runs a model."""
@@ -27,7 +29,7 @@ class DeviceOptions(Config):
         """OpenVINO properties; a named precision holds for the KV cache too, which otherwise may be 8 bit."""
         chosen: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
         if self.precision:
-            chosen |= {"INFERENCE_PRECISION_HINT": self.precision, "KV_CACHE_PRECISION": self.precision}
+            chosen |= {PRECISION: self.precision, "KV_CACHE_PRECISION": self.precision}
         if self.threads:
             chosen["INFERENCE_NUM_THREADS"] = self.threads
         return chosen
@@ -64,5 +66,12 @@ def compile_model(model: ov.Model, options: DeviceOptions) -> ov.CompiledModel:
 
 
 def inference_precision(model: ov.CompiledModel) -> str:
-    """The arithmetic a compiled model really uses, such as `bf16`."""
-    return str(model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+    """The arithmetic a compiled model really uses, such as `bf16`; several devices' are joined, such as `f16+f32`.
+
+    `AUTO`, `HETERO` and `MULTI` have none of their own: theirs is that of the devices they run on.
+    """
+    if PRECISION in model.get_property("SUPPORTED_PROPERTIES"):
+        return str(model.get_property(PRECISION).get_type_name())
+    devices = model.get_property("DEVICE_PROPERTIES")
+    known = {str(of[PRECISION].get_type_name()) for of in devices.values() if PRECISION in of}
+    return "+".join(sorted(known)) or "unknown"

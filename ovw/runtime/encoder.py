@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.artifact import names
+from ovw.artifact.names import DEFAULT_LAYOUT, encoder_file
+from ovw.runtime.bounds import PortBounds
 from ovw.runtime.device import DeviceOptions, compile_ir
 
 
@@ -15,15 +16,22 @@ class EncoderSession:
     """Log-mel spectrograms to hidden states.
 
     Args:
-        artifact: folder of the genai layout.
+        artifact: folder of an artifact.
         options: device, precision and threads.
+        layout: of the folder, any with an encoder IR.
     """
 
-    def __init__(self, artifact: Path, options: DeviceOptions) -> None:
-        self.compiled = compile_ir(artifact / f"{names.ENCODER}.xml", options)
+    def __init__(self, artifact: Path, options: DeviceOptions, layout: str = DEFAULT_LAYOUT) -> None:
+        self.compiled = compile_ir(encoder_file(artifact, layout), options)
         self._request = self.compiled.create_infer_request()
+        self._bounds = PortBounds.of(self.compiled, 0, "the encoder", ("batch", "mels", "frames"))
 
     def __call__(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Encode windows: [B, n_mels, frames] -> hidden states [B, frames / 2, state], the caller's to keep."""
-        hidden = self._request.infer({"input_features": mel}, share_inputs=True)["last_hidden_state"]
+        """Encode windows: [B, n_mels, frames] -> hidden states [B, frames / 2, state], the caller's to keep.
+
+        Raises:
+            OvwError: a shape outside the artifact's bounds.
+        """
+        self._bounds.require(mel.shape)
+        hidden = self._request.infer({0: mel}, share_inputs=True)[0]
         return np.asarray(hidden, np.float32)

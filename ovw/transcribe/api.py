@@ -13,9 +13,10 @@ from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.samples import Media, blocks_of
 from ovw.config import build
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, reason
 from ovw.models import Capabilities, find_language
 from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
+from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.engine import Engine
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe
@@ -75,14 +76,19 @@ class Whisper:
         self.folder = folder
         self.manifest = read_manifest(folder)
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
+        require_runnable(folder, self.manifest.layout)
         try:
             self._engine = Engine(
-                folder, options, self.manifest.dimensions(), tuple(self.manifest.alignment_heads or ())
+                folder,
+                self.manifest.layout,
+                options,
+                self.manifest.dimensions(),
+                tuple(self.manifest.alignment_heads or ()),
             )
             self._engine.load()
         except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise OvwError(f"{folder} cannot be loaded: {reason}", f"ovw verify {folder} tells what is wrong") from None
+            hint = f"ovw verify {folder} tells what is wrong"
+            raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
 
     @property
     def precision(self) -> str:
@@ -115,6 +121,11 @@ class Whisper:
         chosen = build(TranscribeOptions, {**base, **overrides})
         language = check_request(self.folder.name, self.capabilities, chosen)
         n_vocab = self.manifest.dims["n_vocab"]
+        if chosen.word_timestamps and (self.manifest.layout, self.manifest.frontend) != ("genai", "graph"):
+            raise UsageError(
+                f"{self.folder.name} cannot time words: its decoder does not show what it attends to",
+                "leave word_timestamps out, or convert with --layout genai --frontend graph",
+            )
         if chosen.word_timestamps and not self.manifest.alignment_heads:
             raise UsageError(
                 f"{self.folder.name} has no alignment heads, without which words cannot be timed",
@@ -128,7 +139,7 @@ class Whisper:
         if language is None:
             detection = identify(self._engine, recording, chosen)
             language = detection.language
-        steering = language if self.manifest.dimensions().multilingual else None
+        steering = language if self._engine.tokenizer.multilingual else None
         segments = transcribe(self._engine, recording, steering, chosen, on_progress)
         return Transcription(language, detection, chosen, recording, segments)
 

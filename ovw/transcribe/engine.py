@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ovw.models import Dims
 from ovw.runtime.aligner import AlignerSession
-from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.encoder import EncoderSession
+from ovw.runtime.sessions import OpenVinoDecoder, open_decoder, open_encoder
 from ovw.transcribe.tokenizer import Tokenizer
 
 
@@ -21,23 +21,25 @@ class Engine:
 
     Attributes:
         folder: the artifact.
+        layout: of the folder.
         device: how it runs.
         dims: of the model.
         heads: (layer, head) pairs whose attention tells where a word is said.
     """
 
     folder: Path
+    layout: str
     device: DeviceOptions
     dims: Dims
     heads: Sequence[tuple[int, int]]
 
     @cached_property
     def encoder(self) -> EncoderSession:
-        return EncoderSession(self.folder, self.device)
+        return open_encoder(self.folder, self.layout, self.device)
 
     @cached_property
-    def decoder(self) -> DecoderSession:
-        return DecoderSession(self.folder, self.device)
+    def decoder(self) -> OpenVinoDecoder:
+        return open_decoder(self.folder, self.layout, self.device)
 
     @cached_property
     def aligner(self) -> AlignerSession:

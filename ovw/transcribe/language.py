@@ -8,13 +8,13 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.runtime.decoder import DecoderSession
+from ovw.runtime.sessions import Decoder
 from ovw.transcribe.decoding.numeric import softmax
 from ovw.transcribe.result import Detection
 from ovw.transcribe.tokenizer import Tokenizer
 
 
-def detect_languages(decoder: DecoderSession, hidden: NDArray[np.float32], tokenizer: Tokenizer) -> list[Detection]:
+def detect_languages(decoder: Decoder, hidden: NDArray[np.float32], tokenizer: Tokenizer) -> list[Detection]:
     """The language of each window, read off the token that would follow start-of-transcript.
 
     Args:

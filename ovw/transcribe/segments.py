@@ -46,7 +46,7 @@ def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) 
         size: mel frames of it that hold audio.
     """
     offset = seek / FRAMES_PER_SECOND
-    is_time = [token >= tokenizer.timestamp_begin for token in tokens]
+    is_time = [tokenizer.is_timestamp(token) for token in tokens]
     cuts = [i for i in range(1, len(tokens)) if is_time[i - 1] and is_time[i]]
     closed = is_time[-2:] == [False, True]
     if not cuts:
@@ -86,7 +86,7 @@ def make_segment(
 
 def _whole(tokens: list[int], tokenizer: Tokenizer, offset: float, size: int) -> Piece:
     """The window as one piece, up to its last timestamp if it has one after the first instant."""
-    times = [token for token in tokens if token >= tokenizer.timestamp_begin]
+    times = [token for token in tokens if tokenizer.is_timestamp(token)]
     length = size / FRAMES_PER_SECOND
     if times and times[-1] != tokenizer.timestamp_begin:
         length = tokenizer.seconds(times[-1])

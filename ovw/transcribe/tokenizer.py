@@ -14,6 +14,8 @@ from ovw.models import languages
 
 TIME_PRECISION = 0.02
 """Seconds per timestamp token."""
+TIMESTAMPS = 1501
+"""Timestamp tokens: 0.00 to 30.00 s. A fine-tuned model may have words of its own behind them."""
 
 
 class Tokenizer:
@@ -22,11 +24,13 @@ class Tokenizer:
     Args:
         bpe: the byte-level BPE with all added tokens.
         suppress: token ids never to be sampled (non-speech symbols and control tokens).
+        multilingual: whether language and task tokens steer decoding.
     """
 
-    def __init__(self, bpe: BpeTokenizer, suppress: Sequence[int]) -> None:
+    def __init__(self, bpe: BpeTokenizer, suppress: Sequence[int], *, multilingual: bool = True) -> None:
         self._bpe = bpe
         self.suppress = tuple(suppress)
+        self.multilingual = multilingual
         self.eot = self._id("<|endoftext|>")
         self.sot = self._id("<|startoftranscript|>")
         self.transcribe = self._id("<|transcribe|>")
@@ -36,6 +40,7 @@ class Tokenizer:
         self.no_speech = self._id("<|nospeech|>", "<|nocaptions|>")
         self.no_timestamps = self._id("<|notimestamps|>")
         self.timestamp_begin = self.no_timestamps + 1
+        self.timestamp_end = self.timestamp_begin + TIMESTAMPS
 
     @classmethod
     def from_artifact(cls, folder: Path) -> Tokenizer:
@@ -45,7 +50,7 @@ class Tokenizer:
             bpe = BpeTokenizer.from_file(str(folder / names.TOKENIZER))
         except Exception as error:  # tokenizers raises nothing narrower
             raise ValueError(f"{names.TOKENIZER}: {error}") from None
-        return cls(bpe, config["suppress_tokens"])
+        return cls(bpe, config["suppress_tokens"], multilingual=config["is_multilingual"])
 
     def _id(self, *spellings: str) -> int:
         for spelling in spellings:
@@ -65,7 +70,7 @@ class Tokenizer:
 
     def decode(self, tokens: Iterable[int]) -> str:
         """Tokens to text; timestamps are left out, broken UTF-8 becomes U+FFFD."""
-        text: str = self._bpe.decode([t for t in tokens if t < self.timestamp_begin], skip_special_tokens=False)
+        text: str = self._bpe.decode([t for t in tokens if not self.is_timestamp(t)], skip_special_tokens=False)
         return text
 
     def decode_all(self, tokens: Iterable[int]) -> str:
@@ -74,8 +79,12 @@ class Tokenizer:
         return text
 
     def text_of(self, tokens: Iterable[int]) -> str:
-        """The spoken text: everything below the end-of-text token."""
-        return self.decode(t for t in tokens if t < self.eot)
+        """The spoken text: everything but control tokens and timestamps."""
+        return self.decode(t for t in tokens if t < self.eot or t >= self.timestamp_end)
+
+    def is_timestamp(self, token: int) -> bool:
+        """Whether a token stands for a time."""
+        return self.timestamp_begin <= token < self.timestamp_end
 
     def seconds(self, token: int) -> float:
         """The time that a timestamp token stands for, from the start of its window."""

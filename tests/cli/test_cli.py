@@ -13,6 +13,7 @@ from tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
 
 from ovw.cli.transcribe_config import TranscribeConfig
 from ovw.convert.pipeline import Converted
+from ovw.convert.sources.random import random_checkpoint
 
 GOLDEN = ROOT / "tests" / "golden"
 OVW = [sys.executable, "-m", "ovw"]
@@ -51,7 +52,7 @@ def models(tmp_path: Path, tiny: Converted, tiny_en_random: Converted) -> Path:
     return tmp_path / "home"
 
 
-@pytest.mark.parametrize("verb", ["", "convert", "models", "verify", "transcribe"])
+@pytest.mark.parametrize("verb", ["", "convert", "models", "reshape", "verify", "transcribe"])
 def test_help(verb: str) -> None:
     """`python tests/cli/test_cli.py` writes these files anew."""
     golden = GOLDEN / f"help{'-' + verb if verb else ''}.txt"
@@ -68,13 +69,18 @@ def test_version() -> None:
     assert re.fullmatch(r"ovw \d+\.\d+\.\d+", ovw("--version").stdout.strip())
 
 
-def test_models_lists_every_size(models: Path) -> None:
+def test_models_lists_every_size(models: Path, tiny: Converted) -> None:
     from ovw.models import sizes
 
+    (models / "models" / "my-whisper-fp16").symlink_to(tiny.folder)
     out = ovw("models", home=models).stdout
     for name in sizes():
         assert f" {name} " in out
     assert re.search(r"large-v3-turbo .* 128 .* no ", out)
+    assert "hf:openai/whisper-small" in out
+    assert "pip: ovw[weights-base], OpenAI" in out
+    assert re.search(r" tiny\.en .* tiny\.en-random ", out)
+    assert out.splitlines()[-1] == "other artifacts here: my-whisper-fp16"
 
 
 def test_transcribe_writes_every_format(tmp_path: Path, models: Path) -> None:
@@ -126,10 +132,22 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
         (("convert", "--size", "bse"), 2, ["unknown size 'bse'", "did you mean 'base'"]),
         (("convert",), 2, ["neither a size nor weights"]),
         (("convert", "--size", "base", "--precision", "int3"), 2, ["int3", "fp16"]),
+        (("convert", "--size", "base", "--layout", "genay"), 2, ["genay", "stateless"]),
+        (("convert", "--size", "base", "--tokens", "1..4"), 2, ["tokens 1..4", "--shapes bounded"]),
+        (("convert", "--size", "base", "--shapes", "bounded", "--tokens", "1..500"), 2, ["1..500", "1..448"]),
+        (("convert", "--size", "base", "--layout", "onnx", "--shapes", "static"), 2, ["onnx layout"]),
+        (("reshape", "tiny-random", "-o", tmp_path / "r", "--batch", "many"), 2, ["many", "1..5"]),
+        (("reshape", "tiny-random", "-o", tmp_path / "r", "--frames", "1..4000"), 2, ["1..4000", "1..3000"]),
+        (("reshape", "tiny-random", "-o", tmp_path), 2, ["other things in it"]),
+        (("reshape", "base-fp16", "-o", tmp_path / "r"), 2, ["no artifact 'base-fp16'"]),
         (("convert", "--config", tmp_path / "wrong.yaml"), 2, ["unknown key 'siz'", "did you mean 'size'"]),
         (("convert", "--config", tmp_path / "none.yaml"), 2, ["No such file"]),
         (("convert", "--size", "small", "--offline"), 1, ["no weights for small", "--weights random"]),
-        (("convert", "--size", "base", "--weights", "nowhere.pt"), 2, ["no weights 'nowhere.pt'"]),
+        (("convert", "--size", "base", "--weights", "nowhere.pt"), 2, ["no weights 'nowhere.pt'", "hf:owner/name"]),
+        (("convert", "--size", "base", "--weights", "tiny"), 2, ["weights tiny are not of size base"]),
+        (("convert", "--weights", "hf:whisper"), 2, ["'hf:whisper' is no repository", "hf:owner/name"]),
+        (("convert", "--weights", "hf:a/b", "--offline"), 1, ["hf:a/b is not on this machine"]),
+        (("convert", "--weights", tmp_path / "text.mp4"), 2, ["is not a format ovw reads", "ggml"]),
         (("convert", "--size", "tiny.en", "-o", tmp_path / "file" / "x"), 1, ["cannot write"]),
         (("verify", "base-fp16"), 2, ["no artifact 'base-fp16'", "tiny-random"]),
         (("verify", tmp_path), 2, ["is not an artifact"]),
@@ -161,6 +179,31 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
         line = refused(*args, code=code, home=models)
         for part in parts:
             assert part in line
+
+
+def test_v_shows_what_led_to_it(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"garbage")
+    done = subprocess.run(
+        [*OVW, "-v", "convert", "--weights", str(tmp_path / "a.pt"), "-o", str(tmp_path / "out")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "UnpicklingError" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("ovw: ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_rounded_weights_are_not_called_equal(tmp_path: Path) -> None:
+    wide = {name: tensor.astype("float32") * 1.0003 for name, tensor in random_checkpoint(TINY).tensors.items()}
+    pt = save_pt(tmp_path / "a.pt", TINY, wide)
+    out = ovw("convert", "--weights", pt, "--fp16", "-o", tmp_path / "16").stdout
+    assert "within 0.005 (encoder) and 0.1 (logits) of PyTorch f32" in out
+    assert "equal to PyTorch" not in out
+
+
+def test_random_weights_do_not_pose_as_real_ones(tmp_path: Path) -> None:
+    out = ovw("convert", "--size", "tiny.en", "--weights", "random", "-q", home=tmp_path / "home").stdout
+    assert out.strip() == str(tmp_path / "home" / "models" / "tiny.en-random-fp16")
 
 
 def test_print_config_merges_yaml_and_flags(tmp_path: Path) -> None:
@@ -209,6 +252,20 @@ def test_a_missing_model_is_converted_when_told_so(tmp_path: Path) -> None:
     assert (tmp_path / "home" / "models" / "tiny.en-fp16" / "manifest.json").is_file()
 
 
+def test_reshape_then_verify_and_transcribe(tmp_path: Path, models: Path) -> None:
+    target = tmp_path / "bounded"
+    out = ovw("reshape", "tiny-random", "-o", target, "--batch", "1..2", "--tokens", "1..300", home=models).stdout
+    assert out.splitlines()[0] == str(target)
+    assert "bounded: batch 1..2, tokens 1..300, cache 0..448, frames 1..3000" in out
+    assert "layout genai, shapes bounded: batch 1..2" in ovw("verify", target).stdout
+    clip = ROOT / "ovw" / "assets" / "selftest.flac"
+    options = ("-m", target, "--language", "en", "--temperature", "0", "--max-new-tokens", 4, "-o", "-")
+    ovw("transcribe", clip, *options, "--beam-size", 2)
+    line = refused("transcribe", clip, *options, code=1)
+    assert "takes batch 1..2, it was given 5" in line
+    assert "already holds an artifact" in refused("reshape", "tiny-random", "-o", target, home=models, code=1)
+
+
 KILL = """
 import os, signal, sys, threading, time
 from ovw.cli.app import main
@@ -247,7 +304,7 @@ def test_readme_commands_parse() -> None:
 
 
 def write_golden() -> None:
-    for verb in ("", "convert", "models", "verify", "transcribe"):
+    for verb in ("", "convert", "models", "reshape", "verify", "transcribe"):
         golden = GOLDEN / f"help{'-' + verb if verb else ''}.txt"
         golden.write_text(ovw(*([verb] if verb else []), "--help").stdout, encoding="utf-8")
 

@@ -12,7 +12,8 @@ from tiny_whisper import TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_p
 import ovw
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
-from ovw.artifact.manifest import read_manifest
+from ovw.artifact.hashing import hash_folder
+from ovw.artifact.manifest import read_manifest, write_manifest
 from ovw.convert import encoder as encoder_module
 from ovw.convert.blocks import Weights
 from ovw.convert.layouts import genai
@@ -210,6 +211,58 @@ def test_verify_finds_damage(tmp_path: Path, tiny: Converted, damage: str) -> No
     assert expected[damage] in problems[0]
 
 
+def rewritten(folder: Path, name: str, text: str) -> Path:
+    """An artifact with a file changed, and a manifest that knows of it."""
+    (folder / name).write_text(text, encoding="utf-8")
+    manifest = read_manifest(folder)
+    write_manifest(manifest.model_copy(update={"files": hash_folder(folder)}), folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        (names.CONFIG, None, "config.json: cannot be read"),
+        (names.CONFIG, [], "config.json: holds a list"),
+        (names.CONFIG, {"decoder_layers": 3}, "decoder_layers is 3, the manifest says 2"),
+        (names.PREPROCESSOR_CONFIG, "80", "preprocessor_config.json: holds a str"),
+        (names.GENERATION_CONFIG, {"suppress_tokens": "all"}, "suppress_tokens is no list of token ids below 51865"),
+        (names.GENERATION_CONFIG, {"suppress_tokens": [51865]}, "suppress_tokens is no list of token ids below 51865"),
+        (names.GENERATION_CONFIG, {"is_multilingual": "yes"}, "is_multilingual is yes, expected true or false"),
+        (names.GENERATION_CONFIG, {"is_multilingual": False}, "is_multilingual is False, the manifest says True"),
+    ],
+)
+def test_verify_finds_configs_of_the_wrong_shape(
+    tmp_path: Path, tiny: Converted, name: str, changes: object, told: str
+) -> None:
+    folder = shutil.copytree(tiny.folder, tmp_path / "copy")
+    old = json.loads((folder / name).read_text(encoding="utf-8"))
+    new = old | changes if isinstance(changes, dict) else changes
+    rewritten(folder, name, "{half" if changes is None else json.dumps(new))
+    assert any(told in problem for problem in find_problems(folder))
+    assert all("\n" not in problem for problem in find_golden_problems(folder))
+
+
+def test_verify_finds_what_does_not_belong(tmp_path: Path, tiny: Converted) -> None:
+    folder = shutil.copytree(tiny.folder, tmp_path / "copy")
+    (folder / "notes").mkdir()
+    (folder / "notes" / "a.txt").write_text("mine")
+    assert find_problems(folder) == ["notes/a.txt: does not belong here, the manifest does not list it"]
+
+
+def test_verify_compares_what_the_ir_says(tmp_path: Path, tiny: Converted) -> None:
+    folder = shutil.copytree(tiny.folder, tmp_path / "copy")
+    for stem in (names.ENCODER, names.DECODER):
+        xml = (folder / f"{stem}.xml").read_text(encoding="utf-8")
+        rewritten(folder, f"{stem}.xml", xml.replace("past_key_values.1.encoder.key", "past_key_values.9.encoder.key"))
+    renamed = read_manifest(folder).model_copy(update={"precision": "fp32"})
+    write_manifest(renamed, folder)
+    problems = find_problems(folder)
+    assert len([p for p in problems if "rt_info precision is fp16, the manifest says fp32" in p]) == 2
+    assert f"{names.DECODER}.xml: has no state past_key_values.1.encoder.key" in problems
+    assert f"{names.DECODER}.xml: has a state past_key_values.9.encoder.key of no known use" in problems
+
+
 @pytest.mark.parametrize(
     "name", [names.TOKENIZER, names.GENERATION_CONFIG, f"{names.DECODER}.xml", f"{names.ENCODER}.bin"]
 )
@@ -226,8 +279,6 @@ def test_loading_a_damaged_artifact_is_explained(tmp_path: Path, tiny: Converted
 def test_golden_tells_a_changed_model(tmp_path: Path, tiny: Converted) -> None:
     folder = shutil.copytree(tiny.folder, tmp_path / "copy")
     wrong = tiny.manifest.golden.model_copy(update={"tokens": [1, 2, 3]})
-    from ovw.artifact.manifest import write_manifest
-
     write_manifest(tiny.manifest.model_copy(update={"golden": wrong}), folder)
     assert "self-test: it said" in find_golden_problems(folder)[0]
 
@@ -236,9 +287,27 @@ def test_disk_space_is_checked_first(tmp_path: Path, tiny_pt: Path, monkeypatch:
     from ovw.convert import pipeline
 
     monkeypatch.setattr(pipeline.shutil, "disk_usage", lambda path: type("U", (), {"free": 1_000_000})())
-    monkeypatch.setattr(pipeline, "export", lambda *args: pytest.fail("work began"))
+    monkeypatch.setattr(pipeline, "write", lambda *args: pytest.fail("work began"))
     with pytest.raises(OvwError, match=r"needs .* MB, .* has 1 MB free"):
         convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
+
+
+def test_openvinos_failures_are_not_the_disks(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ovw.convert import parity, pipeline
+
+    def fails(*args: object) -> None:
+        raise RuntimeError("Check 'x' failed at core.cpp:1:\nunsupported thing\n\n")
+
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(OvwError, match="OpenVINO cannot run the IR: unsupported thing"),
+    ):
+        patched.setattr(parity, "open_layout", fails)
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
+    monkeypatch.setattr(pipeline, "write_layout", fails)
+    with pytest.raises(OvwError, match="OpenVINO cannot make the IR: unsupported thing"):
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "deep" / "out"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_layout_writer_reports_a_full_disk(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from ovw import Whisper
 from ovw.audio.decode import load_audio
 from ovw.convert.pipeline import Converted
 from ovw.convert.sources.resolve import load_checkpoint
-from ovw.errors import UsageError
+from ovw.errors import OvwError, UsageError
 from ovw.models import find_size
 
 
@@ -208,3 +208,21 @@ def test_requests_a_model_cannot_serve(tiny_en_random: Converted, tiny: Converte
     ):
         with pytest.raises(UsageError, match=message):
             model.transcribe(nothing, **options)
+
+
+@pytest.mark.parametrize("device", ["AUTO", "AUTO:CPU", "HETERO:CPU", "MULTI:CPU"])
+def test_devices_that_stand_for_others(tiny: Converted, device: str) -> None:
+    from ovw import Whisper
+    from ovw.runtime.device import DeviceOptions
+
+    whisper = Whisper(tiny.folder, device=DeviceOptions(device=device, precision="f32"))
+    assert whisper.precision == "f32"
+    assert Whisper(tiny.folder, device=DeviceOptions(device=device)).precision in ("f32", "bf16", "f16")
+
+
+def test_a_device_without_devices_is_explained(tiny: Converted) -> None:
+    from ovw import Whisper
+    from ovw.runtime.device import DeviceOptions
+
+    with pytest.raises(OvwError, match=r"cannot be loaded: .+"):
+        Whisper(tiny.folder, device=DeviceOptions(device="HETERO"))

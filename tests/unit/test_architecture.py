@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,14 @@ def test_importing_stays_light(module: str) -> None:
     assert not loaded & HEAVY
     if module in ("ovw", "ovw.cli", "ovw.cli.app"):
         assert not loaded & {"openvino", "numpy", "pydantic", "av"}
+
+
+def test_every_package_is_installed() -> None:
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    roots = {folder: package for package, folder in setuptools["package-dir"].items()}
+    folders = [path.parent.relative_to(ROOT) for root in roots for path in (ROOT / root).rglob("__init__.py")]
+    expected = {".".join([roots[folder.parts[0]], *folder.parts[1:]]) for folder in folders}
+    assert sorted(setuptools["packages"]) == sorted(expected)
 
 
 def test_house_style() -> None:

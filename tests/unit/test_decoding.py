@@ -53,10 +53,32 @@ def test_timestamp_rules_are_whispers(sampled: list[int], seed: int, initial: fl
     assert np.array_equal(np.isneginf(ours), np.isneginf(theirs.numpy()))
 
 
+def test_words_behind_the_timestamps_are_words() -> None:
+    """A fine-tuned vocabulary goes on after 30.00."""
+    word, end = BEGIN + 1501, EOT
+    rules = _Rules(None)
+    closed = np.zeros((1, word + 1), np.float32)
+    closed[0, end] = 20
+    rules(closed, [[BEGIN, 1, BEGIN + 5]])
+    assert np.isneginf(closed[0, word])
+    assert not np.isneginf(closed[0, end])
+    after_pair = np.zeros((1, word + 1), np.float32)
+    rules(after_pair, [[BEGIN, 1, BEGIN + 5, BEGIN + 5]])
+    assert not np.isneginf(after_pair[0, word])
+    likely = np.zeros((1, word + 1), np.float32)
+    likely[0, word] = 20
+    rules(likely, [[BEGIN, 1]])
+    assert not np.isneginf(likely[0, word])
+    likely[0, word] = 0
+    rules(likely, [[BEGIN, word]])
+    assert np.isneginf(likely[0, word]), "times are jointly likelier"
+
+
 class _Rules(TimestampRules):
     def __init__(self, initial: float | None) -> None:
         class Ids:
             timestamp_begin, eot, no_timestamps = BEGIN, EOT, THEIRS.no_timestamps
+            timestamp_end = BEGIN + 1501
 
         super().__init__(Ids(), initial)  # type: ignore[arg-type]
 
@@ -178,6 +200,17 @@ def test_compression_ratio() -> None:
     text = "so it goes and " * 40
     assert compression_ratio(text) == pytest.approx(openai.compression_ratio(text))
     assert compression_ratio(text) > 2.4
+
+
+def test_words_behind_the_timestamps_are_text(tokenizer: Tokenizer) -> None:
+    from huggingface_folder import with_more_words
+    from tiny_whisper import TINY
+    from tokenizers import Tokenizer as BpeTokenizer
+
+    ours = Tokenizer(BpeTokenizer.from_str(with_more_words(TINY, [" covfefe"])), tokenizer.suppress)
+    tokens = ours.encode(" So much covfefe")
+    assert tokens[-1] == TINY.n_vocab
+    assert ours.text_of([BEGIN, *tokens, BEGIN + 5, EOT]) == " So much covfefe"
 
 
 def test_tokenizer_is_whispers(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ BEGIN = 1000
 class Ids:
     timestamp_begin = BEGIN
 
+    def is_timestamp(self, token: int) -> bool:
+        return token >= BEGIN
+
     def seconds(self, token: int) -> float:
         return (token - BEGIN) * 0.02
 

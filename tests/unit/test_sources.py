@@ -10,6 +10,7 @@ from tiny_whisper import TINY, TINY_EN, save_pt
 from tokenizers import Tokenizer as BpeTokenizer
 from whisper.tokenizer import get_tokenizer
 
+from ovw.convert.plan import ConvertConfig
 from ovw.convert.sources import resolve as resolve_module
 from ovw.convert.sources.checkpoint import Checkpoint, narrow, tensor_shapes, tensors_sha256
 from ovw.convert.sources.ctranslate2 import read_ctranslate2
@@ -138,6 +139,30 @@ def test_damaged_ctranslate2(tmp_path: Path, damage: str) -> None:
         read_ctranslate2(folder)
 
 
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ({"model.bin": (b"encoder/layer_1/ffn/linear_0/weight", b"encoder/layer_1/ffn/linear_0/height")}, "is missing"),
+        ({"model.bin": (b"decoder/embeddings/weight", b"decoder/embeddings/height")}, "is missing"),
+        ({"config.json": (b"[[1, 0], [1, 1]]", b"[[1, 0, 2]]")}, "alignment_heads is not a list of"),
+        ({"config.json": (b"[[1, 0], [1, 1]]", b'"[]"')}, "alignment_heads is not a list of"),
+        ({"config.json": (b"{", b"[")}, "config.json cannot be read"),
+        ({"tokenizer.json": (b"", b"{half")}, "tokenizer.json cannot be read"),
+    ],
+)
+def test_broken_ctranslate2_folders_are_explained(tmp_path: Path, damage: dict, told: str) -> None:
+    folder = write_ct2(tmp_path / "my-ct2", random_checkpoint(TINY))
+    for name, (old, new) in damage.items():
+        whole = (folder / name).read_bytes() if old else b""
+        assert old in whole
+        (folder / name).write_bytes(whole.replace(old, new) if old else new)
+    with pytest.raises(OvwError) as failure:
+        load_checkpoint(None, str(folder))
+    assert told in failure.value.message
+    assert "my-ct2" in failure.value.message
+    assert "\n" not in failure.value.message
+
+
 def test_damaged_pt(tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(b"garbage")
     with pytest.raises(OvwError, match="is not an OpenAI Whisper checkpoint"):
@@ -157,6 +182,101 @@ def test_pt_that_would_run_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OvwError, match="is not an OpenAI Whisper checkpoint"):
         read_openai(tmp_path / "evil.pt")
     assert not marker.exists()
+
+
+def save_torch(path: Path, **parts: object) -> Path:
+    import torch
+
+    state = {k: torch.from_numpy(np.array(v)) for k, v in random_checkpoint(TINY).tensors.items()}
+    torch.save({"dims": TINY.as_dict(), "model_state_dict": state} | parts, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"model_state_dict": {"decoder.ln.bias": [1.0, 2.0]}}, "decoder.ln.bias is a list"),
+        ({"model_state_dict": [1, 2]}, "the state dict is a list"),
+        ({"model_state_dict": {}}, "n_audio_layer is 2, of 0 tensors"),
+        ({"dims": [1, 2]}, "is not an OpenAI Whisper checkpoint"),
+        ({"dims": {"n_mels": 80}}, "is not an OpenAI Whisper checkpoint"),
+        ({"dims": TINY.as_dict() | {"n_text_layer": "two"}}, "n_text_layer is two"),
+        ({"dims": TINY.as_dict() | {"n_audio_layer": 10**9}}, "n_audio_layer is 1000000000"),
+        ({"dims": TINY.as_dict() | {"n_audio_head": 3}}, "n_audio_state 128 is not divisible by n_audio_head 3"),
+        ({"dims": TINY.as_dict() | {"n_vocab": -1}}, "n_vocab is -1"),
+    ],
+)
+def test_odd_pt_files_are_explained(tmp_path: Path, parts: dict, told: str) -> None:
+    with pytest.raises(OvwError) as failure:
+        load_checkpoint(None, str(save_torch(tmp_path / "odd.pt", **parts)))
+    assert told in failure.value.message
+    assert "odd.pt" in failure.value.message
+
+
+def test_pt_files_of_the_old_form(tmp_path: Path) -> None:
+    import torch
+
+    data = torch.load(save_torch(tmp_path / "new.pt"), weights_only=True)
+    torch.save(data, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    read = load_checkpoint(None, str(tmp_path / "old.pt"))
+    assert read.tensors_sha256 == random_checkpoint(TINY).checked().tensors_sha256
+
+
+def test_the_cause_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"garbage")
+    with pytest.raises(OvwError) as failure:
+        load_checkpoint(None, str(tmp_path / "a.pt"))
+    assert failure.value.__cause__ is not None
+
+
+def test_a_package_whose_files_are_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ovw.convert.sources import wheel
+
+    for files in ([], [tmp_path / "config.json"], [tmp_path / "config.json", tmp_path / "model.bin"]):
+        monkeypatch.setattr(wheel, "_data_files", lambda name, files=files: files)
+        with pytest.raises(OvwError, match=r"weights package some==1 is installed, but its files are gone") as failure:
+            read_wheels(("some==1",))
+        assert "--force-reinstall" in failure.value.hint
+
+
+@pytest.mark.weights
+def test_a_corrupt_download_gives_way_to_a_package(home: Path) -> None:
+    (home / "weights").mkdir(parents=True)
+    (home / "weights" / "tiny.en.pt").write_bytes(b"cut off")
+    (home / "weights" / "small.pt").write_bytes(b"cut off")
+    assert load_checkpoint(find_size("tiny.en"), None, offline=True).kind == "wheel"
+    with pytest.raises(OvwError, match=r"small\.pt has SHA-256 .*, expected 9ecf"):
+        load_checkpoint(find_size("small"), None, offline=True)
+
+
+@pytest.mark.parametrize(
+    ("size", "weights", "models"),
+    [
+        ("base", None, [("base", "base")]),
+        ("turbo", None, [("large-v3-turbo", "large-v3-turbo")]),
+        ((), "turbo", [("large-v3-turbo", "large-v3-turbo")]),
+        ("base", "base", [("base", "base")]),
+        (("base", "tiny"), "random", [("base-random", "base"), ("tiny-random", "tiny")]),
+        ("base", "mine/fine.pt", [("fine", "base")]),
+        ("base", "mine/base.pt", [("base-custom", "base")]),
+        ((), "mine/turbo", [("turbo-custom", None)]),
+        ((), "ggml-base-q5_0.bin", [("ggml-base-q5_0", None)]),
+        ((), "hf:owner/whisper-mine@v1/b", [("whisper-mine", None)]),
+    ],
+)
+def test_only_a_sizes_own_weights_have_its_name(size: str, weights: str | None, models: list) -> None:
+    assert ConvertConfig(size=size, weights=weights).models() == models
+
+
+def test_weights_of_another_size() -> None:
+    with pytest.raises(UsageError, match="weights base are not of size tiny"):
+        ConvertConfig(size="tiny", weights="base")
+
+
+def test_a_folder_beats_a_size_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base").mkdir()
+    assert ConvertConfig(weights="base").models() == [("base-custom", None)]
 
 
 @pytest.mark.weights

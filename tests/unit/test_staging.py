@@ -1,5 +1,6 @@
 """Artifacts are put in place whole or not at all."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,81 @@ def test_two_writers(tmp_path: Path) -> None:
             fill(target, "theirs")
     assert (target / "file").read_text() == "mine"
     assert names(tmp_path) == ["artifact"]
+
+
+@pytest.mark.parametrize("call", ["mkdtemp", "fsync", "rename", "exchange"])
+def test_a_full_disk_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    target = tmp_path / "artifact"
+    if call == "exchange":
+        fill(target, "old")
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    places = {"mkdtemp": (staging.tempfile, "mkdtemp"), "fsync": (staging.os, "fsync"), "rename": (Path, "rename")}
+    monkeypatch.setattr(*places.get(call, (staging, "_exchange")), full)
+    with pytest.raises(OvwError, match=r"cannot write .*artifact: No space left on device"):
+        fill(target, "new")
+    assert names(tmp_path) == (["artifact"] if call == "exchange" else [])
+    if call == "exchange":
+        assert (target / "file").read_text() == "old"
+
+
+def test_a_full_disk_in_the_block(tmp_path: Path) -> None:
+    with pytest.raises(OvwError, match="No space left on device"), staged_folder(tmp_path / "artifact"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert names(tmp_path) == []
+
+
+def test_a_swap_that_fails_half_way_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "artifact"
+    fill(target, "old")
+    whole = Path.rename
+
+    def rename(self: Path, to: Path) -> Path:
+        if ".partial-" in self.name:
+            raise OSError(errno.EIO, "Input/output error")
+        return whole(self, to)
+
+    monkeypatch.setattr(staging, "_exchange", lambda a, b: False)
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(OvwError, match="Input/output error"):
+        fill(target, "new")
+    assert (target / "file").read_text() == "old"
+    assert names(tmp_path) == ["artifact"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="renameat2 is Linux's")
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EACCES, errno.ENOSPC])
+def test_only_what_cannot_exchange_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    class Libc:
+        def __init__(self, *args: object, **kwargs: object) -> None: ...
+
+        def renameat2(self, *args: object) -> int:
+            staging.ctypes.set_errno(code)
+            return -1
+
+    target = tmp_path / "artifact"
+    fill(target, "old")
+    monkeypatch.setattr(staging.ctypes, "CDLL", Libc)
+    if code in (errno.EACCES, errno.ENOSPC):
+        with pytest.raises(OvwError, match="cannot write"):
+            fill(target, "new")
+        assert (target / "file").read_text() == "old"
+    else:
+        fill(target, "new")
+        assert (target / "file").read_text() == "new"
+    assert names(tmp_path) == ["artifact"]
+
+
+def test_parents_go_with_what_they_were_made_for(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), staged_folder(tmp_path / "a" / "b" / "artifact"):
+        raise RuntimeError
+    assert names(tmp_path) == []
+    (tmp_path / "a").mkdir()
+    with pytest.raises(RuntimeError), staged_folder(tmp_path / "a" / "b" / "artifact"):
+        raise RuntimeError
+    assert names(tmp_path) == ["a"]
 
 
 def test_unwritable_parent(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ class TimestampRules:
 
     def __init__(self, tokenizer: Tokenizer, max_initial: float | None) -> None:
         self._begin = tokenizer.timestamp_begin
+        self._end = tokenizer.timestamp_end
         self._eot = tokenizer.eot
         self._no_timestamps = tokenizer.no_timestamps
         self._max_initial = None if max_initial is None else round(max_initial / TIME_PRECISION)
@@ -91,29 +92,36 @@ class TimestampRules:
                 self._open_window(row)
             self._prefer_timestamps(row)
 
+    def _is_time(self, token: int) -> bool:
+        return self._begin <= token < self._end
+
     def _keep_pairs(self, row: Logits, tokens: Sequence[int]) -> None:
-        if tokens and tokens[-1] >= self._begin:
-            if len(tokens) < 2 or tokens[-2] >= self._begin:
-                row[self._begin :] = -np.inf  # a pair is complete: text must follow
+        if tokens and self._is_time(tokens[-1]):
+            if len(tokens) < 2 or self._is_time(tokens[-2]):
+                row[self._begin : self._end] = -np.inf  # a pair is complete: text must follow
             else:
-                row[: self._eot] = -np.inf  # a segment has ended: its twin or the end must follow
+                row[: self._eot] = row[self._end :] = -np.inf  # a segment has ended: its twin or the end must follow
 
     def _keep_order(self, row: Logits, tokens: Sequence[int]) -> None:
-        last = next((t for t in reversed(tokens) if t >= self._begin), None)
+        last = next((t for t in reversed(tokens) if self._is_time(t)), None)
         if last is None:
             return
-        segment_open = not (tokens[-1] >= self._begin and len(tokens) > 1 and tokens[-2] < self._begin)
+        segment_open = not (self._is_time(tokens[-1]) and len(tokens) > 1 and not self._is_time(tokens[-2]))
         # an open segment must not end where it began, or decoding could go round in circles
         row[self._begin : last + int(segment_open)] = -np.inf
 
     def _open_window(self, row: Logits) -> None:
-        row[: self._begin] = -np.inf
+        self._forbid_text(row)
         if self._max_initial is not None:
             row[self._begin + self._max_initial + 1 :] = -np.inf
 
     def _prefer_timestamps(self, row: Logits) -> None:
-        if logsumexp(row[self._begin :]) > row[: self._begin].max():
-            row[: self._begin] = -np.inf
+        text = max(row[: self._begin].max(), row[self._end :].max(initial=-np.inf))
+        if logsumexp(row[self._begin : self._end]) > text:
+            self._forbid_text(row)
+
+    def _forbid_text(self, row: Logits) -> None:
+        row[: self._begin] = row[self._end :] = -np.inf
 
 
 def build_filters(tokenizer: Tokenizer, options: TranscribeOptions) -> list[LogitFilter]:

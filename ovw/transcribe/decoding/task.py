@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.runtime.decoder import DecoderSession
+from ovw.runtime.sessions import Decoder
 from ovw.transcribe.decoding.filters import build_filters
 from ovw.transcribe.decoding.numeric import softmax
 from ovw.transcribe.decoding.search import BeamSearch, Sampling, Search, best_hypothesis
@@ -40,7 +40,7 @@ class DecodingTask:
         n_text_ctx: the decoder's context.
     """
 
-    decoder: DecoderSession
+    decoder: Decoder
     tokenizer: Tokenizer
     options: TranscribeOptions
     n_text_ctx: int

@@ -1,0 +1,56 @@
+"""What a layout writer is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import openvino as ov
+
+from ovw.artifact.graphs import Graph, layout_graphs
+from ovw.artifact.manifest import Shapes
+from ovw.convert.frontends import Frontend
+from ovw.convert.ir import name_ports, save_ir
+from ovw.convert.shapes import apply_shapes
+from ovw.convert.sources.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class Export:
+    """One artifact to write.
+
+    Attributes:
+        name: of the model.
+        layout: which files, and what they are called.
+        checkpoint: what to export.
+        precision: `fp32` or `fp16`.
+        shapes: what the graphs shall take.
+        frontend: makes the graphs.
+        scratch: a folder for files that are not part of the artifact.
+        facts: strings for the graphs' metadata, under `ovw`.
+        ggml_names: stems of further ggml files that shall find the whispercpp layout's encoder.
+    """
+
+    name: str
+    layout: str
+    checkpoint: Checkpoint
+    precision: str
+    shapes: Shapes
+    frontend: Frontend
+    scratch: Path
+    facts: dict[str, str] = field(default_factory=dict)
+    ggml_names: tuple[str, ...] = ()
+
+    def graphs(self) -> list[Graph]:
+        """The layout's graph files, encoder first, decoder last."""
+        return layout_graphs(self.layout, self.name, self.checkpoint.dims, self.shapes)
+
+    def save_encoder(self, graph: Graph, folder: Path) -> None:
+        """Write the encoder, its ports called as the layout has them."""
+        encoder = self.frontend.encoder()
+        name_ports(encoder, list(graph.inputs), graph.outputs)
+        self.save(encoder, graph, folder)
+
+    def save(self, model: ov.Model, graph: Graph, folder: Path) -> None:
+        """Write a graph under its file name and with its shapes."""
+        save_ir(apply_shapes(model, graph), folder / graph.file, self.precision, self.facts)

@@ -1,0 +1,212 @@
+"""Hugging Face folders: `config.json`, safetensors (or PyTorch's own files), tokenizer and generation config.
+
+Fine-tunes and distil-whisper included: other vocabularies, fewer decoder layers, alignment heads that are missing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from ovw.artifact.hashing import file_sha256
+from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads, tensor_shapes
+from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
+from ovw.convert.sources.reading import read_json
+from ovw.convert.tokenizer import END, byte_level
+from ovw.errors import OvwError
+from ovw.models import Capabilities, Dims, languages
+
+Arrays = dict[str, NDArray[np.floating]]
+CONFIG = "config.json"
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+"""In the order in which they are looked for; an index names the files that the tensors are spread over."""
+DIMS = {
+    "n_mels": "num_mel_bins", "n_audio_ctx": "max_source_positions", "n_audio_state": "d_model",
+    "n_audio_head": "encoder_attention_heads", "n_audio_layer": "encoder_layers",
+    "n_vocab": "vocab_size", "n_text_ctx": "max_target_positions", "n_text_state": "d_model",
+    "n_text_head": "decoder_attention_heads", "n_text_layer": "decoder_layers",
+}  # fmt: skip
+FIXED = {"model_type": "whisper", "activation_function": "gelu", "scale_embedding": False}
+"""What Whisper's architecture leaves no choice in."""
+MODULES = {
+    "attn_ln": "self_attn_layer_norm", "cross_attn_ln": "encoder_attn_layer_norm", "mlp_ln": "final_layer_norm",
+    "attn": "self_attn", "cross_attn": "encoder_attn", "mlp.0": "fc1", "mlp.2": "fc2",
+    "query": "q_proj", "key": "k_proj", "value": "v_proj", "out": "out_proj",
+}  # fmt: skip
+TOPS = {
+    "encoder.positional_embedding": "encoder.embed_positions.weight",
+    "decoder.positional_embedding": "decoder.embed_positions.weight",
+    "decoder.token_embedding.weight": "decoder.embed_tokens.weight",
+    "encoder.ln_post.weight": "encoder.layer_norm.weight", "encoder.ln_post.bias": "encoder.layer_norm.bias",
+    "decoder.ln.weight": "decoder.layer_norm.weight", "decoder.ln.bias": "decoder.layer_norm.bias",
+}  # fmt: skip
+BLOCK_TENSOR = re.compile(r"(encoder|decoder)\.blocks\.(\d+)\.(.+)\.(weight|bias)")
+PREFIX = "model."
+ENGLISH = Capabilities(("en",), translate=False)
+ENGLISH_END = 50256
+"""The id of `<|endoftext|>` in English-only models."""
+EMBEDDING, OUTPUT = "model.decoder.embed_tokens.weight", "proj_out.weight"
+
+
+def find_weights(folder: Path) -> str | None:
+    """The file that holds, or names, the weights of a Hugging Face folder; `None` where there is none."""
+    return next((name for name in WEIGHTS if (folder / CONFIG).is_file() and (folder / name).is_file()), None)
+
+
+def read_huggingface(folder: Path, reference: str | None = None) -> Checkpoint:
+    """Read a Hugging Face Whisper folder.
+
+    Args:
+        folder: with `config.json` and the weights.
+        reference: what it is called; by default its name.
+
+    Raises:
+        OvwError: files missing or damaged, or another architecture.
+        ValueError: damaged weights.
+    """
+    weights = find_weights(folder)
+    if weights is None:
+        raise OvwError(f"{folder} holds no weights", f"a Hugging Face folder has {CONFIG} and {WEIGHTS[0]}")
+    dims = _dims(folder)
+    generation = _optional(folder, "generation_config.json")
+    tensors = rename(_load(folder, weights), dims)
+    tokenizer = read_tokenizer(folder)
+    can = _capabilities(generation, tokenizer, dims)
+    return Checkpoint(
+        dims=dims,
+        tensors=tensors,
+        kind="huggingface",
+        reference=reference or folder.resolve().name,
+        sha256=None if weights.endswith(".json") else file_sha256(folder / weights),
+        alignment_heads=alignment_heads(generation.get("alignment_heads"), dims),
+        tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
+        capabilities=can,
+        steered=None if can is None else can != ENGLISH,
+    )
+
+
+def names_of(dims: Dims) -> dict[str, str]:
+    """Hugging Face's name -> openai/whisper's name, of every tensor of a model."""
+    return {PREFIX + _theirs(name): name for name in tensor_shapes(dims)}
+
+
+def _theirs(name: str) -> str:
+    match = BLOCK_TENSOR.fullmatch(name)
+    if match is None:
+        return TOPS.get(name, name)  # the convolutions have the same names
+    side, layer, module, kind = match.groups()
+    path = MODULES.get(module) or ".".join(MODULES[part] for part in module.split("."))
+    return f"{side}.layers.{layer}.{path}.{kind}"
+
+
+def rename(tensors: Arrays, dims: Dims) -> Arrays:
+    """The tensors under openai/whisper's names; those of no known name keep theirs, to be told as unknown.
+
+    Raises:
+        OvwError: an output projection of its own, which Whisper does not have.
+    """
+    full = {name if name.startswith((PREFIX, OUTPUT)) else PREFIX + name: value for name, value in tensors.items()}
+    output = full.pop(OUTPUT, None)
+    if output is not None and not np.array_equal(output, full.get(EMBEDDING, output)):
+        raise OvwError(
+            f"{OUTPUT} differs from the token embeddings: Whisper has one matrix for both",
+            "tie the weights, and save the model again",
+        )
+    if output is not None:
+        full.setdefault(EMBEDDING, output)
+    known = names_of(dims)
+    return {known.get(name, name): value for name, value in full.items()}
+
+
+def _dims(folder: Path) -> Dims:
+    config = read_json(folder / CONFIG)
+    for key, value in FIXED.items():
+        if config.get(key, value) != value:
+            raise OvwError(
+                f"{folder / CONFIG}: {key} is {config[key]!r}, Whisper's is {value!r}", "give a Whisper model"
+            )
+    if missing := [key for key in DIMS.values() if not isinstance(config.get(key), int)]:
+        raise OvwError(f"{folder / CONFIG} has no {', '.join(dict.fromkeys(missing))}", "give a Whisper model")
+    return Dims(**{ours: config[theirs] for ours, theirs in DIMS.items()})
+
+
+def _optional(folder: Path, name: str) -> dict[str, Any]:
+    return read_json(folder / name) if (folder / name).is_file() else {}
+
+
+def _load(folder: Path, weights: str) -> Arrays:
+    tensors: Arrays = {}
+    for path in _files(folder, weights):
+        tensors |= _read_safetensors(path) if path.suffix == ".safetensors" else to_arrays(load_pickle(path))
+    return tensors
+
+
+def _files(folder: Path, weights: str) -> Iterator[Path]:
+    names = shards(read_json(folder / weights)) if weights.endswith(".json") else [weights]
+    for name in names:
+        if not (folder / name).is_file():
+            raise OvwError(f"{folder / weights} names {name}, which is not there", "fetch the folder again")
+        yield folder / name
+
+
+def shards(index: dict[str, Any]) -> list[str]:
+    """The files that an index names.
+
+    Raises:
+        ValueError: something else than an index, or a file outside of its folder.
+    """
+    placed = index.get("weight_map")
+    names = sorted(set(placed.values())) if isinstance(placed, dict) and placed else []
+    if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
+        raise ValueError("the index has no weight_map of tensors and files beside it")
+    return names
+
+
+def _read_safetensors(path: Path) -> Arrays:
+    try:
+        with safe_open(path, framework="pt") as stored:  # NumPy has no bfloat16
+            return {name: to_numpy(stored.get_tensor(name)) for name in stored.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def read_tokenizer(folder: Path) -> dict[str, Any] | None:
+    """The tokenizer of a folder: `tokenizer.json`, or built from `vocab.json` and what belongs to it."""
+    if (folder / "tokenizer.json").is_file():
+        return read_json(folder / "tokenizer.json")
+    if not (folder / "vocab.json").is_file() or not (folder / "merges.txt").is_file():
+        return None
+    words = read_json(folder / "vocab.json")
+    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    merged = [line for line in lines if line.strip() and not line.startswith("#version")]
+    later = _optional(folder, "tokenizer_config.json").get("added_tokens_decoder") or {}
+    added = {token["content"]: int(i) for i, token in later.items()} | _optional(folder, "added_tokens.json")
+    if END in words:
+        added.setdefault(END, words[END])
+    return byte_level(words, merged, added)
+
+
+def _capabilities(generation: dict[str, Any], tokenizer: dict[str, Any] | None, dims: Dims) -> Capabilities | None:
+    """What a model can be asked for: as its generation config says, else by its control tokens.
+
+    `None` for an official vocabulary without either.
+    """
+    control = {token["content"]: token["id"] for token in tokenizer["added_tokens"]} if tokenizer else {}
+    told = generation.get("is_multilingual")
+    if not control and not isinstance(told, bool):
+        return None
+    # OpenAI's English vocabulary has one text token less, and the language tokens all the same
+    if not (told if isinstance(told, bool) else control.get(END) != ENGLISH_END):
+        return ENGLISH
+    spoken = generation.get("lang_to_id") or control
+    tongues = tuple(code for code in languages() if f"<|{code}|>" in spoken)
+    return Capabilities(
+        tongues or tuple(languages())[: dims.n_languages], "translate" in generation.get("task_to_id", ("translate",))
+    )

@@ -1,0 +1,65 @@
+"""What the readers of several formats need: little-endian fields, and JSON objects."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ovw.errors import OvwError, reason
+
+
+@dataclass
+class Reader:
+    """A place in a buffer.
+
+    Attributes:
+        data: the buffer.
+        at: the byte to be read next.
+    """
+
+    data: memoryview
+    at: int = 0
+
+    def take(self, size: int) -> memoryview:
+        """The next `size` bytes.
+
+        Raises:
+            ValueError: there are not so many.
+        """
+        if not 0 <= size <= len(self.data) - self.at:
+            raise ValueError(
+                f"it is cut off, or not what it seems: byte {self.at} announces {size} of {len(self.data)}"
+            )
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def number(self, code: str) -> int:
+        """The next integer, `code` as in `struct`."""
+        return self.numbers(code, 1)[0]
+
+    def numbers(self, code: str, count: int) -> tuple[int, ...]:
+        """The next `count` integers."""
+        size = struct.calcsize(f"<{code}") * count
+        return tuple(struct.unpack(f"<{max(count, 0)}{code}", self.take(size)))
+
+    @property
+    def done(self) -> bool:
+        return self.at == len(self.data)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds.
+
+    Raises:
+        OvwError: no such file, not JSON, or not an object.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise OvwError(f"{path} cannot be read: {reason(error)}", "fetch the folder again") from error
+    if not isinstance(data, dict):
+        raise OvwError(f"{path} holds a {type(data).__name__}, expected an object", "fetch the folder again")
+    return data

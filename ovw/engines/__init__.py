@@ -1,0 +1,1 @@
+"""Runtimes beside OpenVINO, behind the same session interface."""

@@ -1,0 +1,75 @@
+"""Open an artifact's sessions, whatever its layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from ovw.artifact import names
+from ovw.errors import OvwError
+from ovw.runtime.decoder import DecoderSession
+from ovw.runtime.device import DeviceOptions
+from ovw.runtime.encoder import EncoderSession
+from ovw.runtime.stateless import FixedDecoderSession, StatelessDecoderSession
+
+RUNNABLE = ("genai", "stateless")
+"""Layouts with an encoder and a decoder for OpenVINO."""
+
+
+class Encoder(Protocol):
+    """Log-mel [B, n_mels, frames] -> hidden states [B, frames / 2, state]."""
+
+    def __call__(self, mel: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+class Decoder(Protocol):
+    """Tokens to logits over encoded audio; see `DecoderSession`, the first of its kind."""
+
+    @property
+    def max_tokens(self) -> int: ...
+
+    def start(self, hidden: NDArray[np.float32]) -> None: ...
+
+    def step(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> NDArray[np.float32]: ...
+
+
+class OpenVinoDecoder(Decoder, Protocol):
+    """A decoder that OpenVINO runs."""
+
+    compiled: ov.CompiledModel
+
+
+def open_sessions(folder: Path, layout: str, options: DeviceOptions) -> tuple[EncoderSession, OpenVinoDecoder]:
+    """The encoder and the decoder of an artifact.
+
+    Raises:
+        OvwError: a layout that is made for another runtime.
+    """
+    require_runnable(folder, layout)
+    return open_encoder(folder, layout, options), open_decoder(folder, layout, options)
+
+
+def open_encoder(folder: Path, layout: str, options: DeviceOptions) -> EncoderSession:
+    """The encoder of an artifact of a runnable layout."""
+    return EncoderSession(folder, options, layout)
+
+
+def open_decoder(folder: Path, layout: str, options: DeviceOptions) -> OpenVinoDecoder:
+    """The decoder of an artifact of a runnable layout."""
+    if layout == "genai":
+        return DecoderSession(folder, options)
+    fixed = (folder / f"{names.STATELESS_CROSS}.xml").is_file()
+    return (FixedDecoderSession if fixed else StatelessDecoderSession)(folder, options)
+
+
+def require_runnable(folder: Path, layout: str) -> None:
+    """Refuse a layout that is made for another runtime; raises as `open_sessions`."""
+    if layout not in RUNNABLE:
+        raise OvwError(
+            f"{folder} has the layout {layout}, which ovw makes for other programs and does not run itself",
+            "ovw convert --layout genai makes one to run",
+        )

@@ -1,0 +1,212 @@
+"""Repositories of the hub, against a local stand-in that answers as the hub does: by commit, large files elsewhere."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from huggingface_folder import save_hf
+from tiny_whisper import TINY
+
+from ovw.convert.sources import download as download_module
+from ovw.convert.sources.hub import Repository, fetch_repository
+from ovw.convert.sources.random import random_checkpoint
+from ovw.convert.sources.resolve import load_checkpoint
+from ovw.errors import OvwError, UsageError
+from ovw.models import find_size
+
+COMMIT = "c0ffee" * 6 + "c0ff"
+TOKEN = "hf_secret"
+
+
+class Hub(BaseHTTPRequestHandler):
+    """`owner/name` at `main`, `v1` and its commit; `owner/private` for those with the token; `owner/old` was renamed."""
+
+    folder: Path
+    store: str
+    seen: list[tuple[str, str, str | None]] = []  # noqa: RUF012
+    break_once = False
+
+    def do_HEAD(self) -> None:
+        self.answer()
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    def answer(self) -> None:
+        token = self.headers.get("Authorization")
+        Hub.seen.append((self.command, self.path, token))
+        owner, name, _, revision, file = unquote(self.path).lstrip("/").split("/", 4)
+        if owner == "stored":  # the other server
+            return self.give((Hub.folder / file).read_bytes(), {})
+        if name == "old":
+            return self.refuse(307, {"Location": self.path.replace("/old/", "/name/")})
+        if name == "broken":
+            return self.refuse(503, {})
+        if name == "private" and token != f"Bearer {TOKEN}":
+            return self.refuse(401, {})
+        if name not in ("name", "private"):
+            return self.refuse(404, {"X-Error-Code": "RepoNotFound"})
+        if revision not in ("main", "v1", COMMIT):
+            return self.refuse(404, {"X-Error-Code": "RevisionNotFound"})
+        if not (Hub.folder / file).is_file():
+            return self.refuse(404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
+        facts = {"X-Repo-Commit": COMMIT, "ETag": '"abc"'}
+        if not file.endswith(".safetensors"):
+            return self.give((Hub.folder / file).read_bytes(), facts)
+        sha = hashlib.sha256((Hub.folder / file).read_bytes()).hexdigest()
+        elsewhere = {"Location": f"{Hub.store}/stored/x/y/z/{file}", "X-Linked-Etag": f'"{sha}"'}
+        return self.refuse(302, facts | elsewhere)
+
+    def give(self, body: bytes, headers: dict[str, str]) -> None:
+        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        self.send_response(206 if start else 200)
+        for name, value in (headers | {"Content-Length": str(len(body) - start)}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            broken = Hub.break_once and len(body) > 100_000
+            Hub.break_once = Hub.break_once and not broken
+            self.wfile.write(body[start : 50_000 if broken else None])
+
+    def refuse(self, code: int, headers: dict[str, str]) -> None:
+        self.send_response(code)
+        for name, value in (headers | {"Content-Length": "0"}).items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Hub) for _ in range(2)]
+    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
+    for thread in threads:
+        thread.start()
+    Hub.seen, Hub.break_once = [], False
+    Hub.folder = save_hf(tmp_path / "served", random_checkpoint(TINY), generation={"alignment_heads": [[1, 1]]})
+    Hub.store = f"http://127.0.0.1:{servers[1].server_port}"
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{servers[0].server_port}/")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr(download_module, "PAUSE_S", 0)
+    yield Hub
+    for server, thread in zip(servers, threads, strict=True):
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_fetched_once_and_kept(hub: type[Hub], home: Path) -> None:
+    with pytest.raises(OvwError, match="hf:owner/name is not on this machine") as failure:
+        load_checkpoint(None, "hf:owner/name", offline=True)
+    assert "--offline" in failure.value.hint
+    assert hub.seen == []
+    read = load_checkpoint(None, "hf:owner/name")
+    assert read.tensors_sha256 == random_checkpoint(TINY).checked().tensors_sha256
+    assert (read.kind, read.reference, read.alignment_heads) == ("huggingface", "hf:owner/name", ((1, 1),))
+    kept = home / "weights" / "huggingface" / "owner--name" / COMMIT
+    assert sorted(p.name for p in kept.iterdir()) == ["config.json", "generation_config.json", "model.safetensors"]
+    fetched = len([path for command, path, _ in hub.seen if command == "GET"])
+    load_checkpoint(None, "hf:owner/name")
+    assert len([path for command, path, _ in hub.seen if command == "GET"]) == fetched, "fetched again"
+    hub.seen.clear()
+    assert load_checkpoint(None, "hf:owner/name", offline=True).tensors_sha256 == read.tensors_sha256
+    assert hub.seen == []
+
+
+def test_a_revision_is_a_revision(hub: type[Hub]) -> None:
+    assert fetch_repository("hf:owner/name@v1").name == COMMIT
+    assert str(Repository.parse("hf:owner/name@v1")) == "hf:owner/name@v1"
+    with pytest.raises(OvwError, match="hf:owner/name@v2: the hub has no such revision"):
+        fetch_repository("hf:owner/name@v2")
+    with pytest.raises(OvwError, match="hf:owner/name is not on this machine"):
+        fetch_repository("hf:owner/name", offline=True)
+
+
+def test_a_broken_connection_is_resumed(hub: type[Hub]) -> None:
+    hub.break_once = True
+    assert load_checkpoint(None, "hf:owner/name").dims == TINY
+    assert len([path for command, path, _ in hub.seen if command == "GET" and "/stored/" in path]) == 2
+
+
+def test_a_large_file_has_the_hash_that_the_hub_says(hub: type[Hub], home: Path) -> None:
+    kept = home / "weights" / "huggingface" / "owner--name" / COMMIT
+    kept.mkdir(parents=True)
+    (kept / "model.safetensors").write_bytes(b"something else")
+    assert load_checkpoint(None, "hf:owner/name").dims == TINY
+
+
+def test_the_token_goes_to_the_hub_alone(hub: type[Hub], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OvwError, match=r"gives no access, or has no such repository \(HTTP 401\)") as failure:
+        fetch_repository("hf:owner/private")
+    assert "HF_TOKEN" in failure.value.hint
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    fetch_repository("hf:owner/private")
+    assert {token for _, path, token in hub.seen if path.startswith("/stored/")} == {None}
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    with pytest.raises(OvwError) as failure:
+        fetch_repository("hf:owner/private")
+    assert "hf_wrong" not in str(failure.value)
+
+
+def test_a_renamed_repository_is_followed(hub: type[Hub]) -> None:
+    assert load_checkpoint(None, "hf:owner/old").dims == TINY
+
+
+def test_a_size_that_only_the_hub_has(hub: type[Hub]) -> None:
+    info = find_size("distil-small.en")
+    here = replace(info, dims=TINY, sources=replace(info.sources, huggingface="owner/name"))
+    read = load_checkpoint(here, None)
+    assert read.reference == "hf:owner/name"
+    assert read.capabilities == info.capabilities
+    assert load_checkpoint(here, None, offline=True).tensors_sha256 == read.tensors_sha256
+
+
+def test_sharded(hub: type[Hub], tmp_path: Path) -> None:
+    hub.folder = save_hf(tmp_path / "sharded", random_checkpoint(TINY), shards=2)
+    read = load_checkpoint(None, "hf:owner/name")
+    assert read.tensors_sha256 == random_checkpoint(TINY).checked().tensors_sha256
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ("hf:owner/nothing", r"hf:owner/nothing: the hub has no such repository \(HTTP 404\)"),
+        ("hf:owner/broken", r"hf:owner/broken cannot be fetched: HTTP 503"),
+    ],
+)
+def test_refusals_are_one_line(hub: type[Hub], reference: str, told: str) -> None:
+    with pytest.raises(OvwError, match=told) as failure:
+        load_checkpoint(None, reference)
+    assert "\n" not in str(failure.value)
+
+
+def test_a_repository_without_a_model(hub: type[Hub]) -> None:
+    (hub.folder / "model.safetensors").unlink()
+    with pytest.raises(OvwError, match="hf:owner/name holds no weights"):
+        fetch_repository("hf:owner/name")
+    (hub.folder / "config.json").unlink()
+    with pytest.raises(OvwError, match=r"hf:owner/name has no config\.json"):
+        fetch_repository("hf:owner/name")
+
+
+def test_unreachable(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download_module, "PAUSE_S", 0)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(OvwError, match="hf:owner/name cannot be fetched: Connection refused"):
+        fetch_repository("hf:owner/name")
+    monkeypatch.setenv("HF_ENDPOINT", "file:///etc")
+    with pytest.raises(UsageError, match="HF_ENDPOINT is 'file:///etc'"):
+        fetch_repository("hf:owner/name")
+
+
+@pytest.mark.parametrize("reference", ["hf:name", "hf:a/b/c", "hf:a/b@", "hf:../b", "hf:a/b@../../c"])
+def test_what_is_no_reference(home: Path, reference: str) -> None:
+    with pytest.raises(UsageError, match="is no repository"):
+        fetch_repository(reference)

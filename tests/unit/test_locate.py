@@ -1,0 +1,69 @@
+"""Which artifact `-m` means, and what is said where none is meant."""
+
+from pathlib import Path
+
+import pytest
+
+from ovw.artifact.locate import locate
+from ovw.cli.ensure import missing_size
+from ovw.errors import UsageError, reason
+from ovw.models import full_name
+
+
+def artifact(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("short", "full"),
+    [
+        ("turbo-fp16", "large-v3-turbo-fp16"),
+        ("large-int8", "large-v3-int8"),
+        ("large-v3-fp16", "large-v3-fp16"),
+        ("large-v3-turbo-fp16", "large-v3-turbo-fp16"),
+        ("largest-fp16", "largest-fp16"),
+        ("base-fp16", "base-fp16"),
+    ],
+)
+def test_short_names(home: Path, short: str, full: str) -> None:
+    assert full_name(short) == full
+    made = artifact(home / "models" / full)
+    assert locate(short) == made
+
+
+def test_a_path_is_a_path(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    named, here = artifact(home / "models" / "base-fp16"), artifact(tmp_path / "base-fp16")
+    assert locate("base-fp16") == named
+    for spelled in ("./base-fp16", "base-fp16/", str(here), "../" + tmp_path.name + "/base-fp16"):
+        found = locate(spelled)
+        assert found is not None
+        assert found.resolve() == here
+        assert missing_size(spelled) is None
+    with pytest.raises(UsageError, match=r"no artifact '\./tiny-fp16'"):
+        locate("./tiny-fp16")
+    assert missing_size("./tiny-fp16") is None
+
+
+def test_what_could_be_made(home: Path) -> None:
+    assert missing_size("turbo-fp32") == ("large-v3-turbo", "fp32")
+    assert missing_size("base-random-fp16") is None
+    assert missing_size(None) == ("base", "fp16")
+    artifact(home / "models" / "large-v3-turbo-fp32")
+    assert missing_size("turbo-fp32") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError(""), "RuntimeError"),
+        (RuntimeError("first\nlast\n\n"), "last"),
+        (OSError(28, "No space left on device", "x"), "No space left on device"),
+        (KeyError("dims"), "'dims' is missing"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_reason(error: Exception, told: str) -> None:
+    assert reason(error) == told
