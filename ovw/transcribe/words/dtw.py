@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 DIAGONAL, UP, LEFT = 0, 1, 2
 
 
-def warp(cost: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def warp(cost: NDArray[np.floating]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The cheapest monotonic path through a cost matrix (Sakoe & Chiba, 1978).
 
     Args:
@@ -20,7 +20,7 @@ def warp(cost: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]
     return _walk_back(_trace(cost))
 
 
-def _trace(cost: NDArray[np.float32]) -> NDArray[np.int8]:
+def _trace(cost: NDArray[np.floating]) -> NDArray[np.int8]:
     """Where the cheapest path into each cell comes from, [n + 1, m + 1]; a diagonal step must be strictly cheapest."""
     n, m = cost.shape
     trace = np.full((n + 1, m + 1), LEFT, np.int8)
