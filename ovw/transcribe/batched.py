@@ -67,8 +67,9 @@ class BatchedRun:
 
     def _batch(self, windows: Sequence[Span]) -> tuple[list[Segment], list[Span]]:
         """Transcribe windows together: what they said, and the parts of them that are still to be heard."""
-        hidden = self._engine.encoder(
-            np.concatenate([self._recording.window(w.start, w.end - w.start) for w in windows])
+        # one by one: a batch of them would not be faster on a CPU, only larger
+        hidden = np.concatenate(
+            [self._engine.encoder(self._recording.window(w.start, w.end - w.start)) for w in windows]
         )
         languages = self._spoken(hidden)
         prompts = [self._prompts.build(language, first=False) for language in languages]
