@@ -122,7 +122,7 @@ class Recording:
             if begin is None and self._tracker.speaking:
                 begin = self._tracker.settled
             if begin is not None:
-                return seek if begin - seek < silence else begin - pad
+                return seek if begin - seek < silence else max(seek, begin - pad)
             if self._stream.ended:
                 return None
             self.forget(at)
