@@ -115,8 +115,9 @@ def _export(
     with torch.inference_mode(), warnings.catch_warnings():
         # the tracing exporter is on its way out, its successor wants one more package for the same graph
         warnings.simplefilter("ignore", DeprecationWarning)
+        # past 2 GB the weights go into files beside, but only if the path is a string
         torch.onnx.export(
-            module.eval(), example, path, **names, opset_version=OPSET, do_constant_folding=False, dynamo=False
+            module.eval(), example, str(path), **names, opset_version=OPSET, do_constant_folding=False, dynamo=False
         )
 
 
