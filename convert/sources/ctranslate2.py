@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads
+from ovw.convert.sources.identity import told_capabilities
 from ovw.convert.sources.reading import Reader, read_json
 from ovw.errors import OvwError
 from ovw.models import Dims
@@ -48,7 +49,8 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
     config = read_json(folder / "config.json")
     tensors = to_openai(variables)
     dims = _dims(variables, tensors)
-    tokenizer = folder / "tokenizer.json"
+    tokenizer = read_json(folder / "tokenizer.json") if (folder / "tokenizer.json").is_file() else None
+    can, steered = told_capabilities({}, tokenizer, dims)
     return Checkpoint(
         dims=dims,
         tensors=tensors,
@@ -56,7 +58,9 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
         reference=reference,
         sha256=hashlib.sha256(blob).hexdigest(),
         alignment_heads=alignment_heads(config.get("alignment_heads"), dims),
-        tokenizer_json=json.dumps(read_json(tokenizer), ensure_ascii=False) if tokenizer.is_file() else None,
+        tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
+        capabilities=can,
+        steered=steered,
     )
 
 

@@ -94,7 +94,7 @@ def read_ggml(path: Path) -> Checkpoint:
         ValueError: not such a file, or one that is cut off.
     """
     with path.open("rb") as stream:
-        reader = Reader(memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)))
+        reader = Reader(memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)))
     if reader.number("i") != MAGIC:
         raise ValueError("it does not begin as whisper.cpp's models do")
     hparams = dict(zip(HPARAMS, reader.numbers("i", len(HPARAMS)), strict=True))

@@ -17,11 +17,12 @@ from safetensors import SafetensorError, safe_open
 
 from ovw.artifact.hashing import file_sha256
 from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads, tensor_shapes
+from ovw.convert.sources.identity import told_capabilities
 from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
 from ovw.convert.sources.reading import read_json
 from ovw.convert.tokenizer import END, byte_level
 from ovw.errors import OvwError
-from ovw.models import Capabilities, Dims, languages
+from ovw.models import Dims
 
 Arrays = dict[str, NDArray[np.floating]]
 CONFIG = "config.json"
@@ -49,9 +50,6 @@ TOPS = {
 }  # fmt: skip
 BLOCK_TENSOR = re.compile(r"(encoder|decoder)\.blocks\.(\d+)\.(.+)\.(weight|bias)")
 PREFIX = "model."
-ENGLISH = Capabilities(("en",), translate=False)
-ENGLISH_END = 50256
-"""The id of `<|endoftext|>` in English-only models."""
 EMBEDDING, OUTPUT = "model.decoder.embed_tokens.weight", "proj_out.weight"
 
 
@@ -78,7 +76,7 @@ def read_huggingface(folder: Path, reference: str | None = None) -> Checkpoint:
     generation = _optional(folder, "generation_config.json")
     tensors = rename(_load(folder, weights), dims)
     tokenizer = read_tokenizer(folder)
-    can = _capabilities(generation, tokenizer, dims)
+    can, steered = told_capabilities(generation, tokenizer, dims)
     return Checkpoint(
         dims=dims,
         tensors=tensors,
@@ -88,7 +86,7 @@ def read_huggingface(folder: Path, reference: str | None = None) -> Checkpoint:
         alignment_heads=alignment_heads(generation.get("alignment_heads"), dims),
         tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
         capabilities=can,
-        steered=None if can is None else can != ENGLISH,
+        steered=steered,
     )
 
 
@@ -111,6 +109,7 @@ def rename(tensors: Arrays, dims: Dims) -> Arrays:
 
     Raises:
         OvwError: an output projection of its own, which Whisper does not have.
+        ValueError: more layers than tensors.
     """
     full = {name if name.startswith((PREFIX, OUTPUT)) else PREFIX + name: value for name, value in tensors.items()}
     output = full.pop(OUTPUT, None)
@@ -121,6 +120,8 @@ def rename(tensors: Arrays, dims: Dims) -> Arrays:
         )
     if output is not None:
         full.setdefault(EMBEDDING, output)
+    if (layers := max(dims.n_audio_layer, dims.n_text_layer)) > len(full):
+        raise ValueError(f"{CONFIG} speaks of {layers} layers, there are {len(full)} tensors")
     known = names_of(dims)
     return {known.get(name, name): value for name, value in full.items()}
 
@@ -191,22 +192,3 @@ def read_tokenizer(folder: Path) -> dict[str, Any] | None:
     if END in words:
         added.setdefault(END, words[END])
     return byte_level(words, merged, added)
-
-
-def _capabilities(generation: dict[str, Any], tokenizer: dict[str, Any] | None, dims: Dims) -> Capabilities | None:
-    """What a model can be asked for: as its generation config says, else by its control tokens.
-
-    `None` for an official vocabulary without either.
-    """
-    control = {token["content"]: token["id"] for token in tokenizer["added_tokens"]} if tokenizer else {}
-    told = generation.get("is_multilingual")
-    if not control and not isinstance(told, bool):
-        return None
-    # OpenAI's English vocabulary has one text token less, and the language tokens all the same
-    if not (told if isinstance(told, bool) else control.get(END) != ENGLISH_END):
-        return ENGLISH
-    spoken = generation.get("lang_to_id") or control
-    tongues = tuple(code for code in languages() if f"<|{code}|>" in spoken)
-    return Capabilities(
-        tongues or tuple(languages())[: dims.n_languages], "translate" in generation.get("task_to_id", ("translate",))
-    )

@@ -1,14 +1,18 @@
-"""Whether a checkpoint that came by another way is one of the published ones."""
+"""What is known of a checkpoint beside its tensors: whether it was published, and what it can be asked for."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.models import ModelInfo, sizes
+from ovw.convert.tokenizer import END
+from ovw.models import Capabilities, Dims, ModelInfo, languages, sizes
 
 GGML_NAME = re.compile(r"ggml-(?P<size>.+?)(-q[458]_[01])?\.bin")
 """How whisper.cpp names the models that it offers for download."""
+ENGLISH_END = 50256
+"""The id of `END` in English-only models, whose vocabulary has one text token less."""
 
 
 def published_as(checkpoint: Checkpoint) -> ModelInfo | None:
@@ -32,3 +36,24 @@ def _has_name(checkpoint: Checkpoint, info: ModelInfo) -> bool:
         match = GGML_NAME.fullmatch(checkpoint.reference)
         return match is not None and match["size"] == info.name
     return checkpoint.reference == f"hf:{info.sources.huggingface}"
+
+
+def told_capabilities(
+    generation: dict[str, Any], tokenizer: dict[str, Any] | None, dims: Dims
+) -> tuple[Capabilities | None, bool | None]:
+    """What a model can be asked for, and whether language and task tokens steer it, as far as its files tell.
+
+    Args:
+        generation: its generation config, if it has one.
+        tokenizer: its `tokenizer.json`, if it has one.
+        dims: of the model.
+    """
+    control = {token["content"]: token["id"] for token in tokenizer["added_tokens"]} if tokenizer else {}
+    steered = generation.get("is_multilingual", control.get(END) != ENGLISH_END if control else None)
+    if not isinstance(steered, bool):
+        return None, None
+    if not steered:  # it has language tokens all the same
+        return Capabilities(("en",), translate=False), False
+    spoken = generation.get("lang_to_id") or control
+    tongues = tuple(code for code in languages() if f"<|{code}|>" in spoken) or tuple(languages())[: dims.n_languages]
+    return Capabilities(tongues, "translate" in generation.get("task_to_id", ("translate",))), True

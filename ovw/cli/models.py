@@ -38,7 +38,7 @@ def run() -> None:
         console = Console(width=160)
     console.print(table)
     if others := [name for name in here if name.rpartition("-")[0] not in sizes()]:
-        console.print(f"other artifacts here: {', '.join(others)}", highlight=False, soft_wrap=True)
+        console.print(f"other artifacts here: {', '.join(others)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _origins(sources: Sources) -> str:

@@ -1,9 +1,12 @@
 """The same weights through every format are the same artifact; fine-tunes are artifacts like any other."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ggml_file import save_ggml
 from huggingface_folder import save_hf, with_more_words
 from tiny_whisper import SELFTEST_CLIP, TINY, convert_one, save_pt
 
@@ -41,6 +44,15 @@ def test_base_is_the_same_through_every_format(tmp_path: Path, base: Converted, 
     # the hash of the tensors tells that it is OpenAI's base, whatever it is called
     assert ours.alignment_heads == theirs.alignment_heads
     assert ours.languages == theirs.languages
+
+
+def test_ggml_with_weights_that_f16_does_not_hold(tmp_path: Path) -> None:
+    made = random_checkpoint(TINY)
+    wide = {name: tensor.astype(np.float32) * np.float32(1.0003) for name, tensor in made.tensors.items()}
+    path = save_ggml(tmp_path / "a.bin", replace(made, tensors=wide), "f32")
+    artifact = convert_one(ConvertConfig(weights=str(path), precision="fp32", output=tmp_path / "artifact"))
+    assert artifact.manifest.parity.tolerance_encoder == 1e-5
+    assert artifact.manifest.source.kind == "ggml"
 
 
 def test_a_fine_tune_with_words_of_its_own(tmp_path: Path) -> None:

@@ -67,8 +67,12 @@ def test_output_projection_is_the_embedding(tmp_path: Path) -> None:
 
 
 def test_generation_config_is_believed(tmp_path: Path) -> None:
+    alone = {"is_multilingual": True, "lang_to_id": {"<|en|>": 50259}, "task_to_id": {"transcribe": 50359}}
+    distilled = load_checkpoint(None, str(save_hf(tmp_path / "c", random_checkpoint(TINY), generation=alone)))
+    assert (capabilities(None, distilled).languages, distilled.multilingual) == (("en",), True)
     tongues = {f"<|{code}|>": 0 for code in ("de", "en", "xx")}
-    generation = {"alignment_heads": [[1, 0], [0, 1]], "lang_to_id": tongues, "task_to_id": {"transcribe": 1}}
+    generation = {"alignment_heads": [[1, 0], [0, 1]], "is_multilingual": True}
+    generation |= {"lang_to_id": tongues, "task_to_id": {"transcribe": 1}}
     read = load_checkpoint(None, str(save_hf(tmp_path / "a", random_checkpoint(TINY), generation=generation)))
     assert read.alignment_heads == ((1, 0), (0, 1))
     can = capabilities(None, read)
@@ -174,6 +178,20 @@ def test_damaged_folders_are_explained(tmp_path: Path, damage: dict, told: str) 
         load_checkpoint(None, str(folder))
     assert told in failure.value.message
     assert "broken-one" in failure.value.message
+
+
+def test_absurd_dimensions_are_told(tmp_path: Path) -> None:
+    folder = save_hf(tmp_path / "a", random_checkpoint(TINY))
+    config = json.loads((folder / "config.json").read_text())
+    for key, value, told in (
+        ("encoder_layers", 10**9, "speaks of 1000000000 layers"),
+        ("decoder_layers", 0, "n_text_layer is 0"),
+        ("d_model", True, "n_audio_state is True"),
+        ("encoder_attention_heads", 5, "not divisible by n_audio_head 5"),
+    ):
+        (folder / "config.json").write_text(json.dumps(config | {key: value}))
+        with pytest.raises(OvwError, match=told):
+            load_checkpoint(None, str(folder))
 
 
 def test_unknown_and_missing_tensors_are_told(tmp_path: Path) -> None:
