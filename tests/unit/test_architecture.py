@@ -18,7 +18,17 @@ LAYERS = [
     ["ovw.subtitles"],
     ["ovw.transcribe"],
     ["ovw.runtime", "ovw.audio"],
-    ["ovw.artifact", "ovw.record", "ovw.models", "ovw.config", "ovw.errors", "ovw.home"],
+    [
+        "ovw.artifact",
+        "ovw.record",
+        "ovw.record_tables",
+        "ovw.environment",
+        "ovw.files",
+        "ovw.models",
+        "ovw.config",
+        "ovw.errors",
+        "ovw.home",
+    ],
 ]
 VERBS = LAYERS[1]
 
