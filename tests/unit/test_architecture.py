@@ -35,7 +35,12 @@ VERBS = LAYERS[1]
 
 def modules() -> dict[str, Path]:
     found = {}
-    for folder, package in (("ovw", "ovw"), ("convert", "ovw.convert"), ("configs", "ovw.configs")):
+    for folder, package in (
+        ("ovw", "ovw"),
+        ("convert", "ovw.convert"),
+        ("evaluate", "ovw.evaluate"),
+        ("configs", "ovw.configs"),
+    ):
         for path in (ROOT / folder).rglob("*.py"):
             parts = path.relative_to(ROOT / folder).with_suffix("").parts
             found[".".join([package, *(p for p in parts if p != "__init__")])] = path
