@@ -1,0 +1,1 @@
+"""ovw's runner and its peers behind one protocol, for scoring and benchmarks alike."""
