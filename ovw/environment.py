@@ -74,7 +74,7 @@ def read_environment() -> Environment:
         isa=_isa(info),
         physical_cores=_physical_cores(info),
         logical_cores=os.cpu_count() or 1,
-        usable_cores=_usable_cores(),
+        usable_cores=usable_cores(),
         governor=_read(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         load_average=_load_average(),
         memory_mb=_memory_mb(),
@@ -117,7 +117,8 @@ def _physical_cores(info: str) -> int | None:
     return len(set(pairs)) or None
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Logical cores this process may run on."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -10,6 +10,7 @@ import typer
 
 from ovw import __version__
 from ovw.cli import convert, models, transcribe, verify
+from ovw.cli import eval as evaluate
 from ovw.errors import OvwError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command("convert")(convert.run)
 app.command("models")(models.run)
 app.command("verify")(verify.run)
 app.command("transcribe")(transcribe.run)
+app.command("eval")(evaluate.run)
 
 
 def _print_version(asked: bool) -> None:

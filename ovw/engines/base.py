@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ovw.artifact.names import MANIFEST
 from ovw.errors import UsageError, did_you_mean
 from ovw.runtime.device import DeviceOptions
 from ovw.transcribe.options import TranscribeOptions
@@ -68,6 +69,10 @@ class EngineSpec:
     model: Path
     device: DeviceOptions = DeviceOptions()  # noqa: RUF009, it is frozen
     exact: bool = False
+
+    def identity(self) -> Path:
+        """The file whose hash tells this model from every other."""
+        return self.model / MANIFEST if self.name == "openvino" else self.model
 
     def load(self) -> Engine:
         """Load it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal, cast
 
 import numpy as np
@@ -82,14 +83,24 @@ def count(pairs: Sequence[Pair]) -> Counts:
 
 
 def align(pair: Pair) -> list[Step]:
-    """The alignment of one pair, for people to read."""
-    characters = by_characters(pair.language)
+    """The alignment of one pair, for people to read: errors that touch are one step."""
     texts = normalize(pair.reference, pair.language), normalize(pair.hypothesis, pair.language)
     if not texts[0]:
         return [Step("insert", "", texts[1])] if texts[1] else []
-    joint = "" if characters else " "
+    characters = by_characters(pair.language)
     (steps,) = _align([texts], characters)
-    return [Step(kind, joint.join(reference), joint.join(hypothesis)) for kind, reference, hypothesis in steps]
+    joint = "" if characters else " "
+    found = []
+    for equal, group in groupby(steps, key=lambda step: step[0] == "equal"):
+        run = list(group)
+        said = joint.join(word for _, reference, _ in run for word in reference)
+        heard = joint.join(word for _, _, hypothesis in run for word in hypothesis)
+        found.append(Step("equal" if equal else _kind(said, heard), said, heard))
+    return found
+
+
+def _kind(said: str, heard: str) -> Kind:
+    return "substitute" if said and heard else "delete" if said else "insert"
 
 
 def _align(texts: Sequence[tuple[str, str]], characters: bool) -> list[list[tuple[Kind, Sequence[str], Sequence[str]]]]:
