@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
+from ovw.models import find_language
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.pools import threads_of
 from ovw.transcribe.options import TranscribeOptions
@@ -51,6 +52,8 @@ class EvalConfig(TranscribeOptions, DatasetOptions):
 
     @model_validator(mode="after")
     def _check_language(self) -> EvalConfig:
+        if self.language:
+            find_language(self.language)
         if self.detect_language and self.language:
             raise UsageError("language and detect_language contradict each other", "leave one of them out")
         return self
