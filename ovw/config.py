@@ -19,6 +19,8 @@ class Config(BaseModel):
 
 
 C = TypeVar("C", bound=Config)
+NOTHING = object()
+"""A flag's value that stands for `None`, where `None` itself means that the flag was not given."""
 MAPPING = "a configuration is lines of `key: value`; --print-config shows one"
 
 
@@ -34,7 +36,7 @@ def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) ->
         UsageError: an unreadable file, an unknown key (with the closest known one) or a value out of range.
     """
     values = read_yaml(file) if file else {}
-    values |= {key: value for key, value in flags.items() if value is not None}
+    values |= {key: None if value is NOTHING else value for key, value in flags.items() if value is not None}
     return build(cls, values, f" in {file}" if file else "")
 
 

@@ -1,31 +1,40 @@
-"""Any media file to mono samples at 16 kHz, through FFmpeg's libraries (PyAV)."""
+"""Any media to mono samples at 16 kHz, block by block, through FFmpeg's libraries (PyAV)."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from numpy.typing import NDArray
 
-from ovw.audio import SAMPLE_RATE
+from ovw.audio.reading import MEDIA_ERRORS, Pcm, Source, choose_stream, duration_of, name_of, opened, start_of
+from ovw.audio.resample import Resampler, in_blocks, silence
+from ovw.audio.timeline import GAP_S, LOSS_S, Timeline
 from ovw.errors import OvwError
 
-MEDIA_ERRORS = (av.error.FFmpegError, OSError, ValueError)
-LATE_START_S = 0.1
-"""Audio that starts later than this after the picture is shifted; less is codec priming, which every player ignores."""
+logger = logging.getLogger(__name__)
+
+READ_ATTEMPTS = 8
+"""Read errors in a row after which a container is given up."""
+EARLY_END_S, EARLY_END_SHARE = 1.0, 0.02
+"""Sound that ends earlier than its container says, by more than both, is worth a warning."""
+WITH_DURATION = ("mov", "matroska", "flac", "mp3", "asf", "avi", "flv", "aiff", "wv")
+"""Containers that write down how long they are; for others FFmpeg guesses by the bit rate."""
 
 
-def load_audio(path: Path, stream: int | None = None) -> NDArray[np.float32]:
+def load_audio(source: Source, stream: int | None = None) -> NDArray[np.float32]:
     """Decode a whole file.
 
     Args:
-        path: audio or video, anything FFmpeg reads.
+        source: audio or video, anything FFmpeg reads.
         stream: which audio stream, counted from 0; the first if not given.
 
     Returns:
@@ -34,120 +43,135 @@ def load_audio(path: Path, stream: int | None = None) -> NDArray[np.float32]:
     Raises:
         OvwError: no such file, not media, no audio in it, or nothing that decodes.
     """
-    blocks = list(stream_audio(path, stream))
-    if not blocks:
-        raise OvwError(f"{path}: no audio could be decoded", "is the file complete?")
-    return np.concatenate(blocks)
+    return np.concatenate(list(stream_audio(source, stream)))
 
 
-def stream_audio(path: Path, stream: int | None = None) -> Iterator[NDArray[np.float32]]:
-    """Decode a file block by block: yields samples in [-1, 1], 16 kHz mono, as FFmpeg hands out frames.
+def stream_audio(source: Source, stream: int | None = None, pcm: Pcm | None = None) -> Iterator[NDArray[np.float32]]:
+    """Decode block by block, in memory that does not depend on the length.
 
-    Damaged packets are passed over, as a player would.
+    Sound keeps its time: what is lost to damage, pauses of the clock and a start after the picture become silence.
+    Damage is logged as one warning when the end is reached.
+
+    Args:
+        source: a file or an open binary file, which need not seek.
+        stream: which audio stream, counted from 0; the first if not given.
+        pcm: the layout of headerless samples, if that is what the source holds.
+
+    Yields:
+        Samples in [-1, 1], 16 kHz mono: one to two seconds, the last block maybe less.
 
     Raises:
         OvwError: as `load_audio`.
     """
-    with _open(path) as container:
-        chosen = _choose_stream(container, path, stream)
-        resample = _Resampler()
-        first = True
-        for frame in _frames(container, chosen):
-            if first:
-                first = False
-                yield from _late_start(container, frame)
+    name = name_of(source)
+    with opened(source, pcm) as container:
+        reader = _Reader(container, choose_stream(container, name, stream))
+        blocks = in_blocks(reader.pieces())
+        if (first := next(blocks, None)) is None:
+            raise OvwError(f"{name}: no audio could be decoded", "it may be empty or incomplete")
+        yield first
+        yield from blocks
+        if trouble := reader.trouble():
+            logger.warning("%s: %s", name, trouble)
+
+
+def media_duration(path: Path, stream: int | None = None) -> float | None:
+    """Seconds of sound by the container's own account: right for whole files, an estimate for some formats.
+
+    Args:
+        path: audio or video.
+        stream: which audio stream, counted from 0; the first if not given.
+
+    Raises:
+        OvwError: as `load_audio`.
+    """
+    with opened(path) as container:
+        return duration_of(container, choose_stream(container, str(path), stream))
+
+
+@dataclass
+class _Damage:
+    broke_off: bool = False
+    packets: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+
+    def lose_packet(self, position: float) -> None:
+        if not self.packets:
+            self.first_at = position
+        self.packets += 1
+        self.last_at = position
+
+
+class _Reader:
+    """Reads one stream to its end, past everything that can be passed over."""
+
+    def __init__(self, container: InputContainer, stream: AudioStream) -> None:
+        self._container, self._stream = container, stream
+        limit = container.duration / av.time_base if container.duration else None
+        self._timeline = Timeline(start_of(container), limit)
+        self._damage = _Damage()
+
+    def pieces(self) -> Iterator[NDArray[np.float32]]:
+        """Sound and the silence between, as it comes."""
+        resample = Resampler()
+        for frame, following in _with_next_time(self._frames()):
+            gap = self._timeline.place(frame.time, frame.samples / frame.sample_rate, following)
+            if gap:
+                yield from resample.flush()
+                yield from silence(gap)
             yield from resample(frame)
-        yield from resample(None)
+        yield from resample.flush()
+
+    def trouble(self) -> str:
+        """What was wrong, once the end is reached; empty when all was well."""
+        end, damage = self._timeline.position, self._damage
+        claimed = duration_of(self._container, self._stream) or 0.0
+        early = claimed - end > max(EARLY_END_S, EARLY_END_SHARE * claimed)
+        if early and self._container.format.name.startswith(WITH_DURATION):
+            return f"its sound ends at {_clock(end)}, its header says {_clock(claimed)}"
+        if damage.broke_off or (damage.packets and damage.last_at > end - GAP_S):
+            return f"damaged after {_clock(end)}, transcribed up to there"
+        if damage.packets:
+            return f"damaged from {_clock(damage.first_at)} on ({damage.packets} packets), silence stands for the loss"
+        return ""
+
+    def _frames(self) -> Iterator[AudioFrame]:
+        for packet in self._packets():
+            try:
+                yield from self._stream.decode(packet)
+            except MEDIA_ERRORS:
+                if self._timeline.position:  # else it starts in the middle of a transmission, which is no damage
+                    self._damage.lose_packet(self._timeline.position)
+                    self._timeline.tolerance = LOSS_S
+
+    def _packets(self) -> Iterator[Packet[AudioStream] | None]:
+        """Packets, and `None` at the end to drain the decoder."""
+        failures = 0
+        while failures < READ_ATTEMPTS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    if packet.size:
+                        yield packet
+                break
+            except IndexError:  # PyAV at the end of a container to which damage has added streams
+                break
+            except MEDIA_ERRORS:
+                failures += 1
+        self._damage.broke_off = failures == READ_ATTEMPTS
+        yield None
 
 
-def media_duration(path: Path, stream: int | None = None) -> float:
-    """Seconds of audio that a file claims to hold; 0 when it does not say.
-
-    Raises:
-        OvwError: as `load_audio`.
-    """
-    with _open(path) as container:
-        chosen = _choose_stream(container, path, stream)
-        if chosen.duration and chosen.time_base:
-            return float(chosen.duration * chosen.time_base)
-        return (container.duration or 0) / av.time_base
+def _with_next_time(frames: Iterator[AudioFrame]) -> Iterator[tuple[AudioFrame, float | None]]:
+    """Every frame with the clock reading of the one after it."""
+    frame = next(frames, None)
+    while frame is not None:
+        following = next(frames, None)
+        yield frame, following.time if following else None
+        frame = following
 
 
-def _open(path: Path) -> InputContainer:
-    try:
-        container: InputContainer = av.open(f"file:{path}", mode="r", metadata_errors="ignore")
-        return container
-    except FileNotFoundError:
-        raise OvwError(f"{path}: no such file", "check the path") from None
-    except IsADirectoryError:
-        raise OvwError(f"{path} is a folder", "name a media file") from None
-    except MEDIA_ERRORS as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OvwError(f"{path}: cannot be read as audio or video: {reason}", "is it a media file?") from None
-
-
-def _choose_stream(container: InputContainer, path: Path, index: int | None) -> AudioStream:
-    streams = container.streams.audio
-    if not streams:
-        raise OvwError(f"{path}: has no audio stream", "nothing to transcribe")
-    if index is not None and not 0 <= index < len(streams):
-        raise OvwError(f"{path}: has no audio stream {index}", f"it has {len(streams)}, counted from 0")
-    chosen = streams[index or 0]
-    if chosen.codec_context is None:
-        raise OvwError(f"{path}: FFmpeg has no decoder for its audio", "convert it to a common format")
-    chosen.codec_context.thread_type = "AUTO"
-    return chosen
-
-
-def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, *MEDIA_ERRORS):  # the end, or a container cut off in the middle
-            return
-        try:
-            yield from packet.decode()
-        except MEDIA_ERRORS:
-            continue
-
-
-def _late_start(container: InputContainer, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
-    """Silence for the time that the picture runs before the sound, so that subtitles stay in step with it."""
-    if frame.time is None or container.start_time is None or not container.streams.video:
-        return
-    late = frame.time - container.start_time / av.time_base
-    if late > LATE_START_S:
-        yield np.zeros(round(late * SAMPLE_RATE), np.float32)
-
-
-class _Resampler:
-    """FFmpeg's resampler to 16 kHz mono s16, started anew when the input changes its format."""
-
-    def __init__(self) -> None:
-        self._key: tuple[str, str, int] | None = None
-        self._resampler = self._fresh()
-
-    @staticmethod
-    def _fresh() -> AudioResampler:
-        return AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-
-    def __call__(self, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
-        if frame is None:
-            if self._key is not None:
-                yield from self._convert(None)
-            return
-        key = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if self._key not in (None, key):
-            yield from self._convert(None)
-            self._resampler = self._fresh()
-        self._key = key
-        yield from self._convert(frame)
-
-    def _convert(self, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
-        try:
-            converted = self._resampler.resample(frame)
-        except MEDIA_ERRORS:  # a damaged frame
-            return
-        for out in converted:
-            yield out.to_ndarray().ravel().astype(np.float32) / 32768.0
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(int(seconds), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{second:02}"

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ovw import __version__
 from ovw.cli import convert, models, transcribe, verify
 from ovw.cli import eval as evaluate
+from ovw.cli.console import show_warnings
 from ovw.errors import OvwError
+
+
+class _Verbs(TyperGroup):
+    """Ends a verb on Ctrl-C and on a reader that has gone; typer would print "Aborted!" or nothing."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except (KeyboardInterrupt, typer.Abort):
+            typer.echo("ovw: interrupted", err=True)
+            sys.exit(130)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+            sys.exit(1)
+
 
 app = typer.Typer(
     name="ovw",
+    cls=_Verbs,
     help="Whisper on OpenVINO: convert checkpoints to verified IR, transcribe media, write subtitles.",
     no_args_is_help=True,
     add_completion=False,
@@ -44,6 +65,8 @@ def common(
 ) -> None:
     """Options of every verb."""
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
+    if not verbose:
+        show_warnings("ovw")
 
 
 def main() -> None:
@@ -57,9 +80,3 @@ def main() -> None:
         hint = f" Hint: {error.hint}." if error.hint else ""
         typer.echo(f"ovw: {error.message}.{hint}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("ovw: interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)

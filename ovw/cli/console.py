@@ -1,7 +1,9 @@
-"""Progress on stderr, where it is a terminal."""
+"""What goes to stderr: progress where it is a terminal, and warnings."""
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -26,3 +28,18 @@ def progress(*, quiet: bool = False) -> Iterator[Progress]:
     )
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bars:
         yield bars
+
+
+class _WarningLines(logging.Handler):
+    """Looks up stderr at each line: progress bars put their own in its place to print above themselves."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(f"ovw: {record.getMessage()}\n")
+
+
+def show_warnings(name: str) -> None:
+    """Print the warnings of a package as lines, `ovw: talk.mp3: damaged after 00:12:03, transcribed up to there`."""
+    package = logging.getLogger(name)
+    package.setLevel(logging.WARNING)
+    package.addHandler(_WarningLines())
+    package.propagate = False

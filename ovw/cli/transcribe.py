@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from ovw.audio.samples import Media
     from ovw.subtitles.document import Document
     from ovw.transcribe.api import Whisper
     from ovw.transcribe.config import TranscribeConfig
 
 
 def run(
-    media: Annotated[list[Path], typer.Argument(help="Audio or video files.")],
+    media: Annotated[
+        list[str], typer.Argument(help="Audio or video files, folders of them, http(s) addresses, or - for stdin.")
+    ],
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", help="Artifact folder or name. Default: the only one, base-int8 or base-fp16."),
@@ -27,20 +30,34 @@ def run(
     ] = None,
     task: Annotated[str | None, typer.Option(help="transcribe, or translate into English.")] = None,
     language: Annotated[str | None, typer.Option(help="Code or name. Default: detected.")] = None,
+    language_detection_segments: Annotated[
+        int | None, typer.Option(help="Windows to detect it from. Default 1.")
+    ] = None,
+    language_detection_threshold: Annotated[
+        float | None, typer.Option(help="Probability that decides. Default 0.5.")
+    ] = None,
+    multilingual: Annotated[bool, typer.Option("--multilingual", help="Detect it for every window.")] = False,
     beam_size: Annotated[int | None, typer.Option(help="Default 5; 1 is greedy.")] = None,
     patience: Annotated[float | None, typer.Option(help="Of the beam search. Default 1.")] = None,
     best_of: Annotated[int | None, typer.Option(help="Samples above temperature 0. Default 5.")] = None,
     length_penalty: Annotated[float | None, typer.Option(help="Alpha, 0 to 1. Default: by length.")] = None,
+    repetition_penalty: Annotated[float | None, typer.Option(help="Above 1, repeated words get less likely.")] = None,
+    no_repeat_ngram_size: Annotated[int | None, typer.Option(help="Tokens that may not come twice in a row.")] = None,
     temperature: Annotated[
         str | None,
         typer.Option(help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1."),
     ] = None,
-    compression_ratio_threshold: Annotated[
-        float | None, typer.Option(help="Above it, text repeats itself. Default 2.4.")
+    temperature_increment_on_fallback: Annotated[
+        str | None, typer.Option(help="Fall back from --temperature up to 1 in such steps; none: no fallback.")
     ] = None,
-    logprob_threshold: Annotated[float | None, typer.Option(help="Below it, text is a guess. Default -1.")] = None,
+    compression_ratio_threshold: Annotated[
+        str | None, typer.Option(help="Above it, text repeats itself; none: never. Default 2.4.")
+    ] = None,
+    logprob_threshold: Annotated[
+        str | None, typer.Option(help="Below it, text is a guess; none: never. Default -1.")
+    ] = None,
     no_speech_threshold: Annotated[
-        float | None, typer.Option(help="Above it, a guess is silence. Default 0.6.")
+        str | None, typer.Option(help="Above it, a guess is silence; none: never. Default 0.6.")
     ] = None,
     condition_on_previous_text: Annotated[
         bool | None,
@@ -49,14 +66,45 @@ def run(
             help="Prompt each window with the text before it. Default: yes.",
         ),
     ] = None,
+    prompt_reset_on_temperature: Annotated[
+        float | None, typer.Option(help="Text sampled above it prompts no window. Default 0.5.")
+    ] = None,
     initial_prompt: Annotated[str | None, typer.Option(help="Names and spelling for the first window.")] = None,
+    carry_initial_prompt: Annotated[
+        bool, typer.Option("--carry-initial-prompt", help="Put it before every window.")
+    ] = False,
+    hotwords: Annotated[str | None, typer.Option(help="Words made likelier in every window.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Text that the first window begins with.")] = None,
     suppress_tokens: Annotated[
         str | None, typer.Option(help="Token ids with commas; -1: non-speech. Default -1.")
+    ] = None,
+    suppress_blank: Annotated[
+        bool | None, typer.Option("--suppress-blank/--no-suppress-blank", help="Forbid an empty start. Default: yes.")
+    ] = None,
+    max_initial_timestamp: Annotated[
+        str | None, typer.Option(help="Latest first timestamp of a window, in seconds; none: any. Default 1.")
     ] = None,
     without_timestamps: Annotated[
         bool, typer.Option("--without-timestamps", help="Text only, a cue a window.")
     ] = False,
     max_new_tokens: Annotated[int | None, typer.Option(help="In a window. Default 224.")] = None,
+    word_timestamps: Annotated[bool, typer.Option("--word-timestamps", help="Say when each word is spoken.")] = False,
+    prepend_punctuations: Annotated[str | None, typer.Option(help="Marks that belong to the word after.")] = None,
+    append_punctuations: Annotated[str | None, typer.Option(help="Marks that belong to the word before.")] = None,
+    hallucination_silence_threshold: Annotated[
+        float | None, typer.Option(help="Seconds of silence to skip where text over it looks made up.")
+    ] = None,
+    clip_timestamps: Annotated[
+        str | None, typer.Option(help="Start,end,start,... in seconds of what to transcribe. Default: all.")
+    ] = None,
+    vad: Annotated[bool | None, typer.Option("--vad/--no-vad", help="Leave out silence. Default: yes.")] = None,
+    vad_threshold: Annotated[float | None, typer.Option(help="Probability of speech. Default 0.5.")] = None,
+    vad_min_speech: Annotated[float | None, typer.Option(help="Seconds; shorter is noise. Default 0.1.")] = None,
+    vad_min_silence: Annotated[float | None, typer.Option(help="Seconds; longer is left out. Default 2.")] = None,
+    vad_pad: Annotated[float | None, typer.Option(help="Seconds kept around speech. Default 0.4.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Windows decoded together, cut at pauses. Default 1: one after the other.")
+    ] = None,
     pad: Annotated[str | None, typer.Option(help="What fills the last window: mel (default) or audio.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of sampling. Default 0.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="f32, no approximation.")] = False,
@@ -66,25 +114,45 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Default 0: all cores.")] = None,
     stream: Annotated[int | None, typer.Option(help="Audio stream, counted from 0.")] = None,
+    pcm: Annotated[
+        str | None, typer.Option(help="Headerless samples on stdin: s16le, f32le, u8, s24le, s32le, mulaw or alaw.")
+    ] = None,
+    pcm_rate: Annotated[int | None, typer.Option(help="Their rate. Default 16000.")] = None,
+    pcm_channels: Annotated[int | None, typer.Option(help="Their channels. Default 1.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")] = False,
     config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")] = False,
 ) -> None:
     """Write subtitles for audio and video files."""
+    from ovw.cli.values import numbers, optional, temperatures
     from ovw.config import dump_yaml, resolve
     from ovw.transcribe.config import TranscribeConfig
 
     flags: dict[str, Any] = {
         "model": model, "format": formats or None, "output": output, "task": task, "language": language,
+        "language_detection_segments": language_detection_segments,
+        "language_detection_threshold": language_detection_threshold, "multilingual": multilingual or None,
         "beam_size": beam_size, "patience": patience, "best_of": best_of, "length_penalty": length_penalty,
-        "temperature": _numbers("--temperature", temperature, float),
-        "compression_ratio_threshold": compression_ratio_threshold, "logprob_threshold": logprob_threshold,
-        "no_speech_threshold": no_speech_threshold, "condition_on_previous_text": condition_on_previous_text,
-        "initial_prompt": initial_prompt, "suppress_tokens": _numbers("--suppress-tokens", suppress_tokens, int),
-        "without_timestamps": without_timestamps or None, "max_new_tokens": max_new_tokens, "pad": pad, "seed": seed,
-        "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
-        "stream": stream,
+        "repetition_penalty": repetition_penalty, "no_repeat_ngram_size": no_repeat_ngram_size,
+        "temperature": temperatures(temperature, temperature_increment_on_fallback),
+        "compression_ratio_threshold": optional("--compression-ratio-threshold", compression_ratio_threshold),
+        "logprob_threshold": optional("--logprob-threshold", logprob_threshold),
+        "no_speech_threshold": optional("--no-speech-threshold", no_speech_threshold),
+        "condition_on_previous_text": condition_on_previous_text,
+        "prompt_reset_on_temperature": prompt_reset_on_temperature, "initial_prompt": initial_prompt,
+        "carry_initial_prompt": carry_initial_prompt or None, "hotwords": hotwords, "prefix": prefix,
+        "suppress_tokens": numbers("--suppress-tokens", suppress_tokens, int), "suppress_blank": suppress_blank,
+        "max_initial_timestamp": optional("--max-initial-timestamp", max_initial_timestamp),
+        "without_timestamps": without_timestamps or None, "max_new_tokens": max_new_tokens,
+        "word_timestamps": word_timestamps or None, "prepend_punctuations": prepend_punctuations,
+        "append_punctuations": append_punctuations,
+        "hallucination_silence_threshold": hallucination_silence_threshold,
+        "clip_timestamps": numbers("--clip-timestamps", clip_timestamps, float), "vad": vad,
+        "vad_threshold": vad_threshold, "vad_min_speech": vad_min_speech, "vad_min_silence": vad_min_silence,
+        "vad_pad": vad_pad, "batch_size": batch_size, "pad": pad, "seed": seed, "exact": exact or None,
+        "device": device, "inference_precision": inference_precision, "threads": threads, "stream": stream,
+        "pcm": pcm, "pcm_rate": pcm_rate, "pcm_channels": pcm_channels,
     }  # fmt: skip
     chosen = resolve(TranscribeConfig, flags, config)
     if print_config:
@@ -93,36 +161,37 @@ def run(
     _transcribe_all(media, chosen, yes=yes, quiet=quiet)
 
 
-def _transcribe_all(media: list[Path], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
-    """Transcribe every file; one that fails does not stop the others and is named at the end."""
+def _transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
+    """Transcribe every input; one that fails does not stop the others and is named at the end."""
+    from ovw.audio.inputs import expand
+    from ovw.cli.batch import Batch, media_of
     from ovw.cli.ensure import ensure_model
-    from ovw.errors import OvwError
-    from ovw.subtitles.output import check_writable, plan_outputs
+    from ovw.subtitles.output import check_writable, output_folder, plan_outputs
     from ovw.transcribe.api import Whisper
 
+    inputs, problems = expand(media)
+    batch = Batch(len(inputs) + len(problems))
+    for problem in problems:
+        batch.fail(problem)
+    if not inputs:
+        batch.finish()
+        return
+    formats: tuple[str, ...] = config.format
     to_stdout = config.output == "-"
-    folder = Path(config.output) if config.output and not to_stdout else None
-    plan = plan_outputs(media, config.format, folder)
-    if not to_stdout:
-        check_writable([folder] if folder else [path.parent for path in plan if path.exists()])
-    whisper = Whisper(ensure_model(config, yes=yes, quiet=quiet), device=config.running())
-    failures: list[OvwError] = []
-    for path, targets in plan.items():
-        try:
-            document = _transcribe(whisper, path, config, quiet=quiet)
+    if to_stdout:
+        plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
+    else:
+        plan = plan_outputs(inputs, formats, output_folder(config.output))
+        check_writable(target.parent for targets in plan.values() for target in targets.values())
+    whisper = Whisper(ensure_model(config, yes=yes, quiet=quiet), device=config.running(), exact=config.exact)
+    for item, targets in plan.items():
+        with batch.turn(item.label), media_of(item, config, quiet=quiet) as sound:
+            document = _transcribe(whisper, sound, item.name, config, quiet=quiet)
             _deliver(document, targets, to_stdout=to_stdout, quiet=quiet)
-        except OvwError as error:
-            failures.append(error)
-            if len(plan) > 1:
-                typer.echo(f"ovw: {error}", err=True)
-    if failures and len(plan) == 1:
-        raise failures[0]
-    if failures:
-        named = "; ".join(error.message for error in failures)
-        raise OvwError(f"{len(failures)} of {len(plan)} files failed: {named}")
+    batch.finish()
 
 
-def _transcribe(whisper: Whisper, path: Path, config: TranscribeConfig, *, quiet: bool) -> Document:
+def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeConfig, *, quiet: bool) -> Document:
     import time
 
     from ovw.audio.mel import FRAMES_PER_SECOND
@@ -131,17 +200,17 @@ def _transcribe(whisper: Whisper, path: Path, config: TranscribeConfig, *, quiet
 
     started = time.perf_counter()
     with progress(quiet=quiet) as bars:
-        bar = bars.add_task(path.name, total=None, note="")
+        bar = bars.add_task(name, total=None, note="")
 
         def on_progress(done: int, total: int) -> None:
             speed = done / FRAMES_PER_SECOND / (time.perf_counter() - started)
             bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
 
-        result = whisper.transcribe(path, config.decoding(), stream=config.stream, on_progress=on_progress)
+        result = whisper.transcribe(sound, config.decoding(), stream=config.stream, on_progress=on_progress)
         segments = list(result)
     manifest = whisper.manifest
     return Document(
-        media=path.name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text
+        media=name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text
         duration=result.duration,
         language=result.language,
         language_probability=result.detection.probability if result.detection else None,
@@ -163,15 +232,3 @@ def _deliver(document: Document, targets: dict[str, Path], *, to_stdout: bool, q
         write_whole(target, text)
         if not quiet:
             typer.echo(str(target))
-
-
-def _numbers(flag: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
-    """`0,0.2` as numbers; nothing at all as an empty list."""
-    from ovw.errors import UsageError
-
-    if text is None:
-        return None
-    try:
-        return tuple(kind(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise UsageError(f"{flag} {text!r} is not a list of numbers", "write them with commas, such as 0,0.2") from None

@@ -1,24 +1,46 @@
-"""Values of options that typer has no type for."""
+"""Flags that are more than a number: lists, and numbers that may be `none`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from ovw.config import NOTHING
+from ovw.errors import UsageError
 
 
-def numbers(flag: str, text: str | None, kind: Callable[[str], T]) -> tuple[T, ...] | None:
-    """`0,0.2` as numbers; nothing at all as an empty list.
-
-    Raises:
-        UsageError: one of them is none.
-    """
-    from ovw.errors import UsageError
-
+def numbers(flag: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
+    """`0,0.2` as numbers; nothing at all as an empty list."""
     if text is None:
         return None
     try:
         return tuple(kind(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise UsageError(f"{flag} {text!r} is not a list of numbers", "write them with commas, such as 0,0.2") from None
+
+
+def optional(flag: str, text: str | None) -> Any:
+    """A number, or `none` to switch off what it controls."""
+    if text is None:
+        return None
+    if text.lower() == "none":
+        return NOTHING
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{flag} {text!r} is not a number", "give a number, or none to switch it off") from None
+
+
+def temperatures(listed: str | None, increment: str | None) -> tuple[float, ...] | None:
+    """The temperatures to try: as listed, or from the one given up to 1 in steps, as openai/whisper's flags mean it."""
+    given: tuple[float, ...] | None = numbers("--temperature", listed, float)
+    step = optional("--temperature-increment-on-fallback", increment)
+    if step is None:
+        return given
+    if given and len(given) > 1:
+        raise UsageError("--temperature is a list already", "leave out --temperature-increment-on-fallback")
+    start = given[0] if given else 0.0
+    if step is NOTHING:
+        return (start,)
+    if not step > 0:
+        raise UsageError(f"--temperature-increment-on-fallback {step}: not above 0", "none means no fallback")
+    return tuple(round(start + i * step, 6) for i in range(int((1.0 - start + 1e-6) / step) + 1)) or (start,)

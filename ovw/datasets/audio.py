@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +59,6 @@ def read_bytes(utterance: Utterance) -> bytes:
 
 
 def _decode(data: bytes, location: str) -> NDArray[np.float32]:
-    """FFmpeg wants to seek in some formats, which a file always can."""
-    with tempfile.NamedTemporaryFile(prefix="ovw-clip-") as file:
-        file.write(data)
-        file.flush()
-        try:
-            return load_audio(Path(file.name))
-        except OvwError as error:
-            raise OvwError(error.message.replace(file.name, location), error.hint) from None
+    stream = io.BytesIO(data)
+    stream.name = location  # for messages
+    return load_audio(stream)

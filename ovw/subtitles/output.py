@@ -8,28 +8,33 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ovw.audio.inputs import Input
 from ovw.errors import OvwError
 
 
-def plan_outputs(media: Sequence[Path], formats: Sequence[str], folder: Path | None) -> dict[Path, dict[str, Path]]:
-    """The file of every input and format: beside the input, or in `folder`.
+def output_folder(name: str | None) -> Path | None:
+    """The folder that `-o` or a configuration names; `~` is the user's home."""
+    return Path(os.path.expanduser(name)) if name else None  # noqa: PTH111, Path's own fails on an unknown user
+
+
+def plan_outputs(inputs: Sequence[Input], formats: Sequence[str], folder: Path | None) -> dict[Input, dict[str, Path]]:
+    """The file of every input and format: beside the input, or in `folder`, below which sub-folders are kept.
 
     Inputs that would share a name (`talk.mp3` and `talk.mp4`) keep their own ending: `talk.mp3.srt`.
 
     Raises:
         OvwError: two inputs would be written to one file, or a file would overwrite one of the inputs.
     """
-    inputs = list(dict.fromkeys(media))
-    places = [(folder or path.parent) for path in inputs]
-    shared = Counter((place, path.stem) for place, path in zip(places, inputs, strict=True))
-    planned: dict[Path, dict[str, Path]] = {}
-    for place, path in zip(places, inputs, strict=True):
-        name = path.stem if shared[place, path.stem] == 1 else path.name
-        planned[path] = {ending: place / f"{name}.{ending}" for ending in formats}
+    places = [folder / item.below if folder else item.folder for item in inputs]
+    shared = Counter((place, item.stem) for place, item in zip(places, inputs, strict=True))
+    planned: dict[Input, dict[str, Path]] = {}
+    for place, item in zip(places, inputs, strict=True):
+        name = item.stem if shared[place, item.stem] == 1 else item.name
+        planned[item] = {ending: place / f"{name}.{ending}" for ending in formats}
     targets = Counter(target for files in planned.values() for target in files.values())
     if twice := [str(target) for target, count in targets.items() if count > 1]:
         raise OvwError(f"several inputs would be written to {twice[0]}", "transcribe them into different folders")
-    taken = {path.resolve() for path in inputs}
+    taken = {item.path.resolve() for item in inputs if item.path}
     for target in targets:
         if target.resolve() in taken:
             raise OvwError(f"{target} is one of the inputs and would be overwritten", "choose another folder with -o")
@@ -62,5 +67,6 @@ def write_whole(target: Path, text: str) -> None:
         scratch.write_text(text, encoding="utf-8", newline="\n")
         scratch.replace(target)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise OvwError(f"cannot write {target}: {error.strerror}", "choose another folder with -o") from None
+    finally:
+        scratch.unlink(missing_ok=True)

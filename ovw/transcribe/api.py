@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ovw.artifact.locate import locate
 from ovw.artifact.manifest import read_manifest
-from ovw.audio.decode import media_duration, stream_audio
+from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.audio.samples import Media, blocks_of
 from ovw.config import build
 from ovw.errors import OvwError, UsageError
 from ovw.models import Capabilities, find_language
@@ -23,8 +21,6 @@ from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
-
-Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ class Whisper:
 
     def transcribe(
         self,
-        media: str | Path | NDArray[np.float32],
+        media: Media,
         options: TranscribeOptions | None = None,
         *,
         stream: int | None = None,
@@ -105,7 +101,8 @@ class Whisper:
         """Transcribe a file or samples.
 
         Args:
-            media: path of any audio or video file, or mono samples at 16 kHz in [-1, 1].
+            media: path of any audio or video file, an open binary file, samples at 16 kHz (any common type, mono or
+                channels), or blocks of samples as they arrive.
             options: decoding options.
             stream: which audio stream of the file, counted from 0.
             on_progress: told the mel frames done and the frames in all.
@@ -135,20 +132,16 @@ class Whisper:
         segments = transcribe(self._engine, recording, steering, chosen, on_progress)
         return Transcription(language, detection, chosen, recording, segments)
 
-    def _record(self, media: str | Path | Samples, stream: int | None, options: TranscribeOptions) -> Recording:
+    def _record(self, media: Media, stream: int | None, options: TranscribeOptions) -> Recording:
         dims, rules = self.manifest.dimensions(), options.speech_rules()
-        if isinstance(media, np.ndarray):
-            lookahead = len(media) if self.exact else LOOKAHEAD
-            return Recording([np.asarray(media, np.float32)], dims, options.pad, rules, lookahead=lookahead)
-        path = Path(media)
-        expected = media_duration(path, stream)
+        if not isinstance(media, str | Path):
+            lookahead = LOOKAHEAD if hasattr(media, "__array__") else 0  # what arrives live is not waited for
+            return Recording(blocks_of(media, stream), dims, options.pad, rules, lookahead=lookahead)
+        expected = media_duration(Path(media), stream) or 0.0
         # the loudness floor needs the loudest sound; what does not fit the lookahead is heard twice to be exact
         twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
-        loudest = loudest_bin(stream_audio(path, stream), dims.n_mels) if twice else None
-        recording = Recording(stream_audio(path, stream), dims, options.pad, rules, expected=expected, loudest=loudest)
-        if not recording.duration:
-            raise OvwError(f"{path}: no audio could be decoded", "is the file complete?")
-        return recording
+        loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
+        return Recording(blocks_of(media, stream), dims, options.pad, rules, expected=expected, loudest=loudest)
 
 
 def check_request(name: str, capabilities: Capabilities, options: TranscribeOptions) -> str | None:

@@ -30,6 +30,12 @@ class TranscribeConfig(TranscribeOptions):
     """openai/whisper's algorithm in f32, no approximation."""
     stream: int | None = Field(default=None, ge=0)
     """Which audio stream, counted from 0."""
+    pcm: Literal["s16le", "f32le", "u8", "s24le", "s32le", "mulaw", "alaw"] | None = None
+    """Layout of headerless samples on standard input; by default it holds a container."""
+    pcm_rate: int = Field(default=16_000, ge=1000, le=10_000_000)
+    """Samples per second of headerless samples."""
+    pcm_channels: int = Field(default=1, ge=1, le=32)
+    """Channels of headerless samples, interleaved."""
 
     def decoding(self) -> TranscribeOptions:
         """The decoding options alone."""

@@ -109,6 +109,8 @@ class TranscribeOptions(Config):
             raise ValueError("hallucination_silence_threshold needs word_timestamps")
         if self.carry_initial_prompt and not self.initial_prompt:
             raise ValueError("carry_initial_prompt needs an initial_prompt")
+        if self.batch_size > 1 and self.prefix:
+            raise ValueError("prefix belongs to the first window; leave batch_size at 1")
         clips = self.clip_timestamps
         if any(t < 0 for t in clips) or list(clips) != sorted(clips):
             raise ValueError(f"clip_timestamps {list(clips)}: allowed are times from 0 on, in rising order")

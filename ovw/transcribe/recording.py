@@ -14,7 +14,7 @@ from ovw.audio.stream import MelStream
 from ovw.models import Dims
 from ovw.runtime.vad import CHUNK_S, VoiceActivity
 
-LOOKAHEAD = 600 * FRAMES_PER_SECOND
+LOOKAHEAD = 300 * FRAMES_PER_SECOND
 """Frames heard before the first window: Whisper's loudness floor hangs on the loudest sound of the whole recording, of
 which longer ones know only what came so far."""
 STRIDE = 10 * FRAMES_PER_SECOND
@@ -63,6 +63,11 @@ class Recording:
         if self._stream.ended:
             return self._stream.n_samples / SAMPLE_RATE
         return self.expected_frames / FRAMES_PER_SECOND
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of it was read."""
+        return self._stream.ended
 
     @property
     def expected_frames(self) -> int:
@@ -137,12 +142,23 @@ class Recording:
             return min(stop, last + pad)
         return stop
 
-    def speech_windows(self, start: int, stop: int) -> Iterator[Span]:
-        """Windows between two frames that hold all speech and are cut at pauses, for decoding apart from each other."""
+    def speech_windows(self, start: int, stop: int, limit: int) -> Iterator[Span]:
+        """Windows between two frames that hold all speech and are cut at pauses, for decoding apart from each other.
+
+        Args:
+            start: first frame to look at.
+            stop: frame to look no further than.
+            limit: frames of the longest window.
+        """
         assert self._rules is not None
-        for window in join(self._spans(start, stop), self._rules, self._limit):
-            if (end := min(window.end, self.frames_before(window.end))) > window.start:
-                yield Span(window.start, end)
+        for window in join(self._spans(start, stop), self._rules, limit):
+            inside = Span(max(window.start, start), min(stop, self.frames_before(window.end)))
+            if inside.start < inside.end:
+                yield inside
+
+    def onset(self, frame: int) -> int:
+        """The first frame of speech from `frame` on, where it is known; else `frame`."""
+        return next((max(frame, span.start) for span in self._tracker.after(frame)), frame)
 
     def speech_between(self, start: int, stop: int) -> int:
         """Frames of speech between two frames that were read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.transcribe.decoding.task import DecodingResult
@@ -57,6 +57,12 @@ def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) 
     pieces = [Piece(offset + tokenizer.seconds(s[0]), offset + tokenizer.seconds(s[-1]), s) for s in slices]
     heard = size if closed else (slices[-1][-1] - tokenizer.timestamp_begin) * FRAMES_PER_TIMESTAMP
     return Cut(pieces, heard, closed)
+
+
+def within(piece: Piece, start: int, stop: int) -> Piece:
+    """A piece held between two mel frames."""
+    low, high = start / FRAMES_PER_SECOND, stop / FRAMES_PER_SECOND
+    return replace(piece, start=min(max(piece.start, low), high), end=min(max(piece.end, low), high))
 
 
 def make_segment(

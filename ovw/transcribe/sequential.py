@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import PromptBuilder
 from ovw.transcribe.recording import Recording
 from ovw.transcribe.result import Segment
-from ovw.transcribe.segments import Cut, Piece, make_segment, split_window
+from ovw.transcribe.segments import Cut, Piece, make_segment, split_window, within
 from ovw.transcribe.words.hallucination import is_anomalous, made_up_from
 from ovw.transcribe.words.timer import last_word_end, time_words
 
@@ -51,13 +51,14 @@ class SequentialRun:
             seek = max(seek, clip.start)
             while (begin := self._recording.resume(seek)) is not None and begin < clip.end:
                 size = self._recording.until(begin, min(begin + self._engine.dims.n_frames, clip.end)) - begin
-                segments, advance = self._window(begin, size)
+                onset = self._recording.onset(begin) if begin > seek else begin
+                segments, advance = self._window(begin, size, onset)
                 seek = begin + advance
                 yield segments, seek
                 self._recording.forget(seek)
 
-    def _window(self, seek: int, size: int) -> tuple[list[Segment], int]:
-        """Transcribe a window: what it said, and how many frames to move on."""
+    def _window(self, seek: int, size: int, onset: int) -> tuple[list[Segment], int]:
+        """Transcribe a window whose speech begins at `onset`: what it said, and how many frames to move on."""
         hidden = self._engine.encoder(self._recording.window(seek, size))
         language = self._spoken(hidden)
         result = self._decode(hidden, language)
@@ -65,7 +66,7 @@ class SequentialRun:
         if is_skippable(result, self._options):
             return [], size
         cut = split_window(result.tokens, self._engine.tokenizer, seek, size)
-        pieces = [self._held(piece, seek + size) for piece in cut.pieces]
+        pieces = [self._held(piece, onset, seek + size) for piece in cut.pieces]
         segments = [make_segment(piece, result, self._engine.tokenizer, seek, language) for piece in pieces]
         advance = cut.advance
         if self._options.word_timestamps:
@@ -83,12 +84,10 @@ class SequentialRun:
         )
         return result
 
-    def _held(self, piece: Piece, stop: int) -> Piece:
-        """A piece inside its window, where that was cut; at the end of the media the model's own time stands."""
-        if stop >= self._recording.expected_frames:
-            return piece
-        end = stop / FRAMES_PER_SECOND
-        return replace(piece, start=min(piece.start, end), end=min(piece.end, end))
+    def _held(self, piece: Piece, onset: int, stop: int) -> Piece:
+        """A piece between speech and where the pause after it was cut; else the model's own time stands."""
+        cut = self._options.vad and stop < self._recording.expected_frames
+        return within(piece, onset, stop if cut else sys.maxsize)
 
     def _spoken(self, hidden: NDArray[np.float32]) -> str | None:
         """The language of a window, which may change with `multilingual`."""

@@ -104,7 +104,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, models: Path) -> 
     options = ("-m", "tiny-random", "--language", "en", "--temperature", "0", "--max-new-tokens", 8)
     done = ovw("transcribe", bad, clip, *options, "-o", tmp_path / "out", home=models, code=1)
     assert (tmp_path / "out" / "selftest.srt").is_file()
-    assert "1 of 2 files failed" in done.stderr.splitlines()[-1]
+    assert "1 of 2 inputs failed" in done.stderr.splitlines()[-1]
     assert "bad.mp4" in done.stderr.splitlines()[-1]
 
 

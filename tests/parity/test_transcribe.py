@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import whisper
+from spoken import WORDS, words
 from tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
 
 from ovw import Whisper
@@ -17,22 +18,12 @@ from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import UsageError
 from ovw.models import find_size
 
-WORDS = (
-    "hello and welcome this short video was made by a computer program "
-    "the sound of the video becomes text and the text becomes subtitles "
-    "all of the work happens on this machine and nothing is sent over the internet "
-    "now you can try it with a video of your own"
-)
-
-
-def words(text: str) -> str:
-    return " ".join("".join(c for c in text.lower() if c.isalpha() or c.isspace()).split())
-
 
 def openai_model(size: str) -> whisper.Whisper:
     checkpoint = load_checkpoint(find_size(size), None, offline=True)
     model = whisper.Whisper(whisper.ModelDimensions(**checkpoint.dims.as_dict()))
     model.load_state_dict({k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in checkpoint.tensors.items()})
+    model.set_alignment_heads(whisper._ALIGNMENT_HEADS[size])
     return model.eval()
 
 
@@ -82,6 +73,40 @@ def test_same_text_and_times_as_openai(
         assert a.avg_logprob == pytest.approx(b["avg_logprob"], abs=1e-3)
         assert a.no_speech_prob == pytest.approx(b["no_speech_prob"], abs=1e-3)
         assert a.compression_ratio == pytest.approx(b["compression_ratio"])
+
+
+OPTIONS = [
+    {"word_timestamps": True},
+    {"word_timestamps": True, "hallucination_silence_threshold": 0.5},
+    {"clip_timestamps": (3.0, 12.5, 20.0)},
+    {"initial_prompt": "A talk about OpenVINO.", "carry_initial_prompt": True},
+    {"without_timestamps": True, "length_penalty": 0.5, "beam_size": 2},
+    {"suppress_tokens": (11, 13), "suppress_blank": False, "max_initial_timestamp": 0.5},
+]
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("options", OPTIONS)
+def test_options_mean_what_they_mean_to_openai(
+    ours: Whisper, theirs: whisper.Whisper, speech: np.ndarray, options: dict
+) -> None:
+    asked = dict(options)
+    for key in ("clip_timestamps", "suppress_tokens"):
+        if key in asked:
+            asked[key] = ",".join(map(str, asked[key]))
+    expected = theirs.transcribe(speech, fp16=False, temperature=0.0, language="en", **asked)
+    found = list(ours.transcribe(speech, temperature=0, language="en", **{"beam_size": 1, **options}))
+    spoken = [s for s in expected["segments"] if s["text"].strip()]
+    assert [s.text for s in found] == [s["text"] for s in spoken]
+    for a, b in zip(found, spoken, strict=True):
+        assert (a.start, a.end) == pytest.approx((b["start"], b["end"]), abs=0.02)
+        if "word_timestamps" in options:
+            assert "".join(w.word for w in a.words or ()) == a.text
+            assert [w.word for w in a.words or ()] == [w["word"] for w in b["words"]]
+            assert [w.start for w in a.words or ()] == pytest.approx([w["start"] for w in b["words"]], abs=0.05)
+            assert [w.end for w in a.words or ()] == pytest.approx([w["end"] for w in b["words"]], abs=0.05)
+            chances = [w["probability"] for w in b["words"]]
+            assert [w.probability for w in a.words or ()] == pytest.approx(chances, abs=1e-2)
 
 
 @pytest.mark.weights

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from whisper.tokenizer import get_tokenizer
 
 from ovw.convert.pipeline import Converted
-from ovw.transcribe.decoding.filters import SuppressBlank, TimestampRules, suppressed_tokens
+from ovw.transcribe.decoding.filters import (
+    NoRepeatNgram,
+    RepetitionPenalty,
+    SuppressBlank,
+    TimestampRules,
+    suppressed_tokens,
+)
 from ovw.transcribe.decoding.search import BeamSearch, Hypothesis, Sampling, best_hypothesis
 from ovw.transcribe.decoding.task import compression_ratio
 from ovw.transcribe.tokenizer import Tokenizer
@@ -69,6 +75,23 @@ def test_suppress_blank(tokenizer: Tokenizer) -> None:
     logits[:] = 0
     SuppressBlank(tokenizer)(logits, [[1]])
     assert not np.isneginf(logits).any()
+
+
+def test_no_ngram_comes_twice() -> None:
+    rows = [[7, BEGIN, 8, 9, 7, 8], [7, 8], [1, 2, 1, 2, 1]]
+    logits = np.zeros((3, VOCAB), np.float32)
+    NoRepeatNgram(3, EOT)(logits, rows)
+    assert [np.flatnonzero(np.isneginf(row)).tolist() for row in logits] == [[9], [], [2]]
+    logits[:] = 0
+    NoRepeatNgram(1, EOT)(logits, rows)
+    assert [np.flatnonzero(np.isneginf(row)).tolist() for row in logits] == [[7, 8, 9], [7, 8], [1, 2]]
+
+
+def test_repeated_tokens_get_less_likely() -> None:
+    logits = np.ones((1, VOCAB), np.float32)
+    logits[0, 5] = -1
+    RepetitionPenalty(2.0, EOT)(logits, [[5, 6, 6, BEGIN]])
+    assert (logits[0, 5], logits[0, 6], logits[0, 7], logits[0, BEGIN]) == (-2, 0.5, 1, 1)
 
 
 class _Inference:

