@@ -6,12 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovw.audio.inputs import MEDIA_SUFFIXES
 from ovw.datasets.utterance import Item, Problem, Utterance
-
-MEDIA = {
-    ".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma", ".amr",
-    ".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg", ".ts",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,4 +40,4 @@ class AudioFolder:
 
 def media_files(folder: Path) -> list[Path]:
     """Every media file below a folder, by path."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in MEDIA and path.is_file())
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES and path.is_file())
