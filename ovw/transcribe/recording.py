@@ -111,8 +111,10 @@ class Recording:
         Returns:
             A frame, or `None` when nothing more is said.
         """
+        if self.frames_before(seek + 1) <= seek:  # speech up to the end may be tracked a few frames past it
+            return None
         if self._rules is None:
-            return seek if self.frames_before(seek + 1) > seek else None
+            return seek
         silence, pad = (round(s * FRAMES_PER_SECOND) for s in (self._rules.min_silence, self._rules.pad))
         at = seek
         while True:
