@@ -10,7 +10,7 @@ from ovw.artifact.locate import locate
 from ovw.artifact.manifest import read_manifest
 from ovw.artifact.names import MANIFEST
 from ovw.datasets.resolve import choose, open_dataset
-from ovw.datasets.utterance import Dataset, Problem
+from ovw.datasets.utterance import Dataset, Problem, Utterance
 from ovw.engines.base import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
@@ -113,9 +113,9 @@ def _transcribe(
 ) -> tuple[list[Hypothesis], list[Problem]]:
     language = find_language(config.language) if config.language else None
     task = Task(spec, config.decoding(), language, config.detect_language)
-    items = choose(dataset, config.speech())
-    pool = pool_for(config.workers, config.ray, spec.device.threads or 1)
-    return run(items, task, pool, journal, total=config.limit, strict=config.strict, observer=watch)
+    speech, pool = config.speech(), pool_for(config.workers, config.ray, spec.device.threads or 1)
+    total = config.limit if dataset.streamed else sum(isinstance(i, Utterance) for i in choose(dataset, speech))
+    return run(choose(dataset, speech), task, pool, journal, total=total, strict=config.strict, observer=watch)
 
 
 def _hypotheses_of(

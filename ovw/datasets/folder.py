@@ -25,6 +25,10 @@ class AudioFolder:
     def origin(self) -> str:
         return f"folder {self.path}"
 
+    @property
+    def streamed(self) -> bool:
+        return False
+
     def __iter__(self) -> Iterator[Item]:
         for path in media_files(self.path):
             name = path.relative_to(self.path).with_suffix("").as_posix()

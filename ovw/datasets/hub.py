@@ -51,6 +51,10 @@ class HubDataset:
     def origin(self) -> str:
         return f"Hub {self.repository}" + (f" {self.config}" if self.config else "")
 
+    @property
+    def streamed(self) -> bool:
+        return True
+
     def __iter__(self) -> Iterator[Item]:
         rows = without_decoding(self._open(), self.origin)
         columns = find_columns(list(rows.column_names or ()), self.origin)
@@ -105,6 +109,10 @@ class SavedDataset:
     @property
     def origin(self) -> str:
         return f"datasets folder {self.path}"
+
+    @property
+    def streamed(self) -> bool:
+        return False
 
     def __iter__(self) -> Iterator[Item]:
         rows = without_decoding(self._open(), self.origin)

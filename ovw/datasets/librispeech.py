@@ -56,6 +56,10 @@ class LibriSpeechFolder:
     def origin(self) -> str:
         return f"folder {self.path}"
 
+    @property
+    def streamed(self) -> bool:
+        return False
+
     def __iter__(self) -> Iterator[Item]:
         for transcript in sorted(self.path.rglob("*.trans.txt")):
             for key, text in _lines(_read_text(transcript)):
@@ -77,6 +81,10 @@ class LibriSpeechArchive:
     @property
     def origin(self) -> str:
         return f"archive {self.path}"
+
+    @property
+    def streamed(self) -> bool:
+        return False
 
     def __iter__(self) -> Iterator[Item]:
         archive = Archive(self.path)

@@ -35,6 +35,10 @@ class Manifest:
     def origin(self) -> str:
         return f"manifest {self.path}"
 
+    @property
+    def streamed(self) -> bool:
+        return False
+
     def __iter__(self) -> Iterator[Item]:
         known: dict[tuple[str, ...], Columns] = {}
         for number, row in read_rows(self.path):

@@ -100,6 +100,10 @@ class CorpusFolder:
     def origin(self) -> str:
         return f"folder {', '.join(map(str, self.folders.values()))}"
 
+    @property
+    def streamed(self) -> bool:
+        return False
+
     def __iter__(self) -> Iterator[Item]:
         for language, folder in self.folders.items():
             table = _table(self.corpus, folder, self.split)

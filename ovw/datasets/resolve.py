@@ -60,6 +60,10 @@ class Joined:
     def origin(self) -> str:
         return "; ".join(part.origin for part in self.parts)
 
+    @property
+    def streamed(self) -> bool:
+        return any(part.streamed for part in self.parts)
+
     def __iter__(self) -> Iterator[Item]:
         for part in self.parts:
             yield from part

@@ -65,6 +65,10 @@ class Dataset(Protocol):
     def origin(self) -> str:
         """Where it is read from: a folder, an archive, a manifest, the Hub."""
 
+    @property
+    def streamed(self) -> bool:
+        """Listing it costs as much as reading it, so it is not done just to count."""
+
     def __iter__(self) -> Iterator[Item]: ...
 
 

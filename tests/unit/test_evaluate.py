@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from speech_files import manifest, wav
 
-from ovw.config import build
+from ovw.config import build, resolve
 from ovw.datasets.utterance import Problem, Utterance
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
@@ -258,6 +258,12 @@ def test_matrix_cells() -> None:
     assert len({c.config.output for c in made}) == 4
     with pytest.raises(UsageError, match="did you mean 'beam_size'"):
         cells(build(MatrixConfig, values | {"options": [{"beam_siz": 1}]}), {})
+
+
+def test_ready_configurations() -> None:
+    folder = Path(__file__).parents[2] / "configs" / "eval"
+    assert resolve(EvalConfig, {}, folder / "sample.yaml").limit == 200
+    assert len(cells(resolve(MatrixConfig, {}, folder / "matrix.yaml"), {})) == 4
 
 
 def test_config() -> None:
