@@ -13,7 +13,7 @@ from typing import Any
 
 from ovw.errors import OvwError
 from ovw.scale.dispatch import Died, Ready, Result, dispatch
-from ovw.scale.work import Task
+from ovw.scale.work import Task, attempt
 
 GRACE_S = 5.0
 """What a worker gets to end by itself."""
@@ -99,4 +99,4 @@ def _serve(pipe: Connection, task: Task) -> None:
         pipe.send(("ready", 0, None))
         while True:
             tag, item = pipe.recv()
-            pipe.send(("result", tag, work(item)))
+            pipe.send(("result", tag, attempt(work, item)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ovw.errors import OvwError
 from ovw.scale.dispatch import Died, Ready, Result, dispatch
-from ovw.scale.work import Task
+from ovw.scale.work import Task, attempt
 
 LOCAL = "local"
 
@@ -37,19 +39,28 @@ class Worker:
     """What an actor is. Its methods run one after the other."""
 
     def __init__(self, task: Task) -> None:
-        self._work = task.load()
+        self._task = task
+        self._work: Callable[[Any], Any] | None = None
 
-    def ready(self) -> None:
-        """Answers once the task is loaded."""
+    def ready(self) -> OvwError | None:
+        """Load the task; what stands in the way is handed back, since Ray would wrap it beyond recognition."""
+        try:
+            self._work = self._task.load()
+        except OvwError as error:
+            return error
+        return None
 
     def do(self, item: Any) -> Any:
         """Work on one item."""
-        return self._work(item)
+        assert self._work is not None  # nothing is sent before it is ready
+        return attempt(self._work, item)
 
 
 class _RayCrew:
     def __init__(self, size: int, task: Task, address: str, threads: int) -> None:
         self.size = size
+        self._quiet = contextlib.ExitStack()
+        self._quiet.enter_context(contextlib.redirect_stdout(sys.stderr))  # where Ray tells of workers that died
         self._ray = _connect(address, size * threads)
         self._actor = self._ray.remote(num_cpus=threads)(Worker)
         self._task = self._ray.put(task)
@@ -68,19 +79,20 @@ class _RayCrew:
         worker, tag = self._pending.pop(reference)
         try:
             value = self._ray.get(reference)
-        except self._ray.exceptions.RayTaskError as error:
-            raise _cause(error) from None
-        except self._ray.exceptions.RayActorError as error:
-            if isinstance(cause := _cause(error), OvwError):
-                raise cause from None
+        except self._ray.exceptions.RayError as error:
             self._pending = {ref: entry for ref, entry in self._pending.items() if entry[0] != worker}
             return Died(worker, str(error).strip().splitlines()[0])
-        return Ready(worker) if tag is None else Result(worker, tag, value)
+        if tag is not None:
+            return Result(worker, tag, value)
+        if value is not None:
+            raise value
+        return Ready(worker)
 
     def close(self) -> None:
         for worker in self._workers.values():
             self._ray.kill(worker)
         self._ray.shutdown()
+        self._quiet.close()
 
 
 def _connect(address: str, cpus: int) -> Any:
@@ -88,20 +100,14 @@ def _connect(address: str, cpus: int) -> Any:
         import ray
     except ImportError:
         raise OvwError("--ray needs Ray", "pip install 'ovw[ray]'") from None
-    quiet = {"logging_level": "ERROR", "log_to_driver": False, "ignore_reinit_error": True}
+    options = {"logging_level": "ERROR", "log_to_driver": False, "ignore_reinit_error": True}
     try:
         if address == LOCAL:
             # more actors than cores is the user's choice, which Ray would wait for ever to grant
-            ray.init(address="local", num_cpus=max(cpus, os.cpu_count() or 1), include_dashboard=False, **quiet)
+            ray.init(address="local", num_cpus=max(cpus, os.cpu_count() or 1), include_dashboard=False, **options)
         else:
-            ray.init(address=address, **quiet)
+            ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise OvwError(f"no Ray at {address}: {reason}", "--ray local starts one here") from None
     return ray
-
-
-def _cause(error: Exception) -> BaseException:
-    """What went wrong in the actor, out of Ray's wrapping."""
-    cause = getattr(error, "cause", None) or error.__cause__
-    return cause if isinstance(cause, OvwError) else error

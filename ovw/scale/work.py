@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+logger = logging.getLogger(__name__)
 
 
 class Task(Protocol):
@@ -16,7 +19,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Lost:
-    """An item whose worker died each time it was tried.
+    """An item without a result: its worker died each time it was tried, or the task stumbled over it.
 
     Attributes:
         item: which.
@@ -40,6 +43,16 @@ class Pool(Protocol):
         """
 
 
+def attempt(work: Callable[[Any], Any], item: Any) -> Any:
+    """The result for an item; an error that the task did not foresee costs this item only."""
+    try:
+        return work(item)
+    except Exception as error:
+        logger.debug("%s", item, exc_info=True)
+        reason = " ".join(str(error).split())
+        return Lost(item, f"unexpected {type(error).__name__}: {reason}")
+
+
 class Here:
     """This process, one item after the other."""
 
@@ -48,4 +61,4 @@ class Here:
         work: Callable[[Any], Any] | None = None
         for item in items:
             work = work or task.load()
-            yield work(item)
+            yield attempt(work, item)

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import subprocess
 import sys
+import textwrap
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from ovw.errors import OvwError
 from ovw.scale.dispatch import AHEAD, Died, Ready, Result, dispatch
 from ovw.scale.pools import pool_for, threads_of
 from ovw.scale.processes import Processes
+from ovw.scale.ray_pool import Worker
 from ovw.scale.work import Here, Lost
 
 
@@ -134,6 +137,29 @@ class Square:
         return item * item, os.getpid()
 
 
+RAY = """
+    import sys
+    from pathlib import Path
+    sys.path.insert(0, {tests!r})
+    from test_dispatch import Square
+    from ovw.scale.ray_pool import RayPool
+
+    pool = RayPool(2, "local", 1)
+    print(sorted(square for square, _ in pool.run(Square(Path({folder!r}), fatal=5, times=1), range(12))))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_ray_survives_a_kill(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    (tmp_path / "marks").mkdir()
+    code = textwrap.dedent(RAY.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "marks")))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == str([n * n for n in range(12)])
+    assert len(list((tmp_path / "marks").iterdir())) == 1
+
+
 class Broken:
     def load(self) -> Any:
         raise OvwError("no such model", "convert one")
@@ -151,9 +177,23 @@ def test_a_task_that_cannot_be_loaded() -> None:
     with pytest.raises(OvwError, match="no such model") as caught:
         list(Processes(2).run(Broken(), range(3)))
     assert caught.value.hint == "convert one"
+    assert getattr(Worker(Broken()).ready(), "hint", None) == "convert one"
     with pytest.raises(OvwError, match="no such model"):
         list(Here().run(Broken(), range(3)))
     assert list(Here().run(Broken(), [])) == []
+
+
+class Stumbles:
+    def load(self) -> Callable[[int], float]:
+        return lambda item: 1 / item
+
+
+@pytest.mark.parametrize("pool", [Here(), Processes(2)])
+def test_an_error_nobody_foresaw_costs_one_item(pool: Any) -> None:
+    outcomes = list(pool.run(Stumbles(), [1, 0, 1]))
+    assert sorted(map(str, outcomes)) == sorted(
+        ["1.0", "1.0", "Lost(item=0, reason='unexpected ZeroDivisionError: division by zero')"]
+    )
 
 
 def test_who_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
