@@ -11,7 +11,7 @@ from ovw.errors import UsageError
 from ovw.models import languages
 
 ALIASES = {
-    "audio": ("audio", "audio_filepath", "audio_path", "path", "file", "filename", "wav"),
+    "audio": ("audio", "audio_filepath", "audio_path", "path", "file", "file_name", "filename", "wav"),
     "reference": ("reference", "text", "sentence", "transcription", "transcript", "normalized_text"),
     "id": ("id", "utt_id", "utterance_id", "audio_id", "segment_id"),
     "language": ("language", "lang", "locale"),

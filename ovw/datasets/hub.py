@@ -37,6 +37,7 @@ class HubDataset:
         language: of every clip, where no column says so.
         id_from_audio: the id column does not tell clips apart; their file names do.
         reference: column with the text, where several would do.
+        or_else: what to do without the Hub.
     """
 
     repository: str
@@ -46,6 +47,7 @@ class HubDataset:
     language: str | None = None
     id_from_audio: bool = False
     reference: str | None = None
+    or_else: str = "give the data with --data"
 
     @property
     def origin(self) -> str:
@@ -84,8 +86,8 @@ class HubDataset:
         )
 
     def _open(self) -> datasets.IterableDataset:
-        library = require_datasets()
-        check_reachable(self.repository)
+        library = require_datasets(f", or {self.or_else}")
+        check_reachable(self.repository, self.or_else)
         options: dict[str, Any] = {"split": self.split, "streaming": True}
         try:
             try:
@@ -93,7 +95,7 @@ class HubDataset:
             except RuntimeError:  # it needs a script
                 return library.load_dataset(self.repository, self.config, revision=PARQUET_BRANCH, **options)
         except (OSError, ValueError, RuntimeError) as error:
-            raise OvwError(f"{self.origin} cannot be read: {_first_line(error)}", "or give --data") from None
+            raise OvwError(f"{self.origin} cannot be read: {_first_line(error)}", self.or_else) from None
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,8 @@ def pick_split(there: list[str], split: str | None, path: Path) -> str:
     Raises:
         UsageError: it is not there.
     """
-    wanted = {split, (split or "").replace("-", ".", 1)} if split else set(there if len(there) == 1 else ["test"])
+    usual = there if len(there) == 1 else ["test", "test-clean", "test.clean"]
+    wanted = {split, split.replace("-", ".", 1)} if split else set(usual)
     if found := next((name for name in there if name in wanted), None):
         return found
     raise UsageError(f"{path} has no split {split or 'test'}", f"--split takes {', '.join(there)}")
@@ -181,8 +184,11 @@ def without_decoding(rows: Any, where: str) -> Any:
     return rows.cast_column(columns.audio, library.Audio(decode=False))
 
 
-def require_datasets() -> Any:
+def require_datasets(or_else: str = "") -> Any:
     """The library, or the line that installs it.
+
+    Args:
+        or_else: what else helps, for the hint.
 
     Raises:
         OvwError: it is not installed.
@@ -190,12 +196,16 @@ def require_datasets() -> Any:
     try:
         import datasets
     except ImportError:
-        raise OvwError("this source needs the package datasets", "pip install 'ovw[eval]'") from None
+        raise OvwError("this source needs the package datasets", f"pip install 'ovw[eval]'{or_else}") from None
     return datasets
 
 
-def check_reachable(repository: str) -> None:
+def check_reachable(repository: str, or_else: str) -> None:
     """Find out in seconds that there is no network, instead of after a minute of retries.
+
+    Args:
+        repository: for the message.
+        or_else: what else helps, for the hint.
 
     Raises:
         OvwError: the Hub does not answer.
@@ -207,9 +217,7 @@ def check_reachable(repository: str) -> None:
     try:
         socket.create_connection((address.hostname or "", port), CONNECT_TIMEOUT_S).close()
     except OSError:
-        raise OvwError(
-            f"{repository} cannot be fetched: {address.hostname} does not answer", "give the data with --data"
-        ) from None
+        raise OvwError(f"{repository} cannot be fetched: {address.hostname} does not answer", or_else) from None
 
 
 def _audio_bytes(rows: Any, column: str, number: int, where: str) -> bytes:

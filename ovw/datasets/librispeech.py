@@ -16,6 +16,7 @@ SPLITS = (
     "test-clean", "test-other", "dev-clean", "dev-other", "train-clean-100", "train-clean-360", "train-other-500",
 )  # fmt: skip
 HUB = "openslr/librispeech_asr"
+HOW_TO_GET = "fetch {split}.tar.gz from openslr.org/12 and give it with --data; it need not be unpacked"
 
 
 def open_librispeech(data: Path, split: str | None) -> Dataset:

@@ -156,6 +156,7 @@ def hub_corpus(corpus: Corpus, split: str | None, languages: tuple[str, ...]) ->
             language_code(code),
             id_from_audio=corpus is FLEURS,
             reference=corpus.text,
+            or_else=corpus.how_to_get,
         )
         for code, config in configs.items()
     ]

@@ -131,7 +131,8 @@ def _librispeech_from_hub(split: str) -> Dataset:
         raise UsageError(f"LibriSpeech has no split '{split}'", did_you_mean(split, librispeech.SPLITS))
     kind, _, rest = split.partition("-")
     hub_split = f"{kind if kind != 'dev' else 'validation'}.{rest.replace('-', '.')}"
-    return HubDataset(librispeech.HUB, "all", hub_split, f"librispeech {split}", "en")
+    hint = librispeech.HOW_TO_GET.format(split=split)
+    return HubDataset(librispeech.HUB, "all", hub_split, f"librispeech {split}", "en", or_else=hint)
 
 
 def _from_hub(reference: str, options: DatasetOptions) -> Dataset:
