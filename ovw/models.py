@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from ovw.errors import UsageError, did_you_mean
+
+TrackForm = Literal["terminology", "bibliographic", "quicktime"]
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,20 @@ def find_size(name: str) -> ModelInfo:
 def size_of_dims(dims: Dims) -> ModelInfo | None:
     """The first official size with exactly these dimensions."""
     return next((info for info in sizes().values() if info.dims == dims), None)
+
+
+def track_language(code: str, form: TrackForm) -> str:
+    """What a container calls the language of a track, three letters.
+
+    Args:
+        code: as Whisper has it; `und` comes back for others.
+        form: `terminology` and `bibliographic` are those of ISO 639-2.
+    """
+    table = _data("iso639.yaml")
+    three = str(table["terminology"].get(code, "und"))
+    if form != "terminology":
+        three = table["bibliographic"].get(three, three)
+    return str(table["quicktime"].get(three, three)) if form == "quicktime" else three
 
 
 def find_language(name: str) -> str:

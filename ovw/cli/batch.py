@@ -16,7 +16,7 @@ from ovw.errors import OvwError
 if TYPE_CHECKING:
     from ovw.audio.inputs import Input
     from ovw.audio.samples import Media
-    from ovw.transcribe.config import TranscribeConfig
+    from ovw.cli.transcribe_config import TranscribeConfig
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from ovw.models import Capabilities, sizes
 from ovw.transcribe.api import check_request
 
 if TYPE_CHECKING:
-    from ovw.transcribe.config import TranscribeConfig
+    from ovw.cli.transcribe_config import TranscribeConfig
 
 DEFAULT = "base-fp16"
 PRECISIONS = ("fp16", "fp32")

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from ovw.audio.samples import Media
-    from ovw.subtitles.document import Document
-    from ovw.transcribe.api import Whisper
-    from ovw.transcribe.config import TranscribeConfig
 
 
 def run(
@@ -23,7 +17,8 @@ def run(
         typer.Option("--model", "-m", help="Artifact folder or name. Default: the only one, base-int8 or base-fp16."),
     ] = None,
     formats: Annotated[
-        list[str] | None, typer.Option("--format", "-f", help="srt (default), vtt, json, txt; may be repeated.")
+        list[str] | None,
+        typer.Option("--format", "-f", help="srt (default), vtt, json, tsv, txt, lrc, ass or all; may be repeated."),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the input.")
@@ -119,15 +114,31 @@ def run(
     ] = None,
     pcm_rate: Annotated[int | None, typer.Option(help="Their rate. Default 16000.")] = None,
     pcm_channels: Annotated[int | None, typer.Option(help="Their channels. Default 1.")] = None,
+    max_line_width: Annotated[
+        int | None, typer.Option(help="Columns of a subtitle line. Default: one line a segment.")
+    ] = None,
+    max_lines: Annotated[int | None, typer.Option(help="Lines of a cue, with --max-line-width. Default 2.")] = None,
+    max_words: Annotated[int | None, typer.Option(help="Words of a cue.")] = None,
+    min_cue: Annotated[float | None, typer.Option(help="Seconds a cue stays at least, if there is room.")] = None,
+    max_cue: Annotated[float | None, typer.Option(help="Seconds a cue stays at most.")] = None,
+    max_cps: Annotated[float | None, typer.Option(help="Characters to read per second, if there is room.")] = None,
+    min_gap: Annotated[float | None, typer.Option(help="Seconds between cues.")] = None,
+    highlight_words: Annotated[
+        bool, typer.Option("--highlight-words", help="Underline the spoken word; needs --word-timestamps.")
+    ] = False,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Also copy each video with the subtitles in it: NAME.subtitled.mp4.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")] = False,
     config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")] = False,
 ) -> None:
     """Write subtitles for audio and video files."""
+    from ovw.cli.transcribe_all import transcribe_all
+    from ovw.cli.transcribe_config import TranscribeConfig
     from ovw.cli.values import numbers, optional, temperatures
     from ovw.config import dump_yaml, resolve
-    from ovw.transcribe.config import TranscribeConfig
 
     flags: dict[str, Any] = {
         "model": model, "format": formats or None, "output": output, "task": task, "language": language,
@@ -153,82 +164,12 @@ def run(
         "vad_pad": vad_pad, "batch_size": batch_size, "pad": pad, "seed": seed, "exact": exact or None,
         "device": device, "inference_precision": inference_precision, "threads": threads, "stream": stream,
         "pcm": pcm, "pcm_rate": pcm_rate, "pcm_channels": pcm_channels,
+        "max_line_width": max_line_width, "max_lines": max_lines, "max_words": max_words, "min_cue": min_cue,
+        "max_cue": max_cue, "max_cps": max_cps, "min_gap": min_gap, "highlight_words": highlight_words or None,
+        "embed": embed or None,
     }  # fmt: skip
     chosen = resolve(TranscribeConfig, flags, config)
     if print_config:
         typer.echo(dump_yaml(chosen), nl=False)
         return
-    _transcribe_all(media, chosen, yes=yes, quiet=quiet)
-
-
-def _transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
-    """Transcribe every input; one that fails does not stop the others and is named at the end."""
-    from ovw.audio.inputs import expand
-    from ovw.cli.batch import Batch, media_of
-    from ovw.cli.ensure import ensure_model
-    from ovw.subtitles.output import check_writable, output_folder, plan_outputs
-    from ovw.transcribe.api import Whisper
-
-    inputs, problems = expand(media)
-    batch = Batch(len(inputs) + len(problems))
-    for problem in problems:
-        batch.fail(problem)
-    if not inputs:
-        batch.finish()
-        return
-    formats: tuple[str, ...] = config.format
-    to_stdout = config.output == "-"
-    if to_stdout:
-        plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
-    else:
-        plan = plan_outputs(inputs, formats, output_folder(config.output))
-        check_writable(target.parent for targets in plan.values() for target in targets.values())
-    whisper = Whisper(ensure_model(config, yes=yes, quiet=quiet), device=config.running(), exact=config.exact)
-    for item, targets in plan.items():
-        with batch.turn(item.label), media_of(item, config, quiet=quiet) as sound:
-            document = _transcribe(whisper, sound, item.name, config, quiet=quiet)
-            _deliver(document, targets, to_stdout=to_stdout, quiet=quiet)
-    batch.finish()
-
-
-def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeConfig, *, quiet: bool) -> Document:
-    import time
-
-    from ovw.audio.mel import FRAMES_PER_SECOND
-    from ovw.cli.console import progress
-    from ovw.subtitles.document import Document
-
-    started = time.perf_counter()
-    with progress(quiet=quiet) as bars:
-        bar = bars.add_task(name, total=None, note="")
-
-        def on_progress(done: int, total: int) -> None:
-            speed = done / FRAMES_PER_SECOND / (time.perf_counter() - started)
-            bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
-
-        result = whisper.transcribe(sound, config.decoding(), stream=config.stream, on_progress=on_progress)
-        segments = list(result)
-    manifest = whisper.manifest
-    return Document(
-        media=name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text
-        duration=result.duration,
-        language=result.language,
-        language_probability=result.detection.probability if result.detection else None,
-        segments=segments,
-        model={"name": manifest.name, "precision": manifest.precision, "inference_precision": whisper.precision},
-        options=result.options.model_dump(mode="json"),
-    )
-
-
-def _deliver(document: Document, targets: dict[str, Path], *, to_stdout: bool, quiet: bool) -> None:
-    from ovw.subtitles import FORMATS
-    from ovw.subtitles.output import write_whole
-
-    for name, target in targets.items():
-        text = FORMATS[name](document)
-        if to_stdout:
-            typer.echo(text, nl=False)
-            continue
-        write_whole(target, text)
-        if not quiet:
-            typer.echo(str(target))
+    transcribe_all(media, chosen, yes=yes, quiet=quiet)

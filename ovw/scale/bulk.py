@@ -12,7 +12,8 @@ from ovw.files import write_whole
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.work import Lost, Pool
 from ovw.subtitles import FORMATS
-from ovw.subtitles.document import Document
+from ovw.subtitles.document import document_of
+from ovw.subtitles.options import PLAIN, LayoutOptions
 from ovw.transcribe.api import Whisper
 from ovw.transcribe.options import TranscribeOptions
 
@@ -64,12 +65,14 @@ class TranscribeFiles:
         options: of the decoding.
         device: how to run it.
         exact: openai/whisper's algorithm in f32.
+        layout: of subtitle cues.
     """
 
     model: Path
     options: TranscribeOptions
     device: DeviceOptions
     exact: bool = False
+    layout: LayoutOptions = PLAIN
 
     def load(self) -> Callable[[File], Finished | Failed]:
         """Load the model once; the result is called for every file."""
@@ -80,27 +83,13 @@ class TranscribeFiles:
         """Transcribe a file and write its outputs."""
         started = time.perf_counter()
         try:
-            document = self._document(whisper, file.media)
+            document = document_of(file.media.name, whisper, whisper.transcribe(file.media, self.options))
             for name, target in file.targets.items():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(target, FORMATS[name](document))
+                write_whole(target, FORMATS[name](document, self.layout))
         except (OvwError, OSError, RuntimeError) as error:
             return Failed(file.media, " ".join(str(error).split()))
         return Finished(file.media, document.duration, time.perf_counter() - started)
-
-    def _document(self, whisper: Whisper, media: Path) -> Document:
-        result = whisper.transcribe(media, self.options)
-        segments = list(result)
-        manifest = whisper.manifest
-        return Document(
-            media=media.name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text
-            duration=result.duration,
-            language=result.language,
-            language_probability=result.detection.probability if result.detection else None,
-            segments=segments,
-            model={"name": manifest.name, "precision": manifest.precision, "inference_precision": whisper.precision},
-            options=result.options.model_dump(mode="json"),
-        )
 
 
 def transcribe_files(

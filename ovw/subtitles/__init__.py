@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ovw.subtitles import json_, srt, txt, vtt
+from ovw.subtitles import ass, json_, lrc, srt, tsv, txt, vtt
 from ovw.subtitles.document import Document
+from ovw.subtitles.options import LayoutOptions
 
-Writer = Callable[[Document], str]
+__all__ = ["FORMATS", "Document", "LayoutOptions", "Writer"]
 
-FORMATS: dict[str, Writer] = {"srt": srt.render, "vtt": vtt.render, "json": json_.render, "txt": txt.render}
+Writer = Callable[[Document, LayoutOptions], str]
+
+FORMATS: dict[str, Writer] = {
+    "srt": srt.render,
+    "vtt": vtt.render,
+    "json": json_.render,
+    "tsv": tsv.render,
+    "txt": txt.render,
+    "lrc": lrc.render,
+    "ass": ass.render,
+}
 """Format name (and file extension) -> how to render a document."""

@@ -1,13 +1,30 @@
-"""From segments to cues: what stands on the screen, and when."""
+"""What stands on the screen, and when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ovw.transcribe.result import Segment
-
 MS = 1000
+
+
+@dataclass(frozen=True)
+class Atom:
+    """A piece of text that is never broken: a word with its punctuation, or one ideograph.
+
+    Attributes:
+        text: without spaces at its ends.
+        gap: what stood before it: a space, a line end or nothing.
+        start_ms, end_ms: when it is spoken, as far as that is known.
+    """
+
+    text: str
+    gap: str
+    start_ms: int
+    end_ms: int
+
+
+Line = tuple[Atom, ...]
 
 
 @dataclass(frozen=True)
@@ -16,36 +33,46 @@ class Cue:
 
     Attributes:
         start_ms, end_ms: whole milliseconds from the start of the media; `start_ms < end_ms`.
-        text: without line ends that would end the cue.
+        lines: its text, none of them empty.
+        marked: the atom that is being spoken, where that is shown.
     """
 
     start_ms: int
     end_ms: int
-    text: str
+    lines: tuple[Line, ...]
+    marked: Atom | None = None
+
+    @property
+    def atoms(self) -> tuple[Atom, ...]:
+        return tuple(atom for line in self.lines for atom in line)
+
+    @property
+    def text(self) -> str:
+        """The lines, with line ends between them."""
+        return "\n".join(map(join, self.lines))
+
+    @property
+    def one_line(self) -> str:
+        """The text as if it had never been broken."""
+        return join(self.atoms)
+
+    def marked_up(self, escape: Callable[[str], str] = str) -> str:
+        """The text with the spoken word underlined.
+
+        Args:
+            escape: for the characters that mean something in a format.
+        """
+
+        def show(atom: Atom) -> str:
+            text = escape(atom.text)
+            return f"<u>{text}</u>" if atom is self.marked else text
+
+        return "\n".join(join(line, show) for line in self.lines)
 
 
-def lay_out(segments: Iterable[Segment], duration: float) -> Iterator[Cue]:
-    """One cue a segment, in order, none overlapping the one before or passing the end of the media.
-
-    Args:
-        segments: in time order.
-        duration: of the media in seconds.
-    """
-    last_ms = round(duration * MS)
-    free_from = 0
-    for segment in segments:
-        start = max(free_from, round(segment.start * MS))
-        end = min(last_ms, round(segment.end * MS))
-        text = clean(segment.text)
-        if text and start < end:
-            yield Cue(start, end, text)
-            free_from = end
-
-
-def clean(text: str) -> str:
-    """Text that cannot be mistaken for the structure of a subtitle file: no blank lines, no arrows, no NUL."""
-    lines = (" ".join(line.split()) for line in text.replace("\0", "").splitlines())
-    return "\n".join(line for line in lines if line).replace("-->", "->")
+def join(atoms: Sequence[Atom], show: Callable[[Atom], str] = lambda atom: atom.text) -> str:
+    """The text of consecutive atoms on one line."""
+    return show(atoms[0]) + "".join((" " if atom.gap else "") + show(atom) for atom in atoms[1:])
 
 
 def clock(ms: int, separator: str) -> str:

@@ -6,12 +6,13 @@ import json
 from dataclasses import asdict
 
 from ovw.subtitles.document import Document
+from ovw.subtitles.options import PLAIN, LayoutOptions
 
 SCHEMA = "ovw.transcript/1"
 
 
-def render(document: Document) -> str:
-    """The document with its segments, times in seconds exactly as decoded."""
+def render(document: Document, layout: LayoutOptions = PLAIN) -> str:
+    """The document with its segments, times in seconds exactly as decoded: nothing is laid out."""
     data = {
         "schema": SCHEMA,
         "media": document.media,
@@ -23,4 +24,4 @@ def render(document: Document) -> str:
         "text": document.text,
         "segments": [asdict(segment) for segment in document.segments],
     }
-    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(data, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode() + "\n"

@@ -17,15 +17,20 @@ def output_folder(name: str | None) -> Path | None:
     return Path(os.path.expanduser(name)) if name else None  # noqa: PTH111, Path's own fails on an unknown user
 
 
+def place_of(item: Input, folder: Path | None) -> Path:
+    """Where the outputs of an input go: beside it, or in `folder`, below which sub-folders are kept."""
+    return folder / item.below if folder else item.folder
+
+
 def plan_outputs(inputs: Sequence[Input], formats: Sequence[str], folder: Path | None) -> dict[Input, dict[str, Path]]:
-    """The file of every input and format: beside the input, or in `folder`, below which sub-folders are kept.
+    """The file of every input and format.
 
     Inputs that would share a name (`talk.mp3` and `talk.mp4`) keep their own ending: `talk.mp3.srt`.
 
     Raises:
         OvwError: two inputs would be written to one file, or a file would overwrite one of the inputs.
     """
-    places = [folder / item.below if folder else item.folder for item in inputs]
+    places = [place_of(item, folder) for item in inputs]
     shared = Counter((place, item.stem) for place, item in zip(places, inputs, strict=True))
     planned: dict[Input, dict[str, Path]] = {}
     for place, item in zip(places, inputs, strict=True):
@@ -54,19 +59,3 @@ def check_writable(folders: Iterable[Path]) -> None:
                 pass
         except OSError as error:
             raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
-
-
-def write_whole(target: Path, text: str) -> None:
-    """Write a UTF-8 file in one step: readers see the old one or the new one, never half.
-
-    Raises:
-        OvwError: the disk refuses.
-    """
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        scratch.write_text(text, encoding="utf-8", newline="\n")
-        scratch.replace(target)
-    except OSError as error:
-        raise OvwError(f"cannot write {target}: {error.strerror}", "choose another folder with -o") from None
-    finally:
-        scratch.unlink(missing_ok=True)

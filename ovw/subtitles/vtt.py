@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from html import escape
 
-from ovw.subtitles.cues import clock, lay_out
+from ovw.subtitles.cues import clock
 from ovw.subtitles.document import Document
+from ovw.subtitles.layout import lay_out_words
+from ovw.subtitles.options import PLAIN, LayoutOptions
 
 
-def render(document: Document) -> str:
+def render(document: Document, layout: LayoutOptions = PLAIN) -> str:
     """A header, then cues; `&`, `<` and `>` are escaped, as the format demands."""
-    cues = lay_out(document.segments, document.duration)
     return "WEBVTT\n\n" + "".join(
-        f"{clock(cue.start_ms, '.')} --> {clock(cue.end_ms, '.')}\n{escape(cue.text, quote=False)}\n\n" for cue in cues
+        f"{clock(cue.start_ms, '.')} --> {clock(cue.end_ms, '.')}\n{cue.marked_up(escaped)}\n\n"
+        for cue in lay_out_words(document, layout)
     )
+
+
+def escaped(text: str) -> str:
+    """Text that holds no tags or entities."""
+    return escape(text, quote=False)

@@ -111,7 +111,7 @@ class Recording:
         Returns:
             A frame, or `None` when nothing more is said.
         """
-        if self.frames_before(seek + 1) <= seek:  # speech up to the end may be tracked a few frames past it
+        if self.frames_before(seek + 1) <= seek:
             return None
         if self._rules is None:
             return seek

@@ -53,7 +53,7 @@ class SequentialRun:
                 size = self._recording.until(begin, min(begin + self._engine.dims.n_frames, clip.end)) - begin
                 onset = self._recording.onset(begin) if begin > seek else begin
                 segments, advance = self._window(begin, size, onset)
-                seek = begin + advance
+                seek = begin + max(advance, 1)  # words that end where the window begins must not hold it up
                 yield segments, seek
                 self._recording.forget(seek)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
 
+from ovw.cli.transcribe_config import TranscribeConfig
 from ovw.convert.pipeline import Converted
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -57,6 +58,12 @@ def test_help(verb: str) -> None:
     assert ovw(*([verb] if verb else []), "--help").stdout == golden.read_text(encoding="utf-8")
 
 
+def test_every_option_of_the_runner_is_a_flag() -> None:
+    shown = ovw("transcribe", "--help").stdout
+    for name in TranscribeConfig.model_fields:
+        assert f"--{name.replace('_', '-')}" in shown, name
+
+
 def test_version() -> None:
     assert re.fullmatch(r"ovw \d+\.\d+\.\d+", ovw("--version").stdout.strip())
 
@@ -72,13 +79,14 @@ def test_models_lists_every_size(models: Path) -> None:
 
 def test_transcribe_writes_every_format(tmp_path: Path, models: Path) -> None:
     done = ovw(
-        "transcribe", DEMO_VIDEO, "-m", "tiny-random", "-o", tmp_path / "out", "-f", "srt", "-f", "vtt", "-f", "json",
-        "-f", "txt", "--temperature", "0", "--max-new-tokens", 20, "--language", "German", "--no-speech-threshold", 1,
+        "transcribe", DEMO_VIDEO, "-m", "tiny-random", "-o", tmp_path / "out", "-f", "all", "--embed",
+        "--max-line-width", 20, "--max-cue", 5, "--temperature", "0", "--max-new-tokens", 20, "--language", "German", "--no-speech-threshold", 1,
         home=models,
     )  # fmt: skip
     written = sorted(p.name for p in (tmp_path / "out").iterdir())
-    assert written == [f"ovw-demo.{end}" for end in ("json", "srt", "txt", "vtt")]
-    assert done.stdout.split() == [str(tmp_path / "out" / f"ovw-demo.{end}") for end in ("srt", "vtt", "json", "txt")]
+    endings = ["srt", "vtt", "json", "tsv", "txt", "lrc", "ass", "subtitled.mp4"]
+    assert written == sorted(f"ovw-demo.{end}" for end in endings)
+    assert done.stdout.split() == [str(tmp_path / "out" / f"ovw-demo.{end}") for end in endings]
     data = json.loads((tmp_path / "out" / "ovw-demo.json").read_text(encoding="utf-8"))
     assert data["language"] == "de"
     assert data["options"]["temperature"] == [0.0]
@@ -134,6 +142,9 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
         (("transcribe", clip, *tiny, "--patience", "inf"), 2, ["patience"]),
         (("transcribe", clip, *tiny, "--suppress-tokens", "99999"), 2, ["suppress_tokens holds 99999"]),
         (("transcribe", clip, *tiny, "-f", "doc"), 2, ["doc", "srt"]),
+        (("transcribe", clip, *tiny, "--highlight-words"), 2, ["--word-timestamps"]),
+        (("transcribe", clip, *tiny, "--max-lines", "2"), 2, ["max_lines needs max_line_width"]),
+        (("transcribe", clip, *tiny, "--embed"), 1, [".flac", "cannot hold a subtitle track", ".mkv"]),
         (("transcribe", clip, *tiny, "--device", "GPU.7"), 2, ["no device 'GPU.7'", "CPU"]),
         (("transcribe", clip, *tiny, "--config", tmp_path / "wrong2.yaml"), 2, ["did you mean 'beam_size'"]),
         (("transcribe", clip, "-m", "tiny.en-random", "--language", "de"), 2, ["does not know the language 'de'"]),

@@ -117,6 +117,15 @@ def test_short_silence_is_left_alone(demo_samples: np.ndarray) -> None:
     assert recording.until(0, 3000) == 1100
 
 
+def test_speech_up_to_the_last_sample(demo_samples: np.ndarray) -> None:
+    """The last chunk reaches past the end; there is nothing to resume behind it."""
+    for length in range(16_000, 64_000, 1_111):
+        recording = Recording([demo_samples[:length]], TINY, rules=RULES)
+        assert recording.resume(length // 160) is None
+        assert recording.until(0, 3000) == length // 160
+        assert all(w.end <= length // 160 for w in recording.speech_windows(0, 10**9, 3000))
+
+
 def test_noise_is_no_speech() -> None:
     noise = np.random.default_rng(0).standard_normal(16_000 * 20).astype(np.float32) * 0.1
     assert Recording([noise], TINY, rules=RULES).resume(0) is None

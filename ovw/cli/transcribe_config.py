@@ -1,23 +1,37 @@
-"""The configuration of `ovw transcribe`: the decoding options and everything around them."""
+"""The configuration of `ovw transcribe`: decoding, subtitle layout and everything around them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.config import as_list
 from ovw.runtime.device import DeviceOptions
+from ovw.subtitles import FORMATS
+from ovw.subtitles.options import LayoutOptions
 from ovw.transcribe.options import TranscribeOptions
 
 
-class TranscribeConfig(TranscribeOptions):
+def _formats(value: Any) -> Any:
+    """Names of formats, each once; `all` stands for all of them."""
+    names = as_list(value)
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        return names
+    return tuple(dict.fromkeys(name for given in names for name in (FORMATS if given == "all" else [given])))
+
+
+class TranscribeConfig(TranscribeOptions, LayoutOptions):
     """What a command line or a YAML file says."""
 
     model: str | None = None
     """An artifact folder or the name of an installed artifact."""
-    format: Annotated[tuple[Literal["srt", "vtt", "json", "txt"], ...], BeforeValidator(as_list)] = ("srt",)
-    """Files to write."""
+    format: Annotated[
+        tuple[Literal["srt", "vtt", "json", "tsv", "txt", "lrc", "ass"], ...], BeforeValidator(_formats)
+    ] = ("srt",)
+    """Files to write; `all` for one of each."""
+    embed: bool = False
+    """Copy each video with the subtitles as a track of it."""
     output: str | None = None
     """A folder, or `-` for standard output; by default beside the input."""
     device: str = "CPU"
@@ -36,6 +50,18 @@ class TranscribeConfig(TranscribeOptions):
     """Samples per second of headerless samples."""
     pcm_channels: int = Field(default=1, ge=1, le=32)
     """Channels of headerless samples, interleaved."""
+
+    @model_validator(mode="after")
+    def _check_together(self) -> TranscribeConfig:
+        if self.highlight_words and not self.word_timestamps:
+            raise ValueError("highlight_words needs word_timestamps: add --word-timestamps")
+        if self.embed and self.output == "-":
+            raise ValueError("embed copies videos, which standard output does not take: name a folder with --output")
+        return self
+
+    def layout(self) -> LayoutOptions:
+        """The layout options alone."""
+        return LayoutOptions(**{name: getattr(self, name) for name in LayoutOptions.model_fields})
 
     def decoding(self) -> TranscribeOptions:
         """The decoding options alone."""

@@ -1,0 +1,95 @@
+"""The work of `ovw transcribe`: every input in turn, files written as they are done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from ovw.audio.samples import Media
+    from ovw.cli.transcribe_config import TranscribeConfig
+    from ovw.subtitles.document import Document
+    from ovw.subtitles.options import LayoutOptions
+    from ovw.transcribe.api import Whisper
+
+
+def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
+    """Transcribe every input; one that fails does not stop the others and is named at the end."""
+    from ovw.audio.inputs import expand
+    from ovw.cli.batch import Batch, media_of
+    from ovw.cli.ensure import ensure_model
+    from ovw.subtitles.embed import plan_embedding
+    from ovw.subtitles.output import check_writable, output_folder, place_of, plan_outputs
+    from ovw.transcribe.api import Whisper
+
+    inputs, problems = expand(media)
+    batch = Batch(len(inputs) + len(problems))
+    for problem in problems:
+        batch.fail(problem)
+    if not inputs:
+        batch.finish()
+        return
+    formats: tuple[str, ...] = config.format
+    to_stdout = config.output == "-"
+    folder = None if to_stdout else output_folder(config.output)
+    if to_stdout:
+        plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
+    else:
+        plan = plan_outputs(inputs, formats, folder)
+        check_writable(target.parent for targets in plan.values() for target in targets.values())
+    whisper = Whisper(ensure_model(config, yes=yes, quiet=quiet), device=config.running(), exact=config.exact)
+    for item, targets in plan.items():
+        with batch.turn(item.label):
+            copy = plan_embedding(item.path, item.label, place_of(item, folder)) if config.embed else None
+            with media_of(item, config, quiet=quiet) as sound:
+                document = _transcribe(whisper, sound, item.name, config, quiet=quiet)
+            _deliver(document, targets, config.layout(), to_stdout=to_stdout, quiet=quiet)
+            if copy and item.path:
+                _embed(document, item.path, copy, config.layout(), quiet=quiet)
+    batch.finish()
+
+
+def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeConfig, *, quiet: bool) -> Document:
+    import time
+
+    from ovw.audio.mel import FRAMES_PER_SECOND
+    from ovw.cli.console import progress
+    from ovw.subtitles.document import document_of
+
+    started = time.perf_counter()
+    with progress(quiet=quiet) as bars:
+        bar = bars.add_task(name, total=None, note="")
+
+        def on_progress(done: int, total: int) -> None:
+            speed = done / FRAMES_PER_SECOND / (time.perf_counter() - started)
+            bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
+
+        result = whisper.transcribe(sound, config.decoding(), stream=config.stream, on_progress=on_progress)
+        return document_of(name, whisper, result)
+
+
+def _deliver(
+    document: Document, targets: dict[str, Path], layout: LayoutOptions, *, to_stdout: bool, quiet: bool
+) -> None:
+    from ovw.files import write_whole
+    from ovw.subtitles import FORMATS
+
+    for name, target in targets.items():
+        text = FORMATS[name](document, layout)
+        if to_stdout:
+            typer.echo(text, nl=False)
+            continue
+        write_whole(target, text)
+        if not quiet:
+            typer.echo(str(target))
+
+
+def _embed(document: Document, video: Path, copy: Path, layout: LayoutOptions, *, quiet: bool) -> None:
+    from ovw.subtitles.embed import embed_subtitles
+    from ovw.subtitles.layout import lay_out
+
+    embed_subtitles(video, lay_out(document, layout), copy, document.text_language)
+    if not quiet:
+        typer.echo(str(copy))
