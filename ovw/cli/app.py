@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from ovw import __version__
 from ovw.cli import convert, models, reshape, transcribe, verify
+from ovw.cli import eval as evaluate
 from ovw.cli.console import show_warnings
 from ovw.errors import OvwError
 
@@ -47,6 +48,7 @@ app.command("models")(models.run)
 app.command("reshape")(reshape.run)
 app.command("verify")(verify.run)
 app.command("transcribe")(transcribe.run)
+app.command("eval")(evaluate.run)
 
 
 def _print_version(asked: bool) -> None:

@@ -56,7 +56,7 @@ def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeCon
 
     from ovw.audio.mel import FRAMES_PER_SECOND
     from ovw.cli.console import progress
-    from ovw.subtitles.document import Document
+    from ovw.subtitles.document import document_of
 
     started = time.perf_counter()
     with progress(quiet=quiet) as bars:
@@ -67,24 +67,14 @@ def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeCon
             bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
 
         result = whisper.transcribe(sound, config.decoding(), stream=config.stream, on_progress=on_progress)
-        segments = list(result)
-    manifest = whisper.manifest
-    return Document(
-        media=name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text
-        duration=result.duration,
-        language=result.language,
-        language_probability=result.detection.probability if result.detection else None,
-        segments=segments,
-        model={"name": manifest.name, "precision": manifest.precision, "inference_precision": whisper.precision},
-        options=result.options.model_dump(mode="json"),
-    )
+        return document_of(name, whisper, result)
 
 
 def _deliver(
     document: Document, targets: dict[str, Path], layout: LayoutOptions, *, to_stdout: bool, quiet: bool
 ) -> None:
+    from ovw.files import write_whole
     from ovw.subtitles import FORMATS
-    from ovw.subtitles.output import write_whole
 
     for name, target in targets.items():
         text = FORMATS[name](document, layout)

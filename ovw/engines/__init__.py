@@ -1,1 +1,1 @@
-"""Runtimes beside OpenVINO, behind the same session interface."""
+"""ovw's runner and its peers behind one protocol, and sessions on other runtimes, for scoring and benchmarks alike."""

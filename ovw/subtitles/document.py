@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovw.transcribe.result import Segment
+
+if TYPE_CHECKING:
+    from ovw.transcribe.api import Transcription, Whisper
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,27 @@ class Document:
     def text_language(self) -> str:
         """Code of the language of the text, which is English where it was translated."""
         return "en" if self.options.get("task") == "translate" else self.language
+
+
+def document_of(name: str, whisper: Whisper, result: Transcription) -> Document:
+    """Transcribe to the end and gather what every format is rendered from.
+
+    Args:
+        name: of the media file, or a title.
+        whisper: the model at work.
+        result: what it is about to say.
+
+    Raises:
+        OvwError: the media breaks off in a way that cannot be passed over.
+    """
+    segments = list(result)
+    manifest = whisper.manifest
+    return Document(
+        media=name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text
+        duration=result.duration,
+        language=result.language,
+        language_probability=result.detection.probability if result.detection else None,
+        segments=segments,
+        model={"name": manifest.name, "precision": manifest.precision, "inference_precision": whisper.precision},
+        options=result.options.model_dump(mode="json"),
+    )

@@ -59,19 +59,3 @@ def check_writable(folders: Iterable[Path]) -> None:
                 pass
         except OSError as error:
             raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
-
-
-def write_whole(target: Path, text: str) -> None:
-    """Write a UTF-8 file in one step: readers see the old one or the new one, never half.
-
-    Raises:
-        OvwError: the disk refuses.
-    """
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        scratch.write_text(text, encoding="utf-8", newline="\n")
-        scratch.replace(target)
-    except OSError as error:
-        raise OvwError(f"cannot write {target}: {error.strerror}", "choose another folder with -o") from None
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -52,7 +52,7 @@ def models(tmp_path: Path, tiny: Converted, tiny_en_random: Converted) -> Path:
     return tmp_path / "home"
 
 
-@pytest.mark.parametrize("verb", ["", "convert", "models", "reshape", "verify", "transcribe"])
+@pytest.mark.parametrize("verb", ["", "convert", "models", "reshape", "verify", "transcribe", "eval"])
 def test_help(verb: str) -> None:
     """`python tests/cli/test_cli.py` writes these files anew."""
     golden = GOLDEN / f"help{'-' + verb if verb else ''}.txt"
@@ -304,7 +304,7 @@ def test_readme_commands_parse() -> None:
 
 
 def write_golden() -> None:
-    for verb in ("", "convert", "models", "reshape", "verify", "transcribe"):
+    for verb in ("", "convert", "models", "reshape", "verify", "transcribe", "eval"):
         golden = GOLDEN / f"help{'-' + verb if verb else ''}.txt"
         golden.write_text(ovw(*([verb] if verb else []), "--help").stdout, encoding="utf-8")
 

@@ -9,10 +9,10 @@ from transcripts import document, segment, spoken
 from ovw.cli.transcribe_config import TranscribeConfig
 from ovw.config import resolve
 from ovw.errors import OvwError, UsageError
+from ovw.files import write_whole
 from ovw.subtitles import FORMATS
 from ovw.subtitles.cues import clock
 from ovw.subtitles.options import PLAIN, LayoutOptions
-from ovw.subtitles.output import write_whole
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -1,0 +1,1 @@
+"""`ovw eval`: word error rates that can be cited."""

@@ -1,0 +1,56 @@
+"""What a record holds besides figures: the dataset, the problems, the reference."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ovw.datasets.fingerprint import fingerprint
+from ovw.datasets.utterance import Dataset, Problem
+from ovw.evaluate.hypothesis import Hypothesis
+from ovw.evaluate.reference import Reference
+from ovw.evaluate.score import Scored, Unit
+from ovw.record import Metric
+from ovw.scoring.paired import Comparison
+
+LISTED = 100
+"""Problems named one by one; all are counted."""
+
+
+def dataset_facts(dataset: Dataset, hypotheses: Sequence[Hypothesis]) -> dict[str, Any]:
+    """Which clips were used, with the fingerprint of texts and audio."""
+    return {
+        "name": dataset.name,
+        "origin": dataset.origin,
+        "utterances": len(hypotheses),
+        "fingerprint": fingerprint((h.id, h.reference, h.audio_sha256 or "") for h in hypotheses),
+        "languages": dict(sorted(Counter(h.language or "unknown" for h in hypotheses).items())),
+    }
+
+
+def problem_facts(scored: Scored, problems: Sequence[Problem]) -> dict[str, Any]:
+    """What could not be used, and why."""
+    unscored = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if not ok]
+    empty = [Problem(h.id, h.audio, "the reference is empty once normalized") for h in unscored]
+    found = [*problems, *empty]
+    return {"count": len(found), "listed": [asdict(problem) for problem in found[:LISTED]]}
+
+
+def reference_facts(reference: Reference | None, comparisons: Mapping[Unit, Comparison]) -> dict[str, Any]:
+    """Who was compared with and how that ended."""
+    if reference is None:
+        return {}
+    verdicts = {unit: comparison.verdict() for unit, comparison in comparisons.items()}
+    counts = {unit: asdict(comparison) for unit, comparison in comparisons.items()}
+    return {"reference": {"name": reference.name, "verdict": verdicts, "comparison": counts}}
+
+
+def delta_metrics(comparisons: Mapping[Unit, Comparison]) -> dict[str, Metric]:
+    """The paired difference in percentage points, and the reference's own rate on the same clips."""
+    found: dict[str, Metric] = {}
+    for unit, comparison in comparisons.items():
+        found[f"{unit}_delta"] = Metric(value=comparison.delta, unit="%", ci95=comparison.ci95)
+        found[f"{unit}_reference"] = Metric(value=comparison.reference_rate, unit="%")
+    return found

@@ -1,0 +1,158 @@
+"""`hypotheses.jsonl` while it grows: every line on disk before the next clip, whatever happens to the process."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ovw.errors import OvwError
+from ovw.evaluate.hypothesis import Hypothesis, parse
+from ovw.files import write_whole
+
+if sys.platform != "win32":
+    import fcntl
+
+HYPOTHESES = "hypotheses.jsonl"
+REQUEST = "request.json"
+ENGINE = "engine.json"
+OURS = (HYPOTHESES, REQUEST, ENGINE, "record.json", "report.md", "report.html")
+
+
+class Journal:
+    """The results of a run, kept across interruptions.
+
+    Use as a context manager; it holds a lock on the folder, which the operating system frees if this process is killed.
+
+    Args:
+        folder: of the run; made if it is not there.
+        request: everything that the hypotheses depend on; a folder with another request is refused.
+        force: discard another request's results.
+
+    Raises:
+        OvwError: another run's folder, one in use, or one that cannot be written.
+    """
+
+    def __init__(self, folder: Path, request: Mapping[str, Any], *, force: bool = False) -> None:
+        self.folder = folder
+        self.path = folder / HYPOTHESES
+        self.done: dict[str, Hypothesis] = {}
+        self._request = json.loads(json.dumps(request))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder / ".lock").open("w")
+        except OSError as error:
+            raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
+        self._take_lock()
+        self._claim(force)
+        self._resume()
+        self.engine = _read_json(folder / ENGINE)
+        self._stream = self.path.open("a", encoding="utf-8", newline="\n")
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+        self._lock.close()
+
+    def add(self, result: Hypothesis) -> None:
+        """Put a result on disk; a second one for the same clip is dropped.
+
+        Raises:
+            OvwError: the disk refuses.
+        """
+        if result.id in self.done:
+            return
+        try:
+            self._stream.write(result.to_json() + "\n")
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise OvwError(f"cannot write {self.path}: {error.strerror}", "run again to go on from here") from None
+        self.done[result.id] = result
+
+    def note_engine(self, facts: dict[str, Any]) -> None:
+        """Keep what the engine says of itself, for when the run is taken up with nothing left to do."""
+        if facts != self.engine:
+            self.engine = facts
+            write_whole(self.folder / ENGINE, json.dumps(facts, indent=2) + "\n")
+
+    def finish(self, order: Iterable[str]) -> list[Hypothesis]:
+        """Put the lines into the dataset's order, whoever came first, and drop what is not in it.
+
+        Args:
+            order: ids of the dataset.
+
+        Returns:
+            The results in that order.
+        """
+        results = [self.done[key] for key in order if key in self.done]
+        self._stream.close()
+        write_whole(self.path, "".join(result.to_json() + "\n" for result in results))
+        return results
+
+    def _take_lock(self) -> None:
+        if sys.platform == "win32":
+            return
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise OvwError(f"another run is writing {self.folder}", "wait for it, or choose another with -o") from None
+
+    def _claim(self, force: bool) -> None:
+        """See to it that what is here belongs to this request."""
+        path = self.folder / REQUEST
+        foreign = self.path.exists() and not path.exists()
+        earlier = None if foreign or not path.exists() else _read_json(path)
+        if earlier == self._request:
+            return
+        if (foreign or earlier is not None) and not force:
+            self._lock.close()
+            seen = (
+                "hypotheses of something else"
+                if earlier is None
+                else f"another run: {_difference(earlier, self._request)}"
+            )
+            raise OvwError(f"{self.folder} holds {seen}", "--force begins anew, -o chooses another folder")
+        for name in OURS:
+            (self.folder / name).unlink(missing_ok=True)
+        write_whole(path, json.dumps(self._request, indent=2, ensure_ascii=False) + "\n")
+
+    def _resume(self) -> None:
+        """Take what is there; a line cut off by a kill is cut away."""
+        if not self.path.exists():
+            return
+        whole = 0
+        with self.path.open("rb") as stream:
+            for line in stream:
+                try:
+                    result = parse(line.decode("utf-8"))
+                except ValueError:
+                    break
+                if not line.endswith(b"\n"):
+                    break
+                whole += len(line)
+                self.done.setdefault(result.id, result)
+        os.truncate(self.path, whole)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data
+
+
+def _difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """`beam_size 5 there, 1 now`."""
+    keys = [key for key in {**earlier, **now} if earlier.get(key) != now.get(key)]
+    return ", ".join(f"{key} {earlier.get(key)!r} there, {now.get(key)!r} now" for key in keys[:3])

@@ -1,0 +1,143 @@
+"""`ovw eval matrix.yaml`: artifacts x datasets x decoding options, each a run of its own, all in one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from ovw.config import Config, as_list, build
+from ovw.evaluate.config import EvalConfig
+from ovw.evaluate.pipeline import Evaluation, evaluate
+from ovw.evaluate.reference import PytorchFile
+from ovw.evaluate.run import Observer
+from ovw.files import write_whole
+from ovw.record import Case, Record, new_record, write_record
+from ovw.record_tables import Row, metric_rows, show, to_csv, to_markdown
+
+Values = dict[str, Any]
+
+
+class MatrixConfig(Config):
+    """What a matrix file says; every key of `ovw eval` may stand in `defaults`, `datasets` and `options`."""
+
+    models: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(min_length=1)
+    """Artifacts."""
+    datasets: tuple[Values, ...] = Field(min_length=1)
+    """Such as `{dataset: librispeech, split: test-other}`."""
+    options: tuple[Values, ...] = ({},)
+    """Such as `{beam_size: 5}`."""
+    defaults: Values = Field(default_factory=dict)
+    """For every run."""
+    output: str = "matrix"
+    """The folder: one sub-folder a run, and the table."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the matrix."""
+
+    name: str
+    config: EvalConfig
+
+
+def cells(matrix: MatrixConfig, flags: Mapping[str, Any]) -> list[Cell]:
+    """Every run, checked before the first begins.
+
+    Args:
+        matrix: the file.
+        flags: of the command line; they win over the file.
+
+    Raises:
+        UsageError: an unknown key or a value out of range.
+    """
+    given = {key: value for key, value in flags.items() if value is not None and key not in ("output", "dataset")}
+    made = []
+    for dataset in matrix.datasets:
+        for model in matrix.models:
+            for option in matrix.options:
+                values = matrix.defaults | dataset | option | {"model": model} | given
+                name = _name(model, dataset, option)
+                folder = Path(matrix.output) / re.sub(r"[^\w.+=,-]+", "-", name).strip("-")
+                made.append(Cell(name, build(EvalConfig, values | {"output": str(folder)}, f" in {name}")))
+    return made
+
+
+def evaluate_matrix(
+    matrix: MatrixConfig,
+    flags: Mapping[str, Any],
+    observer: Observer | None = None,
+    *,
+    pytorch_file: PytorchFile | None = None,
+) -> Record:
+    """Run every cell, taking up what is there already, and write `record.json`, `table.md` and `table.csv`.
+
+    Raises:
+        OvwError: as `ovw.evaluate.pipeline.evaluate`.
+    """
+    planned = cells(matrix, flags)
+    done = [(cell, evaluate(cell.config, observer, pytorch_file=pytorch_file)) for cell in planned]
+    record = new_record("eval", matrix.model_dump(mode="json"), cases=tuple(_case(*entry) for entry in done))
+    folder = Path(matrix.output)
+    write_record(record, folder / "record.json")
+    write_whole(folder / "table.md", to_markdown(front_rows(record.cases)))
+    write_whole(folder / "table.csv", to_csv(metric_rows([record])))
+    return record
+
+
+def front_rows(cases: Sequence[Case]) -> list[Row]:
+    """One row a case; `front` marks those that no other case on the same clips beats in both error rate and speed."""
+    return [
+        {
+            "case": case.name,
+            "front": "*" if on_front(case, cases) else "",
+            **{name: show(case.metrics[name]) if name in case.metrics else "" for name in _columns(cases)},
+        }
+        for case in cases
+    ]
+
+
+def _columns(cases: Sequence[Case]) -> list[str]:
+    wanted = ("wer", "cer", "speed", "wer_delta", "cer_delta", "fallback_rate", "hallucination_rate", "utterances")
+    return [name for name in wanted if any(name in case.metrics for case in cases)]
+
+
+def on_front(case: Case, cases: Sequence[Case]) -> bool:
+    """Whether no other case with the same fingerprint has no more errors and is no slower, one of them truly."""
+    mine = _merits(case)
+    rivals = [_merits(other) for other in cases if _clips(other) == _clips(case) and other is not case]
+    return not any(rival[0] <= mine[0] and rival[1] >= mine[1] and rival != mine for rival in rivals)
+
+
+def _merits(case: Case) -> tuple[float, float]:
+    rate = case.metrics.get("wer") or case.metrics["cer"]
+    speed = case.metrics.get("speed")
+    return rate.value, speed.value if speed else 0.0
+
+
+def _clips(case: Case) -> str:
+    return str(case.facts["dataset"]["fingerprint"])
+
+
+def _case(cell: Cell, evaluation: Evaluation) -> Case:
+    record = evaluation.record
+    return Case(
+        name=cell.name,
+        config={**record.config, "folder": str(evaluation.folder)},
+        artifact=record.artifact,
+        facts=record.facts,
+        metrics=record.metrics,
+    )
+
+
+def _name(model: str, dataset: Mapping[str, Any], option: Mapping[str, Any]) -> str:
+    """`base-int8 librispeech test-other beam_size=5`."""
+    where = [
+        Path(str(dataset.get("dataset", ""))).stem,
+        *(str(dataset[k]) for k in ("split", "languages") if k in dataset),
+    ]
+    return " ".join([Path(model).name, *where, *(f"{key}={value}" for key, value in option.items())])

@@ -1,0 +1,130 @@
+"""`ovw eval` from request to record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ovw.artifact.hashing import file_sha256
+from ovw.artifact.locate import locate
+from ovw.artifact.manifest import read_manifest
+from ovw.artifact.names import MANIFEST
+from ovw.datasets.resolve import choose, open_dataset
+from ovw.datasets.utterance import Dataset, Problem, Utterance
+from ovw.engines.base import EngineSpec
+from ovw.errors import OvwError
+from ovw.evaluate.config import EvalConfig
+from ovw.evaluate.facts import dataset_facts, delta_metrics, problem_facts, reference_facts
+from ovw.evaluate.hypothesis import Hypothesis
+from ovw.evaluate.journal import Journal
+from ovw.evaluate.reference import PytorchFile, Reference, find_reference
+from ovw.evaluate.report import write_reports
+from ovw.evaluate.request import default_output, request_of
+from ovw.evaluate.run import Observer, Task, run
+from ovw.evaluate.score import Bad, Sampling, compare_with, flag_counts, metrics, score, tables, worst
+from ovw.models import find_language
+from ovw.record import Record, artifact_facts, new_record, write_record
+from ovw.scale.pools import pool_for
+from ovw.scoring.normalizer import normalizer_facts
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out of an `ovw eval`."""
+
+    folder: Path
+    record: Record
+    worst: list[Bad]
+    problems: list[Problem]
+
+
+def evaluate(
+    config: EvalConfig, observer: Observer | None = None, *, pytorch_file: PytorchFile | None = None
+) -> Evaluation:
+    """Transcribe a dataset, score it, compare it and write everything down.
+
+    Args:
+        config: the request.
+        observer: told what happens.
+        pytorch_file: finds an artifact's checkpoint, for `--reference pytorch`.
+
+    Raises:
+        OvwError: no model or dataset, nothing that could be scored, or with `strict` a problem.
+    """
+    watch = observer or Observer()
+    normalizer = normalizer_facts()
+    folder = find_model(config)
+    manifest, manifest_sha256 = read_manifest(folder), file_sha256(folder / MANIFEST)
+    reference = find_reference(config, manifest, pytorch_file)
+    dataset = open_dataset(config.speech())
+    spec = EngineSpec("openvino", folder.resolve(), config.running(), exact=config.exact)
+    request = request_of(config, spec, manifest_sha256)
+    output = Path(config.output).expanduser() if config.output else default_output(folder.name, dataset.name, request)
+
+    with Journal(output, request, force=config.force) as journal:
+        watch.on_step(f"{dataset.name}: {folder.name}")
+        hypotheses, problems = _transcribe(config, spec, dataset, journal, watch)
+        engine = journal.engine
+    compared = _hypotheses_of(reference, config, dataset, output, watch)
+
+    watch.on_step("scoring")
+    scored, other = score(hypotheses), score(compared) if compared is not None else None
+    if not scored.counts.scored.any():
+        seen = f": {problems[0].id}: {problems[0].reason}" if problems else ""
+        raise OvwError(f"no clip of {dataset.name} could be scored{seen}", f"{dataset.origin} was read")
+    sampling = Sampling(config.interval, config.draws, config.seed)
+    comparisons = compare_with(scored, other, sampling) if other else {}
+    bad = worst(scored, config.worst, other)
+
+    facts = {
+        "dataset": dataset_facts(dataset, hypotheses),
+        "normalizer": normalizer,
+        "engine": engine,
+        "problems": problem_facts(scored, problems),
+        "flags": flag_counts(scored),
+    }
+    record = new_record(
+        "eval",
+        config.model_dump(mode="json"),
+        artifact=artifact_facts(folder, manifest, manifest_sha256),
+        facts=facts | reference_facts(reference, comparisons),
+        metrics=metrics(scored, sampling) | delta_metrics(comparisons),
+        tables=tables(scored, sampling),
+    )
+    write_record(record, output / "record.json")
+    write_reports(record, bad, output)
+    return Evaluation(output, record, bad, problems)
+
+
+def find_model(config: EvalConfig) -> Path:
+    """The artifact to score.
+
+    Raises:
+        OvwError: none of that name, or none at all.
+    """
+    folder = locate(config.model)
+    if folder is None:
+        raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
+    return folder
+
+
+def _transcribe(
+    config: EvalConfig, spec: EngineSpec, dataset: Dataset, journal: Journal, watch: Observer
+) -> tuple[list[Hypothesis], list[Problem]]:
+    language = find_language(config.language) if config.language else None
+    task = Task(spec, config.decoding(), language, config.detect_language)
+    speech, pool = config.speech(), pool_for(config.workers, config.ray, spec.device.threads or 1)
+    total = config.limit if dataset.streamed else sum(isinstance(i, Utterance) for i in choose(dataset, speech))
+    return run(choose(dataset, speech), task, pool, journal, total=total, strict=config.strict, observer=watch)
+
+
+def _hypotheses_of(
+    reference: Reference | None, config: EvalConfig, dataset: Dataset, output: Path, watch: Observer
+) -> list[Hypothesis] | None:
+    """What the reference made of the same clips; run now, or taken up, in a folder within the run's own."""
+    if reference is None or reference.spec is None:
+        return reference.hypotheses if reference else None
+    request = request_of(config, reference.spec, file_sha256(reference.spec.identity()))
+    with Journal(output / "reference", request, force=config.force) as journal:
+        watch.on_step(f"{dataset.name}: {reference.name}")
+        return _transcribe(config, reference.spec, dataset, journal, watch)[0]

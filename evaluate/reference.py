@@ -1,0 +1,74 @@
+"""What a run is compared with: another engine, another artifact, or hypotheses that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ovw.artifact.locate import is_artifact, locate
+from ovw.artifact.manifest import Manifest
+from ovw.engines.base import EngineSpec
+from ovw.errors import OvwError, UsageError
+from ovw.evaluate.config import EvalConfig
+from ovw.evaluate.hypothesis import Hypothesis, read_hypotheses
+from ovw.evaluate.journal import HYPOTHESES
+
+PYTORCH = "pytorch"
+PytorchFile = Callable[[Manifest], Path]
+"""Finds the `.pt` file an artifact was made from; handed in, since only convert knows about checkpoints."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A system to compare with: an engine still to be run, or its hypotheses.
+
+    Attributes:
+        name: for people.
+        spec: of the engine to run on the same clips.
+        hypotheses: of an earlier run.
+    """
+
+    name: str
+    spec: EngineSpec | None = None
+    hypotheses: list[Hypothesis] | None = None
+
+
+def find_reference(config: EvalConfig, manifest: Manifest, pytorch_file: PytorchFile | None) -> Reference | None:
+    """What `--reference` means; `None` without one.
+
+    Raises:
+        UsageError: nothing of that name.
+        OvwError: it cannot be read, or the checkpoint is not at hand.
+    """
+    name = config.reference
+    if name is None:
+        return None
+    path = Path(name).expanduser()
+    if name == PYTORCH:
+        if pytorch_file is None:
+            raise OvwError("the checkpoint of this artifact is not known here", "name its .pt file")
+        return _pytorch(pytorch_file(manifest), config)
+    if path.suffix == ".pt":
+        if not path.is_file():
+            raise UsageError(f"no checkpoint {path}", "check the path")
+        return _pytorch(path, config)
+    if path.suffix == ".jsonl":
+        return Reference(str(path), hypotheses=read_hypotheses(path))
+    if (path / HYPOTHESES).is_file() and not is_artifact(path):
+        return Reference(str(path), hypotheses=read_hypotheses(path / HYPOTHESES))
+    return _artifact(name, config)
+
+
+def _pytorch(checkpoint: Path, config: EvalConfig) -> Reference:
+    return Reference(PYTORCH, EngineSpec("pytorch", checkpoint.resolve(), config.running()))
+
+
+def _artifact(name: str, config: EvalConfig) -> Reference:
+    try:
+        folder = locate(name)
+    except UsageError as error:
+        hint = "--reference takes pytorch, a .pt file, an artifact, an earlier run's folder or its hypotheses.jsonl"
+        raise UsageError(f"no reference '{name}': {error.message}", hint) from None
+    assert folder is not None  # a name was given
+    return Reference(folder.name, EngineSpec("openvino", folder.resolve(), config.running(), exact=config.exact))

@@ -1,0 +1,33 @@
+"""What a run's hypotheses depend on, and the folder that belongs to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ovw.engines.base import EngineSpec
+from ovw.evaluate.config import EvalConfig
+from ovw.home import home
+
+WITHOUT_INFLUENCE = {
+    "output", "reference", "strict", "force", "interval", "draws", "worst", "workers", "ray", "model",
+}  # fmt: skip
+"""Fields that a hypothesis does not depend on; the model is told by its hash instead of its name."""
+
+
+def request_of(config: EvalConfig, spec: EngineSpec, model_sha256: str) -> dict[str, Any]:
+    """Everything that the hypotheses depend on; a run is taken up only by the same request."""
+    fields = config.model_dump(mode="json", exclude=WITHOUT_INFLUENCE)
+    if config.data:
+        fields["data"] = str(Path(config.data).expanduser().resolve()) if Path(config.data).exists() else config.data
+    return {"engine": spec.name, "model_sha256": model_sha256, **fields}
+
+
+def default_output(model: str, dataset: str, request: dict[str, Any]) -> Path:
+    """A folder that only this request comes to, so that saying it again takes the run up."""
+    key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:8]
+    name = re.sub(r"[^\w.+-]+", "-", f"{dataset}-{model}").strip("-.")
+    return home() / "evals" / f"{name}-{key}"

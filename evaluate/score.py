@@ -1,0 +1,232 @@
+"""From hypotheses to figures: rates with intervals, tables, the worst utterances, the difference to a reference."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.evaluate.hypothesis import Hypothesis
+from ovw.record import Metric
+from ovw.scoring.bootstrap import Interval, by_cluster, rate_interval
+from ovw.scoring.counts import Counts, Pair, Step, align, count
+from ovw.scoring.flags import flags
+from ovw.scoring.normalizer import by_characters
+from ovw.scoring.paired import Comparison, compare
+
+LENGTHS_S = (5.0, 10.0, 20.0, 30.0)
+"""Bounds of the table by length: up to 5 s, up to 10 s, ..."""
+Unit = Literal["wer", "cer"]
+UNITS: tuple[Unit, ...] = ("wer", "cer")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How intervals are made: what is drawn, how often, from which seed."""
+
+    unit: Literal["utterance", "speaker"] = "utterance"
+    draws: int = 2000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One of the worst utterances."""
+
+    hypothesis: Hypothesis
+    errors: int
+    length: int
+    flags: tuple[str, ...]
+    steps: list[Step]
+    compared: list[Step] | None = None
+    """The reference system's alignment on the same clip."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scored hypotheses, by id so that the order in which they came plays no part.
+
+    Attributes:
+        hypotheses: n of them.
+        counts: n each.
+        characters: [n], scored by characters.
+    """
+
+    hypotheses: list[Hypothesis]
+    counts: Counts
+    characters: NDArray[np.bool_]
+
+    def part(self, unit: Unit) -> NDArray[np.bool_]:
+        """The utterances [n] that go into WER or CER."""
+        wanted: NDArray[np.bool_] = self.counts.scored & (self.characters == (unit == "cer"))
+        return wanted
+
+    @property
+    def units(self) -> list[Unit]:
+        return [unit for unit in UNITS if self.part(unit).any()]
+
+
+def score(hypotheses: Sequence[Hypothesis]) -> Scored:
+    """Normalize and align every hypothesis."""
+    ordered = sorted(hypotheses, key=lambda h: h.id)
+    counts = count([Pair(h.reference, h.hypothesis, h.language) for h in ordered])
+    return Scored(ordered, counts, np.array([by_characters(h.language) for h in ordered], np.bool_))
+
+
+def metrics(scored: Scored, sampling: Sampling) -> dict[str, Metric]:
+    """Every figure of a run."""
+    found: dict[str, Metric] = {}
+    for unit in scored.units:
+        found |= _rates(scored, unit, sampling)
+    heard = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if ok]
+    found["utterances"] = Metric(value=len(heard), unit="1")
+    audio_s, work_s = sum(h.duration_s for h in heard), sum(h.seconds or 0 for h in heard)
+    found["audio"] = Metric(value=round(audio_s, 3), unit="s")
+    if work_s and audio_s:
+        found["rtf"] = Metric(value=round(work_s / audio_s, 5), unit="1")
+        found["speed"] = Metric(value=round(audio_s / work_s, 3), unit="x")
+    if heard:
+        again = sum((h.temperature or 0) > 0 for h in heard)
+        found["fallback_rate"] = Metric(value=round(100 * again / len(heard), 4), unit="%")
+        flagged = sum(bool({"repeats", "invents"} & set(f)) for f in all_flags(scored))
+        found["hallucination_rate"] = Metric(value=round(100 * flagged / len(heard), 4), unit="%")
+    return found
+
+
+def _rates(scored: Scored, unit: Unit, sampling: Sampling) -> dict[str, Metric]:
+    which = scored.part(unit)
+    counts = scored.counts.take(which)
+    prefix, noun = ("", "words") if unit == "wer" else ("cer_", "characters")
+    errors, lengths = _units_drawn(scored, which, sampling, counts.errors, counts.lengths)
+    ci95 = rate_interval(errors, lengths, draws=sampling.draws, seed=sampling.seed)
+    parts = {
+        noun: counts.lengths,
+        f"{prefix}hits": counts.hits,
+        f"{prefix}substitutions": counts.substitutions,
+        f"{prefix}deletions": counts.deletions,
+        f"{prefix}insertions": counts.insertions,
+    }
+    return {
+        unit: Metric(value=round(counts.rate(), 4), unit="%", ci95=ci95),
+        **{name: Metric(value=int(part.sum()), unit="1") for name, part in parts.items()},
+    }
+
+
+def _units_drawn(
+    scored: Scored, which: NDArray[np.bool_], sampling: Sampling, *columns: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], ...]:
+    """The columns as they are, or summed by speaker."""
+    if sampling.unit == "utterance":
+        return columns
+    speakers = [h.speaker for h, ok in zip(scored.hypotheses, which, strict=True) if ok]
+    return by_cluster(speakers, *columns)
+
+
+def all_flags(scored: Scored) -> list[tuple[str, ...]]:
+    """What is suspicious about each hypothesis, n of them."""
+    c = scored.counts
+    columns = zip(scored.hypotheses, c.lengths.tolist(), c.insertions.tolist(), c.deletions.tolist(), strict=True)
+    return [flags(h.hypothesis, length, inserted, deleted) for h, length, inserted, deleted in columns]
+
+
+def compare_with(scored: Scored, reference: Scored, sampling: Sampling) -> dict[Unit, Comparison]:
+    """The difference to another system on the utterances both have, for WER and CER apart."""
+    places = {h.id: i for i, h in enumerate(reference.hypotheses)}
+    found: dict[Unit, Comparison] = {}
+    for unit in scored.units:
+        mine = np.array(
+            [ok and h.id in places for h, ok in zip(scored.hypotheses, scored.part(unit), strict=True)], np.bool_
+        )
+        theirs = np.array([places[h.id] for h, ok in zip(scored.hypotheses, mine, strict=True) if ok], np.int64)
+        if not len(theirs):
+            continue
+        errors, lengths = scored.counts.errors[mine], scored.counts.lengths[mine]
+        columns = _units_drawn(scored, mine, sampling, errors, reference.counts.errors[theirs], lengths)
+        found[unit] = compare(*columns, draws=sampling.draws, seed=sampling.seed)
+    return found
+
+
+def tables(scored: Scored, sampling: Sampling) -> dict[str, list[Row]]:
+    """WER or CER by length, speaker and language, where there is more than one of them."""
+    groups: dict[str, Callable[[Hypothesis], Any]] = {
+        "length": lambda h: length_class(h.duration_s),
+        "speaker": lambda h: h.speaker or "",
+        "language": lambda h: h.language or "",
+    }
+    made = {name: _table(scored, name, key, sampling) for name, key in groups.items()}
+    return {name: rows for name, rows in made.items() if len(rows) > 1 or name == "length"}
+
+
+def _table(scored: Scored, name: str, key: Callable[[Hypothesis], Any], sampling: Sampling) -> list[Row]:
+    labels = [key(h) for h in scored.hypotheses]
+    rows = []
+    for unit in scored.units:
+        part = scored.part(unit)
+        chosen = sorted((label, i) for i, label in enumerate(labels) if part[i])
+        for label, group in groupby(chosen, key=lambda entry: entry[0]):
+            which = np.zeros(len(labels), np.bool_)
+            which[[i for _, i in group]] = True
+            rows.append(_row(scored, unit, which, name, label, sampling))
+    return rows
+
+
+def _row(scored: Scored, unit: Unit, which: NDArray[np.bool_], name: str, label: Any, sampling: Sampling) -> Row:
+    counts = scored.counts.take(which)
+    ci95: Interval | None = rate_interval(counts.errors, counts.lengths, draws=sampling.draws, seed=sampling.seed)
+    audio_s = sum(h.duration_s for h, ok in zip(scored.hypotheses, which, strict=True) if ok)
+    return {
+        name: label if name != "length" else LENGTH_NAMES[label],
+        "metric": unit,
+        "value": round(counts.rate(), 4),
+        "ci95_low": ci95[0] if ci95 else None,
+        "ci95_high": ci95[1] if ci95 else None,
+        "utterances": int(which.sum()),
+        "length_in_units": int(counts.lengths.sum()),
+        "audio_s": round(audio_s, 3),
+    }
+
+
+def length_class(duration_s: float) -> int:
+    """Which row of the table by length a clip belongs to."""
+    return int(np.searchsorted(LENGTHS_S, duration_s))
+
+
+LENGTH_NAMES = (
+    f"up to {LENGTHS_S[0]:g} s",
+    *(f"{low:g} to {high:g} s" for low, high in pairwise(LENGTHS_S)),
+    f"over {LENGTHS_S[-1]:g} s",
+)
+
+
+def worst(scored: Scored, how_many: int, reference: Scored | None = None) -> list[Bad]:
+    """The utterances with the most errors, the shorter first where they have as many."""
+    c = scored.counts
+    order = sorted(range(len(scored.hypotheses)), key=lambda i: (-int(c.errors[i]), int(c.lengths[i]), i))
+    marks = all_flags(scored)
+    theirs = {h.id: h for h in reference.hypotheses} if reference else {}
+    found = []
+    for i in [i for i in order if c.errors[i] > 0][:how_many]:
+        h = scored.hypotheses[i]
+        other = theirs.get(h.id)
+        found.append(
+            Bad(
+                hypothesis=h,
+                errors=int(c.errors[i]),
+                length=int(c.lengths[i]),
+                flags=marks[i],
+                steps=align(Pair(h.reference, h.hypothesis, h.language)),
+                compared=align(Pair(h.reference, other.hypothesis, h.language)) if other else None,
+            )
+        )
+    return found
+
+
+def flag_counts(scored: Scored) -> dict[str, int]:
+    """How many hypotheses have each flag."""
+    return dict(sorted(Counter(flag for marks in all_flags(scored) for flag in marks).items()))

@@ -1,0 +1,93 @@
+"""A result in the terminal: figures, verdict, the worst utterances in colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ovw.evaluate.pipeline import Evaluation
+from ovw.evaluate.report import title
+from ovw.evaluate.score import Bad
+from ovw.record import Metric, Record
+from ovw.record_tables import number, show
+from ovw.scoring.counts import Step
+
+LEGEND = Step("substitute", "said", "understood")
+
+
+def print_evaluation(done: Evaluation) -> None:
+    """Print a run; the folder comes last."""
+    console = Console(highlight=False, soft_wrap=True)
+    for line in summary(done.record):
+        console.print(line, markup=False)
+    colour = console.is_terminal and not console.no_color
+    if done.worst:
+        console.print(Text("\nworst utterances: ").append_text(diff([LEGEND], colour=colour)))
+    for entry in done.worst:
+        console.print(_worst(entry, colour=colour))
+    console.print(f"\n{done.folder}", markup=False)
+
+
+def summary(record: Record) -> list[str]:
+    """The figures in a few lines."""
+    found, engine = record.metrics, record.facts["engine"]
+    precision = engine.get("inference_precision", "")
+    lines = [f"{title(record)}: {number(found['utterances'].value)} clips, {found['audio'].value:.0f} s, {precision}"]
+    for unit, prefix, noun in (("wer", "", "words"), ("cer", "cer_", "characters")):
+        if unit in found:
+            lines.append(_rate(found, unit, prefix, noun))
+    if "speed" in found:
+        again, made_up = show(found["fallback_rate"]), show(found["hallucination_rate"])
+        lines.append(f"  speed {found['speed'].value:.1f}x real time; decoded again {again}; made up {made_up}")
+    if reference := record.facts.get("reference"):
+        lines += [f"  against {reference['name']}: {verdict}" for verdict in reference["verdict"].values()]
+    problems = record.facts["problems"]
+    if problems["count"]:
+        named = "; ".join(f"{p['id']}: {p['reason']}" for p in problems["listed"][:3])
+        more = "; ..." if problems["count"] > 3 else ""
+        lines.append(f"  {problems['count']} could not be used: {named}{more}")
+    return lines
+
+
+def _rate(found: dict[str, Metric], unit: str, prefix: str, noun: str) -> str:
+    parts = ("substitutions", "substituted"), ("deletions", "deleted"), ("insertions", "inserted")
+    errors = ", ".join(f"{number(found[prefix + name].value)} {verb}" for name, verb in parts)
+    metric = found[unit]
+    ci95 = f" (95 %: {metric.ci95[0]:.2f} to {metric.ci95[1]:.2f})" if metric.ci95 else ""
+    return f"  {unit.upper()} {metric.value:.2f} %{ci95}; {errors} of {number(found[noun].value)} {noun}"
+
+
+def _worst(entry: Bad, *, colour: bool) -> Text:
+    flags = f" {', '.join(entry.flags)}" if entry.flags else ""
+    text = Text(f"{entry.hypothesis.id} ({entry.errors} of {entry.length}{flags})  ", style="dim")
+    return text.append_text(diff(entry.steps, colour=colour))
+
+
+def diff(steps: Sequence[Step], *, colour: bool) -> Text:
+    """An alignment: what was said in red, what was understood instead in green; without colour `[-said-] {+heard+}`."""
+    said, heard = (("{}", "red strike"), ("{}", "green")) if colour else (("[-{}-]", ""), ("{{+{}+}}", ""))
+    words: list[Text] = []
+    for step in steps:
+        if step.kind == "equal":
+            words.append(Text(step.reference, style="default"))
+            continue
+        sides = ((step.reference, *said), (step.hypothesis, *heard))
+        words += [Text(form.format(text), style=style) for text, form, style in sides if text]
+    return Text(" ").join(words)
+
+
+def print_table(rows: Sequence[dict[str, Any]], folder: str) -> None:
+    """Print a matrix's table; the folder comes last."""
+    console = Console(highlight=False)
+    table = Table(box=None, header_style="bold")
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    console.print(table)
+    console.print("* no other run on the same clips is both better and faster", style="dim")
+    console.print(folder, markup=False)

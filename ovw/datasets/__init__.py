@@ -1,0 +1,1 @@
+"""Speech with reference texts from any source, one utterance at a time."""

@@ -1,0 +1,55 @@
+"""Files inside a tar archive, compressed or not, without unpacking it."""
+
+from __future__ import annotations
+
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ovw.errors import OvwError
+
+ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the file is named like an archive."""
+    return path.name.endswith(ENDINGS)
+
+
+class Archive:
+    """The files of a tar archive.
+
+    Listing reads the archive once; reading the files in listed order reads it once more, in bounded memory. Any other
+    order works too, at the price of starting a compressed archive anew.
+
+    Raises:
+        OvwError: no such file, no archive, or one that is cut off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._tar = tarfile.open(path)  # noqa: SIM115, read from for as long as its utterances are
+            self._members = [member for member in self._tar.getmembers() if member.isfile()]
+        except FileNotFoundError:
+            raise OvwError(f"{path}: no such file", "check --data") from None
+        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+            raise OvwError(f"{path} is not a whole archive: {error}", "fetch it again") from None
+
+    def names(self) -> list[str]:
+        """Paths inside the archive, in its order."""
+        return [member.name.removeprefix("./") for member in self._members]
+
+    def readers(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
+        """Every file as path and a way to read it, in the archive's order."""
+        for name, member in zip(self.names(), self._members, strict=True):
+            yield name, lambda member=member: self._read(member)  # type: ignore[misc]
+
+    def _read(self, member: tarfile.TarInfo) -> bytes:
+        stream = self._tar.extractfile(member)
+        assert stream is not None  # only files are listed
+        return stream.read()
+
+    def close(self) -> None:
+        self._tar.close()

@@ -1,0 +1,85 @@
+"""Which column of a table holds what, by the names in common use."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ovw.errors import UsageError
+from ovw.models import languages
+
+ALIASES = {
+    "audio": ("audio", "audio_filepath", "audio_path", "path", "file", "file_name", "filename", "wav"),
+    "reference": ("reference", "text", "sentence", "transcription", "transcript", "normalized_text"),
+    "id": ("id", "utt_id", "utterance_id", "audio_id", "segment_id"),
+    "language": ("language", "lang", "locale"),
+    "speaker": ("speaker", "speaker_id", "client_id"),
+    "duration_s": ("duration_s", "duration"),
+}
+REQUIRED = ("audio", "reference")
+LOCALES = {"cmn": "zh", "nb": "no", "fil": "tl", "iw": "he", "jv": "jw", "mandarin": "zh"}
+"""Codes of others for languages that Whisper knows by another one."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of a table's columns; `None` for what it does not have."""
+
+    audio: str
+    reference: str
+    id: str | None = None
+    language: str | None = None
+    speaker: str | None = None
+    duration_s: str | None = None
+
+    def value(self, row: Mapping[str, Any], field: str) -> str | None:
+        """A cell as text; `None` if the column or the cell is missing or empty."""
+        column = getattr(self, field)
+        value = row.get(column) if column else None
+        return None if value is None or value == "" else str(value)
+
+    def seconds(self, row: Mapping[str, Any]) -> float | None:
+        """The duration, if it is one."""
+        try:
+            return float(self.value(row, "duration_s") or "")
+        except ValueError:
+            return None
+
+
+def find_columns(names: Iterable[str], where: str) -> Columns:
+    """The columns of a table by their names.
+
+    Args:
+        names: of the columns.
+        where: the table is, for the message.
+
+    Raises:
+        UsageError: no column for the audio or the reference.
+    """
+    present = list(names)
+    found = {field: next((a for a in aliases if a in present), None) for field, aliases in ALIASES.items()}
+    for field in REQUIRED:
+        if found[field] is None:
+            seen = ", ".join(present) or "none"
+            raise UsageError(f"{where} has no column for the {field}: it has {seen}", _hint(present, field))
+    return Columns(**found)  # type: ignore[arg-type]
+
+
+def _hint(present: list[str], field: str) -> str:
+    """The alias that one of the columns may have meant."""
+    for name in present:
+        if close := difflib.get_close_matches(name, ALIASES[field], n=1):
+            return f"rename '{name}' to '{close[0]}'"
+    return f"name it one of {', '.join(ALIASES[field])}"
+
+
+def language_code(name: str | None) -> str | None:
+    """Whisper's code for a code or locale such as `zh-CN` or `pt_br`; as it stands if Whisper does not know it."""
+    if not name:
+        return None
+    by_name = {full: code for code, full in languages().items()}
+    low = name.strip().lower()
+    short = low.replace("_", "-").split("-")[0]
+    return by_name.get(low) or LOCALES.get(short, short)

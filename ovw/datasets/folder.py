@@ -1,0 +1,47 @@
+"""A folder of media files, each with its text beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ovw.audio.inputs import MEDIA_SUFFIXES
+from ovw.datasets.utterance import Item, Problem, Utterance
+
+
+@dataclass(frozen=True)
+class AudioFolder:
+    """`talk.mp3` and `talk.txt`, in sub-folders too; a clip goes by its path without the ending."""
+
+    path: Path
+    language: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    @property
+    def origin(self) -> str:
+        return f"folder {self.path}"
+
+    @property
+    def streamed(self) -> bool:
+        return False
+
+    def __iter__(self) -> Iterator[Item]:
+        for path in media_files(self.path):
+            name = path.relative_to(self.path).with_suffix("").as_posix()
+            text = path.with_suffix(".txt")
+            try:
+                reference = text.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "not UTF-8 text"
+                yield Problem(name, str(path), f"{text.name}: {reason}")
+                continue
+            yield Utterance(name, path, str(path), reference, self.language)
+
+
+def media_files(folder: Path) -> list[Path]:
+    """Every media file below a folder, by path."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES and path.is_file())

@@ -1,0 +1,125 @@
+"""A list of clips in a JSONL, CSV or TSV file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ovw.datasets.columns import Columns, find_columns, language_code
+from ovw.datasets.utterance import Item, Problem, Utterance
+from ovw.errors import OvwError, UsageError
+
+ENDINGS = (".jsonl", ".json", ".csv", ".tsv")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest: one clip a line, audio paths relative to the file.
+
+    It must have `audio` and `reference` (or `text`), and may have `id`, `language`, `speaker` and `duration_s`; other
+    names in use are in `ovw.datasets.columns.ALIASES`. A clip without id goes by its path.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def origin(self) -> str:
+        return f"manifest {self.path}"
+
+    @property
+    def streamed(self) -> bool:
+        return False
+
+    def __iter__(self) -> Iterator[Item]:
+        known: dict[tuple[str, ...], Columns] = {}
+        for number, row in read_rows(self.path):
+            where = f"{self.path}:{number}"
+            if isinstance(row, str):
+                yield Problem(where, where, row)
+                continue
+            try:
+                if (keys := tuple(row)) not in known:
+                    known[keys] = find_columns(row, str(self.path))
+            except UsageError as error:
+                if not known:  # the first line stands for the file; a later one for itself
+                    raise
+                yield Problem(str(row.get("id") or where), where, error.message.removeprefix(f"{self.path} "))
+                continue
+            yield self._item(row, known[keys], where)
+
+    def _item(self, row: Row, columns: Columns, where: str) -> Item:
+        audio = columns.value(row, "audio")
+        if audio is None:
+            return Problem(columns.value(row, "id") or where, where, f"no {columns.audio}")
+        path = self.path.parent / audio
+        return Utterance(
+            id=columns.value(row, "id") or Path(audio).with_suffix("").as_posix(),
+            audio=path,
+            location=str(path),
+            reference=columns.value(row, "reference") or "",
+            language=language_code(columns.value(row, "language")),
+            speaker=columns.value(row, "speaker"),
+            duration_s=columns.seconds(row),
+        )
+
+
+def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, Row | str]]:
+    """The rows of a table with their line numbers; what cannot be read comes as the reason.
+
+    Args:
+        path: `.csv`, `.tsv`, or lines of JSON.
+        delimiter: of a table; by the file's ending if not given.
+
+    Raises:
+        OvwError: the file cannot be read.
+        UsageError: it holds no rows, or is one JSON value instead of lines.
+    """
+    if not path.is_file():
+        raise UsageError(f"no manifest {path}", "check the path")
+    empty = True
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = _table(stream, delimiter, path) if path.suffix in (".csv", ".tsv") else _lines(stream)
+            for row in rows:
+                empty = False
+                yield row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise OvwError(f"{path} cannot be read: {error}", "a manifest is UTF-8 text") from None
+    if empty:
+        raise UsageError(f"{path} lists no clips", "one line a clip: audio and reference")
+
+
+def _table(stream: Any, delimiter: str | None, path: Path) -> Iterator[tuple[int, Row | str]]:
+    tabs = path.suffix == ".tsv"
+    reader = csv.DictReader(
+        stream,
+        delimiter=delimiter or ("\t" if tabs else ","),
+        quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
+        strict=True,
+    )
+    for row in reader:
+        if None in row or None in row.values():
+            yield reader.line_num, f"{len(reader.fieldnames or ())} columns in the header, not as many here"
+        else:
+            yield reader.line_num, dict(row)
+
+
+def _lines(stream: Any) -> Iterator[tuple[int, Row | str]]:
+    for number, line in enumerate(stream, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            yield number, f"not JSON: {error}"
+            continue
+        yield number, row if isinstance(row, dict) else f"a {type(row).__name__}, not an object"

@@ -1,0 +1,220 @@
+"""FLEURS, Common Voice and VoxPopuli: a folder a language, a table a split."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files as resources
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from ovw.datasets.archive import Archive, is_archive
+from ovw.datasets.columns import language_code
+from ovw.datasets.hub import HubDataset
+from ovw.datasets.manifest import read_rows
+from ovw.datasets.utterance import Audio, Dataset, Item, Problem, Utterance
+from ovw.errors import UsageError
+
+Files = Callable[[str], Audio | None]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """How a corpus lays out its folders.
+
+    Attributes:
+        name: as the command line has it.
+        tables: file names of a split's table, `{split}` filled in.
+        header: the table's columns, where its first line does not name them.
+        audio, text, speaker: columns.
+        hub: repository on the Hub; `None` for a corpus that is not there any more.
+        how_to_get: for the hint.
+        ending: of the media files, where the table leaves it out.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    audio: str
+    text: str
+    speaker: str | None
+    hub: str | None
+    how_to_get: str
+    header: tuple[str, ...] | None = None
+    ending: str = ""
+
+
+FLEURS = Corpus(
+    name="fleurs",
+    tables=("{split}.tsv",),
+    header=("id", "file_name", "raw_transcription", "transcription", "characters", "num_samples", "gender"),
+    audio="file_name",
+    text="transcription",
+    speaker=None,
+    hub="google/fleurs",
+    how_to_get="--data takes the folder data/ of the repository google/fleurs, with en_us/test.tsv in it",
+)
+COMMON_VOICE = Corpus(
+    name="common_voice",
+    tables=("{split}.tsv",),
+    audio="path",
+    text="sentence",
+    speaker="client_id",
+    hub=None,
+    how_to_get="fetch a language from Mozilla Data Collective and give its folder, with test.tsv and clips/, to --data",
+)
+VOXPOPULI = Corpus(
+    name="voxpopuli",
+    tables=("asr_{split}.tsv", "{split}.tsv"),
+    audio="id",
+    text="normalized_text",
+    speaker="speaker_id",
+    hub="facebook/voxpopuli",
+    how_to_get="--data takes the folder data/ of the repository facebook/voxpopuli, with en/asr_test.tsv in it",
+    ending=".wav",
+)
+CORPORA = {corpus.name: corpus for corpus in (FLEURS, COMMON_VOICE, VOXPOPULI)}
+
+
+@dataclass(frozen=True)
+class CorpusFolder:
+    """A corpus on this machine, in one or several languages.
+
+    Attributes:
+        corpus: which.
+        folders: language as the corpus names it -> folder.
+        split: such as `test`.
+    """
+
+    corpus: Corpus
+    folders: dict[str, Path]
+    split: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.corpus.name} {self.split} {','.join(self.folders)}"
+
+    @property
+    def origin(self) -> str:
+        return f"folder {', '.join(map(str, self.folders.values()))}"
+
+    @property
+    def streamed(self) -> bool:
+        return False
+
+    def __iter__(self) -> Iterator[Item]:
+        for language, folder in self.folders.items():
+            table = _table(self.corpus, folder, self.split)
+            assert table is not None  # that is how the folder was found
+            audio = _audio_finder(folder, self.split)
+            for number, row in _rows(table, self.corpus):
+                yield _item(self.corpus, row, f"{table}:{number}", audio, language)
+
+
+def open_corpus(corpus: Corpus, data: Path, split: str | None, languages: tuple[str, ...]) -> Dataset:
+    """A corpus on this machine.
+
+    Args:
+        corpus: which.
+        data: a language's folder, or the folder of several.
+        split: by default `test`.
+        languages: Whisper's codes or the corpus's own; by default all there are.
+
+    Raises:
+        UsageError: no such language or split there.
+    """
+    chosen = split or "test"
+    if not data.is_dir():
+        raise UsageError(f"no folder {data}", corpus.how_to_get)
+    folders = {p.resolve().name: p for p in (data, *sorted(data.glob("*")), *sorted(data.glob("data/*"))) if p.is_dir()}
+    there = {name: path for name, path in folders.items() if _table(corpus, path, chosen)}
+    if not there:
+        raise UsageError(f"{data} has no {corpus.tables[0].format(split=chosen)}", corpus.how_to_get)
+    wanted = [_match(language, list(there), data) for language in languages] or list(there)
+    return CorpusFolder(corpus, {name: there[name] for name in wanted}, chosen)
+
+
+def hub_corpus(corpus: Corpus, split: str | None, languages: tuple[str, ...]) -> list[Dataset]:
+    """The same from the Hub, one dataset a language.
+
+    Raises:
+        UsageError: no languages given, or a corpus that is not on the Hub.
+    """
+    if corpus.hub is None:
+        raise UsageError(f"{corpus.name} is not on the Hub any more", corpus.how_to_get)
+    if not languages:
+        raise UsageError(f"{corpus.name} has many languages", "choose with --languages de,fr")
+    configs = {code: fleurs_configs().get(code, code) if corpus is FLEURS else code for code in languages}
+    return [
+        HubDataset(
+            corpus.hub,
+            config,
+            split or "test",
+            f"{corpus.name} {config}",
+            language_code(code),
+            id_from_audio=corpus is FLEURS,
+            reference=corpus.text,
+            or_else=corpus.how_to_get,
+        )
+        for code, config in configs.items()
+    ]
+
+
+@cache
+def fleurs_configs() -> dict[str, str]:
+    """Whisper's language code -> FLEURS' name for it, such as `en` -> `en_us`."""
+    text = resources("ovw.configs").joinpath("fleurs.yaml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text)["languages"])
+
+
+def _match(language: str, there: list[str], data: Path) -> str:
+    for name in there:
+        if language in (name, language_code(name)):
+            return name
+    raise UsageError(f"{data} has no language '{language}'", f"--languages takes {', '.join(there)}")
+
+
+def _table(corpus: Corpus, folder: Path, split: str) -> Path | None:
+    paths = (folder / name.format(split=split) for name in corpus.tables)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _rows(table: Path, corpus: Corpus) -> Iterator[tuple[int, dict[str, str] | str]]:
+    if corpus.header is None:
+        yield from read_rows(table)
+        return
+    with table.open(encoding="utf-8", newline="") as stream:
+        for number, cells in enumerate(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE), 1):
+            fits = len(cells) == len(corpus.header)
+            yield number, dict(zip(corpus.header, cells, strict=True)) if fits else f"{len(cells)} columns"
+
+
+def _item(corpus: Corpus, row: dict[str, str] | str, where: str, find: Files, language: str) -> Item:
+    if isinstance(row, str):
+        return Problem(where, where, row)
+    if missing := [c for c in (corpus.audio, corpus.text) if c not in row]:
+        raise UsageError(f"{where} has no column {missing[0]}: it has {', '.join(row)}", corpus.how_to_get)
+    file = row[corpus.audio] + corpus.ending
+    audio = find(file)
+    key = PurePosixPath(file).stem
+    if audio is None:
+        return Problem(key, where, f"{file}: no such file")
+    location = str(audio) if isinstance(audio, Path) else f"{where}!{file}"
+    speaker = row.get(corpus.speaker) if corpus.speaker else None
+    return Utterance(key, audio, location, row[corpus.text], language_code(row.get("locale") or language), speaker)
+
+
+def _audio_finder(folder: Path, split: str) -> Files:
+    """Look a clip up by its file name: in the usual sub-folders, or in archives that were not unpacked."""
+    places = [folder / "clips", folder / "audio" / split, folder / split, folder]
+    archives = [p for p in [*folder.glob("audio/*"), *folder.glob("*"), *folder.glob(f"{split}/*")] if is_archive(p)]
+    packed = {PurePosixPath(n).name: read for path in archives for n, read in Archive(path).readers()}
+
+    def find(file: str) -> Audio | None:
+        if file in packed:
+            return packed[file]
+        return next((place / file for place in places if (place / file).is_file()), None)
+
+    return find

@@ -1,0 +1,144 @@
+"""From what a command names to utterances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from ovw.config import Config
+from ovw.datasets import librispeech, manifest
+from ovw.datasets.columns import language_code
+from ovw.datasets.folder import AudioFolder
+from ovw.datasets.hub import PREFIX, HubDataset, SavedDataset, is_datasets_folder
+from ovw.datasets.manifest import Manifest
+from ovw.datasets.multilingual import CORPORA, hub_corpus, open_corpus
+from ovw.datasets.utterance import Dataset, Item, Problem, select
+from ovw.errors import UsageError, did_you_mean
+
+NAMES = ("librispeech", *CORPORA)
+
+
+def _as_names(value: object) -> object:
+    """`de,fr` as a list."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class DatasetOptions(Config):
+    """Which speech to use: for scoring, calibration and benchmarks alike."""
+
+    dataset: str
+    """`librispeech`, `fleurs`, `common_voice`, `voxpopuli`, a JSONL or CSV manifest, a folder, or `hf:owner/name`."""
+    split: str | None = None
+    """By default `test`, or `test-clean` of LibriSpeech."""
+    data: str | None = None
+    """Where a named dataset lies: a folder, an archive, or `hf:owner/name`; by default the Hub."""
+    languages: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
+    """Only these, as Whisper's codes."""
+    limit: int | None = Field(default=None, ge=1)
+    """At most this many clips."""
+    shuffle: bool = False
+    """With a limit: clips drawn at random instead of the first; a seed draws the same from a folder and an archive."""
+    seed: int = Field(default=0, ge=0)
+    """Of everything that is drawn."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Several datasets, one after the other."""
+
+    parts: tuple[Dataset, ...]
+
+    @property
+    def name(self) -> str:
+        return "+".join(part.name for part in self.parts)
+
+    @property
+    def origin(self) -> str:
+        return "; ".join(part.origin for part in self.parts)
+
+    @property
+    def streamed(self) -> bool:
+        return any(part.streamed for part in self.parts)
+
+    def __iter__(self) -> Iterator[Item]:
+        for part in self.parts:
+            yield from part
+
+
+def open_dataset(options: DatasetOptions) -> Dataset:
+    """The dataset that is meant.
+
+    Raises:
+        UsageError: no such dataset, split or language.
+        OvwError: it cannot be read.
+    """
+    data = Path(options.data).expanduser() if options.data and not options.data.startswith(PREFIX) else None
+    if options.dataset in NAMES:
+        return _named(options, data)
+    if options.dataset.startswith(PREFIX):
+        return _from_hub(options.dataset, options)
+    path = Path(options.dataset).expanduser()
+    if path.suffix in manifest.ENDINGS:
+        return Manifest(path)
+    if is_datasets_folder(path):
+        return SavedDataset(path, options.split, path.name)
+    if path.is_dir():
+        return AudioFolder(path)
+    raise UsageError(
+        f"no dataset '{options.dataset}'", did_you_mean(options.dataset, NAMES) + ", a manifest or a folder"
+    )
+
+
+def utterances(options: DatasetOptions) -> Iterator[Item]:
+    """The clips to use, with the problems between them.
+
+    Raises:
+        OvwError: as `open_dataset`, or a source that breaks off.
+    """
+    return choose(open_dataset(options), options)
+
+
+def choose(dataset: Dataset, options: DatasetOptions) -> Iterator[Item]:
+    """The clips of a dataset that the options mean."""
+    wanted = {language_code(language) for language in options.languages}
+    items = (item for item in dataset if isinstance(item, Problem) or not wanted or item.language in wanted)
+    return select(items, limit=options.limit, shuffle=options.shuffle, seed=options.seed)
+
+
+def _named(options: DatasetOptions, data: Path | None) -> Dataset:
+    if options.data and data is None:
+        return _from_hub(options.data, options)
+    if data is not None and is_datasets_folder(data):
+        language = "en" if options.dataset == "librispeech" else None
+        name = f"{options.dataset} {options.split or ''}".strip()
+        return SavedDataset(data, options.split, name, language, id_from_audio=options.dataset == "fleurs")
+    if options.dataset == "librispeech":
+        if data is not None:
+            return librispeech.open_librispeech(data, options.split)
+        return _librispeech_from_hub(options.split or librispeech.DEFAULT_SPLIT)
+    corpus = CORPORA[options.dataset]
+    if data is not None:
+        return open_corpus(corpus, data, options.split, options.languages)
+    return Joined(tuple(hub_corpus(corpus, options.split, options.languages)))
+
+
+def _librispeech_from_hub(split: str) -> Dataset:
+    if split not in librispeech.SPLITS:
+        raise UsageError(f"LibriSpeech has no split '{split}'", did_you_mean(split, librispeech.SPLITS))
+    kind, _, rest = split.partition("-")
+    hub_split = f"{kind if kind != 'dev' else 'validation'}.{rest.replace('-', '.')}"
+    hint = librispeech.HOW_TO_GET.format(split=split)
+    return HubDataset(librispeech.HUB, "all", hub_split, f"librispeech {split}", "en", or_else=hint)
+
+
+def _from_hub(reference: str, options: DatasetOptions) -> Dataset:
+    """`hf:owner/name` or `hf:owner/name@config`."""
+    repository, _, config = reference.removeprefix(PREFIX).partition("@")
+    if repository.count("/") != 1:
+        raise UsageError(f"'{reference}' is not a dataset of the Hub", "write hf:owner/name or hf:owner/name@config")
+    language = options.languages[0] if len(options.languages) == 1 else None
+    return HubDataset(repository, config or None, options.split or "test", repository, language)

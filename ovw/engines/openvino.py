@@ -1,0 +1,55 @@
+"""ovw's own runner as an engine."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.engines.base import Heard
+from ovw.runtime.device import DeviceOptions
+from ovw.transcribe.api import Whisper
+from ovw.transcribe.options import TranscribeOptions
+
+
+class OpenvinoEngine:
+    """An artifact on OpenVINO.
+
+    Args:
+        folder: of the artifact.
+        device: how to run it.
+        exact: openai/whisper's own algorithm in f32.
+
+    Raises:
+        OvwError: no such artifact, or one that cannot be loaded.
+    """
+
+    def __init__(self, folder: Path, device: DeviceOptions, *, exact: bool = False) -> None:
+        self._device = device
+        self._whisper = Whisper(folder, device=device, exact=exact)
+
+    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> Heard:
+        """Transcribe samples [n] at 16 kHz."""
+        result = self._whisper.transcribe(samples, options)
+        segments = list(result)
+        return Heard(
+            text="".join(segment.text for segment in segments).strip(),
+            language=result.language,
+            tokens=sum(len(segment.tokens) for segment in segments),
+            temperature=max((segment.temperature for segment in segments), default=0.0),
+            avg_logprob=min((segment.avg_logprob for segment in segments), default=None),
+            no_speech_prob=max((segment.no_speech_prob for segment in segments), default=None),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Engine, version, arithmetic really used, device and threads."""
+        return {
+            "engine": "openvino",
+            "version": version("openvino"),
+            "inference_precision": self._whisper.precision,
+            "device": self._device.device,
+            "threads": self._device.threads,
+        }

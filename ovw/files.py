@@ -1,0 +1,27 @@
+"""Files that are whole or not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ovw.errors import OvwError
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Write a UTF-8 file in one step: readers see the old one or the new one, never half, power cut or not.
+
+    Raises:
+        OvwError: the disk refuses.
+    """
+    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with scratch.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        scratch.replace(target)
+    except OSError as error:
+        raise OvwError(f"cannot write {target}: {error.strerror}", "choose another folder with -o") from None
+    finally:
+        scratch.unlink(missing_ok=True)

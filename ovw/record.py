@@ -1,0 +1,158 @@
+"""The one result of a measurement, by bench and eval alike: JSON on disk; CSV and Markdown are made from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ovw.artifact.manifest import Manifest, Source
+from ovw.config import explain
+from ovw.environment import Environment, read_environment
+from ovw.errors import OvwError
+from ovw.files import write_whole
+
+SCHEMA_VERSION = 1
+
+
+class Part(BaseModel):
+    """A frozen part of a record; unknown keys are refused, so that a later schema is not misread."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Metric(Part):
+    """One figure."""
+
+    value: float
+    unit: str
+    """`%`, `ms`, `s`, `MB`, `x` (times), `1` (a bare number)."""
+    ci95: tuple[float, float] | None = None
+    """95 % confidence interval."""
+    samples: tuple[float, ...] | None = None
+    """The raw values behind a summary, in the order they were measured."""
+
+
+class Artifact(Part):
+    """The facts of the artifact that was run."""
+
+    name: str
+    """Of its folder, as `-m` takes it."""
+    model: str
+    layout: str
+    precision: str
+    """Of the stored weights."""
+    compression: dict[str, Any] | None = None
+    source: Source
+    manifest_sha256: str
+    """Of `manifest.json`, which holds the hash of every other file."""
+    size_mb: float
+
+
+class Case(Part):
+    """One measurement of several: a row of a comparison."""
+
+    name: str
+    config: dict[str, Any] = Field(default_factory=dict)
+    """What sets it apart: device, threads, precision hint, batch, decoding options."""
+    artifact: Artifact | None = None
+    facts: dict[str, Any] = Field(default_factory=dict)
+    """What was found out and is no figure: text hash, inference precision, why it was skipped."""
+    metrics: dict[str, Metric] = Field(default_factory=dict)
+
+
+class Record(Part):
+    """A result with everything that is needed to judge and repeat it."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["bench", "eval"]
+    created: str
+    """UTC, ISO 8601."""
+    environment: Environment
+    config: dict[str, Any]
+    """The resolved configuration: flags over YAML over defaults."""
+    artifact: Artifact | None = None
+    """What was run, where it is one for all cases."""
+    facts: dict[str, Any] = Field(default_factory=dict)
+    """What was found out and is no figure: dataset fingerprint, normalizer, problems."""
+    metrics: dict[str, Metric] = Field(default_factory=dict)
+    cases: tuple[Case, ...] = ()
+    tables: dict[str, list[dict[str, Any]]] = Field(default_factory=dict)
+    """Further tables by name, each a list of rows with the same keys."""
+
+
+def new_record(kind: Literal["bench", "eval"], config: dict[str, Any], **parts: Any) -> Record:
+    """A record of now, on this machine.
+
+    Args:
+        kind: which verb.
+        config: the resolved configuration.
+        **parts: other fields of `Record`.
+    """
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    environment = parts.pop("environment", None) or read_environment()
+    return Record(kind=kind, created=created, environment=environment, config=config, **parts)
+
+
+def artifact_facts(folder: Path, manifest: Manifest, manifest_sha256: str) -> Artifact:
+    """What a record says of an artifact.
+
+    Args:
+        folder: of the artifact.
+        manifest: its manifest.
+        manifest_sha256: hash of the manifest file.
+    """
+    return Artifact(
+        name=folder.name,
+        model=manifest.name,
+        layout=manifest.layout,
+        precision=manifest.precision,
+        compression=manifest.compression,
+        source=manifest.source,
+        manifest_sha256=manifest_sha256,
+        size_mb=round(sum(file.bytes for file in manifest.files.values()) / 1e6, 1),
+    )
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a record as JSON, whole or not at all.
+
+    Raises:
+        OvwError: the disk refuses.
+    """
+    data = record.model_dump(mode="json", exclude_none=True)
+    write_whole(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_record(path: Path) -> Record:
+    """Read a record back.
+
+    Raises:
+        OvwError: no such file, not JSON, another schema version or a missing field.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OvwError(f"{path} cannot be read as a record: {reason}", "ovw eval and ovw bench write records") from None
+    seen = data.get("schema_version") if isinstance(data, dict) else None
+    if seen != SCHEMA_VERSION:
+        raise OvwError(f"{path} has schema version {seen}, this ovw reads {SCHEMA_VERSION}", "measure again")
+    try:
+        return Record(**data)
+    except ValidationError as error:
+        raise OvwError(f"{path} is damaged: {explain(error)}", "measure again") from None
+
+
+def all_cases(record: Record) -> Sequence[Case]:
+    """A record's cases, its own metrics as the first of them if it has any."""
+    own = Case(name="all", artifact=record.artifact, facts=record.facts, metrics=record.metrics)
+    return [*([own] if record.metrics else []), *(_complete(case, record) for case in record.cases)]
+
+
+def _complete(case: Case, record: Record) -> Case:
+    return case if case.artifact or not record.artifact else case.model_copy(update={"artifact": record.artifact})

@@ -1,0 +1,102 @@
+"""Workers as processes of this machine, with nothing but the standard library."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from ovw.errors import OvwError
+from ovw.scale.dispatch import Died, Ready, Result, dispatch
+from ovw.scale.work import Task, attempt
+
+GRACE_S = 5.0
+"""What a worker gets to end by itself."""
+
+
+class Processes:
+    """Several processes, each with the task loaded once.
+
+    Args:
+        workers: how many.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+
+    def run(self, task: Task, items: Iterable[Any]) -> Iterator[Any]:
+        """As `ovw.scale.work.Pool.run`."""
+        return dispatch(_ProcessCrew(self._workers, task), items)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+
+
+class _ProcessCrew:
+    def __init__(self, size: int, task: Task) -> None:
+        self.size = size
+        self._task = task
+        self._context = multiprocessing.get_context("spawn")  # a fork would share OpenVINO's threads
+        self._workers: dict[int, _Worker] = {}
+
+    def start(self, worker: int) -> None:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(theirs, self._task), daemon=True)
+        process.start()
+        theirs.close()
+        self._workers[worker] = _Worker(process, ours)
+
+    def send(self, worker: int, tag: int, item: Any) -> None:
+        with contextlib.suppress(OSError):  # it is dead, which `wait` will tell
+            self._workers[worker].pipe.send((tag, item))
+
+    def wait(self) -> Ready | Result | Died:
+        pipes = {entry.pipe: number for number, entry in self._workers.items()}
+        pipe = next(p for p in wait(list(pipes)) if isinstance(p, Connection))
+        number = pipes[pipe]
+        try:
+            kind, tag, value = pipe.recv()
+        except (EOFError, OSError):
+            return Died(number, self._bury(number))
+        if kind == "failed":
+            raise value
+        return Ready(number) if kind == "ready" else Result(number, tag, value)
+
+    def close(self) -> None:
+        for entry in self._workers.values():
+            entry.pipe.close()
+        for entry in self._workers.values():
+            entry.process.join(GRACE_S)
+            if entry.process.is_alive():
+                entry.process.kill()
+                entry.process.join()
+
+    def _bury(self, number: int) -> str:
+        entry = self._workers.pop(number)
+        entry.pipe.close()
+        entry.process.join()
+        code = entry.process.exitcode or 0
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _serve(pipe: Connection, task: Task) -> None:
+    """A worker's life: load, then item after item until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and closes the pipe
+    try:
+        work = task.load()
+    except OvwError as error:
+        pipe.send(("failed", 0, error))
+        return
+    with contextlib.suppress(EOFError, OSError):
+        pipe.send(("ready", 0, None))
+        while True:
+            tag, item = pipe.recv()
+            pipe.send(("result", tag, attempt(work, item)))

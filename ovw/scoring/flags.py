@@ -1,0 +1,38 @@
+"""Signs that a hypothesis was made up rather than heard."""
+
+from __future__ import annotations
+
+import zlib
+
+REPEATS_FROM = 2.4
+"""Compression ratio above which openai/whisper takes text for a repetition."""
+MANY_INSERTIONS = 5
+
+
+def flags(hypothesis: str, length: int, insertions: int, deletions: int) -> tuple[str, ...]:
+    """What is suspicious about a hypothesis.
+
+    Args:
+        hypothesis: raw.
+        length: words of the reference.
+        insertions: of the alignment.
+        deletions: of the alignment.
+
+    Returns:
+        `repeats` (compresses too well), `invents` (at least five inserted words, and half as many as were said),
+        `silent` (nothing was understood where at least three words were said).
+    """
+    found = []
+    if compression_ratio(hypothesis) > REPEATS_FROM:
+        found.append("repeats")
+    if insertions >= max(MANY_INSERTIONS, length / 2):
+        found.append("invents")
+    if deletions == length >= 3:
+        found.append("silent")
+    return tuple(found)
+
+
+def compression_ratio(text: str) -> float:
+    """Bytes of the text over its bytes under zlib; 0 for none."""
+    data = text.encode("utf-8")
+    return len(data) / len(zlib.compress(data)) if data else 0.0

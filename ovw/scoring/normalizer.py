@@ -1,0 +1,71 @@
+"""The one text normalizer of every score: Whisper's own, pinned.
+
+`whisper-normalization` is openai-whisper's normalizer (Radford et al., 2022, appendix C) without torch. The package
+`whisper-normalizer`, better known, has since 0.1.4 rules of its own (`cause` -> `because`), which lower a WER.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+
+from ovw.errors import OvwError
+
+PACKAGE = "whisper-normalization"
+CHARACTER_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
+"""Written without spaces between words: scored by characters."""
+
+Normalize = Callable[[str], str]
+
+
+def normalize(text: str, language: str | None) -> str:
+    """A text as it is scored.
+
+    Args:
+        text: of a reference or a hypothesis.
+        language: Whisper's code; English has rules of its own, all others and `None` share the basic ones.
+
+    Raises:
+        OvwError: the normalizer is not installed.
+    """
+    if language == "en":
+        return _english()(text).strip()
+    basic = _basic()(text).strip()
+    return "".join(basic.split()) if by_characters(language) else basic
+
+
+def by_characters(language: str | None) -> bool:
+    """Whether a language is scored by characters."""
+    return language in CHARACTER_LANGUAGES
+
+
+def normalizer_facts() -> dict[str, str]:
+    """What a record says of the normalizer."""
+    _require()
+    return {"package": PACKAGE, "version": version(PACKAGE), "rules": "english for en, basic for the rest"}
+
+
+@cache
+def _english() -> Normalize:
+    _require()
+    from whisper_normalization.english import EnglishTextNormalizer
+
+    made: Normalize = EnglishTextNormalizer()
+    return made
+
+
+@cache
+def _basic() -> Normalize:
+    _require()
+    from whisper_normalization.basic import BasicTextNormalizer
+
+    made: Normalize = BasicTextNormalizer()
+    return made
+
+
+def _require() -> None:
+    from importlib.util import find_spec
+
+    if missing := [name for name in ("whisper_normalization", "jiwer") if find_spec(name) is None]:
+        raise OvwError(f"scoring needs {', '.join(missing)}", "pip install 'ovw[eval]'")

@@ -1,0 +1,72 @@
+"""Two systems on the same utterances: the difference, how sure it is, and what that means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.scoring.bootstrap import DRAWS, Interval, interval, resampled_rates
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A system against a reference on the utterances both have.
+
+    Attributes:
+        utterances: compared.
+        rate, reference_rate: in percent, on just these.
+        delta: `rate - reference_rate`, in percentage points: below zero the system is better.
+        ci95: of the delta.
+        better, worse, equal: utterances with fewer, more and as many errors.
+    """
+
+    utterances: int
+    rate: float
+    reference_rate: float
+    delta: float
+    ci95: Interval
+    better: int
+    worse: int
+    equal: int
+
+    def verdict(self) -> str:
+        """In plain words."""
+        low, high = self.ci95
+        margin = f"95 % of the time between {low:+.2f} and {high:+.2f}"
+        if low > 0:
+            return f"worse by {self.delta:.2f} points ({margin})"
+        if high < 0:
+            return f"better by {-self.delta:.2f} points ({margin})"
+        if self.better == self.worse == 0:
+            return f"the same number of errors in each of {self.utterances} utterances"
+        return f"no difference that {self.utterances} utterances could show: {self.delta:+.2f} points ({margin})"
+
+
+def compare(
+    errors: NDArray[np.int64],
+    reference_errors: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Comparison:
+    """Compare the errors [n] of two systems on the same utterances with `lengths` [n] words.
+
+    Both are resampled together, so what is hard in an utterance cancels out.
+    """
+    rates = resampled_rates(np.stack([errors, reference_errors]), lengths, draws=draws, seed=seed)
+    words = max(1, int(lengths.sum()))
+    rate, reference_rate = 100 * float(errors.sum()) / words, 100 * float(reference_errors.sum()) / words
+    change = errors - reference_errors
+    return Comparison(
+        utterances=len(lengths),
+        rate=round(rate, 4),
+        reference_rate=round(reference_rate, 4),
+        delta=round(rate - reference_rate, 4),
+        ci95=interval(rates[0] - rates[1]),
+        better=int((change < 0).sum()),
+        worse=int((change > 0).sum()),
+        equal=int((change == 0).sum()),
+    )

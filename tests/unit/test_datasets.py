@@ -1,0 +1,265 @@
+"""Every source of speech gives the same utterances, and names what is wrong with it."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from speech_files import TEXTS, librispeech, manifest, pack, wav
+
+from ovw.config import build
+from ovw.datasets.audio import read_clip
+from ovw.datasets.columns import language_code
+from ovw.datasets.fingerprint import fingerprint
+from ovw.datasets.multilingual import fleurs_configs
+from ovw.datasets.resolve import DatasetOptions, open_dataset, utterances
+from ovw.datasets.utterance import Problem, Utterance
+from ovw.errors import OvwError, UsageError
+from ovw.models import languages
+
+
+def items(dataset: object, **options: object) -> list[Utterance | Problem]:
+    return list(utterances(build(DatasetOptions, {"dataset": str(dataset), **options})))
+
+
+def good(dataset: object, **options: object) -> list[Utterance]:
+    found = items(dataset, **options)
+    assert not [item for item in found if isinstance(item, Problem)]
+    return found  # type: ignore[return-value]
+
+
+def prints(found: list[Utterance]) -> str:
+    return fingerprint((u.id, u.reference, read_clip(u).sha256) for u in found)
+
+
+def save_dataset(root: Path, folder: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = {
+        "id": list(TEXTS),
+        "text": list(TEXTS.values()),
+        "speaker_id": [int(key.split("-")[0]) for key in TEXTS],
+        "audio": [{"bytes": next(root.rglob(f"{key}.flac")).read_bytes(), "path": f"{key}.flac"} for key in TEXTS],
+    }
+    made = datasets.Dataset.from_dict(rows).cast_column("audio", datasets.Audio(decode=False))
+    if folder.suffix == ".parquets":
+        folder.mkdir()
+        made.to_parquet(folder / "test-00000-of-00001.parquet")
+    else:
+        made.save_to_disk(folder)
+
+
+def test_librispeech_is_the_same_from_folder_archive_and_datasets(tmp_path: Path) -> None:
+    root = librispeech(tmp_path)
+    pack(root, tmp_path / "test-other.tar.gz")
+    (tmp_path / "other").mkdir()
+    save_dataset(root, tmp_path / "other" / "saved")
+    save_dataset(root, tmp_path / "other" / "x.parquets")
+    places = [root, root / "test-other", tmp_path / "test-other.tar.gz"]
+    all_found = [good("librispeech", data=str(place), split="test-other") for place in places]
+    all_found += [good("librispeech", data=str(tmp_path / "other" / name)) for name in ("saved", "x.parquets")]
+    assert {u.id: u.reference for u in all_found[0]} == TEXTS
+    assert len({prints(found) for found in all_found}) == 1
+    for found in all_found:
+        assert [u.speaker for u in found] == ["61", "61", "61", "908", "908"]
+        assert {u.language for u in found} == {"en"}
+
+
+def test_draw_depends_on_ids_and_seed_alone(tmp_path: Path) -> None:
+    root = librispeech(tmp_path)
+    archive = pack(root, tmp_path / "test-other.tar.gz")
+    draws = [
+        {u.id for u in good("librispeech", data=str(place), limit=2, shuffle=True, seed=seed)}
+        for seed in range(6)
+        for place in (root, archive)
+    ]
+    assert all(len(draw) == 2 for draw in draws)
+    assert draws[::2] == draws[1::2]
+    assert len(set(map(frozenset, draws))) > 2
+    assert [u.id for u in good("librispeech", data=str(root), limit=2)] == list(TEXTS)[:2]
+    assert [u.id for u in good("librispeech", data=str(root), shuffle=True)] == list(TEXTS)
+
+
+def test_librispeech_splits(tmp_path: Path) -> None:
+    root = librispeech(tmp_path)
+    assert len(good("librispeech", data=str(root))) == 5  # the only split there
+    librispeech(tmp_path, "test-clean")
+    assert "test-clean" in open_dataset(DatasetOptions(dataset="librispeech", data=str(root))).name
+    with pytest.raises(UsageError, match=r"does not hold dev-clean .*test-clean, test-other"):
+        items("librispeech", data=str(root), split="dev-clean")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no LibriSpeech split"):
+        items("librispeech", data=str(tmp_path / "empty"))
+    with pytest.raises(UsageError, match="no folder or archive"):
+        items("librispeech", data=str(tmp_path / "none"))
+
+
+def test_damaged_archive(tmp_path: Path) -> None:
+    archive = pack(librispeech(tmp_path), tmp_path / "test-other.tar.gz")
+    archive.write_bytes(archive.read_bytes()[:-2000])
+    with pytest.raises(OvwError, match="not a whole archive"):
+        items("librispeech", data=str(archive))
+    with pytest.raises(OvwError, match="no such file"):
+        items("librispeech", data=str(tmp_path / "none.tar.gz"))
+
+
+def test_clip_named_by_a_transcript_and_not_there(tmp_path: Path) -> None:
+    root = librispeech(tmp_path)
+    next(root.rglob("61-70968-0001.flac")).unlink()
+    for place in (root, pack(root, tmp_path / "test-other.tar.gz")):
+        found = good("librispeech", data=str(place))
+        assert len(found) == 5
+        (lost,) = [u for u in found if u.id == "61-70968-0001"]
+        with pytest.raises(OvwError, match=r"61-70968-0001.flac.*no such"):
+            read_clip(lost)
+
+
+def test_manifest(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(wav())
+    rows = [
+        {"audio": "a.wav", "text": "Guten Tag", "lang": "de-DE", "speaker_id": 7, "duration": 0.6},
+        {"audio": "sub/b.wav", "text": "", "id": "b"},
+        "{not json",
+        "[1]",
+        {"audio": "", "text": "x", "id": "c"},
+        {"audio": "d.wav", "id": "d"},
+        {"audio": "a.wav", "text": "again", "lang": "de"},
+    ]
+    path = manifest(tmp_path / "m.jsonl", rows)
+    found = items(path)
+    first = found[0]
+    assert isinstance(first, Utterance)
+    assert (first.id, first.reference, first.language, first.speaker) == ("a", "Guten Tag", "de", "7")
+    assert first.duration_s == 0.6
+    problems = {(p.id, p.reason) for p in found if isinstance(p, Problem)}
+    assert (f"{path}:4", "a list, not an object") in problems
+    assert ("c", "no audio") in problems
+    assert ("d", "has no column for the reference: it has audio, id") in problems
+    assert ("a", "this id was seen before") in problems
+    assert any(name == f"{path}:3" and reason.startswith("not JSON") for name, reason in problems)
+    assert [u.id for u in items(path, languages="de") if isinstance(u, Utterance)] == ["a"]
+
+
+@pytest.mark.parametrize(("ending", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_tables(tmp_path: Path, ending: str, delimiter: str) -> None:
+    path = tmp_path / f"m.{ending}"
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        writer = csv.writer(stream, delimiter=delimiter)
+        writer.writerows([["path", "sentence", "client_id"], ["x/a.mp3", "One two", "s1"], ["b.mp3", "three"]])
+    first, second = items(path)
+    assert isinstance(first, Utterance)
+    assert (first.id, first.location, first.speaker) == ("x/a", str(tmp_path / "x" / "a.mp3"), "s1")
+    assert isinstance(second, Problem)
+    assert second.id == f"{path}:3"
+
+
+def test_manifest_refusals(tmp_path: Path) -> None:
+    wrong = manifest(tmp_path / "wrong.jsonl", [{"audio": "a.wav", "txt": "x"}])
+    with pytest.raises(UsageError, match=r"no column for the reference.*audio, txt.*rename 'txt' to 'text'"):
+        items(wrong)
+    with pytest.raises(UsageError, match="lists no clips"):
+        items(manifest(tmp_path / "empty.jsonl", [""]))
+    with pytest.raises(UsageError, match="no manifest"):
+        items(tmp_path / "none.jsonl")
+    (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(OvwError, match="cannot be read"):
+        items(tmp_path / "binary.jsonl")
+    with pytest.raises(UsageError, match="did you mean 'librispeech'"):
+        items("libripseech")
+    with pytest.raises(UsageError, match="not a dataset of the Hub"):
+        items("hf:librispeech")
+
+
+def test_folder(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a.wav", "sub/b.wav", "c.wav"):
+        (tmp_path / name).write_bytes(wav())
+    (tmp_path / "a.txt").write_text("one\n", encoding="utf-8")
+    (tmp_path / "sub" / "b.txt").write_text("two", encoding="utf-8")
+    a, c, b = items(tmp_path)
+    assert (a.id, getattr(a, "reference", None)) == ("a", "one")
+    assert (b.id, getattr(b, "reference", None)) == ("sub/b", "two")
+    assert isinstance(c, Problem)
+    assert "c.txt" in c.reason
+
+
+def test_common_voice(tmp_path: Path) -> None:
+    for language, sentence in (("de", "Guten Tag"), ("zh-CN", "你好")):
+        (tmp_path / language / "clips").mkdir(parents=True)
+        (tmp_path / language / "clips" / f"{language}.mp3").write_bytes(wav())
+        table = f"client_id\tpath\tsentence\tlocale\ns1\t{language}.mp3\t{sentence}\t{language}\ns1\tgone.mp3\tx\tde\n"
+        (tmp_path / language / "test.tsv").write_text(table, encoding="utf-8")
+    found = items("common_voice", data=str(tmp_path))
+    assert [(u.id, u.language) for u in found if isinstance(u, Utterance)] == [("de", "de"), ("zh-CN", "zh")]
+    assert {p.reason for p in found if isinstance(p, Problem)} >= {"gone.mp3: no such file"}
+    assert len(items("common_voice", data=str(tmp_path / "de"))) == 2
+    assert len(items("common_voice", data=str(tmp_path), languages=["zh"])) == 2
+    with pytest.raises(UsageError, match="no language 'fr'"):
+        items("common_voice", data=str(tmp_path), languages=["fr"])
+    with pytest.raises(UsageError, match=r"no train\.tsv"):
+        items("common_voice", data=str(tmp_path), split="train")
+    with pytest.raises(UsageError, match="not on the Hub any more"):
+        items("common_voice")
+
+
+def test_fleurs_packed_and_voxpopuli(tmp_path: Path) -> None:
+    import tarfile
+
+    fleurs = tmp_path / "fleurs" / "en_us"
+    (fleurs / "audio").mkdir(parents=True)
+    (fleurs / "test.tsv").write_text("7\tx1.wav\tRaw, text.\traw text\tr|a|w\t9600\tMALE\n", encoding="utf-8")
+    (tmp_path / "x1.wav").write_bytes(wav())
+    with tarfile.open(fleurs / "audio" / "test.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "x1.wav", "test/x1.wav")
+    (one,) = good("fleurs", data=str(tmp_path / "fleurs"), languages=["en"])
+    assert (one.id, one.reference, one.language) == ("x1", "raw text", "en")
+    assert len(read_clip(one).samples) == 9600
+    vox = tmp_path / "vox" / "de"
+    (vox / "test").mkdir(parents=True)
+    (vox / "test" / "v1.wav").write_bytes(wav())
+    (vox / "asr_test.tsv").write_text(
+        "id\traw_text\tnormalized_text\tspeaker_id\nv1\tHallo.\thallo\t5\n", encoding="utf-8"
+    )
+    (one,) = good("voxpopuli", data=str(tmp_path / "vox"))
+    assert (one.id, one.reference, one.speaker, one.language) == ("v1", "hallo", "5", "de")
+
+
+def test_no_network_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for name in ("HF_HUB_OFFLINE", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(OvwError, match=r"librispeech_asr cannot be fetched.*--data"):
+        items("librispeech")
+    with pytest.raises(UsageError, match="choose with --languages"):
+        items("fleurs")
+    with pytest.raises(OvwError, match="google/fleurs cannot be fetched"):
+        items("fleurs", languages=["de"])
+    with pytest.raises(UsageError, match="did you mean 'test-clean'"):
+        items("librispeech", split="test-clear")
+
+
+def test_unreadable_clip(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_text("no sound")
+    with pytest.raises(OvwError, match=r"a\.wav"):
+        read_clip(Utterance("a", tmp_path / "a.wav", "a.wav", "x"))
+    with pytest.raises(OvwError, match=r"^in the archive"):
+        read_clip(Utterance("a", b"no sound", "in the archive", "x"))
+
+
+def test_fingerprint_depends_on_every_part() -> None:
+    entries = [("a", "x", "1"), ("b", "y", "2")]
+    assert fingerprint(entries) == fingerprint(reversed(entries))
+    others = [[("a", "x", "1")], [("a", "x", "1"), ("b", "y", "3")], [("a", "x", "1"), ("by", "", "2")]]
+    assert len({fingerprint(e) for e in [entries, *others]}) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("pt_br", "pt"), ("zh-CN", "zh"), ("German", "de"), ("cmn_hans_cn", "zh"), ("ast", "ast"), (None, None)],
+)
+def test_language_code(name: str | None, code: str | None) -> None:
+    assert language_code(name) == code
+
+
+def test_fleurs_languages_are_whisper_s() -> None:
+    assert set(fleurs_configs()) <= set(languages())
+    assert all(language_code(config) == code for code, config in fleurs_configs().items())

@@ -1,0 +1,204 @@
+"""Work that is handed out: each item once, whoever dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovw.errors import OvwError
+from ovw.scale.dispatch import AHEAD, Died, Ready, Result, dispatch
+from ovw.scale.pools import pool_for, threads_of
+from ovw.scale.processes import Processes
+from ovw.scale.ray_pool import Worker
+from ovw.scale.work import Here, Lost
+
+
+class FakeCrew:
+    """Workers that double a number, and die as they are told: `deaths` holds items that kill, and how often."""
+
+    def __init__(self, size: int, deaths: dict[int, int] | None = None, stillborn: int = 0) -> None:
+        self.size, self.deaths, self.stillborn = size, deaths or {}, stillborn
+        self.events: deque[Any] = deque()
+        self.queues: dict[int, deque[tuple[int, int]]] = {}
+        self.most = self.starts = 0
+        self.closed = False
+
+    def start(self, worker: int) -> None:
+        self.starts += 1
+        self.queues[worker] = deque()
+        if self.stillborn:
+            self.stillborn -= 1
+            self.events.append(Died(worker, "no memory"))
+        else:
+            self.events.append(Ready(worker))
+
+    def send(self, worker: int, tag: int, item: int) -> None:
+        self.queues[worker].append((tag, item))
+        self.most = max(self.most, len(self.queues[worker]))
+
+    def wait(self) -> Ready | Result | Died:
+        if self.events:
+            return self.events.popleft()
+        worker = next(w for w in sorted(self.queues, key=lambda w: -w) if self.queues[w])
+        tag, item = self.queues[worker].popleft()
+        if self.deaths.get(item, 0):
+            self.deaths[item] -= 1
+            return Died(worker, "signal SIGKILL")
+        return Result(worker, tag, 2 * item)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def numbers(outcomes: list[Any]) -> list[int]:
+    return sorted(o for o in outcomes if not isinstance(o, Lost))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_every_item_once(size: int) -> None:
+    crew = FakeCrew(size, {3: 1, 7: 2, 8: 1})
+    assert numbers(list(dispatch(crew, range(20)))) == [2 * n for n in range(20)]
+    assert crew.starts == size + 4
+    assert crew.closed
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_an_item_that_kills_is_lost_alone(size: int) -> None:
+    outcomes = list(dispatch(FakeCrew(size, {4: 99}), range(10)))
+    assert numbers(outcomes) == [2 * n for n in range(10) if n != 4]
+    (lost,) = [o for o in outcomes if isinstance(o, Lost)]
+    assert lost.item == 4
+    assert "3 workers died at it: signal SIGKILL" in lost.reason
+
+
+def test_items_are_taken_as_they_are_worked_off() -> None:
+    taken: list[int] = []
+
+    def source() -> Any:
+        for n in range(100):
+            taken.append(n)
+            yield n
+
+    crew = FakeCrew(2)
+    results = dispatch(crew, source())
+    for done, _ in enumerate(results, 1):
+        assert len(taken) <= done + 2 * AHEAD + 1
+    assert crew.most == AHEAD
+
+
+def test_nothing_to_do_starts_nobody() -> None:
+    crew = FakeCrew(2)
+    assert list(dispatch(crew, [])) == []
+    assert crew.starts == 0
+
+
+def test_workers_that_die_while_loading() -> None:
+    assert numbers(list(dispatch(FakeCrew(2, stillborn=2), range(3)))) == [0, 2, 4]
+    crew = FakeCrew(1, stillborn=99)
+    with pytest.raises(OvwError, match="die while they load the model: no memory"):
+        list(dispatch(crew, range(3)))
+    assert crew.closed
+
+
+def test_stopping_early_closes_the_crew() -> None:
+    crew = FakeCrew(2)
+    results = dispatch(crew, range(10))
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert crew.closed
+
+
+@dataclass(frozen=True)
+class Square:
+    """Squares numbers; `fatal` kills its process as often as there are no marks in `folder`."""
+
+    folder: Path
+    fatal: int = -1
+    times: int = 0
+
+    def load(self) -> Callable[[int], tuple[int, int]]:
+        return self.work
+
+    def work(self, item: int) -> tuple[int, int]:
+        marks = list(self.folder.glob("*"))
+        if item == self.fatal and len(marks) < self.times:
+            (self.folder / str(len(marks))).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.01)
+        return item * item, os.getpid()
+
+
+RAY = """
+    import sys
+    from pathlib import Path
+    sys.path.insert(0, {tests!r})
+    from test_dispatch import Square
+    from ovw.scale.ray_pool import RayPool
+
+    pool = RayPool(2, "local", 1)
+    print(sorted(square for square, _ in pool.run(Square(Path({folder!r}), fatal=5, times=1), range(12))))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_ray_survives_a_kill(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    (tmp_path / "marks").mkdir()
+    code = textwrap.dedent(RAY.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "marks")))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == str([n * n for n in range(12)])
+    assert len(list((tmp_path / "marks").iterdir())) == 1
+
+
+class Broken:
+    def load(self) -> Any:
+        raise OvwError("no such model", "convert one")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_processes_survive_a_kill(tmp_path: Path) -> None:
+    outcomes = list(Processes(2).run(Square(tmp_path, fatal=5, times=2), range(30)))
+    assert sorted(square for square, _ in outcomes) == [n * n for n in range(30)]
+    assert len({pid for _, pid in outcomes}) >= 2
+    assert os.getpid() not in {pid for _, pid in outcomes}
+
+
+def test_a_task_that_cannot_be_loaded() -> None:
+    with pytest.raises(OvwError, match="no such model") as caught:
+        list(Processes(2).run(Broken(), range(3)))
+    assert caught.value.hint == "convert one"
+    assert getattr(Worker(Broken()).ready(), "hint", None) == "convert one"
+    with pytest.raises(OvwError, match="no such model"):
+        list(Here().run(Broken(), range(3)))
+    assert list(Here().run(Broken(), [])) == []
+
+
+class Stumbles:
+    def load(self) -> Callable[[int], float]:
+        return lambda item: 1 / item
+
+
+@pytest.mark.parametrize("pool", [Here(), Processes(2)])
+def test_an_error_nobody_foresaw_costs_one_item(pool: Any) -> None:
+    outcomes = list(pool.run(Stumbles(), [1, 0, 1]))
+    assert sorted(map(str, outcomes)) == sorted(
+        ["1.0", "1.0", "Lost(item=0, reason='unexpected ZeroDivisionError: division by zero')"]
+    )
+
+
+def test_who_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(pool_for(1, None, 0), Here)
+    assert isinstance(pool_for(2, None, 1), Processes)
+    monkeypatch.setattr("ovw.scale.pools.usable_cores", lambda: 8)
+    assert [threads_of(n, 0) for n in (1, 2, 3, 16)] == [0, 4, 2, 1]
+    assert threads_of(4, 3) == 3
