@@ -46,8 +46,7 @@ def speech() -> np.ndarray:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("beam_size", [1, 5])
-@pytest.mark.parametrize("previous", [True, False])
+@pytest.mark.parametrize(("beam_size", "previous"), [(1, True), (5, False)])
 def test_same_text_and_times_as_openai(
     ours: Whisper, theirs: whisper.Whisper, speech: np.ndarray, beam_size: int, previous: bool
 ) -> None:
