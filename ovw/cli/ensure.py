@@ -17,27 +17,33 @@ from ovw.models import Capabilities, full_name, sizes
 from ovw.transcribe.api import check_request
 
 if TYPE_CHECKING:
-    from ovw.cli.transcribe_config import TranscribeConfig
+    from ovw.transcribe.options import TranscribeOptions
 
 DEFAULT = PREFERRED[-1]
 """What is offered where nothing is installed."""
 
 
-def ensure_model(config: TranscribeConfig, *, yes: bool, quiet: bool) -> Path:
+def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, quiet: bool) -> Path:
     """The artifact folder to run, converted now if it is missing and the user agrees.
+
+    Args:
+        model: what `-m` says.
+        options: what it will be asked for.
+        yes: convert without asking.
+        quiet: no progress.
 
     Raises:
         OvwError: nothing to run, or a model that cannot do what is asked.
     """
-    convertible = missing_size(config.model)
+    convertible = missing_size(model)
     if convertible:
         size, precision = convertible
-        check_request(size, sizes()[size].capabilities, config.decoding())
+        check_request(size, sizes()[size].capabilities, options)
         return _offer(size, precision, yes=yes, quiet=quiet)
-    folder = locate(config.model)
+    folder = locate(model)
     assert folder is not None  # without a name there is a default, which is here or convertible
     manifest = read_manifest(folder)
-    check_request(folder.name, Capabilities(tuple(manifest.languages), manifest.translate), config.decoding())
+    check_request(folder.name, Capabilities(tuple(manifest.languages), manifest.translate), options)
     return folder
 
 

@@ -69,6 +69,7 @@ def run(
     worst: Annotated[int | None, typer.Option(help="Utterances to show with their errors. Default 10.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be used.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Begin anew where the folder holds another run.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")] = False,
     config: Annotated[
         Path | None, typer.Option("--config", help="YAML with these and all decoding options; flags win.")
     ] = None,
@@ -93,10 +94,10 @@ def run(
     if Path(dataset).suffix in (".yaml", ".yml"):
         _matrix(Path(dataset), flags, print_config=print_config, quiet=quiet)
     else:
-        _single(flags, config, print_config=print_config, quiet=quiet)
+        _single(flags, config, yes=yes, print_config=print_config, quiet=quiet)
 
 
-def _single(flags: dict[str, Any], file: Path | None, *, print_config: bool, quiet: bool) -> None:
+def _single(flags: dict[str, Any], file: Path | None, *, yes: bool, print_config: bool, quiet: bool) -> None:
     from ovw.config import dump_yaml, resolve
     from ovw.evaluate.config import EvalConfig
 
@@ -105,9 +106,12 @@ def _single(flags: dict[str, Any], file: Path | None, *, print_config: bool, qui
         typer.echo(dump_yaml(chosen), nl=False)
         return
     _require_extra()
+    from ovw.cli.ensure import ensure_model
     from ovw.evaluate.pipeline import evaluate
     from ovw.evaluate.terminal import print_evaluation
 
+    folder = ensure_model(chosen.model, chosen.decoding(), yes=yes, quiet=quiet)
+    chosen = chosen.model_copy(update={"model": str(folder)})
     with _observer(quiet=quiet) as observer:
         done = evaluate(chosen, observer, pytorch_file=_pytorch_file)
     if quiet:

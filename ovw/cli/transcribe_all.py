@@ -39,7 +39,8 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
     else:
         plan = plan_outputs(inputs, formats, folder)
         check_writable(target.parent for targets in plan.values() for target in targets.values())
-    whisper = Whisper(ensure_model(config, yes=yes, quiet=quiet), device=config.running(), exact=config.exact)
+    artifact = ensure_model(config.model, config.decoding(), yes=yes, quiet=quiet)
+    whisper = Whisper(artifact, device=config.running(), exact=config.exact)
     for item, targets in plan.items():
         with batch.turn(item.label):
             copy = plan_embedding(item.path, item.label, place_of(item, folder)) if config.embed else None
