@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.speech import Span
-from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
-from ovw.transcribe.engine import Engine
+from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.fallback import decode_with_fallback, is_skippable
 from ovw.transcribe.language import detect_languages
-from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.prompt import PromptBuilder
-from ovw.transcribe.recording import Recording
 from ovw.transcribe.result import Segment
+from ovw.transcribe.run import Run
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
 from ovw.transcribe.words.timer import time_words
 
@@ -30,24 +27,8 @@ SPARSE = 1.0
 """Text tokens a second of speech; below it, something was passed over. People speak three or four."""
 
 
-class BatchedRun:
-    """One recording, several windows at a time.
-
-    Args:
-        engine: the model.
-        recording: what to transcribe.
-        language: code; `None` for an English-only model.
-        options: what was asked for.
-    """
-
-    def __init__(self, engine: Engine, recording: Recording, language: str | None, options: TranscribeOptions) -> None:
-        self._engine = engine
-        self._recording = recording
-        self._language = language
-        self._options = options
-        self._task = DecodingTask(engine.decoder, engine.tokenizer, options, engine.dims.n_text_ctx)
-        self._prompts = PromptBuilder(engine.tokenizer, options, engine.dims.n_text_ctx)
-        self._rng = np.random.default_rng(options.seed)
+class BatchedRun(Run):
+    """One recording, several windows at a time."""
 
     def run(self, clips: Iterable[Span]) -> Iterator[tuple[list[Segment], int]]:
         """The segments of each batch in turn, and the frame up to which the recording is done."""

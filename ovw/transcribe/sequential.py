@@ -10,37 +10,24 @@ from numpy.typing import NDArray
 
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.speech import Span
-from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
+from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.engine import Engine
 from ovw.transcribe.fallback import decode_with_fallback, is_skippable
 from ovw.transcribe.language import detect_languages
 from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.prompt import PromptBuilder
 from ovw.transcribe.recording import Recording
 from ovw.transcribe.result import Segment
+from ovw.transcribe.run import Run
 from ovw.transcribe.segments import Cut, Piece, make_segment, split_window, within
 from ovw.transcribe.words.hallucination import is_anomalous, made_up_from
 from ovw.transcribe.words.timer import last_word_end, time_words
 
 
-class SequentialRun:
-    """One recording, window by window.
-
-    Args:
-        engine: the model.
-        recording: what to transcribe.
-        language: code; `None` for an English-only model.
-        options: what was asked for.
-    """
+class SequentialRun(Run):
+    """One recording, window by window."""
 
     def __init__(self, engine: Engine, recording: Recording, language: str | None, options: TranscribeOptions) -> None:
-        self._engine = engine
-        self._recording = recording
-        self._language = language
-        self._options = options
-        self._task = DecodingTask(engine.decoder, engine.tokenizer, options, engine.dims.n_text_ctx)
-        self._prompts = PromptBuilder(engine.tokenizer, options, engine.dims.n_text_ctx)
-        self._rng = np.random.default_rng(options.seed)
+        super().__init__(engine, recording, language, options)
         self._first = True
         self._last_speech = 0.0
 
