@@ -75,11 +75,11 @@ def test_same_text_and_times_as_openai(
 
 
 OPTIONS = [
-    {"word_timestamps": True},
+    pytest.param({"word_timestamps": True}, marks=pytest.mark.slow),
     {"word_timestamps": True, "hallucination_silence_threshold": 0.5},
     {"clip_timestamps": (3.0, 12.5, 20.0)},
     {"initial_prompt": "A talk about OpenVINO.", "carry_initial_prompt": True},
-    {"without_timestamps": True, "length_penalty": 0.5, "beam_size": 2},
+    pytest.param({"without_timestamps": True, "length_penalty": 0.5, "beam_size": 2}, marks=pytest.mark.slow),
     {"suppress_tokens": (11, 13), "suppress_blank": False, "max_initial_timestamp": 0.5},
 ]
 
