@@ -56,7 +56,9 @@ def log_mel_frames(padded: NDArray[np.float32], count: int, n_mels: int) -> NDAr
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH][:count]
     spectrum = np.fft.rfft(frames * hann_window(), axis=-1)
     power = spectrum.real**2 + spectrum.imag**2
-    return np.log10(np.maximum(mel_filters(n_mels) @ power.T, POWER_FLOOR)).astype(np.float32)
+    # in f32 the last bit would depend on the threads that the matrix product was shared out to
+    mel = (mel_filters(n_mels).astype(np.float64) @ power.T.astype(np.float64)).astype(np.float32)
+    return np.log10(np.maximum(mel, POWER_FLOOR)).astype(np.float32)
 
 
 def normalise(log_spec: NDArray[np.float32], loudest: float) -> NDArray[np.float32]:

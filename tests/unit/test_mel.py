@@ -1,5 +1,9 @@
 """Our log-mel against openai/whisper's."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -40,3 +44,22 @@ def test_pad_frames() -> None:
     padded = pad_frames(mel, 10)
     assert padded.shape == (1, 80, 10)
     assert padded[..., 7:].sum() == 0
+
+
+def test_threads_play_no_part() -> None:
+    """A worker with one BLAS thread must hear what a process with many hears, or bf16 makes other words of it."""
+    code = (
+        "import hashlib, numpy as np; from ovw.audio.mel import log_mel_spectrogram;"
+        "x = np.random.default_rng(0).normal(0, 0.1, 160_000).astype(np.float32);"
+        "print(hashlib.sha256(log_mel_spectrogram(x, 80, 3000).tobytes()).hexdigest())"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for threads in ("1", "2", "4")
+    }
+    assert len(seen) == 1
