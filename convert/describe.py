@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ovw
 from ovw.artifact.hashing import hash_folder
-from ovw.artifact.manifest import SCHEMA_VERSION, Golden, Manifest, Parity, Source
+from ovw.artifact.manifest import SCHEMA_VERSION, Compression, Golden, Manifest, Parity, Source
 from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.models import Capabilities, ModelInfo, languages
@@ -18,7 +18,12 @@ ONNX_TOOLS = ("onnx", "onnxruntime")
 
 
 def describe(
-    folder: Path, export: Export, frontend: str, weights_sha256: str, can: Capabilities, proof: tuple[Parity, Golden]
+    folder: Path,
+    export: Export,
+    frontend: str,
+    can: Capabilities,
+    proof: tuple[Parity, Golden],
+    compression: Compression | None,
 ) -> Manifest:
     """The manifest of a finished, not yet placed artifact; hashes every file in `folder`."""
     checkpoint, (parity, golden) = export.checkpoint, proof
@@ -27,13 +32,13 @@ def describe(
         name=export.name,
         layout=export.layout,
         precision=export.precision,
-        compression=None,
+        compression=compression,
         frontend=frontend,
         source=Source(
             kind=checkpoint.kind,
             reference=checkpoint.reference,
             sha256=checkpoint.sha256,
-            tensors_sha256=weights_sha256,
+            tensors_sha256=checkpoint.tensors_sha256,
         ),
         dims=checkpoint.dims.as_dict(),
         languages=list(can.languages),
@@ -42,7 +47,7 @@ def describe(
         shapes=export.shapes,
         parity=parity,
         golden=golden,
-        tools=tool_versions(export.layout),
+        tools=tool_versions(export.layout, export.precision),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=hash_folder(folder),
     )
@@ -57,7 +62,7 @@ def capabilities(info: ModelInfo | None, checkpoint: Checkpoint) -> Capabilities
     return Capabilities(tongues, dims.multilingual)
 
 
-def tool_versions(layout: str) -> dict[str, str]:
+def tool_versions(layout: str, precision: str) -> dict[str, str]:
     """Versions of everything that has a part in an artifact."""
-    tools = (*TOOLS, *ONNX_TOOLS) if layout == "onnx" else TOOLS
+    tools = [*TOOLS, *(ONNX_TOOLS if layout == "onnx" else ()), *(("nncf",) if precision.startswith("int") else ())]
     return {"ovw": ovw.__version__} | {tool: metadata.version(tool) for tool in tools}

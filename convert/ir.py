@@ -9,12 +9,12 @@ import openvino as ov
 
 
 def save_ir(model: ov.Model, path: Path, precision: str, facts: dict[str, str]) -> None:
-    """Write an IR with its provenance; f32 constants are stored as f16 for `fp16`."""
+    """Write an IR with its provenance; f32 constants are stored as f16 for all but `fp32`."""
     for key, value in facts.items():
         model.set_rt_info(value, ["ovw", key])
     # the CPU plugin would otherwise keep the cache in 8 bits, and lose words
     model.set_rt_info("f16", ["runtime_options", "KV_CACHE_PRECISION"])
-    ov.save_model(model, path, compress_to_fp16=precision == "fp16")
+    ov.save_model(model, path, compress_to_fp16=precision != "fp32")
 
 
 def name_ports(model: ov.Model, inputs: Sequence[str], outputs: Sequence[str]) -> None:

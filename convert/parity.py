@@ -42,10 +42,18 @@ class Tolerance:
 LOSSLESS = Tolerance(encoder=1e-5, logits=1e-3, greedy=True)
 ROUNDED = Tolerance(encoder=5e-3, logits=0.1, greedy=False)
 """FP16 of weights that were published in f32: rounding is what was asked for."""
+COMPRESSED = {
+    "int8": Tolerance(encoder=0.1, logits=8.0, greedy=False),
+    "int8-ptq": Tolerance(encoder=0.3, logits=8.0, greedy=False),
+    "int4": Tolerance(encoder=0.3, logits=30.0, greedy=False),
+}
+"""A graph that is wired wrongly is beyond these by far; whether words are lost, the WER gate tells."""
 
 
 def tolerance_for(checkpoint: Checkpoint, precision: str) -> Tolerance:
-    """FP32, and FP16 of f16 weights, lose nothing; FP16 of f32 weights rounds them."""
+    """FP32, and FP16 of f16 weights, lose nothing; FP16 of f32 weights rounds them; the rest is compressed."""
+    if precision in COMPRESSED:
+        return COMPRESSED[precision]
     exact = precision == "fp32" or all(tensor.dtype == np.float16 for tensor in checkpoint.tensors.values())
     return LOSSLESS if exact else ROUNDED
 

@@ -14,15 +14,19 @@ from tempfile import TemporaryDirectory
 import ovw
 from ovw.artifact.check import file_problems
 from ovw.artifact.locate import check_target, is_artifact
-from ovw.artifact.manifest import Manifest, Shapes, read_manifest, write_manifest
-from ovw.artifact.names import artifact_name
+from ovw.artifact.manifest import Compression, Manifest, Shapes, read_manifest, write_manifest
+from ovw.artifact.names import DEFAULT_LAYOUT, artifact_name
 from ovw.artifact.staging import clean_up, staged_folder
+from ovw.convert.compress import Compressor
+from ovw.convert.compressions import Compressions
 from ovw.convert.describe import capabilities, describe, tool_versions
 from ovw.convert.frontends import open_frontend
 from ovw.convert.layouts import write_layout
 from ovw.convert.layouts.export import Export
 from ovw.convert.parity import prove, tolerance_for
 from ovw.convert.plan import ConvertConfig
+from ovw.convert.recipe import Recipe
+from ovw.convert.shapes import Bounds
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.download import Progress, ignore
 from ovw.convert.sources.resolve import load_checkpoint
@@ -30,7 +34,7 @@ from ovw.errors import OvwError, reason
 from ovw.home import models_dir
 from ovw.models import ModelInfo, find_size
 
-BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2}
+BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1, "int8-ptq": 1, "int4": 1}
 TOKENIZER_BYTES = 8_000_000
 WEIGHT_COPIES = {"whispercpp": 2, "onnx": 3}
 """The ggml file holds the encoder too; an ONNX export passes through f32 files."""
@@ -118,45 +122,79 @@ def convert(config: ConvertConfig, observer: Observer = Observer()) -> Iterator[
     Raises:
         OvwError: at the first artifact that cannot be made; those before it stay.
     """
-    checkpoint: Checkpoint | None = None
-    loaded = ""
+    model: Model | None = None
     for job in plan_jobs(config):
         started = time.perf_counter()
-        if checkpoint is None or loaded != job.name:
+        if model is None or model.name != job.name:
             observer.on_step(f"{job.name}: loading weights")
-            checkpoint = None  # two checkpoints need not fit in memory
-            checkpoint = load_checkpoint(
-                job.info, config.weights, offline=config.offline, on_progress=observer.on_download
-            )
-            loaded = job.name
-        yield convert_one(job, checkpoint, config, observer, started)
+            model = None  # two checkpoints need not fit in memory
+            model = load_model(job, config, observer)
+        yield model.convert(job, started)
 
 
-def convert_one(
-    job: Job, checkpoint: Checkpoint, config: ConvertConfig, observer: Observer, started: float
-) -> Converted:
-    """Make one artifact: export, prove, describe, put in place.
+def load_model(job: Job, config: ConvertConfig, observer: Observer) -> Model:
+    """The model that a job is about."""
+    checkpoint = load_checkpoint(job.info, config.weights, offline=config.offline, on_progress=observer.on_download)
+    return Model(job.name, job.info, checkpoint, config, observer)
 
-    Raises:
-        OvwError: it exists and differs, the disk is too small, or the parity gate refuses it.
+
+class Model:
+    """A loaded checkpoint and what is made of it.
+
+    Args:
+        name: what its artifacts are called after.
+        info: of its size, if it is an official one.
+        checkpoint: the weights.
+        config: the request.
+        observer: told what happens.
     """
-    weights_hash = checkpoint.tensors_sha256
-    shapes = config.bounds().resolve(checkpoint.dims, job.layout)
-    clean_up(job.target)
-    if not config.force and (present := existing(job, weights_hash, shapes, config)):
-        return Converted(job.target, present, time.perf_counter() - started, fresh=False)
-    check_disk(job, checkpoint)
-    with staged_folder(job.target) as folder:
-        observer.on_step(f"{job.label}: writing")
-        export = write(folder, job, checkpoint, shapes, config)
-        observer.on_step(f"{job.label}: comparing with PyTorch")
+
+    def __init__(
+        self, name: str, info: ModelInfo | None, checkpoint: Checkpoint, config: ConvertConfig, observer: Observer
+    ) -> None:
+        self.name, self._info, self._checkpoint = name, info, checkpoint
+        self._config, self._observer = config, observer
+        size = info.name if info else None
+        self._compressions = Compressions(checkpoint, size, config, self._make_to_listen, self._step)
+
+    def convert(self, job: Job, started: float) -> Converted:
+        """Make one artifact and put it in place.
+
+        Raises:
+            OvwError: it exists and differs, the disk is too small, or the WER gate or the parity gate refuses it.
+        """
+        shapes = self._config.bounds().resolve(self._checkpoint.dims, job.layout)
+        clean_up(job.target)
+        if not self._config.force and (present := existing(job, self._checkpoint.tensors_sha256, shapes, self._config)):
+            return Converted(job.target, present, time.perf_counter() - started, fresh=False)
+        check_disk(job, self._checkpoint)
+        compressor, compression = self._compressions.of(job.precision)
+        with staged_folder(job.target) as folder:
+            manifest = self._make(folder, job, shapes, compressor, compression)
+        return Converted(job.target, manifest, time.perf_counter() - started, fresh=True)
+
+    def _make(
+        self, folder: Path, job: Job, shapes: Shapes, compressor: Compressor | None, compression: Compression | None
+    ) -> Manifest:
+        """Export, prove, describe."""
+        checkpoint = self._checkpoint
+        self._step(f"writing {job.precision} {job.layout}")
+        export = write(folder, job, checkpoint, shapes, self._config, compressor)
+        self._step(f"comparing {job.precision} {job.layout} with PyTorch")
         with _told("run"):
             proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision), job.layout, shapes)
-        observer.on_step(f"{job.label}: hashing")
-        can = capabilities(job.info, checkpoint)
-        manifest = describe(folder, export, config.frontend_of(job.layout), weights_hash, can, proof)
+        self._step(f"hashing {job.precision} {job.layout}")
+        can = capabilities(self._info, checkpoint)
+        manifest = describe(folder, export, self._config.frontend_of(job.layout), can, proof, compression)
         write_manifest(manifest, folder)
-    return Converted(job.target, manifest, time.perf_counter() - started, fresh=True)
+        return manifest
+
+    def _make_to_listen(self, folder: Path, precision: str, compressor: Compressor | None) -> None:
+        job = Job(self.name, self._info, precision, DEFAULT_LAYOUT, folder)
+        self._make(folder, job, Bounds().resolve(self._checkpoint.dims, DEFAULT_LAYOUT), compressor, None)
+
+    def _step(self, text: str) -> None:
+        self._observer.on_step(f"{self.name}: {text}")
 
 
 def existing(job: Job, weights_hash: str, shapes: Shapes, config: ConvertConfig) -> Manifest | None:
@@ -175,6 +213,7 @@ def existing(job: Job, weights_hash: str, shapes: Shapes, config: ConvertConfig)
         shapes,
         config.frontend_of(job.layout),
     )
+    equal = equal and same_compression(manifest, config.recipe_of(job.precision, job.info.name if job.info else None))
     if equal and config.ggml_files(job.layout) <= set(manifest.files) and not file_problems(job.target, manifest):
         return manifest
     raise OvwError(
@@ -198,7 +237,20 @@ def check_disk(job: Job, checkpoint: Checkpoint) -> None:
         )
 
 
-def write(folder: Path, job: Job, checkpoint: Checkpoint, shapes: Shapes, config: ConvertConfig) -> Export:
+def same_compression(manifest: Manifest, recipe: Recipe | None) -> bool:
+    """Whether an artifact was compressed by just this recipe."""
+    found = manifest.compression.recipe if manifest.compression else None
+    return found == (recipe.facts() if recipe else None)
+
+
+def write(
+    folder: Path,
+    job: Job,
+    checkpoint: Checkpoint,
+    shapes: Shapes,
+    config: ConvertConfig,
+    compressor: Compressor | None,
+) -> Export:
     """Write the layout's files."""
     frontend = config.frontend_of(job.layout)
     facts = {"name": job.name, "precision": job.precision, "layout": job.layout, "shapes": str(shapes)}
@@ -211,7 +263,8 @@ def write(folder: Path, job: Job, checkpoint: Checkpoint, shapes: Shapes, config
             shapes=shapes,
             frontend=open_frontend(frontend, checkpoint, Path(scratch)),
             scratch=Path(scratch),
-            facts=facts | {"frontend": frontend} | tool_versions(job.layout),
+            compressor=compressor,
+            facts=facts | {"frontend": frontend} | tool_versions(job.layout, job.precision),
             ggml_names=tuple(config.ggml_stems()),
         )
         write_layout(folder, export)

@@ -6,18 +6,38 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.artifact.names import GGML_ENCODER_ENDING
 from ovw.config import Config, as_list
 from ovw.convert.frontends import FrontendName
+from ovw.convert.recipe import Recipe, recipe_for
 from ovw.convert.shapes import AXES, Bounds, Kind, Range
+from ovw.datasets.bundled import BUNDLED
+from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
 from ovw.models import find_size, is_size
 
-Precision = Literal["fp32", "fp16"]
+Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "int4"]
 Layout = Literal["genai", "stateless", "whispercpp", "onnx"]
 GGML_NAME = re.compile(r"[\w.-]+")
+
+
+def _as_dataset(value: Any) -> Any:
+    """`librispeech:dev-clean`, a file or a folder as dataset options."""
+    if not isinstance(value, str):
+        return value
+    name, colon, split = value.partition(":")
+    named = colon and not Path(value).exists() and not value.startswith("hf:")
+    return {"dataset": name, "split": split} if named else {"dataset": value}
+
+
+def _none_is_none(value: Any) -> Any:
+    return None if value == "none" else value
+
+
+Speech = Annotated[DatasetOptions, BeforeValidator(_as_dataset)]
+"""A dataset, or its name."""
 
 
 class ConvertConfig(Config):
@@ -46,6 +66,20 @@ class ConvertConfig(Config):
     """Mel frames of a window, 100 a second; by default up to 30 seconds."""
     ggml_name: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
     """Further ggml files, such as `ggml-base-q5_0.bin`, that shall find the whispercpp layout's encoder."""
+    recipe: Recipe | None = None
+    """How to compress, in place of the recipes that come with ovw."""
+    calibration: Speech = DatasetOptions(dataset=BUNDLED, split="calibration")
+    """Speech to find the ranges of activations with: as `ovw eval` takes datasets (`librispeech:train-clean-100`, a
+    manifest), or any folder of audio. Not to be scored afterwards."""
+    gate: Annotated[Speech | None, BeforeValidator(_none_is_none)] = DatasetOptions(dataset=BUNDLED, split="test")
+    """Speech with texts to hold a compressed artifact against the fp32 IR on, what calibrates left out; `none` for no
+    such comparison."""
+    max_wer_delta: float = Field(default=0.5, ge=0)
+    """Percentage points of WER that compressing may cost."""
+    tune: bool = False
+    """Search for the best recipe, from the one that would be used."""
+    accept_wer: bool = False
+    """Keep a compressed artifact that costs more."""
     output: Path | None = None
     """The artifact's folder, or the parent of several; by default the named artifacts of this machine."""
     force: bool = False
@@ -78,6 +112,7 @@ class ConvertConfig(Config):
         if not self.precision or not self.layout:
             raise UsageError("precision or layout is empty", "leave it out for the default")
         self._check_shapes()
+        self._check_compression()
         if self.ggml_name and "whispercpp" not in self.layout:
             raise UsageError("--ggml-name without the whispercpp layout", "add --layout whispercpp")
         if wrong := [name for name in self.ggml_stems() if not GGML_NAME.fullmatch(name)]:
@@ -92,6 +127,23 @@ class ConvertConfig(Config):
                 self.bounds().resolve(find_size(name).dims, layout)
         if self.frontend == "onnx" and self.shapes == "static" and "stateless" in self.layout:
             raise UsageError("--frontend onnx makes no static stateless decoder", "leave out one of the two")
+
+    def _check_compression(self) -> None:
+        compressed = [precision for precision in self.precision if precision not in ("fp32", "fp16")]
+        if compressed and "onnx" in self.layout:
+            raise UsageError(f"the onnx layout has no {compressed[0]}", "choose fp32 or fp16, or another --layout")
+        if self.recipe and len(compressed) != 1:
+            raise UsageError(f"a recipe is for one compressed precision, not for {compressed or 'none'}", "name one")
+
+        if self.tune and not compressed:
+            raise UsageError("--tune has no recipe to search for", "add --precision int8-ptq")
+        if self.tune and (self.gate is None or self.weights == "random"):
+            raise UsageError("--tune needs words to judge by", "leave out --gate none and --weights random")
+
+    def recipe_of(self, precision: str, size: str | None) -> Recipe | None:
+        """How a precision compresses a model of a size; `None` if it does not."""
+        known = recipe_for(precision, size)
+        return self.recipe or known if known else None
 
     def bounds(self) -> Bounds:
         """What was asked of the shapes."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ovw.artifact.manifest import Manifest
 from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.utterance import Dataset, Problem
 from ovw.evaluate.hypothesis import Hypothesis
@@ -28,6 +29,13 @@ def dataset_facts(dataset: Dataset, hypotheses: Sequence[Hypothesis]) -> dict[st
         "fingerprint": fingerprint((h.id, h.reference, h.audio_sha256 or "") for h in hypotheses),
         "languages": dict(sorted(Counter(h.language or "unknown" for h in hypotheses).items())),
     }
+
+
+def calibrated_on(manifest: Manifest, hypotheses: Sequence[Hypothesis]) -> list[str]:
+    """Ids of scored clips that the artifact was calibrated on: its error rate on them is too good."""
+    calibration = manifest.compression.calibration if manifest.compression else None
+    used = set(calibration.audio.values()) if calibration else set()
+    return [h.id for h in hypotheses if h.audio_sha256 in used]
 
 
 def problem_facts(scored: Scored, problems: Sequence[Problem]) -> dict[str, Any]:

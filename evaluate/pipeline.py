@@ -14,7 +14,7 @@ from ovw.datasets.utterance import Dataset, Problem, Utterance
 from ovw.engines.base import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
-from ovw.evaluate.facts import dataset_facts, delta_metrics, problem_facts, reference_facts
+from ovw.evaluate.facts import calibrated_on, dataset_facts, delta_metrics, problem_facts, reference_facts
 from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import Journal
 from ovw.evaluate.reference import PytorchFile, Reference, find_reference
@@ -82,6 +82,7 @@ def evaluate(
         "engine": engine,
         "problems": problem_facts(scored, problems),
         "flags": flag_counts(scored),
+        "calibrated_on": calibrated_on(manifest, hypotheses),
     }
     record = new_record(
         "eval",

@@ -45,6 +45,8 @@ def summary(record: Record) -> list[str]:
         lines.append(f"  speed {found['speed'].value:.1f}x real time; decoded again {again}; made up {made_up}")
     if reference := record.facts.get("reference"):
         lines += [f"  against {reference['name']}: {verdict}" for verdict in reference["verdict"].values()]
+    if seen := record.facts.get("calibrated_on"):
+        lines.append(f"  {len(seen)} of the clips calibrated this artifact: the figure is too good")
     problems = record.facts["problems"]
     if problems["count"]:
         named = "; ".join(f"{p['id']}: {p['reason']}" for p in problems["listed"][:3])

@@ -111,7 +111,7 @@ def artifact_facts(folder: Path, manifest: Manifest, manifest_sha256: str) -> Ar
         model=manifest.name,
         layout=manifest.layout,
         precision=manifest.precision,
-        compression=manifest.compression,
+        compression=manifest.compression.model_dump(mode="json") if manifest.compression else None,
         source=manifest.source,
         manifest_sha256=manifest_sha256,
         size_mb=round(sum(file.bytes for file in manifest.files.values()) / 1e6, 1),

@@ -19,9 +19,9 @@ TEXTS = {
 }
 
 
-def wav(seconds: float = 0.6, seed: int = 0) -> bytes:
-    """Noise with the loudness of speech, 16 kHz mono."""
-    samples = np.random.default_rng(seed).normal(0, 3000, round(seconds * 16000)).clip(-32768, 32767)
+def wav(seconds: float = 0.6, seed: int = 0, loudness: float = 3000) -> bytes:
+    """Noise, by default with the loudness of speech, 16 kHz mono."""
+    samples = np.random.default_rng(seed).normal(0, loudness, round(seconds * 16000)).clip(-32768, 32767)
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)

@@ -9,6 +9,7 @@ import openvino as ov
 
 from ovw.artifact.graphs import Graph, layout_graphs
 from ovw.artifact.manifest import Shapes
+from ovw.convert.compress import Compressor
 from ovw.convert.frontends import Frontend
 from ovw.convert.ir import name_ports, save_ir
 from ovw.convert.shapes import apply_shapes
@@ -23,10 +24,11 @@ class Export:
         name: of the model.
         layout: which files, and what they are called.
         checkpoint: what to export.
-        precision: `fp32` or `fp16`.
+        precision: of the stored weights.
         shapes: what the graphs shall take.
         frontend: makes the graphs.
         scratch: a folder for files that are not part of the artifact.
+        compressor: compresses the graphs; `None` where weights stay in floating point.
         facts: strings for the graphs' metadata, under `ovw`.
         ggml_names: stems of further ggml files that shall find the whispercpp layout's encoder.
     """
@@ -38,6 +40,7 @@ class Export:
     shapes: Shapes
     frontend: Frontend
     scratch: Path
+    compressor: Compressor | None = None
     facts: dict[str, str] = field(default_factory=dict)
     ggml_names: tuple[str, ...] = ()
 
@@ -48,9 +51,15 @@ class Export:
     def save_encoder(self, graph: Graph, folder: Path) -> None:
         """Write the encoder, its ports called as the layout has them."""
         encoder = self.frontend.encoder()
+        if self.compressor:
+            encoder = self.compressor.encoder(encoder)
         name_ports(encoder, list(graph.inputs), graph.outputs)
-        self.save(encoder, graph, folder)
+        self._save(encoder, graph, folder)
 
-    def save(self, model: ov.Model, graph: Graph, folder: Path) -> None:
+    def save_decoder(self, decoder: ov.Model, graph: Graph, folder: Path) -> None:
+        """Write a graph of the decoder."""
+        self._save(self.compressor.decoder(decoder) if self.compressor else decoder, graph, folder)
+
+    def _save(self, model: ov.Model, graph: Graph, folder: Path) -> None:
         """Write a graph under its file name and with its shapes."""
         save_ir(apply_shapes(model, graph), folder / graph.file, self.precision, self.facts)

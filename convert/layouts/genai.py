@@ -26,7 +26,7 @@ def write_genai(folder: Path, export: Export) -> None:
     write_tokenizer_ir(folder, write_configs(folder, export.checkpoint))
     encoder, decoder = export.graphs()
     export.save_encoder(encoder, folder)
-    export.save(export.frontend.stateful(), decoder, folder)
+    export.save_decoder(export.frontend.stateful(), decoder, folder)
 
 
 def write_configs(folder: Path, checkpoint: Checkpoint) -> dict[str, str]:

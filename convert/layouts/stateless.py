@@ -19,4 +19,4 @@ def write_stateless(folder: Path, export: Export) -> None:
     export.save_encoder(encoder, folder)
     models = export.frontend.fixed() if len(decoder) > 1 else (export.frontend.stateless(),)
     for model, graph in zip(models, decoder, strict=True):
-        export.save(model, graph, folder)
+        export.save_decoder(model, graph, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -66,6 +67,49 @@ class Parity(Record):
         return max((value for value in measured if value is not None), default=None)
 
 
+class SpeechSet(Record):
+    """Speech that had a part in an artifact, told so exactly that it can be kept apart from what is scored."""
+
+    name: str
+    """Of the dataset."""
+    clips: int
+    seconds: float
+    audio: dict[str, str]
+    """Id of each utterance -> SHA-256 of its media file."""
+
+
+class WerGate(Record):
+    """What compressing cost in words: the artifact against the fp32 IR on the same clips, by greedy decoding."""
+
+    speech: SpeechSet
+    words: int
+    """In the references."""
+    wer: float
+    """In percent, as all that follows."""
+    fp32_wer: float
+    delta: float
+    """`wer - fp32_wer`, in percentage points."""
+    ci95: tuple[float, float]
+    """95 % confidence interval of the delta, utterances resampled in pairs."""
+    allowed: float
+    """The largest delta that passes."""
+    inference_precision: str
+    verdict: Literal["passed", "undecided", "breached"]
+    """`undecided`: above what is allowed, but so few words that it may be chance. `breached`: accepted all the same."""
+
+
+class Compression(Record):
+    """How an artifact was compressed, and what that cost."""
+
+    recipe: dict[str, Any]
+    calibration: SpeechSet | None = None
+    """The speech that activations were measured on."""
+    gate: WerGate | None = None
+    """Null where no words can be scored: random weights."""
+    trials: list[dict[str, Any]] | None = None
+    """The recipes that a search tried, and what each came to."""
+
+
 class Golden(Record):
     """What the artifact must say about the bundled clip, on any machine, with any later runtime."""
 
@@ -111,8 +155,8 @@ class Manifest(Record):
     """The size, or the file stem of a custom checkpoint."""
     layout: str
     precision: str
-    compression: dict[str, str | int | float] | None
-    """The recipe of a compressed artifact."""
+    compression: Compression | None
+    """Null for fp32 and fp16."""
     frontend: str
     """How the graph came about: `graph` (built op by op) or `onnx` (torch -> ONNX)."""
     source: Source

@@ -11,6 +11,8 @@ from ovw.errors import OvwError
 
 LAYOUTS = ("genai", "stateless", "whispercpp", "onnx")
 DEFAULT_LAYOUT = "genai"
+PRECISIONS = ("fp32", "fp16", "int8", "int8-ptq", "int4")
+"""Of the stored weights; `int8-ptq` computes in int8 too."""
 
 MANIFEST = "manifest.json"
 ENCODER = "openvino_encoder_model"
@@ -92,5 +94,7 @@ def split_name(folder_name: str) -> tuple[str, str, str]:
     """(model, precision, layout) of an artifact's folder name."""
     rest, _, last = folder_name.rpartition("-")
     layout = last if last in LAYOUTS else DEFAULT_LAYOUT
-    model, _, precision = (rest if last in LAYOUTS else folder_name).rpartition("-")
+    stem = rest if last in LAYOUTS else folder_name
+    known = next((p for p in PRECISIONS if stem.endswith(f"-{p}")), None)
+    model, _, precision = (stem.removesuffix(f"-{known}"), "-", known) if known else stem.rpartition("-")
     return model, precision, layout

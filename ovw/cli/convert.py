@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ovw.artifact.manifest import Parity
+    from ovw.artifact.manifest import Manifest, Parity
     from ovw.convert.pipeline import Converted
     from ovw.convert.plan import ConvertConfig
 
@@ -20,8 +20,13 @@ def run(
     ] = None,
     fp16: Annotated[bool, typer.Option("--fp16", help="FP16 weights (the default).")] = False,
     fp32: Annotated[bool, typer.Option("--fp32", help="FP32 weights.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="INT8 weights.")] = False,
     precision: Annotated[
-        list[str] | None, typer.Option(help="The same by name: fp16 or fp32; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="The same by name: fp32, fp16, int8, int8-ptq (INT8 products in the encoder too) or int4 (weights of "
+            "the decoder, for medium and larger); may be repeated."
+        ),
     ] = None,
     weights: Annotated[
         str | None,
@@ -46,6 +51,27 @@ def run(
         list[str] | None,
         typer.Option(help="whispercpp: one more ggml file, such as ggml-base-q5_0.bin, that shall find the encoder."),
     ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            help="int8-ptq: speech to measure activations on, a dataset with its split (librispeech:train-clean-100), "
+            "a manifest or a folder of audio. Default: bundled:calibration, five minutes."
+        ),
+    ] = None,
+    gate: Annotated[
+        str | None,
+        typer.Option(
+            help="INT8, INT4: speech with texts to compare with the fp32 IR on, or none. Default: bundled:test, five "
+            "minutes."
+        ),
+    ] = None,
+    max_wer_delta: Annotated[
+        float | None, typer.Option(help="Points of WER that compressing may cost. Default 0.5.")
+    ] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Search for the best recipe by size, WER and latency; takes long.")
+    ] = False,
+    accept_wer: Annotated[bool, typer.Option("--accept-wer", help="Keep an artifact that costs more.")] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -63,9 +89,10 @@ def run(
     The artifact is compared with PyTorch before it is put in place: encoder output, decoder logits with empty, filled
     and reordered cache, and greedy tokens. One that differs is refused, with the figures.
     """
+    by_flag = {"fp32": fp32, "fp16": fp16, "int8": int8}
     flags = {
         "size": size or None,
-        "precision": [*(["fp32"] if fp32 else []), *(["fp16"] if fp16 else []), *(precision or [])] or None,
+        "precision": [*(name for name, asked in by_flag.items() if asked), *(precision or [])] or None,
         "weights": weights,
         "layout": layout or None,
         "frontend": frontend,
@@ -75,6 +102,11 @@ def run(
         "cache": cache,
         "frames": frames,
         "ggml_name": ggml_name or None,
+        "calibration": calibration,
+        "gate": gate,
+        "max_wer_delta": max_wer_delta,
+        "tune": tune or None,
+        "accept_wer": accept_wer or None,
         "output": output,
         "force": force or None,
         "offline": offline or None,
@@ -121,14 +153,18 @@ def _report(made: Converted, *, quiet: bool) -> None:
     if quiet:
         typer.echo(str(made.folder))
         return
+    from ovw.convert.gate import told
+
     how = f"in {made.seconds:.1f} s" if made.fresh else "was there already, its hashes hold"
     manifest = made.manifest
     typer.echo(
         f"{made.folder}\n"
         f"  {manifest.name} {manifest.precision} {manifest.layout}, {made.size_mb:.1f} MB, {how}\n"
         f"  {manifest.shapes}\n"
-        f"  {_closeness(manifest.parity)} PyTorch f32: {', '.join(_figures(manifest.parity))}"
+        f"  {_closeness(manifest)} PyTorch f32: {', '.join(_figures(manifest.parity))}"
     )
+    if manifest.compression and (gate := manifest.compression.gate):
+        typer.echo(f"  {told(gate)}: {gate.verdict}")
 
 
 def _figures(parity: Parity) -> list[str]:
@@ -143,13 +179,15 @@ def _figures(parity: Parity) -> list[str]:
     return figures
 
 
-def _closeness(parity: Parity) -> str:
+def _closeness(manifest: Manifest) -> str:
     """How an artifact relates to its checkpoint: equal, or rounded and within the tolerance for that."""
     from ovw.convert.parity import LOSSLESS
 
+    parity = manifest.parity
     if parity.tolerance_encoder <= LOSSLESS.encoder and parity.tolerance_logits <= LOSSLESS.logits:
         return "equal to"
-    return f"weights rounded, within {parity.tolerance_encoder:g} (encoder) and {parity.tolerance_logits:g} (logits) of"
+    what = "compressed" if manifest.compression else "weights rounded"
+    return f"{what}, within {parity.tolerance_encoder:g} (encoder) and {parity.tolerance_logits:g} (logits) of"
 
 
 def _require_extra(*more: str) -> None:

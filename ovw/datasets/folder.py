@@ -12,10 +12,14 @@ from ovw.datasets.utterance import Item, Problem, Utterance
 
 @dataclass(frozen=True)
 class AudioFolder:
-    """`talk.mp3` and `talk.txt`, in sub-folders too; a clip goes by its path without the ending."""
+    """`talk.mp3` and `talk.txt`, in sub-folders too; a clip goes by its path without the ending.
+
+    Without `texts` the sound is enough, and every reference is empty.
+    """
 
     path: Path
     language: str | None = None
+    texts: bool = True
 
     @property
     def name(self) -> str:
@@ -32,6 +36,9 @@ class AudioFolder:
     def __iter__(self) -> Iterator[Item]:
         for path in media_files(self.path):
             name = path.relative_to(self.path).with_suffix("").as_posix()
+            if not self.texts:
+                yield Utterance(name, path, str(path), "", self.language)
+                continue
             text = path.with_suffix(".txt")
             try:
                 reference = text.read_text(encoding="utf-8").strip()

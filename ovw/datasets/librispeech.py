@@ -42,6 +42,11 @@ def open_librispeech(data: Path, split: str | None) -> Dataset:
     )
 
 
+def is_librispeech(folder: Path) -> bool:
+    """Whether a folder is laid out as LibriSpeech or as a split of it."""
+    return bool(_split_folders(folder))
+
+
 @dataclass(frozen=True)
 class LibriSpeechFolder:
     """`test-clean/61/70968/61-70968-0000.flac`, with `61-70968.trans.txt` beside it."""

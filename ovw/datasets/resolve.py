@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from ovw.config import Config
 from ovw.datasets import librispeech, manifest
+from ovw.datasets.bundled import BUNDLED, bundled
 from ovw.datasets.columns import language_code
 from ovw.datasets.folder import AudioFolder
 from ovw.datasets.hub import PREFIX, HubDataset, SavedDataset, is_datasets_folder
@@ -19,7 +20,7 @@ from ovw.datasets.multilingual import CORPORA, hub_corpus, open_corpus
 from ovw.datasets.utterance import Dataset, Item, Problem, select
 from ovw.errors import UsageError, did_you_mean
 
-NAMES = ("librispeech", *CORPORA)
+NAMES = ("librispeech", *CORPORA, BUNDLED)
 
 
 def _as_names(value: object) -> object:
@@ -31,7 +32,8 @@ class DatasetOptions(Config):
     """Which speech to use: for scoring, calibration and benchmarks alike."""
 
     dataset: str
-    """`librispeech`, `fleurs`, `common_voice`, `voxpopuli`, a JSONL or CSV manifest, a folder, or `hf:owner/name`."""
+    """`librispeech`, `fleurs`, `common_voice`, `voxpopuli`, `bundled`, a JSONL or CSV manifest, a folder, or
+    `hf:owner/name`."""
     split: str | None = None
     """By default `test`, or `test-clean` of LibriSpeech."""
     data: str | None = None
@@ -69,8 +71,12 @@ class Joined:
             yield from part
 
 
-def open_dataset(options: DatasetOptions) -> Dataset:
+def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
     """The dataset that is meant.
+
+    Args:
+        options: which one.
+        texts: what is said is needed; a folder of nothing but sound does where it is not.
 
     Raises:
         UsageError: no such dataset, split or language.
@@ -86,8 +92,10 @@ def open_dataset(options: DatasetOptions) -> Dataset:
         return Manifest(path)
     if is_datasets_folder(path):
         return SavedDataset(path, options.split, path.name)
+    if path.is_dir() and librispeech.is_librispeech(path):
+        return librispeech.open_librispeech(path, options.split)
     if path.is_dir():
-        return AudioFolder(path)
+        return AudioFolder(path, texts=texts)
     raise UsageError(
         f"no dataset '{options.dataset}'", did_you_mean(options.dataset, NAMES) + ", a manifest or a folder"
     )
@@ -110,6 +118,8 @@ def choose(dataset: Dataset, options: DatasetOptions) -> Iterator[Item]:
 
 
 def _named(options: DatasetOptions, data: Path | None) -> Dataset:
+    if options.dataset == BUNDLED:
+        return bundled(options.split)
     if options.data and data is None:
         return _from_hub(options.data, options)
     if data is not None and is_datasets_folder(data):
