@@ -2,14 +2,16 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import openvino_genai
 import pytest
-from tiny_whisper import DEMO_VIDEO
+from tiny_whisper import DEMO_VIDEO, convert_one
 
 from ovw import Whisper
 from ovw.convert.pipeline import Converted
+from ovw.convert.plan import ConvertConfig
 
 pytestmark = pytest.mark.consumer
 
@@ -72,3 +74,16 @@ def test_word_timestamps(base: Converted, demo_samples: np.ndarray) -> None:
 
 def test_128_mels_load(tiny_v3: Converted, demo_samples: np.ndarray) -> None:
     assert generate(tiny_v3, demo_samples, language="<|yue|>", max_new_tokens=8) is not None
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("precision", ["int8", "int8-ptq"])
+def test_compressed(tmp_path: Path, demo_samples: np.ndarray, precision: str) -> None:
+    config = ConvertConfig(
+        size="tiny.en", precision=precision, gate="none",
+        output=tmp_path / "compressed", offline=True,
+    )  # fmt: skip
+    made = convert_one(config)
+    result = generate(made, demo_samples, return_timestamps=True)
+    ours = Whisper(made.folder, exact=True).transcribe(demo_samples, pad="audio", beam_size=1, temperature=(0.0,))
+    assert normal(str(result)) == normal("".join(s.text for s in ours))
