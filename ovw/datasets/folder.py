@@ -16,6 +16,7 @@ class AudioFolder:
 
     path: Path
     language: str | None = None
+    streamed = False
 
     @property
     def name(self) -> str:
@@ -24,10 +25,6 @@ class AudioFolder:
     @property
     def origin(self) -> str:
         return f"folder {self.path}"
-
-    @property
-    def streamed(self) -> bool:
-        return False
 
     def __iter__(self) -> Iterator[Item]:
         for path in media_files(self.path):
