@@ -17,7 +17,7 @@ from ovw.evaluate.reference import PytorchFile
 from ovw.evaluate.run import Observer
 from ovw.files import write_whole
 from ovw.record import Case, Record, new_record, write_record
-from ovw.record_tables import Row, metric_rows, show, to_csv, to_markdown
+from ovw.record_tables import Row, case_rows, metric_rows, to_csv, to_markdown
 
 Values = dict[str, Any]
 
@@ -84,20 +84,18 @@ def evaluate_matrix(
     record = new_record("eval", matrix.model_dump(mode="json"), cases=tuple(_case(*entry) for entry in done))
     folder = Path(matrix.output)
     write_record(record, folder / "record.json")
-    write_whole(folder / "table.md", to_markdown(front_rows(record.cases)))
+    write_whole(folder / "table.md", to_markdown(front_rows(record)))
     write_whole(folder / "table.csv", to_csv(metric_rows([record])))
     return record
 
 
-def front_rows(cases: Sequence[Case]) -> list[Row]:
+def front_rows(record: Record) -> list[Row]:
     """One row a case; `front` marks those that no other case on the same clips beats in both error rate and speed."""
+    cases = record.cases
+    rows = case_rows(record, _columns(cases))
     return [
-        {
-            "case": case.name,
-            "front": "*" if on_front(case, cases) else "",
-            **{name: show(case.metrics[name]) if name in case.metrics else "" for name in _columns(cases)},
-        }
-        for case in cases
+        {"case": case.name, "front": "*" if on_front(case, cases) else "", **row}
+        for case, row in zip(cases, rows, strict=True)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -83,33 +83,42 @@ def _diff(steps: Sequence[Step], plain: Any, marks: Sequence[tuple[str, str]]) -
 
 def markdown(record: Record, bad: Sequence[Bad]) -> str:
     """The report as Markdown."""
-    parts = [f"# {title(record)}", to_markdown(summary_rows(record)), to_markdown(about_rows(record))]
-    for name, rows in record.tables.items():
-        parts += [f"## By {name}", to_markdown(rows)]
-    if bad:
-        parts.append("## Worst utterances")
-    for entry in bad:
-        parts.append(f"**{_caption(entry)}**\n\n{diff_markdown(entry.steps)}")
-        if entry.compared is not None:
-            parts.append(f"reference system: {diff_markdown(entry.compared)}")
+    parts = _parts(record, bad, lambda level, text: f"{'#' * level} {text}", to_markdown, _worst_markdown)
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
 def html(record: Record, bad: Sequence[Bad]) -> str:
     """The report as one HTML file that needs nothing else."""
-    parts = [f"<h1>{escape(title(record))}</h1>", _table(summary_rows(record)), _table(about_rows(record))]
-    for name, rows in record.tables.items():
-        parts += [f"<h2>By {escape(name)}</h2>", _table(rows)]
-    if bad:
-        parts.append("<h2>Worst utterances</h2>")
-    for entry in bad:
-        other = (
-            f"<br><small>reference system: {diff_html(entry.compared)}</small>" if entry.compared is not None else ""
-        )
-        caption = f"<figcaption><small>{escape(_caption(entry))}</small></figcaption>"
-        parts.append(f"<figure>{caption}{diff_html(entry.steps)}{other}</figure>")
+    parts = _parts(record, bad, lambda level, text: f"<h{level}>{escape(text)}</h{level}>", _table, _worst_html)
     head = f'<meta charset="utf-8"><title>{escape(title(record))}</title><style>{STYLE}</style>'
     return f"<!doctype html>\n<html>{head}<body>\n" + "\n".join(parts) + "\n</body></html>\n"
+
+
+def _parts(
+    record: Record,
+    bad: Sequence[Bad],
+    heading: Callable[[int, str], str],
+    table: Callable[[Sequence[Row]], str],
+    worst: Callable[[Bad], str],
+) -> list[str]:
+    """What a report consists of, each part in the form that the three functions give it."""
+    parts = [heading(1, title(record)), table(summary_rows(record)), table(about_rows(record))]
+    for name, rows in record.tables.items():
+        parts += [heading(2, f"By {name}"), table(rows)]
+    if bad:
+        parts.append(heading(2, "Worst utterances"))
+    return parts + [worst(entry) for entry in bad]
+
+
+def _worst_markdown(entry: Bad) -> str:
+    other = f"\n\nreference system: {diff_markdown(entry.compared)}" if entry.compared is not None else ""
+    return f"**{_caption(entry)}**\n\n{diff_markdown(entry.steps)}{other}"
+
+
+def _worst_html(entry: Bad) -> str:
+    other = f"<br><small>reference system: {diff_html(entry.compared)}</small>" if entry.compared is not None else ""
+    caption = f"<figcaption><small>{escape(_caption(entry))}</small></figcaption>"
+    return f"<figure>{caption}{diff_html(entry.steps)}{other}</figure>"
 
 
 def _caption(entry: Bad) -> str:

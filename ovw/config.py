@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ovw.errors import UsageError, did_you_mean
+from ovw.errors import UsageError, did_you_mean, reason
 
 
 class Config(BaseModel):
@@ -63,8 +63,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read the configuration {file}: {reason}", "check the path") from None
+        raise UsageError(f"cannot read the configuration {file}: {reason(error)}", "check the path") from None
     except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError
         raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}", MAPPING) from None
     if data is None:

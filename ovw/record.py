@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ovw.artifact.manifest import Manifest, Source
 from ovw.config import explain
 from ovw.environment import Environment, read_environment
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.files import write_whole
 
 SCHEMA_VERSION = 1
@@ -137,8 +137,8 @@ def read_record(path: Path) -> Record:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OvwError(f"{path} cannot be read as a record: {reason}", "ovw eval and ovw bench write records") from None
+        hint = "ovw eval and ovw bench write records"
+        raise OvwError(f"{path} cannot be read as a record: {reason(error)}", hint) from None
     seen = data.get("schema_version") if isinstance(data, dict) else None
     if seen != SCHEMA_VERSION:
         raise OvwError(f"{path} has schema version {seen}, this ovw reads {SCHEMA_VERSION}", "measure again")

@@ -25,9 +25,11 @@ def ovw(
     return done
 
 
-def refused(*args: object, code: int, home: Path | None = None) -> str:
-    """The line in which a request is refused; clips that could not be used may be named before it."""
-    lines = ovw(*args, code=code, home=home).stderr.strip().splitlines()
-    assert lines[-1].startswith("ovw: ")
-    assert "Hint: " in lines[-1]
-    return lines[-1]
+def refused(*args: object, code: int, cwd: Path | None = None, home: Path | None = None) -> str:
+    """The one line in which a request is refused."""
+    done = ovw(*args, code=code, cwd=cwd, home=home)
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("ovw: ")
+    assert "Hint: " in lines[0]
+    return lines[0]

@@ -11,7 +11,6 @@ from typing import Any
 
 from ovw.errors import OvwError
 
-Progress = Callable[[int, int | None], None]
 DEEPEST_LIST = 3
 """Lists of lists are followed this far: a channel holds tabs, a tab holds videos."""
 LONGEST_TITLE = 120
@@ -70,7 +69,9 @@ def _entry(url: str, number: int, entry: dict[str, Any], depth: int) -> Iterator
     yield Remote(entry["url"], named) if points_elsewhere else Remote(url, named, number)
 
 
-def download(remote: Remote, folder: Path, on_progress: Progress = lambda done, total: None) -> Path:
+def download(
+    remote: Remote, folder: Path, on_progress: Callable[[int, int | None], None] = lambda done, total: None
+) -> Path:
     """Download the best sound of a recording, or the smallest file that holds it.
 
     Args:

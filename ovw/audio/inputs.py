@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ovw.audio.download import Remote, list_remote
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -113,12 +113,12 @@ def _is_folder(argument: str) -> bool:
         if argument:
             os.stat(argument)  # noqa: PTH116, an empty path would become the current folder
             return Path(argument).is_dir()
-        reason = "an empty name"
+        problem = "an empty name"
     except FileNotFoundError:
-        reason = "no such file"
+        problem = "no such file"
     except (OSError, ValueError) as error:
-        reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-    raise OvwError(f"{argument}: {reason}", "check the path")
+        problem = f"cannot be read: {reason(error)}"
+    raise OvwError(f"{argument}: {problem}", "check the path")
 
 
 def find_media(folder: Path) -> list[Path]:

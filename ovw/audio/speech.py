@@ -42,6 +42,16 @@ class SpeechRules:
     min_silence: float = 5.0
     pad: float = 0.4
 
+    @property
+    def silence_frames(self) -> int:
+        """`min_silence` in mel frames."""
+        return round(self.min_silence * FRAMES_PER_SECOND)
+
+    @property
+    def pad_frames(self) -> int:
+        """`pad` in mel frames."""
+        return round(self.pad * FRAMES_PER_SECOND)
+
 
 class SpeechTracker:
     """Finds spans of speech in the probabilities of one recording, as they come.
@@ -124,7 +134,7 @@ def join(spans: Iterable[Span], rules: SpeechRules, limit: int) -> Iterator[Span
         rules: whose `min_silence` ends a window and whose `pad` is put around it.
         limit: frames of the longest window; one that would be longer is cut at its longest pause.
     """
-    silence, pad = (round(s * FRAMES_PER_SECOND) for s in (rules.min_silence, rules.pad))
+    silence, pad = rules.silence_frames, rules.pad_frames
     held: list[Span] = []
     free_from = 0
     for span in spans:

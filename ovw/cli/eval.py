@@ -138,7 +138,7 @@ def _matrix(file: Path, flags: dict[str, Any], *, print_config: bool, quiet: boo
     if quiet:
         typer.echo(chosen.output)
     else:
-        print_table(front_rows(record.cases), chosen.output)
+        print_table(front_rows(record), chosen.output)
 
 
 def _pytorch_file(manifest: Manifest) -> Path:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ovw.artifact.hashing import file_sha256
 from ovw.audio.decode import load_audio
 from ovw.datasets.utterance import Utterance
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ def read_bytes(utterance: Utterance) -> bytes:
             return audio.read_bytes()
         return audio if isinstance(audio, bytes) else audio()
     except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OvwError(f"{utterance.location}: {reason}", "check the path") from None
+        raise OvwError(f"{utterance.location}: {reason(error)}", "check the path") from None
 
 
 def _decode(data: bytes, location: str) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ovw.datasets.utterance import Audio, Utterance
 from ovw.errors import UsageError
 from ovw.models import languages
 
@@ -46,6 +47,28 @@ class Columns:
             return float(self.value(row, "duration_s") or "")
         except ValueError:
             return None
+
+    def utterance(
+        self, row: Mapping[str, Any], key: str, audio: Audio, location: str, language: str | None = None
+    ) -> Utterance:
+        """A row as a clip.
+
+        Args:
+            row: of the table.
+            key: the clip's id.
+            audio: the media file.
+            location: where it lies, for people.
+            language: of every clip of the table, whatever the row says.
+        """
+        return Utterance(
+            id=key,
+            audio=audio,
+            location=location,
+            reference=self.value(row, "reference") or "",
+            language=language or language_code(self.value(row, "language")),
+            speaker=self.value(row, "speaker"),
+            duration_s=self.seconds(row),
+        )
 
 
 def find_columns(names: Iterable[str], where: str) -> Columns:

@@ -20,6 +20,7 @@ class AudioFolder:
     path: Path
     language: str | None = None
     texts: bool = True
+    streamed = False
 
     @property
     def name(self) -> str:
@@ -28,10 +29,6 @@ class AudioFolder:
     @property
     def origin(self) -> str:
         return f"folder {self.path}"
-
-    @property
-    def streamed(self) -> bool:
-        return False
 
     def __iter__(self) -> Iterator[Item]:
         for path in media_files(self.path):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ovw.datasets.columns import Columns, find_columns, language_code
-from ovw.datasets.utterance import Item, Problem, Utterance
+from ovw.datasets.columns import Columns, find_columns
+from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError
 
 if TYPE_CHECKING:
@@ -48,14 +48,11 @@ class HubDataset:
     id_from_audio: bool = False
     reference: str | None = None
     or_else: str = "give the data with --data"
+    streamed = True
 
     @property
     def origin(self) -> str:
         return f"Hub {self.repository}" + (f" {self.config}" if self.config else "")
-
-    @property
-    def streamed(self) -> bool:
-        return True
 
     def __iter__(self) -> Iterator[Item]:
         rows = without_decoding(self._open(), self.origin)
@@ -75,15 +72,7 @@ class HubDataset:
         location = f"{PREFIX}{self.repository}/{self.split}/{file.name}"
         if not audio.get("bytes"):
             return Problem(key or file.stem, location, "no audio in this row")
-        return Utterance(
-            id=key or file.stem,
-            audio=audio["bytes"],
-            location=location,
-            reference=columns.value(row, "reference") or "",
-            language=self.language or language_code(columns.value(row, "language")),
-            speaker=columns.value(row, "speaker"),
-            duration_s=columns.seconds(row),
-        )
+        return columns.utterance(row, key or file.stem, audio["bytes"], location, self.language)
 
     def _open(self) -> datasets.IterableDataset:
         library = require_datasets(f", or {self.or_else}")
@@ -106,15 +95,12 @@ class SavedDataset:
     split: str | None
     name: str
     language: str | None = None
-    id_from_audio: bool = field(default=False, repr=False)
+    id_from_audio: bool = False
+    streamed = False
 
     @property
     def origin(self) -> str:
         return f"datasets folder {self.path}"
-
-    @property
-    def streamed(self) -> bool:
-        return False
 
     def __iter__(self) -> Iterator[Item]:
         rows = without_decoding(self._open(), self.origin)
@@ -124,15 +110,7 @@ class SavedDataset:
             audio = partial(_audio_bytes, rows, columns.audio, number, str(self.path))
             key = None if self.id_from_audio else columns.value(row, "id")
             name = key or Path(str(rows[number][columns.audio].get("path") or f"row-{number:07}")).stem
-            yield Utterance(
-                id=name,
-                audio=audio,
-                location=f"{self.path}:{number}",
-                reference=columns.value(row, "reference") or "",
-                language=self.language or language_code(columns.value(row, "language")),
-                speaker=columns.value(row, "speaker"),
-                duration_s=columns.seconds(row),
-            )
+            yield columns.utterance(row, name, audio, f"{self.path}:{number}", self.language)
 
     def _open(self) -> datasets.Dataset:
         library = require_datasets()

@@ -48,23 +48,22 @@ def is_librispeech(folder: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class LibriSpeechFolder:
-    """`test-clean/61/70968/61-70968-0000.flac`, with `61-70968.trans.txt` beside it."""
-
+class _LibriSpeech:
     path: Path
     split: str
+    streamed = False
 
     @property
     def name(self) -> str:
         return f"librispeech {self.split}"
 
+
+class LibriSpeechFolder(_LibriSpeech):
+    """`test-clean/61/70968/61-70968-0000.flac`, with `61-70968.trans.txt` beside it."""
+
     @property
     def origin(self) -> str:
         return f"folder {self.path}"
-
-    @property
-    def streamed(self) -> bool:
-        return False
 
     def __iter__(self) -> Iterator[Item]:
         for transcript in sorted(self.path.rglob("*.trans.txt")):
@@ -73,24 +72,12 @@ class LibriSpeechFolder:
                 yield Utterance(key, audio, str(audio), text, "en", key.split("-")[0])
 
 
-@dataclass(frozen=True)
-class LibriSpeechArchive:
+class LibriSpeechArchive(_LibriSpeech):
     """The same inside `test-clean.tar.gz`; the texts are read first, then clip after clip in the archive's order."""
-
-    path: Path
-    split: str
-
-    @property
-    def name(self) -> str:
-        return f"librispeech {self.split}"
 
     @property
     def origin(self) -> str:
         return f"archive {self.path}"
-
-    @property
-    def streamed(self) -> bool:
-        return False
 
     def __iter__(self) -> Iterator[Item]:
         archive = Archive(self.path)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ovw.datasets.columns import Columns, find_columns, language_code
-from ovw.datasets.utterance import Item, Problem, Utterance
+from ovw.datasets.columns import Columns, find_columns
+from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError
 
 ENDINGS = (".jsonl", ".json", ".csv", ".tsv")
@@ -26,6 +26,7 @@ class Manifest:
     """
 
     path: Path
+    streamed = False
 
     @property
     def name(self) -> str:
@@ -34,10 +35,6 @@ class Manifest:
     @property
     def origin(self) -> str:
         return f"manifest {self.path}"
-
-    @property
-    def streamed(self) -> bool:
-        return False
 
     def __iter__(self) -> Iterator[Item]:
         known: dict[tuple[str, ...], Columns] = {}
@@ -61,15 +58,8 @@ class Manifest:
         if audio is None:
             return Problem(columns.value(row, "id") or where, where, f"no {columns.audio}")
         path = self.path.parent / audio
-        return Utterance(
-            id=columns.value(row, "id") or Path(audio).with_suffix("").as_posix(),
-            audio=path,
-            location=str(path),
-            reference=columns.value(row, "reference") or "",
-            language=language_code(columns.value(row, "language")),
-            speaker=columns.value(row, "speaker"),
-            duration_s=columns.seconds(row),
-        )
+        key = columns.value(row, "id") or Path(audio).with_suffix("").as_posix()
+        return columns.utterance(row, key, path, str(path))
 
 
 def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, Row | str]]:

@@ -91,6 +91,7 @@ class CorpusFolder:
     corpus: Corpus
     folders: dict[str, Path]
     split: str
+    streamed = False
 
     @property
     def name(self) -> str:
@@ -99,10 +100,6 @@ class CorpusFolder:
     @property
     def origin(self) -> str:
         return f"folder {', '.join(map(str, self.folders.values()))}"
-
-    @property
-    def streamed(self) -> bool:
-        return False
 
     def __iter__(self) -> Iterator[Item]:
         for language, folder in self.folders.items():

@@ -41,10 +41,6 @@ class PortBounds:
         """The largest size of an axis, -1 without a bound."""
         return self.highs[self.axes.index(axis)]
 
-    def is_static(self, axis: str) -> bool:
-        """Whether an axis has one size only."""
-        return self.lows[self.axes.index(axis)] == self.high(axis)
-
     def require(self, shape: Sequence[int]) -> None:
         """Refuse a shape outside the bounds.
 

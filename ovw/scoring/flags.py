@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+from ovw.transcribe.result import compression_ratio
 
 REPEATS_FROM = 2.4
 """Compression ratio above which openai/whisper takes text for a repetition."""
@@ -30,9 +30,3 @@ def flags(hypothesis: str, length: int, insertions: int, deletions: int) -> tupl
     if deletions == length >= 3:
         found.append("silent")
     return tuple(found)
-
-
-def compression_ratio(text: str) -> float:
-    """Bytes of the text over its bytes under zlib; 0 for none."""
-    data = text.encode("utf-8")
-    return len(data) / len(zlib.compress(data)) if data else 0.0

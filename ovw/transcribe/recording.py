@@ -115,7 +115,7 @@ class Recording:
             return None
         if self._rules is None:
             return seek
-        silence, pad = (round(s * FRAMES_PER_SECOND) for s in (self._rules.min_silence, self._rules.pad))
+        silence, pad = self._rules.silence_frames, self._rules.pad_frames
         at = seek
         while True:
             begin = next((span.start for span in self._tracker.after(seek)), None)
@@ -133,7 +133,7 @@ class Recording:
         """The end of what is said from `start` on without a long pause, at most `stop`."""
         if self._rules is None:
             return self.frames_before(stop)
-        silence, pad = (round(s * FRAMES_PER_SECOND) for s in (self._rules.min_silence, self._rules.pad))
+        silence, pad = self._rules.silence_frames, self._rules.pad_frames
         stop = min(stop, self.frames_before(stop + silence))
         last = start
         for span in self._tracker.after(start):
@@ -167,14 +167,13 @@ class Recording:
         return overlap(self._tracker.after(start), start, stop)
 
     def _spans(self, start: int, stop: int) -> Iterator[Span]:
-        given = 0
+        seen = start
         while True:
-            for span in self._tracker.spans[given:]:
-                given += 1
+            for span in self._tracker.after(seen):
                 if span.start >= stop:
                     return
-                if span.end > start:
-                    yield Span(max(start, span.start), min(stop, span.end))
+                yield Span(max(start, span.start), min(stop, span.end))
+                seen = span.end
             if self._stream.ended:
                 return
             self._read_to(self._stream.n_frames + STRIDE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 
 
@@ -68,3 +69,9 @@ class Detection:
     language: str
     probability: float
     probabilities: dict[str, float] = field(repr=False)
+
+
+def compression_ratio(text: str) -> float:
+    """Bytes of the text over bytes of its zlib form: repetition compresses well. 0 for no text."""
+    raw = text.encode("utf-8")
+    return len(raw) / len(zlib.compress(raw)) if raw else 0.0

@@ -1,7 +1,6 @@
 """The command line: what it writes, how it refuses, how fast it starts."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -9,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import OVW, ovw, refused
 from tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
 
 from ovw.cli.transcribe_config import TranscribeConfig
@@ -16,31 +16,6 @@ from ovw.convert.pipeline import Converted
 from ovw.convert.sources.random import random_checkpoint
 
 GOLDEN = ROOT / "tests" / "golden"
-OVW = [sys.executable, "-m", "ovw"]
-
-
-def ovw(
-    *args: object, cwd: Path | None = None, home: Path | None = None, code: int = 0
-) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    if home:
-        environment["OVW_HOME"] = str(home)
-    done = subprocess.run(
-        [*OVW, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=environment, stdin=subprocess.DEVNULL
-    )
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def refused(*args: object, code: int, cwd: Path | None = None, home: Path | None = None) -> str:
-    """The one line in which a request is refused."""
-    done = ovw(*args, code=code, cwd=cwd, home=home)
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("ovw: ")
-    assert "Hint: " in lines[0]
-    return lines[0]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from ovw.transcribe.decoding.filters import (
     suppressed_tokens,
 )
 from ovw.transcribe.decoding.search import BeamSearch, Hypothesis, Sampling, best_hypothesis
-from ovw.transcribe.decoding.task import compression_ratio
+from ovw.transcribe.result import compression_ratio
 from ovw.transcribe.tokenizer import Tokenizer
 
 THEIRS = get_tokenizer(True, num_languages=99, language="en", task="transcribe")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from ovw.transcribe.decoding.numeric import softmax
 from ovw.transcribe.decoding.search import BeamSearch, Sampling, Search, best_hypothesis
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt
+from ovw.transcribe.result import compression_ratio
 from ovw.transcribe.tokenizer import Tokenizer
 
 
@@ -114,9 +114,3 @@ class DecodingTask:
         if options.beam_size > 1:
             return BeamSearch(options.beam_size, eot, options.patience)
         return Sampling(1, eot, 0, rng)
-
-
-def compression_ratio(text: str) -> float:
-    """Bytes of the text over bytes of its zlib form: repetition compresses well. 0 for no text."""
-    raw = text.encode("utf-8")
-    return len(raw) / len(zlib.compress(raw)) if raw else 0.0
