@@ -302,7 +302,7 @@ def test_openvinos_failures_are_not_the_disks(tmp_path: Path, tiny_pt: Path, mon
         monkeypatch.context() as patched,
         pytest.raises(OvwError, match="OpenVINO cannot run the IR: unsupported thing"),
     ):
-        patched.setattr(parity, "open_layout", fails)
+        patched.setattr(parity, "open_layout_decoder", fails)
         convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
     monkeypatch.setattr(pipeline, "write_layout", fails)
     with pytest.raises(OvwError, match="OpenVINO cannot make the IR: unsupported thing"):
