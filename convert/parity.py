@@ -17,6 +17,7 @@ from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ggml import read_ggml
 from ovw.engines.layouts import open_layout_decoder, open_layout_encoder
 from ovw.errors import OvwError
+from ovw.memory import give_back
 from ovw.runtime.device import EXACT
 from ovw.runtime.sessions import Decoder
 from ovw.transcribe.selftest import clip_mel, encoder_golden, feed, golden_prompt, greedy_tokens, text_golden
@@ -72,7 +73,9 @@ def prove(
     reference = Reference(checkpoint)
     mel = clip_mel(checkpoint.dims, shapes)
     hidden = reference.encode(mel)
+    give_back()
     own_hidden = open_layout_encoder(folder, layout, EXACT)(mel)
+    give_back()
     off = _relative_l2(own_hidden, hidden)
     if layout == "whispercpp":
         parity = _measured(tolerance, off, ggml=same_tensors(folder, checkpoint))
@@ -84,6 +87,7 @@ def prove(
     probe = _Probe(prompt, tokens, checkpoint.dims.n_vocab, _beams(shapes))
     found = probe.run(decoder, hidden)
     del decoder
+    give_back()
     one = hidden[:1]
     beams, spoken = reference.logits([(probe.sequences, one.repeat(probe.beams, 0)), (probe.spoken, one)])
     split = len(prompt), len(prompt) + probe.steps.shape[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,17 +22,13 @@ from ovw.convert.layouts import write_layout
 from ovw.convert.layouts.export import Export
 from ovw.convert.parity import prove, tolerance_for
 from ovw.convert.plan import ConvertConfig
+from ovw.convert.preflight import check_room
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.download import Progress, ignore
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError, reason
 from ovw.home import models_dir
 from ovw.models import ModelInfo, find_size
-
-BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2}
-TOKENIZER_BYTES = 8_000_000
-WEIGHT_COPIES = {"whispercpp": 2, "onnx": 3}
-"""The ggml file holds the encoder too; an ONNX export passes through f32 files."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +111,14 @@ def convert(config: ConvertConfig, observer: Observer = Observer()) -> Iterator[
     A checkpoint is loaded once for all its precisions and layouts.
 
     Raises:
-        OvwError: at the first artifact that cannot be made; those before it stay.
+        OvwError: before the work, if there is too little memory or disk for it; at the first artifact that cannot be
+            made, and those before it stay.
     """
     checkpoint: Checkpoint | None = None
     loaded = ""
-    for job in plan_jobs(config):
+    jobs = plan_jobs(config)
+    check_room({job: job.info.dims for job in jobs if job.info}, config)
+    for job in jobs:
         started = time.perf_counter()
         if checkpoint is None or loaded != job.name:
             observer.on_step(f"{job.name}: loading weights")
@@ -129,6 +127,8 @@ def convert(config: ConvertConfig, observer: Observer = Observer()) -> Iterator[
                 job.info, config.weights, offline=config.offline, on_progress=observer.on_download
             )
             loaded = job.name
+            if job.info is None:  # only the weights tell the dimensions; all jobs are made of them
+                check_room(dict.fromkeys(jobs, checkpoint.dims), config)
         yield convert_one(job, checkpoint, config, observer, started)
 
 
@@ -138,14 +138,13 @@ def convert_one(
     """Make one artifact: export, prove, describe, put in place.
 
     Raises:
-        OvwError: it exists and differs, the disk is too small, or the parity gate refuses it.
+        OvwError: it exists and differs, it cannot be written, or the parity gate refuses it.
     """
     weights_hash = checkpoint.tensors_sha256
     shapes = config.bounds().resolve(checkpoint.dims, job.layout)
     clean_up(job.target)
     if not config.force and (present := existing(job, weights_hash, shapes, config)):
         return Converted(job.target, present, time.perf_counter() - started, fresh=False)
-    check_disk(job, checkpoint)
     with staged_folder(job.target) as folder:
         observer.on_step(f"{job.label}: writing")
         export = write(folder, job, checkpoint, shapes, config)
@@ -182,20 +181,6 @@ def existing(job: Job, weights_hash: str, shapes: Shapes, config: ConvertConfig)
         f"{manifest.shapes})",
         "--force replaces it",
     )
-
-
-def check_disk(job: Job, checkpoint: Checkpoint) -> None:
-    """Refuse before the work when the artifact will not fit."""
-    weights = sum(tensor.size for tensor in checkpoint.tensors.values())
-    copies = WEIGHT_COPIES.get(job.layout, 1)
-    need = copies * weights * BYTES_PER_WEIGHT[job.precision] + TOKENIZER_BYTES
-    parent = next(p for p in job.target.absolute().parents if p.exists())
-    free = shutil.disk_usage(parent).free
-    if free < need:
-        raise OvwError(
-            f"{job.target} needs {need / 1e6:.0f} MB, {parent} has {free / 1e6:.0f} MB free",
-            "choose another folder with -o",
-        )
 
 
 def write(folder: Path, job: Job, checkpoint: Checkpoint, shapes: Shapes, config: ConvertConfig) -> Export:

@@ -1,8 +1,10 @@
-"""How much memory this process may still take: what the system has left, and what its control groups allow."""
+"""How much memory this process may still take, and giving back what it has no use for."""
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,13 @@ def free_memory(root: Path = Path("/")) -> FreeMemory | None:
     machine = [FreeMemory(int(found[1]) * 1024, "on this machine")] if found else []
     groups = [FreeMemory(left, "in this container") for group in _groups(root) for left in _left(group)]
     return min([*machine, *groups], key=lambda free: free.bytes, default=None)
+
+
+def give_back() -> None:
+    """Hand freed memory to the system; glibc would keep blocks of up to 32 MB for later, whole models of them."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def _groups(root: Path) -> Iterator[Path]:
