@@ -73,7 +73,6 @@ def prove(
     reference = Reference(checkpoint)
     mel = clip_mel(checkpoint.dims, shapes)
     hidden = reference.encode(mel)
-    give_back()
     own_hidden = open_layout_encoder(folder, layout, EXACT)(mel)
     give_back()
     off = _relative_l2(own_hidden, hidden)

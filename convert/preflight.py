@@ -21,6 +21,13 @@ BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2}
 TOKENIZER_BYTES = 8_000_000
 WEIGHT_COPIES = {"whispercpp": 2, "onnx": 3}
 """The ggml file holds the encoder too; an ONNX export passes through f32 files."""
+PROGRAM_BYTES = 700_000_000
+"""torch, transformers and OpenVINO, and what a window of audio takes on its way through."""
+PEAKS = {"fp32": (10, 10), "fp16": (6.2, 4.8)}
+ONNX_PEAK = (18, 18)
+"""Bytes for each weight of the encoder, of the decoder."""
+CACHES_PEAK = 6
+"""The same for cross-attention caches that go in and out of a decoder."""
 
 
 def check_room(jobs: Mapping[Job, Dims], config: ConvertConfig) -> None:
@@ -63,8 +70,9 @@ def _check_memory(jobs: Mapping[Job, Dims], config: ConvertConfig) -> None:
     worst = max(needs, key=lambda job: needs[job])
     if free is None or needs[worst] <= free.bytes:
         return
-    fitting = [name for name, info in sizes().items() if _need(info.dims, worst, config) <= free.bytes]
-    smaller = f"take a smaller size ({fitting[-1]} fits)" if fitting else "free some memory"
+    others = {name: _need(info.dims, worst, config) for name, info in sizes().items()}
+    fitting = [name for name, need in others.items() if need <= free.bytes]
+    smaller = f"take a smaller size ({max(fitting, key=others.__getitem__)} fits)" if fitting else "free some memory"
     raise OvwError(
         f"{worst.label} needs {needs[worst] / 1e9:.1f} GB of memory, {free.bytes / 1e9:.1f} GB is free {free.where}",
         f"{smaller}, or try it with --skip-memory-check",
@@ -82,9 +90,24 @@ def artifact_bytes(dims: Dims, precision: str, layout: str) -> int:
 
 
 def memory_bytes(dims: Dims, precision: str, layout: str, frontend: str, *, held: bool) -> int:
-    """TODO"""
+    """An estimate of the peak memory of a conversion, a little above what was measured.
+
+    One half of the model is in memory at a time, in f32 and, while it runs, as it is stored: so many bytes for each
+    weight of the half that needs more. Peaks (`ru_maxrss`, x86-64 Linux, random weights) that the figures come from
+    stand in `tests/unit/test_preflight.py`.
+
+    Args:
+        dims: of the model.
+        precision: of the stored weights.
+        layout: of the artifact.
+        frontend: `onnx` holds the exported graph several times over.
+        held: whether the checkpoint stays in memory, or mapped, beside it.
+    """
     encoder, decoder = _weights(dims)
-    return 0
+    peaks = ONNX_PEAK if frontend == "onnx" else PEAKS.get(precision, PEAKS["fp32"])
+    per_weight = 0 if layout == "whispercpp" else peaks[1] + CACHES_PEAK * (layout == "stateless")
+    halves = (peaks[0] * encoder, per_weight * decoder)
+    return int(PROGRAM_BYTES + max(halves) + held * 2 * (encoder + decoder))
 
 
 def _weights(dims: Dims) -> tuple[int, int]:

@@ -43,7 +43,9 @@ def free_memory(root: Path = Path("/")) -> FreeMemory | None:
 
 def give_back() -> None:
     """Hand freed memory to the system; glibc would keep blocks of up to 32 MB for later, whole models of them."""
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)
 

@@ -45,7 +45,7 @@ class Spool(Mapping[str, NDArray[np.floating]]):
         place, dtype, shape = self._places[name]
         tensor = np.empty(shape, dtype)
         self._file.seek(place)
-        self._file.readinto(tensor.reshape(-1).view(np.uint8))
+        self._file.readinto(tensor.reshape(-1).view(np.uint8).data)
         return tensor
 
     def __iter__(self) -> Iterator[str]:
