@@ -15,6 +15,19 @@ from ovw.memory import FreeMemory
 from ovw.models import find_size, sizes
 
 GB = 1_000_000_000
+MEASURED = [
+    ("tiny", "fp16", "genai", "graph", 0.70),
+    ("base", "fp16", "genai", "graph", 0.83),
+    ("small", "fp16", "genai", "graph", 1.32),
+    ("large-v3", "fp16", "genai", "graph", 4.78),
+    ("small", "fp32", "genai", "graph", 2.08),
+    ("small", "fp16", "stateless", "graph", 2.25),
+    ("small", "fp16", "whispercpp", "graph", 1.09),
+    ("small", "fp16", "genai", "onnx", 3.30),
+    ("small", "fp16", "onnx", "onnx", 3.39),
+    ("large-v3-turbo", "fp16", "onnx", "onnx", 8.11),
+]
+"""Peak resident memory of a process that made one artifact of random weights (`ru_maxrss`, x86-64 Linux), in GB."""
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, memory: float, disk: float = 999 * GB) -> None:
@@ -97,13 +110,9 @@ def test_the_configuration_of_all_sizes_has_all() -> None:
     assert [find_size(name).name for name in listed] == list(sizes())
 
 
-def test_estimates_are_above_what_was_measured() -> None:
-    for name, precision, layout, frontend, peak_gb in MEASURED:
-        estimate = memory_bytes(find_size(name).dims, precision, layout, frontend, held=False) / GB
-        assert peak_gb < estimate < 1.35 * peak_gb + 0.2, (name, precision, layout, frontend)
-
-
-MEASURED = [
-    ("large-v3", "fp16", "genai", "graph", 4.63),
-]
-"""Peak resident memory of a process that made one artifact of random weights on x86-64 Linux, in GB."""
+@pytest.mark.parametrize(("name", "precision", "layout", "frontend", "peak_gb"), MEASURED)
+def test_estimates_are_a_little_above_what_was_measured(
+    name: str, precision: str, layout: str, frontend: str, peak_gb: float
+) -> None:
+    estimate = memory_bytes(find_size(name).dims, precision, layout, frontend, held=False) / GB
+    assert peak_gb < estimate < 1.25 * peak_gb + 0.2
