@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from ovw.convert.layouts import write_layout
 from ovw.convert.layouts.export import Export
 from ovw.convert.parity import prove, tolerance_for
 from ovw.convert.plan import ConvertConfig
+from ovw.convert.preflight import check_room
 from ovw.convert.recipe import Recipe
 from ovw.convert.shapes import Bounds
 from ovw.convert.sources.checkpoint import Checkpoint
@@ -32,12 +32,7 @@ from ovw.convert.sources.download import Progress, ignore
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError, reason
 from ovw.home import models_dir
-from ovw.models import ModelInfo, find_size
-
-BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1, "int8-ptq": 1, "int4": 1}
-TOKENIZER_BYTES = 8_000_000
-WEIGHT_COPIES = {"whispercpp": 2, "onnx": 3}
-"""The ggml file holds the encoder too; an ONNX export passes through f32 files."""
+from ovw.models import Dims, ModelInfo, find_size
 
 
 @dataclass(frozen=True)
@@ -120,15 +115,20 @@ def convert(config: ConvertConfig, observer: Observer = Observer()) -> Iterator[
     A checkpoint is loaded once for all its precisions and layouts.
 
     Raises:
-        OvwError: at the first artifact that cannot be made; those before it stay.
+        OvwError: before the work, if there is too little memory or disk for it; at the first artifact that cannot be
+            made, and those before it stay.
     """
     model: Model | None = None
-    for job in plan_jobs(config):
+    jobs = plan_jobs(config)
+    check_room({job: job.info.dims for job in jobs if job.info}, config)
+    for job in jobs:
         started = time.perf_counter()
         if model is None or model.name != job.name:
             observer.on_step(f"{job.name}: loading weights")
             model = None  # two checkpoints need not fit in memory
             model = load_model(job, config, observer)
+            if job.info is None:  # only the weights tell the dimensions; all jobs are made of them
+                check_room(dict.fromkeys(jobs, model.dims), config)
         yield model.convert(job, started)
 
 
@@ -157,17 +157,20 @@ class Model:
         size = info.name if info else None
         self._compressions = Compressions(checkpoint, size, config, self._make_to_listen, self._step)
 
+    @property
+    def dims(self) -> Dims:
+        return self._checkpoint.dims
+
     def convert(self, job: Job, started: float) -> Converted:
         """Make one artifact and put it in place.
 
         Raises:
-            OvwError: it exists and differs, the disk is too small, or the WER gate or the parity gate refuses it.
+            OvwError: it exists and differs, it cannot be written, or the WER gate or the parity gate refuses it.
         """
         shapes = self._config.bounds().resolve(self._checkpoint.dims, job.layout)
         clean_up(job.target)
         if not self._config.force and (present := existing(job, self._checkpoint.tensors_sha256, shapes, self._config)):
             return Converted(job.target, present, time.perf_counter() - started, fresh=False)
-        check_disk(job, self._checkpoint)
         compressor, compression = self._compressions.of(job.precision)
         with staged_folder(job.target) as folder:
             manifest = self._make(folder, job, shapes, compressor, compression)
@@ -221,20 +224,6 @@ def existing(job: Job, weights_hash: str, shapes: Shapes, config: ConvertConfig)
         f"{manifest.shapes})",
         "--force replaces it",
     )
-
-
-def check_disk(job: Job, checkpoint: Checkpoint) -> None:
-    """Refuse before the work when the artifact will not fit."""
-    weights = sum(tensor.size for tensor in checkpoint.tensors.values())
-    copies = WEIGHT_COPIES.get(job.layout, 1)
-    need = copies * weights * BYTES_PER_WEIGHT[job.precision] + TOKENIZER_BYTES
-    parent = next(p for p in job.target.absolute().parents if p.exists())
-    free = shutil.disk_usage(parent).free
-    if free < need:
-        raise OvwError(
-            f"{job.target} needs {need / 1e6:.0f} MB, {parent} has {free / 1e6:.0f} MB free",
-            "choose another folder with -o",
-        )
 
 
 def same_compression(manifest: Manifest, recipe: Recipe | None) -> bool:

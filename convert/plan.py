@@ -86,6 +86,8 @@ class ConvertConfig(Config):
     """Replace an existing artifact, once the new one has passed."""
     offline: bool = False
     """Open no connection."""
+    skip_memory_check: bool = False
+    """Begin even if the estimate of the memory that is needed is above what is free."""
 
     @model_validator(mode="before")
     @classmethod

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ovw.convert.sources.checkpoint import Checkpoint, Tensors
+from ovw.memory import give_back
 
 if TYPE_CHECKING:
     from whisper.model import AudioEncoder, TextDecoder
@@ -32,13 +33,18 @@ class Reference:
         module = load_encoder(self._checkpoint, (mel.shape[2] + 1) // 2)
         with torch.inference_mode():
             hidden: NDArray[np.float32] = module(torch.from_numpy(mel)).numpy()
+        del module
+        give_back()
         return hidden
 
     def logits(self, pairs: list[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
         """Logits of every position without any cache, for (tokens [B, n], hidden states [B, S, state]) pairs."""
         module = load_decoder(self._checkpoint)
         with torch.inference_mode():
-            return [module(torch.from_numpy(t), torch.from_numpy(h)).numpy() for t, h in pairs]
+            logits = [module(torch.from_numpy(t), torch.from_numpy(h)).numpy() for t, h in pairs]
+        del module
+        give_back()
+        return logits
 
 
 def load_encoder(checkpoint: Checkpoint, n_audio_ctx: int | None = None) -> AudioEncoder:

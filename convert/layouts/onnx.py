@@ -8,6 +8,7 @@ from ovw.artifact import names
 from ovw.convert.layouts.export import Export
 from ovw.convert.layouts.genai import write_configs
 from ovw.convert.onnx_export import export_cross, export_encoder, export_step, finish
+from ovw.memory import give_back
 
 
 def write_onnx(folder: Path, export: Export) -> None:
@@ -22,3 +23,4 @@ def write_onnx(folder: Path, export: Export) -> None:
         make(export.checkpoint, source)
         finish(source, folder / name, export.precision, export.facts)
         source.unlink()
+        give_back()

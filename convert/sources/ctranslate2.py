@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads
 from ovw.convert.sources.identity import told_capabilities
-from ovw.convert.sources.reading import Reader, read_json
+from ovw.convert.sources.reading import Reader, map_file, read_json
 from ovw.errors import OvwError
 from ovw.models import Dims
 
@@ -42,10 +42,8 @@ def read_ctranslate2(folder: Path) -> Checkpoint:
 
 def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -> Checkpoint:
     """Read a `model.bin` that may be cut into parts, with `config.json` and `tokenizer.json` in `folder`."""
-    blob = bytearray()
-    for part in parts:
-        blob += part.read_bytes()
-    variables = parse_model(memoryview(blob), reference)
+    data = map_file(parts[0]) if len(parts) == 1 else _joined(parts)
+    variables = parse_model(data, reference)
     config = read_json(folder / "config.json")
     tensors = to_openai(variables)
     dims = _dims(variables, tensors)
@@ -56,12 +54,19 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
         tensors=tensors,
         kind=kind,
         reference=reference,
-        sha256=hashlib.sha256(blob).hexdigest(),
+        sha256=hashlib.sha256(data).hexdigest(),
         alignment_heads=alignment_heads(config.get("alignment_heads"), dims),
         tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
         capabilities=can,
         steered=steered,
     )
+
+
+def _joined(parts: Sequence[Path]) -> memoryview:
+    data = bytearray()
+    for part in parts:
+        data += part.read_bytes()
+    return memoryview(data)
 
 
 def parse_model(data: memoryview, reference: str) -> Variables:

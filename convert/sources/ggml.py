@@ -10,7 +10,6 @@ openai/whisper's; the biases of the convolutions have a second dimension of 1 (w
 from __future__ import annotations
 
 import math
-import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from ovw.artifact.hashing import file_sha256
 from ovw.convert.sources.checkpoint import Checkpoint, Tensors
-from ovw.convert.sources.reading import Reader
+from ovw.convert.sources.reading import Reader, map_file
 from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES, text_vocabulary
 from ovw.errors import OvwError
 from ovw.models import Dims
@@ -93,8 +92,7 @@ def read_ggml(path: Path) -> Checkpoint:
         OvwError: a quantisation or a vocabulary that cannot be read.
         ValueError: not such a file, or one that is cut off.
     """
-    with path.open("rb") as stream:
-        reader = Reader(memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)))
+    reader = Reader(map_file(path))
     if reader.number("i") != MAGIC:
         raise ValueError("it does not begin as whisper.cpp's models do")
     hparams = dict(zip(HPARAMS, reader.numbers("i", len(HPARAMS)), strict=True))

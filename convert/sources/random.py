@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ovw.convert.sources.checkpoint import Checkpoint, tensor_shapes
+from ovw.convert.sources.spool import Spool
 from ovw.models import Dims
 
 SEED = 20220921
@@ -15,13 +17,17 @@ BIAS_FAN_IN = 2500
 """Biases are drawn small, with a standard deviation of 0.02."""
 
 
-def random_checkpoint(dims: Dims, reference: str = "random") -> Checkpoint:
+def random_checkpoint(dims: Dims, folder: Path | None = None) -> Checkpoint:
     """Weights drawn per tensor from its name, so that a tensor is the same whatever else the model holds.
 
     Matrices are scaled by their fan-in, so activations keep a sane size at any depth and parity figures mean something.
+
+    Args:
+        dims: of the model.
+        folder: where the tensors are kept; by default in memory.
     """
-    tensors = {name: _tensor(name, shape) for name, shape in tensor_shapes(dims).items()}
-    return Checkpoint(dims, tensors, "random", reference)
+    drawn = ((name, _tensor(name, shape)) for name, shape in tensor_shapes(dims).items())
+    return Checkpoint(dims, Spool(drawn, folder) if folder else dict(drawn), "random", "random")
 
 
 def _tensor(name: str, shape: tuple[int, ...]) -> NDArray[np.floating]:
@@ -31,7 +37,8 @@ def _tensor(name: str, shape: tuple[int, ...]) -> NDArray[np.floating]:
         return np.ones(shape, np.float16)
     rng = np.random.default_rng([SEED, zlib.crc32(name.encode())])
     fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else BIAS_FAN_IN
-    values: NDArray[np.float32] = rng.standard_normal(shape, np.float32) / np.sqrt(np.float32(fan_in))
+    values = rng.standard_normal(shape, np.float32)
+    values /= np.sqrt(np.float32(fan_in))
     return values.astype(np.float16)
 
 

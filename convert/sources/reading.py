@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,16 @@ class Reader:
     @property
     def done(self) -> bool:
         return self.at == len(self.data)
+
+
+def map_file(path: Path) -> memoryview:
+    """The bytes of a file, read from disk when they are used; what is written into them stays in memory.
+
+    Raises:
+        ValueError: the file is empty.
+    """
+    with path.open("rb") as stream:
+        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -54,8 +54,9 @@ def load_checkpoint(
         OvwError: weights missing, damaged, or of another size than asked for.
     """
     checkpoint = _load(info, weights, offline, on_progress)
-    with _explained(checkpoint.reference):
-        checkpoint = checkpoint.checked()
+    if weights != "random":  # those are as they should be, and stay in their file
+        with _explained(checkpoint.reference):
+            checkpoint = checkpoint.checked()
     if info is not None:
         _check_size(checkpoint, info)
     known = info or published_as(checkpoint)
@@ -84,7 +85,7 @@ def _check_size(checkpoint: Checkpoint, info: ModelInfo) -> None:
 def _load(info: ModelInfo | None, weights: str | None, offline: bool, on_progress: Progress) -> Checkpoint:
     if weights == "random":
         assert info is not None  # the configuration has seen to that
-        return random_checkpoint(info.dims)
+        return random_checkpoint(info.dims, weights_dir())
     if weights is None:
         assert info is not None
         return _of_size(info, offline, on_progress)

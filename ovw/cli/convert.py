@@ -81,6 +81,9 @@ def run(
     config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an artifact, once the new one has passed.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Open no connection.")] = False,
+    skip_memory_check: Annotated[
+        bool, typer.Option("--skip-memory-check", help="Begin even if memory seems too small.")
+    ] = False,
     print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the folder only.")] = False,
 ) -> None:
@@ -110,6 +113,7 @@ def run(
         "output": output,
         "force": force or None,
         "offline": offline or None,
+        "skip_memory_check": skip_memory_check or None,
     }
     from ovw.config import dump_yaml, resolve
     from ovw.convert.plan import ConvertConfig
@@ -118,8 +122,14 @@ def run(
     if print_config:
         typer.echo(dump_yaml(plan), nl=False)
         return
-    for made in convert_with_progress(plan, quiet=quiet):
-        _report(made, quiet=quiet)
+    finished: list[Converted] = []
+    try:
+        for made in convert_with_progress(plan, quiet=quiet):
+            _report(made, quiet=quiet)
+            finished.append(made)
+    finally:
+        if len(finished) > 1 and not quiet:
+            _sum_up(finished)
 
 
 def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Converted]:
@@ -165,6 +175,32 @@ def _report(made: Converted, *, quiet: bool) -> None:
     )
     if manifest.compression and (gate := manifest.compression.gate):
         typer.echo(f"  {told(gate)}: {gate.verdict}")
+
+
+def _sum_up(finished: list[Converted]) -> None:
+    """A line for each artifact, also of a run that ends early."""
+    from ovw.cli.console import print_table
+
+    rows = [
+        [
+            made.folder.name,
+            f"{made.size_mb:.1f}",
+            f"{made.seconds:.1f}" if made.fresh else "was there",
+            *_parity_cells(made.manifest.parity),
+        ]
+        for made in finished
+    ]
+    print_table(["artifact", "MB", "seconds", "encoder", "logits", "greedy tokens"], rows)
+
+
+def _parity_cells(parity: Parity) -> list[str]:
+    """Distance of the encoder, largest distance of the logits, greedy tokens; dashes where there is no decoder."""
+    logits, same = parity.worst_logits, parity.greedy_tokens_equal
+    return [
+        f"{parity.encoder_relative_l2:.1e}",
+        "-" if logits is None else f"{logits:.1e}",
+        "-" if same is None else "equal" if same else "different",
+    ]
 
 
 def _figures(parity: Parity) -> list[str]:

@@ -4,41 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from ovw.models import Sources
 
 
 def run() -> None:
     """List every size: dimensions, languages, where its weights can come from, and which artifacts are here."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from ovw.artifact.locate import installed
     from ovw.artifact.names import split_name
+    from ovw.cli.console import print_table
     from ovw.models import sizes
 
     here = [folder.name for folder in installed()]
-    table = Table("size", "parameters", "mels", "layers", "languages", "translate", "weights", "artifacts here")
+    rows = []
     for info in sizes().values():
         dims = info.dims
         spoken = len(info.capabilities.languages)
-        table.add_row(
-            info.name,
-            f"{dims.parameters / 1e6:.0f} M",
-            str(dims.n_mels),
-            f"{dims.n_audio_layer} + {dims.n_text_layer}",
-            "English" if spoken == 1 else str(spoken),
-            "yes" if info.capabilities.translate else "no",
-            escape(_origins(info.sources)),
-            ", ".join(name for name in here if split_name(name)[0] == info.name),
+        rows.append(
+            [
+                info.name,
+                f"{dims.parameters / 1e6:.0f} M",
+                str(dims.n_mels),
+                f"{dims.n_audio_layer} + {dims.n_text_layer}",
+                "English" if spoken == 1 else str(spoken),
+                "yes" if info.capabilities.translate else "no",
+                _origins(info.sources),
+                ", ".join(name for name in here if split_name(name)[0] == info.name),
+            ]
         )
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
-    console.print(table)
+    header = ["size", "parameters", "mels", "layers", "languages", "translate", "weights", "artifacts here"]
+    print_table(header, rows)
     if others := [name for name in here if name.rpartition("-")[0] not in sizes()]:
-        console.print(f"other artifacts here: {', '.join(others)}", markup=False, highlight=False, soft_wrap=True)
+        typer.echo(f"other artifacts here: {', '.join(others)}")
 
 
 def _origins(sources: Sources) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ovw.engines.onnx import OnnxDecoderSession, OnnxEncoderSession
 from ovw.runtime.device import DeviceOptions
-from ovw.runtime.sessions import Decoder, Encoder, open_sessions
+from ovw.runtime.sessions import Decoder, Encoder, open_decoder, open_encoder, require_runnable
 
 
 def open_layout(folder: Path, layout: str, options: DeviceOptions) -> tuple[Encoder, Decoder]:
@@ -15,6 +15,19 @@ def open_layout(folder: Path, layout: str, options: DeviceOptions) -> tuple[Enco
     Raises:
         OvwError: a layout without a decoder, or a runtime that is not installed.
     """
+    return open_layout_encoder(folder, layout, options), open_layout_decoder(folder, layout, options)
+
+
+def open_layout_encoder(folder: Path, layout: str, options: DeviceOptions) -> Encoder:
+    """The encoder of an artifact; every layout has one."""
     if layout == "onnx":
-        return OnnxEncoderSession(folder, options.threads), OnnxDecoderSession(folder, options.threads)
-    return open_sessions(folder, layout, options)
+        return OnnxEncoderSession(folder, options.threads)
+    return open_encoder(folder, layout, options)
+
+
+def open_layout_decoder(folder: Path, layout: str, options: DeviceOptions) -> Decoder:
+    """The decoder of an artifact; raises as `open_layout`."""
+    if layout == "onnx":
+        return OnnxDecoderSession(folder, options.threads)
+    require_runnable(folder, layout)
+    return open_decoder(folder, layout, options)

@@ -284,9 +284,9 @@ def test_golden_tells_a_changed_model(tmp_path: Path, tiny: Converted) -> None:
 
 
 def test_disk_space_is_checked_first(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ovw.convert import pipeline
+    from ovw.convert import pipeline, preflight
 
-    monkeypatch.setattr(pipeline.shutil, "disk_usage", lambda path: type("U", (), {"free": 1_000_000})())
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: type("U", (), {"free": 1_000_000})())
     monkeypatch.setattr(pipeline, "write", lambda *args: pytest.fail("work began"))
     with pytest.raises(OvwError, match=r"needs .* MB, .* has 1 MB free"):
         convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
@@ -302,7 +302,7 @@ def test_openvinos_failures_are_not_the_disks(tmp_path: Path, tiny_pt: Path, mon
         monkeypatch.context() as patched,
         pytest.raises(OvwError, match="OpenVINO cannot run the IR: unsupported thing"),
     ):
-        patched.setattr(parity, "open_layout", fails)
+        patched.setattr(parity, "open_layout_decoder", fails)
         convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
     monkeypatch.setattr(pipeline, "write_layout", fails)
     with pytest.raises(OvwError, match="OpenVINO cannot make the IR: unsupported thing"):

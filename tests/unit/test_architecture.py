@@ -26,6 +26,7 @@ LAYERS = [
         "ovw.record_tables",
         "ovw.environment",
         "ovw.files",
+        "ovw.memory",
         "ovw.models",
         "ovw.config",
         "ovw.errors",

@@ -17,6 +17,7 @@ from ovw.convert.sources.ctranslate2 import read_ctranslate2
 from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint, sinusoids
 from ovw.convert.sources.resolve import load_checkpoint
+from ovw.convert.sources.spool import Spool
 from ovw.convert.sources.wheel import find_wheels, read_wheels
 from ovw.convert.suppress import suppress_tokens
 from ovw.convert.tokenizer import build_tokenizer_json
@@ -125,8 +126,30 @@ def test_narrow_keeps_values() -> None:
     assert narrow(np.array([1e6], np.float32)).dtype == np.float32
 
 
-def test_random_is_the_same_every_time() -> None:
-    assert tensors_sha256(random_checkpoint(TINY_EN).tensors) == tensors_sha256(random_checkpoint(TINY_EN).tensors)
+def test_random_is_the_same_every_time(tmp_path: Path) -> None:
+    first, again, kept = random_checkpoint(TINY_EN), random_checkpoint(TINY_EN), random_checkpoint(TINY_EN, tmp_path)
+    assert tensors_sha256(first.tensors) == tensors_sha256(again.tensors) == tensors_sha256(kept.tensors)
+    assert tensors_sha256(kept.checked().tensors) == tensors_sha256(first.tensors)
+
+
+def test_a_spool_reads_what_it_was_given(tmp_path: Path) -> None:
+    given = {"a": np.arange(6, dtype=np.float16).reshape(2, 3), "b": np.array([1 / 3], np.float32)}
+    spool = Spool(iter(given.items()), tmp_path / "deep" / "folder")
+    assert list(spool) == ["a", "b"]
+    for name in ("b", "a", "b"):
+        assert spool[name].dtype == given[name].dtype
+        assert np.array_equal(spool[name], given[name])
+    spool["a"][:] = 0
+    assert np.array_equal(spool["a"], given["a"])
+    del spool
+    assert not list((tmp_path / "deep" / "folder").iterdir())
+
+
+def test_a_spool_without_room(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OvwError, match=r"cannot keep weights in .*: Not a directory") as failure:
+        random_checkpoint(TINY, tmp_path / "file" / "folder")
+    assert "OVW_HOME" in failure.value.hint
 
 
 @pytest.mark.parametrize("damage", ["cut", "version", "text"])

@@ -1,0 +1,132 @@
+"""Whether there is room for a conversion, in memory and on disk, before it begins."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from math import prod
+from typing import TYPE_CHECKING
+
+from ovw.artifact.locate import is_artifact
+from ovw.convert.sources.checkpoint import tensor_shapes
+from ovw.errors import OvwError
+from ovw.memory import free_memory
+from ovw.models import Dims, sizes
+
+if TYPE_CHECKING:
+    from ovw.convert.pipeline import Job
+    from ovw.convert.plan import ConvertConfig
+
+BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1, "int8-ptq": 1, "int4": 1}
+TOKENIZER_BYTES = 8_000_000
+WEIGHT_COPIES = {"whispercpp": 2, "onnx": 3}
+"""The ggml file holds the encoder too; an ONNX export passes through f32 files."""
+PROGRAM_BYTES = 700_000_000
+"""torch, transformers and OpenVINO, and what a window of audio takes on its way through."""
+PEAKS = {"fp32": (10.0, 10.0), "fp16": (6.5, 5.2)}
+"""Bytes for each weight of the encoder, and of the decoder."""
+CACHES_PEAK = 6
+"""More of them where cross-attention caches go in and out of the decoder."""
+ONNX_PEAK = 18
+ONNX_PEAK_BESIDE = 13
+"""Bytes for each weight that goes through `torch.onnx`: in one message, and in files beside it."""
+MESSAGE_BYTES = 1 << 31
+"""What fits into one message."""
+
+
+def check_room(jobs: Mapping[Job, Dims], config: ConvertConfig) -> None:
+    """Refuse before the work what will not fit; what is in place already needs nothing.
+
+    Args:
+        jobs: with the dimensions of their models.
+        config: what was asked for.
+
+    Raises:
+        OvwError: too little memory for one of them, or too little disk for all.
+    """
+    todo = {job: dims for job, dims in jobs.items() if config.force or not is_artifact(job.target)}
+    if todo:
+        _check_disk(todo)
+        if not config.skip_memory_check:
+            _check_memory(todo, config)
+
+
+def _check_disk(jobs: Mapping[Job, Dims]) -> None:
+    """New artifacts add up; of those that replace another, one is there twice at a time."""
+    new, twice = 0, 0
+    for job, dims in jobs.items():
+        size = artifact_bytes(dims, job.precision, job.layout)
+        new, twice = (new, max(twice, size)) if is_artifact(job.target) else (new + size, twice)
+    target = next(iter(jobs)).target.absolute()
+    what = str(target) if len(jobs) == 1 else f"what goes to {target.parent}"
+    parent = next(p for p in target.parents if p.exists())
+    free = shutil.disk_usage(parent).free
+    if free < new + twice:
+        raise OvwError(
+            f"{what} needs {(new + twice) / 1e6:.0f} MB, {parent} has {free / 1e6:.0f} MB free",
+            "choose another folder with -o",
+        )
+
+
+def _check_memory(jobs: Mapping[Job, Dims], config: ConvertConfig) -> None:
+    free = free_memory()
+    needs = {job: _need(dims, job, config) for job, dims in jobs.items()}
+    worst = max(needs, key=lambda job: needs[job])
+    if free is None or needs[worst] <= free.bytes:
+        return
+    others = {name: _need(info.dims, worst, config) for name, info in sizes().items()}
+    fitting = [name for name, need in others.items() if need <= free.bytes]
+    smaller = f"take a smaller size ({max(fitting, key=others.__getitem__)} fits)" if fitting else "free some memory"
+    raise OvwError(
+        f"{worst.label} needs {needs[worst] / 1e9:.1f} GB of memory, {free.bytes / 1e9:.1f} GB is free {free.where}",
+        f"{smaller}, or try it with --skip-memory-check",
+    )
+
+
+def _need(dims: Dims, job: Job, config: ConvertConfig) -> int:
+    held = config.weights != "random"
+    return memory_bytes(dims, job.precision, job.layout, config.frontend_of(job.layout), held=held)
+
+
+def artifact_bytes(dims: Dims, precision: str, layout: str) -> int:
+    """Room on disk that making an artifact takes."""
+    return WEIGHT_COPIES.get(layout, 1) * sum(_weights(dims)) * BYTES_PER_WEIGHT[precision] + TOKENIZER_BYTES
+
+
+def memory_bytes(dims: Dims, precision: str, layout: str, frontend: str, *, held: bool) -> int:
+    """An estimate of the peak memory of a conversion, a little above what was measured.
+
+    One half of the model is in memory at a time, in f32 and, while it runs, as it is stored: so many bytes for each
+    weight of the half that needs more. Peaks (`ru_maxrss`, x86-64 Linux, random weights) that the figures come from
+    stand in `tests/unit/test_preflight.py`.
+
+    Args:
+        dims: of the model.
+        precision: of the stored weights.
+        layout: of the artifact.
+        frontend: `onnx` holds the exported graph several times over.
+        held: whether the checkpoint stays in memory, or mapped, beside it.
+    """
+    encoder, decoder = _weights(dims)
+    if frontend == "onnx":
+        per_encoder, per_decoder = _export_peak(encoder), _export_peak(decoder)
+    else:
+        per_encoder, per_decoder = PEAKS.get(precision, PEAKS["fp32"])
+    if layout == "stateless":
+        per_decoder += CACHES_PEAK
+    if layout == "whispercpp":
+        per_decoder = 0
+    worst = max(per_encoder * encoder, per_decoder * decoder)
+    return int(PROGRAM_BYTES + worst + held * 2 * (encoder + decoder))
+
+
+def _export_peak(weights: int) -> float:
+    return ONNX_PEAK if 4 * weights < MESSAGE_BYTES else ONNX_PEAK_BESIDE
+
+
+def _weights(dims: Dims) -> tuple[int, int]:
+    """Number of values in encoder and decoder."""
+    counts = {"encoder": 0, "decoder": 0}
+    for name, shape in tensor_shapes(dims).items():
+        counts[name.partition(".")[0]] += prod(shape)
+    return counts["encoder"], counts["decoder"]

@@ -1,0 +1,118 @@
+"""A conversion that will not fit is refused before it begins."""
+
+from pathlib import Path
+
+import pytest
+from tiny_whisper import convert_one
+
+from ovw.config import read_yaml
+from ovw.convert import pipeline, preflight
+from ovw.convert.pipeline import Converted, convert
+from ovw.convert.plan import ConvertConfig
+from ovw.convert.preflight import artifact_bytes, memory_bytes
+from ovw.errors import OvwError
+from ovw.memory import FreeMemory
+from ovw.models import find_size, sizes
+
+GB = 1_000_000_000
+MEASURED = [
+    ("tiny", "fp16", "genai", "graph", 0.70),
+    ("base", "fp16", "genai", "graph", 0.83),
+    ("small", "fp16", "genai", "graph", 1.32),
+    ("large-v3", "fp16", "genai", "graph", 4.78),
+    ("small", "fp32", "genai", "graph", 2.08),
+    ("small", "fp16", "stateless", "graph", 2.25),
+    ("small", "fp16", "whispercpp", "graph", 1.09),
+    ("small", "fp16", "genai", "onnx", 3.30),
+    ("small", "fp16", "onnx", "onnx", 3.39),
+    ("large-v3-turbo", "fp16", "onnx", "onnx", 8.11),
+]
+"""Peak resident memory of a process that made one artifact of random weights (`ru_maxrss`, x86-64 Linux), in GB."""
+
+
+def limit(monkeypatch: pytest.MonkeyPatch, memory: float, disk: float = 999 * GB) -> None:
+    """Let there be just so much memory and disk, and no work."""
+    monkeypatch.setattr(preflight, "free_memory", lambda: FreeMemory(int(memory), "in this container"))
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: type("U", (), {"free": int(disk)})())
+    monkeypatch.setattr(pipeline, "load_checkpoint", lambda *args, **named: pytest.fail("work began"))
+
+
+def refusal(config: ConvertConfig) -> OvwError:
+    with pytest.raises(OvwError) as refused:
+        list(convert(config))
+    return refused.value
+
+
+def test_too_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(monkeypatch, memory=2 * GB)
+    sizes_asked = ("tiny", "large-v3", "base")
+    error = refusal(ConvertConfig(size=sizes_asked, weights="random", output=tmp_path))
+    assert error.message.startswith("large-v3-random fp16 genai needs ")
+    assert error.message.endswith(" GB of memory, 2.0 GB is free in this container")
+    assert "(small fits)" in error.hint
+    assert "--skip-memory-check" in error.hint
+    assert not list(tmp_path.iterdir())
+
+
+def test_memory_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(monkeypatch, memory=GB / 10)
+    error = refusal(ConvertConfig(size="tiny", weights="random", output=tmp_path))
+    assert error.hint.startswith("free some memory, or ")
+
+
+def test_the_check_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(monkeypatch, memory=0)
+    with pytest.raises(pytest.fail.Exception, match="work began"):
+        list(convert(ConvertConfig(size="tiny", weights="random", output=tmp_path, skip_memory_check=True)))
+
+
+def test_a_system_that_does_not_tell_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(monkeypatch, memory=0)
+    monkeypatch.setattr(preflight, "free_memory", lambda: None)
+    with pytest.raises(pytest.fail.Exception, match="work began"):
+        list(convert(ConvertConfig(size="tiny", weights="random", output=tmp_path)))
+
+
+def test_memory_for_weights_of_unknown_size(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "free_memory", lambda: FreeMemory(0, "on this machine"))
+    monkeypatch.setattr(pipeline, "write", lambda *args: pytest.fail("work began"))
+    error = refusal(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
+    assert error.message.startswith("tiny-random fp16 genai needs ")
+
+
+def test_disk_for_all_artifacts_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(monkeypatch, memory=99 * GB, disk=GB)
+    asked = ("tiny", "base", "small")
+    alone = ConvertConfig(size="small", weights="random", output=tmp_path)
+    with pytest.raises(pytest.fail.Exception, match="work began"):
+        list(convert(alone))
+    error = refusal(ConvertConfig(size=asked, weights="random", precision=("fp16", "fp32"), output=tmp_path))
+    assert f"what goes to {tmp_path} needs 2" in error.message
+    assert "has 1000 MB free" in error.message
+
+
+def test_what_is_there_needs_no_room(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out")
+    convert_one(config)
+    monkeypatch.setattr(preflight, "free_memory", lambda: FreeMemory(0, "on this machine"))
+    assert not convert_one(config).fresh
+    assert refusal(config.model_copy(update={"force": True})).message.startswith("tiny-random fp16 genai needs ")
+
+
+def test_an_artifact_has_the_size_that_was_estimated(tiny: Converted) -> None:
+    estimate = artifact_bytes(tiny.manifest.dimensions(), "fp16", "genai")
+    assert tiny.size_mb * 1e6 < estimate < tiny.size_mb * 1e6 + preflight.TOKENIZER_BYTES
+
+
+def test_the_configuration_of_all_sizes_has_all() -> None:
+    root = Path(__file__).resolve().parents[2]
+    listed = read_yaml(root / "configs" / "convert" / "all-sizes.yaml")["size"]
+    assert [find_size(name).name for name in listed] == list(sizes())
+
+
+@pytest.mark.parametrize(("name", "precision", "layout", "frontend", "peak_gb"), MEASURED)
+def test_estimates_are_a_little_above_what_was_measured(
+    name: str, precision: str, layout: str, frontend: str, peak_gb: float
+) -> None:
+    estimate = memory_bytes(find_size(name).dims, precision, layout, frontend, held=False) / GB
+    assert peak_gb < estimate < 1.25 * peak_gb + 0.2
