@@ -14,7 +14,7 @@ from ovw.memory import free_memory
 from ovw.models import Dims, sizes
 
 if TYPE_CHECKING:
-    from ovw.convert.pipeline import Job
+    from ovw.convert.jobs import Job
     from ovw.convert.plan import ConvertConfig
 
 BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1, "int8-ptq": 1, "int4": 1}

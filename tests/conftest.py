@@ -15,7 +15,7 @@ os.environ["OVW_HOME"] = tempfile.mkdtemp(prefix="ovw-tests-")
 from tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
 
 from ovw.audio.decode import load_audio
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.convert.plan import ConvertConfig
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ovw.convert.pipeline import Converted, convert
+from ovw.convert.jobs import Converted
+from ovw.convert.pipeline import convert
 from ovw.convert.plan import ConvertConfig
 from ovw.convert.sources.checkpoint import tensor_shapes
 from ovw.convert.sources.random import random_checkpoint

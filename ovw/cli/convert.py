@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest, Parity
-    from ovw.convert.pipeline import Converted
+    from ovw.convert.jobs import Converted
     from ovw.convert.plan import ConvertConfig
 
 
@@ -136,7 +136,8 @@ def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Conve
     """Convert, showing each step and the bytes of a download; yields each artifact as it is done."""
     _require_extra("onnxruntime" if "onnx" in plan.layout else "onnx")
     from ovw.cli.console import progress
-    from ovw.convert.pipeline import Observer, convert
+    from ovw.convert.jobs import Observer
+    from ovw.convert.pipeline import convert
 
     with progress(quiet=quiet) as bars:
         bar = bars.add_task("starting", total=None, note="")

@@ -12,7 +12,7 @@ from command import OVW, ovw, refused
 from tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
 
 from ovw.cli.transcribe_config import TranscribeConfig
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.convert.sources.random import random_checkpoint
 
 GOLDEN = ROOT / "tests" / "golden"

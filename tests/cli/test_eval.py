@@ -10,7 +10,7 @@ from speech_files import TEXTS, librispeech, manifest, pack, wav
 from tiny_whisper import TINY, save_pt
 
 from ovw.config import build
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.pipeline import Evaluation, evaluate

@@ -14,7 +14,7 @@ from tiny_whisper import SELFTEST_CLIP
 
 from ovw.audio.decode import load_audio
 from ovw.cli.batch import Batch
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.errors import OvwError
 
 CLIP = SELFTEST_CLIP.read_bytes()

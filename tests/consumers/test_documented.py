@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tiny_whisper import ROOT, SELFTEST_CLIP
 
-from ovw.convert.pipeline import Converted, convert
+from ovw.convert.jobs import Converted
+from ovw.convert.pipeline import convert
 from ovw.convert.plan import ConvertConfig
 
 pytestmark = [pytest.mark.consumer, pytest.mark.weights]

@@ -10,7 +10,7 @@ import pytest
 from tiny_whisper import DEMO_VIDEO, convert_one
 
 from ovw import Whisper
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.convert.plan import ConvertConfig
 
 pytestmark = pytest.mark.consumer

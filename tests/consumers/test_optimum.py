@@ -8,7 +8,7 @@ import pytest
 from tiny_whisper import DEMO_VIDEO
 
 from ovw import Whisper
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 
 pytestmark = [pytest.mark.consumer, pytest.mark.slow, pytest.mark.weights]
 

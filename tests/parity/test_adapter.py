@@ -8,7 +8,7 @@ from tiny_whisper import SELFTEST_CLIP
 
 from ovw.adapters.openai_whisper import load
 from ovw.audio.decode import load_audio
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError
 from ovw.models import find_size

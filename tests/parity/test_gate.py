@@ -16,8 +16,8 @@ from ovw.artifact.hashing import hash_folder
 from ovw.artifact.manifest import read_manifest, write_manifest
 from ovw.convert import encoder as encoder_module
 from ovw.convert.blocks import Weights
+from ovw.convert.jobs import Converted
 from ovw.convert.layouts import genai
-from ovw.convert.pipeline import Converted
 from ovw.convert.plan import ConvertConfig
 from ovw.errors import OvwError, UsageError
 from ovw.models import Dims

@@ -14,8 +14,9 @@ from ovw.artifact import names
 from ovw.artifact.check import find_problems
 from ovw.artifact.manifest import read_manifest, write_manifest
 from ovw.convert import pipeline
+from ovw.convert.jobs import Converted
 from ovw.convert.layouts import whispercpp
-from ovw.convert.pipeline import Converted, convert
+from ovw.convert.pipeline import convert
 from ovw.convert.plan import ConvertConfig
 from ovw.convert.reshape import reshape
 from ovw.convert.shapes import Bounds

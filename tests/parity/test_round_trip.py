@@ -13,8 +13,8 @@ from tiny_whisper import SELFTEST_CLIP, TINY, convert_one, save_pt
 from ovw import Whisper
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
+from ovw.convert.jobs import Converted
 from ovw.convert.layouts.ggml import write_ggml
-from ovw.convert.pipeline import Converted
 from ovw.convert.plan import ConvertConfig
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.resolve import load_checkpoint

@@ -10,7 +10,7 @@ import pytest
 from spoken import WORDS, words
 
 from ovw import Whisper
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.transcribe.decoding.task import DecodingTask
 from ovw.transcribe.language import vote

@@ -13,7 +13,7 @@ from tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
 
 from ovw import Whisper
 from ovw.audio.decode import load_audio
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError, UsageError
 from ovw.models import find_size

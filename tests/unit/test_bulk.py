@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from speech_files import wav
 
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.bulk import Failed, File, Finished, TranscribeFiles, transcribe_files
 from ovw.scale.plan import Plan, main

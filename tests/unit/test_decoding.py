@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from whisper.tokenizer import get_tokenizer
 
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.transcribe.decoding.filters import (
     NoRepeatNgram,
     RepetitionPenalty,

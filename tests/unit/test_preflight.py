@@ -7,7 +7,8 @@ from tiny_whisper import convert_one
 
 from ovw.config import read_yaml
 from ovw.convert import pipeline, preflight
-from ovw.convert.pipeline import Converted, convert
+from ovw.convert.jobs import Converted
+from ovw.convert.pipeline import convert
 from ovw.convert.plan import ConvertConfig
 from ovw.convert.preflight import artifact_bytes, memory_bytes
 from ovw.errors import OvwError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ovw import environment
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.environment import read_environment
 from ovw.errors import OvwError
 from ovw.record import Case, Metric, Record, all_cases, artifact_facts, new_record, read_record, write_record

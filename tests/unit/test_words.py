@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from whisper.tokenizer import get_tokenizer
 
-from ovw.convert.pipeline import Converted
+from ovw.convert.jobs import Converted
 from ovw.transcribe.result import Segment, Word
 from ovw.transcribe.tokenizer import Tokenizer
 from ovw.transcribe.words.alignment import Timing

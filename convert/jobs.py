@@ -1,0 +1,129 @@
+"""What is to be made, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import ovw
+from ovw.artifact.check import file_problems
+from ovw.artifact.locate import check_target, is_artifact
+from ovw.artifact.manifest import Manifest, Shapes, read_manifest
+from ovw.artifact.names import artifact_name
+from ovw.convert.plan import ConvertConfig
+from ovw.convert.recipe import Recipe
+from ovw.convert.sources.download import Progress, ignore
+from ovw.errors import OvwError
+from ovw.home import models_dir
+from ovw.models import ModelInfo, find_size
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Told of progress; both calls may be ignored.
+
+    Attributes:
+        on_step: what begins now, in a few words.
+        on_download: bytes done and bytes in all.
+    """
+
+    on_step: Callable[[str], None] = lambda text: None
+    on_download: Progress = ignore
+
+
+SILENT = Observer()
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A finished artifact.
+
+    Attributes:
+        folder: where it is.
+        manifest: what it is.
+        seconds: how long it took.
+        fresh: False when an equal artifact was there already.
+    """
+
+    folder: Path
+    manifest: Manifest
+    seconds: float
+    fresh: bool
+
+    @property
+    def size_mb(self) -> float:
+        return sum(entry.bytes for entry in self.manifest.files.values()) / 1e6
+
+
+@dataclass(frozen=True)
+class Job:
+    """One artifact to make."""
+
+    name: str
+    info: ModelInfo | None
+    precision: str
+    layout: str
+    target: Path
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} {self.precision} {self.layout}"
+
+
+def plan_jobs(config: ConvertConfig) -> list[Job]:
+    """Every size in every precision and layout, with its folder.
+
+    Raises:
+        UsageError: a target exists and is something else.
+    """
+    models, precisions, layouts = config.models(), dict.fromkeys(config.precision), dict.fromkeys(config.layout)
+    artifacts = [(*model, precision, layout) for model, precision, layout in product(models, precisions, layouts)]
+    root = config.output or models_dir()
+    alone = config.output is not None and len(artifacts) == 1
+    jobs = [
+        Job(
+            name,
+            find_size(size) if size else None,
+            precision,
+            layout,
+            root if alone else root / artifact_name(name, precision, layout),
+        )
+        for name, size, precision, layout in artifacts
+    ]
+    for job in jobs:
+        check_target(job.target)
+    return jobs
+
+
+def existing(job: Job, weights_hash: str, shapes: Shapes, config: ConvertConfig) -> Manifest | None:
+    """The manifest of an artifact that already is what this job would make.
+
+    Raises:
+        OvwError: something else is in its place.
+    """
+    if not is_artifact(job.target):
+        return None
+    manifest = read_manifest(job.target)
+    made_of = (manifest.name, manifest.precision, manifest.source.tensors_sha256, manifest.tools.get("ovw"))
+    made_as = (manifest.layout, manifest.shapes, manifest.frontend)
+    equal = made_of == (job.name, job.precision, weights_hash, ovw.__version__) and made_as == (
+        job.layout,
+        shapes,
+        config.frontend_of(job.layout),
+    )
+    equal = equal and same_compression(manifest, config.recipe_of(job.precision, job.info.name if job.info else None))
+    if equal and config.ggml_files(job.layout) <= set(manifest.files) and not file_problems(job.target, manifest):
+        return manifest
+    raise OvwError(
+        f"{job.target} already holds an artifact ({manifest.name} {manifest.precision} {manifest.layout}, "
+        f"{manifest.shapes})",
+        "--force replaces it",
+    )
+
+
+def same_compression(manifest: Manifest, recipe: Recipe | None) -> bool:
+    """Whether an artifact was compressed by just this recipe."""
+    found = manifest.compression.recipe if manifest.compression else None
+    return found == (recipe.facts() if recipe else None)
