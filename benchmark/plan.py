@@ -89,11 +89,8 @@ def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> P
 
 
 def _artifacts(config: BenchConfig) -> list[tuple[Path, Manifest]]:
-    if config.models:
-        found = [folder for name in config.models if (folder := locate(name))]
-    else:
-        found = [folder.resolve() if folder.is_symlink() else folder for folder in installed()]
-    known = [(folder, read_manifest(folder)) for folder in dict.fromkeys(found)]
+    named = [folder for name in config.models if (folder := locate(name))]
+    known = [(folder, read_manifest(folder)) for folder in dict.fromkeys(named or installed())]
     return sorted(known, key=lambda pair: sum(file.bytes for file in pair[1].files.values()))
 
 

@@ -86,15 +86,21 @@ def layer_type_rows(record: Record, case: str, stage: str) -> list[Row]:
 def note_of(case: Case) -> str:
     """What a reader must know before believing a case: how it ended, what disturbed it."""
     facts = case.facts
-    if has_failed(case) or is_skipped(case):
-        status = "not installed" if is_skipped(case) else facts["status"]
-        return f"{status}: {facts['reason']}"
-    notes = []
+    notes = [_status(case)] if has_failed(case) or is_skipped(case) else []
     if facts.get("noisy"):
         notes.append(f"noisy: others took {number(max(facts['others']))} cores")
     if facts.get("texts_differ"):
         notes.append("texts differ from round to round")
     return "; ".join(notes)
+
+
+def problem_lines(record: Record) -> list[str]:
+    """Cases that came to nothing or were left out, and why."""
+    bad = [case for case in record.cases if has_failed(case) or is_skipped(case)]
+    left_out = record.facts.get("left_out", {})
+    return [f"{case.name}: {_status(case)}: {case.facts['reason']}" for case in bad] + [
+        f"left out: {name}: {reason}" for name, reason in left_out.items()
+    ]
 
 
 def precision_of(case: Case) -> str:
@@ -134,10 +140,13 @@ def markdown(record: Record) -> str:
         parts += ["## Roofline", to_markdown(roofs)]
     if layers := record.tables.get("layers"):
         parts += ["## Layers", to_markdown(layers)]
-    if left_out := record.facts.get("left_out"):
-        rows = [{"left out": name, "why": reason} for name, reason in left_out.items()]
-        parts += ["## Left out", to_markdown(rows)]
+    if problems := problem_lines(record):
+        parts += ["## Problems", *(f"- {line}" for line in problems)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _status(case: Case) -> str:
+    return "not installed" if is_skipped(case) else str(case.facts["status"])
 
 
 def _figure(case: Case, name: str) -> Metric | None:

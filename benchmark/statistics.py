@@ -60,8 +60,8 @@ def round_medians(samples: Sequence[float], rounds: Sequence[int]) -> list[float
 
 
 def mean_interval(medians: Sequence[float]) -> tuple[float, float] | None:
-    """95 % interval of the figure that the rounds scatter around: Student's t on logarithms."""
-    if len(medians) < 2 or min(medians) <= 0:
+    """95 % interval of the figure that three rounds or more scatter around: Student's t on logarithms."""
+    if len(medians) < 3 or min(medians) <= 0:
         return None
     logs = [log(value) for value in medians]
     half = student_t(len(logs) - 1, CONFIDENCE) * sqrt(variance(logs) / len(logs))

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ovw.benchmark.compare import Comparison
-from ovw.benchmark.report import detail_rows, layer_type_rows, machine_lines, overview_rows
+from ovw.benchmark.report import detail_rows, layer_type_rows, machine_lines, overview_rows, problem_lines
 from ovw.record import Record
 from ovw.record_tables import Row
 
@@ -35,8 +35,8 @@ def print_benchmark(record: Record, path: Path) -> None:
             if rows := layer_type_rows(record, case.name, stage):
                 console.print(f"\n{case.name}, layers of {stage}", markup=False, style="bold")
                 print_rows(console, rows)
-    for name, reason in record.facts.get("left_out", {}).items():
-        console.print(f"left out: {name}: {reason}", markup=False)
+    for line in problem_lines(record):
+        console.print(line, markup=False, soft_wrap=True)
     console.print(str(path), markup=False, soft_wrap=True)
 
 

@@ -125,7 +125,10 @@ def compare(
     ] = None,
     formats: Annotated[str, typer.Option("--format", "-f", help="table (default), json, csv or md.")] = "table",
 ) -> None:
-    """Ratios of two records with confidence intervals; what was measured on a disturbed machine is no finding."""
+    """Tell what is faster or slower in a second record.
+
+    Ratios with confidence intervals; what was measured while something else ran is no finding.
+    """
     from ovw.benchmark.compare import compare as compare_records
     from ovw.cli.bench_compare import print_as
     from ovw.errors import OvwError
@@ -189,7 +192,7 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
     from ovw.benchmark.result import has_failed
 
     if bad := [case for case in record.cases if has_failed(case)]:
-        named = "; ".join(f"{case.name}: {case.facts['status']}: {case.facts['reason']}" for case in bad)
+        named = ", ".join(f"{case.name} ({case.facts['status']})" for case in bad)
         hint = f"ovw bench --resume {path} tries them again"
         raise OvwError(f"{len(bad)} of {len(record.cases)} cases failed: {named}", hint)
 
