@@ -30,11 +30,15 @@ class Metric(Part):
 
     value: float
     unit: str
-    """`%`, `ms`, `s`, `MB`, `x` (times), `1` (a bare number)."""
+    """`%`, `ms`, `s`, `MB`, `J`, `/s` (of a second), `x` (times), `1` (a bare number)."""
     ci95: tuple[float, float] | None = None
     """95 % confidence interval."""
     samples: tuple[float, ...] | None = None
     """The raw values behind a summary, in the order they were measured."""
+    rounds: tuple[int, ...] | None = None
+    """How many of the samples each round took, where they come from several."""
+    percentiles: dict[str, float] | None = None
+    """Of the samples: `p50`, `p90`, `p95`, `p99`."""
 
 
 class Artifact(Part):

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ovw import __version__
-from ovw.cli import convert, models, reshape, transcribe, verify
+from ovw.cli import bench, convert, models, reshape, transcribe, verify
 from ovw.cli import eval as evaluate
 from ovw.cli.console import show_warnings
 from ovw.errors import OvwError
@@ -49,6 +49,7 @@ app.command("reshape")(reshape.run)
 app.command("verify")(verify.run)
 app.command("transcribe")(transcribe.run)
 app.command("eval")(evaluate.run)
+app.add_typer(bench.app, name="bench")
 
 
 def _print_version(asked: bool) -> None:

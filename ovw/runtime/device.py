@@ -24,14 +24,24 @@ class DeviceOptions(Config):
     """Arithmetic of matrix products; by default the device's own choice (bf16 where the CPU has it)."""
     threads: int = Field(default=0, ge=0)
     """Inference threads; 0 for all cores."""
+    hint: Literal["latency", "throughput"] = "latency"
+    """One request as soon as possible, or as many as possible at the same time."""
+    streams: int = Field(default=0, ge=0)
+    """Requests that run at the same time; 0 leaves it to the hint."""
+    profile: bool = False
+    """Time every layer."""
 
     def properties(self) -> dict[str, object]:
         """OpenVINO properties; a named precision holds for the KV cache too, which otherwise may be 8 bit."""
-        chosen: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
+        chosen: dict[str, object] = {"PERFORMANCE_HINT": self.hint.upper()}
         if self.precision:
             chosen |= {PRECISION: self.precision, "KV_CACHE_PRECISION": self.precision}
         if self.threads:
             chosen["INFERENCE_NUM_THREADS"] = self.threads
+        if self.streams:
+            chosen["NUM_STREAMS"] = self.streams
+        if self.profile:
+            chosen["PERF_COUNT"] = True
         return chosen
 
 

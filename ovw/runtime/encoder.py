@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.artifact.names import DEFAULT_LAYOUT, encoder_file
 from ovw.runtime.bounds import PortBounds
-from ovw.runtime.device import DeviceOptions, compile_ir
+from ovw.runtime.device import DeviceOptions, compile_model, core
 
 
 class EncoderSession:
@@ -19,10 +21,19 @@ class EncoderSession:
         artifact: folder of an artifact.
         options: device, precision and threads.
         layout: of the folder, any with an encoder IR.
+        edit: changes the graph before it is compiled.
     """
 
-    def __init__(self, artifact: Path, options: DeviceOptions, layout: str = DEFAULT_LAYOUT) -> None:
-        self.compiled = compile_ir(encoder_file(artifact, layout), options)
+    def __init__(
+        self,
+        artifact: Path,
+        options: DeviceOptions,
+        layout: str = DEFAULT_LAYOUT,
+        edit: Callable[[ov.Model], object] = lambda model: None,
+    ) -> None:
+        model = core().read_model(encoder_file(artifact, layout))
+        edit(model)
+        self.compiled = compile_model(model, options)
         self._request = self.compiled.create_infer_request()
         self._bounds = PortBounds.of(self.compiled, 0, "the encoder", ("batch", "mels", "frames"))
 

@@ -76,19 +76,18 @@ class Whisper:
         self.folder = folder
         self.manifest = read_manifest(folder)
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
-        require_runnable(folder, self.manifest.layout)
         try:
-            self._engine = Engine(
-                folder,
-                self.manifest.layout,
-                options,
-                self.manifest.dimensions(),
-                tuple(self.manifest.alignment_heads or ()),
-            )
+            self._engine = self._open(options)
             self._engine.load()
         except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
             hint = f"ovw verify {folder} tells what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
+
+    def _open(self, options: DeviceOptions) -> Engine:
+        """The sessions of the artifact; raises as the constructor does."""
+        require_runnable(self.folder, self.manifest.layout)
+        heads = tuple(self.manifest.alignment_heads or ())
+        return Engine(self.folder, self.manifest.layout, options, self.manifest.dimensions(), heads)
 
     @property
     def precision(self) -> str:

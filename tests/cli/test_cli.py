@@ -27,11 +27,17 @@ def models(tmp_path: Path, tiny: Converted, tiny_en_random: Converted) -> Path:
     return tmp_path / "home"
 
 
-@pytest.mark.parametrize("verb", ["", "convert", "models", "reshape", "verify", "transcribe", "eval"])
+VERBS = ("", "convert", "models", "reshape", "verify", "transcribe", "eval", "bench", "bench compare")
+
+
+def help_file(verb: str) -> Path:
+    return GOLDEN / f"{'-'.join(['help', *verb.split()])}.txt"
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_help(verb: str) -> None:
     """`python tests/cli/test_cli.py` writes these files anew."""
-    golden = GOLDEN / f"help{'-' + verb if verb else ''}.txt"
-    assert ovw(*([verb] if verb else []), "--help").stdout == golden.read_text(encoding="utf-8")
+    assert ovw(*verb.split(), "--help").stdout == help_file(verb).read_text(encoding="utf-8")
 
 
 def test_every_option_of_the_runner_is_a_flag() -> None:
@@ -283,9 +289,8 @@ def test_readme_commands_parse() -> None:
 
 
 def write_golden() -> None:
-    for verb in ("", "convert", "models", "reshape", "verify", "transcribe", "eval"):
-        golden = GOLDEN / f"help{'-' + verb if verb else ''}.txt"
-        golden.write_text(ovw(*([verb] if verb else []), "--help").stdout, encoding="utf-8")
+    for verb in VERBS:
+        help_file(verb).write_text(ovw(*verb.split(), "--help").stdout, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PEERS = ("ovw.engines.openai_whisper",)
+PEERS = ("ovw.engines.openai_whisper", "ovw.engines.standalone")
 HEAVY = {"torch", "nncf", "onnx", "transformers", "whisper", "openvino_tokenizers"}
 # a module may import from its own layer and from those after it
 LAYERS = [
@@ -41,6 +41,7 @@ def modules() -> dict[str, Path]:
     for folder, package in (
         ("ovw", "ovw"),
         ("convert", "ovw.convert"),
+        ("benchmark", "ovw.benchmark"),
         ("evaluate", "ovw.evaluate"),
         ("configs", "ovw.configs"),
     ):

@@ -1,0 +1,1 @@
+"""`ovw bench`: how fast, how large, and how far from what the machine allows."""

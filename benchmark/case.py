@@ -1,0 +1,70 @@
+"""One case: an engine, a model and a point on every axis; and what its child processes are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from ovw.benchmark.config import EngineName, Stage
+from ovw.config import Config
+from ovw.runtime.device import DeviceOptions
+
+
+class CaseSpec(Config):
+    """A case."""
+
+    name: str
+    """What sets it apart; cases of two records with the same name are compared."""
+    engine: EngineName = "openvino"
+    model: str
+    """A folder or a file."""
+    layout: str | None = None
+    """Of an artifact."""
+    precision: str | None = None
+    """In the engine's own words, where it is not the model that decides."""
+    python: str | None = None
+    """The interpreter, where it is not this one."""
+    device: DeviceOptions = DeviceOptions()
+    shapes: Literal["artifact", "static"] = "artifact"
+    frames: int = 3000
+    batch: int = 1
+    beam_size: int = 1
+    stages: tuple[Stage, ...]
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.model)
+
+    def axes(self) -> dict[str, Any]:
+        """What a record says of the case."""
+        told = self.model_dump(mode="json", exclude={"name", "model", "device", "python"}, exclude_none=True)
+        return told | self.device.model_dump(mode="json", exclude={"profile"})
+
+
+class Timing(Config):
+    """When a stage has been timed enough: at least so many iterations and so many seconds, within a limit."""
+
+    iterations: int
+    seconds: float
+    warmup: int
+    limit: float
+    """Seconds for all stages of a process together."""
+
+
+class GraphJob(Config):
+    """What a child process is told that times the graphs of an artifact."""
+
+    case: CaseSpec
+    cache: tuple[int, ...]
+    timing: Timing
+    count: bool = False
+    """Also count operations and bytes of the stages."""
+    layers: bool = False
+    """Time every layer instead of the stages."""
+
+
+class PeakJob(Config):
+    """What a child process is told that measures what the machine can do."""
+
+    device: DeviceOptions
+    seconds: float

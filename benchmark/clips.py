@@ -1,0 +1,90 @@
+"""The clips that every engine hears: decoded once, handed over as samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ovw.audio import SAMPLE_RATE
+from ovw.benchmark.config import BenchConfig
+from ovw.datasets.audio import read_clip
+from ovw.datasets.fingerprint import fingerprint
+from ovw.datasets.resolve import choose, open_dataset
+from ovw.datasets.utterance import Problem, Utterance
+from ovw.errors import OvwError
+from ovw.transcribe.selftest import CLIP
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip on disk.
+
+    Attributes:
+        id: in its dataset.
+        file: `.npy` of its samples at 16 kHz, float32.
+        seconds: of audio.
+        reference: what is said, where that is known.
+        language: of it, where that is known.
+    """
+
+    id: str
+    file: Path
+    seconds: float
+    reference: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Clips:
+    """All of them, and what a record says of them."""
+
+    clips: Sequence[Clip]
+    facts: dict[str, Any]
+
+    @property
+    def seconds(self) -> float:
+        return sum(clip.seconds for clip in self.clips)
+
+    @property
+    def language(self) -> str | None:
+        """The one language of all clips, if it is one."""
+        found = {clip.language for clip in self.clips}
+        return found.pop() if len(found) == 1 else None
+
+
+def prepare_clips(config: BenchConfig, folder: Path) -> Clips:
+    """Decode the clips of the request into a folder.
+
+    Raises:
+        OvwError: no such dataset, or no clip in it that can be used.
+    """
+    speech = config.speech()
+    if speech is None:
+        with as_file(files("ovw.assets").joinpath(CLIP)) as path:
+            bundled = Utterance(CLIP, path, CLIP, "", "en")
+            found = [_decode(bundled, folder, 0)]
+        return Clips([found[0][0]], {"name": CLIP, "clips": 1, "sha256": found[0][1]})
+    dataset = open_dataset(speech)
+    items = list(choose(dataset, speech))
+    unusable = [item for item in items if isinstance(item, Problem)]
+    made = [_decode(item, folder, n) for n, item in enumerate(items) if isinstance(item, Utterance)]
+    if not made:
+        raise OvwError(f"{dataset.name} has no clip that can be used", f"{dataset.origin} was read")
+    prints = fingerprint((clip.id, clip.reference or "", digest) for clip, digest in made)
+    facts = {"name": dataset.name, "clips": len(made), "fingerprint": prints, "problems": len(unusable)}
+    return Clips([clip for clip, _ in made], facts)
+
+
+def _decode(utterance: Utterance, folder: Path, number: int) -> tuple[Clip, str]:
+    samples = read_clip(utterance).samples
+    file = folder / f"{number}.npy"
+    np.save(file, samples)
+    seconds = len(samples) / SAMPLE_RATE
+    clip = Clip(utterance.id, file, seconds, utterance.reference or None, utterance.language)
+    return clip, sha256(samples.tobytes()).hexdigest()

@@ -1,0 +1,154 @@
+"""The configuration of `ovw bench`: what is measured, on which axes, and for how long."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from ovw.config import Config, as_list, build
+from ovw.datasets.resolve import DatasetOptions
+from ovw.errors import UsageError, did_you_mean
+from ovw.transcribe.options import TranscribeOptions
+
+Stage = Literal[
+    "load", "compile", "first_inference", "mel", "encoder", "throughput", "prefill", "token", "detokenize", "pipeline"
+]
+STAGES: tuple[Stage, ...] = (
+    "load", "compile", "first_inference", "mel", "encoder", "throughput", "prefill", "token", "detokenize", "pipeline",
+)  # fmt: skip
+GRAPHS = frozenset(STAGES) - {"pipeline"}
+"""Stages that need the graphs alone; `pipeline` runs an engine on clips."""
+EngineName = Literal["openvino", "onnxruntime", "openvino-genai", "optimum-intel", "pytorch", "faster-whisper"]
+ENGINES: tuple[EngineName, ...] = (
+    "openvino", "onnxruntime", "openvino-genai", "optimum-intel", "pytorch", "faster-whisper",
+)  # fmt: skip
+
+
+def _listed(value: Any) -> Any:
+    """A lone value as a list of one; what was written with commas as a list."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _engine(value: Any) -> Any:
+    """An engine's name alone stands for the engine with its defaults."""
+    if not isinstance(value, str | dict):
+        return value
+    entry = {"name": value} if isinstance(value, str) else value
+    if (name := str(entry.get("name"))) not in ENGINES:
+        raise UsageError(f"no engine '{name}'", did_you_mean(name, ENGINES))
+    return entry
+
+
+class EngineEntry(Config):
+    """An engine, and what it runs if not the artifacts."""
+
+    name: EngineName
+    model: str | None = None
+    """What it loads, such as a folder of CTranslate2; by default each of the artifacts."""
+    precision: str | None = None
+    """Of its weights or its arithmetic, in its own words, such as faster-whisper's `int8`."""
+    python: str | None = None
+    """An interpreter of an environment that has it; by default this one."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """Windows or clips that it takes at once."""
+
+
+Engines = tuple[Annotated[EngineEntry, BeforeValidator(_engine)], ...]
+Ints = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_listed), Field(min_length=1)]
+Counts = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class BenchConfig(Config):
+    """What a command line or a YAML file says; the lists are axes, and every combination is a case."""
+
+    models: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
+    """Artifacts; every one that is installed if none is given."""
+    engines: Annotated[Engines, BeforeValidator(lambda v: [v] if isinstance(v, str | dict) else v)] = (
+        EngineEntry(name="openvino"),
+    )
+    """What runs them."""
+    peers: str | None = None
+    """A folder that the engines' `python` and `model` are looked for in."""
+    stages: Annotated[tuple[Stage, ...], BeforeValidator(_listed), Field(min_length=1)] = STAGES
+    """What is timed."""
+    device: Annotated[tuple[str, ...], BeforeValidator(as_list), Field(min_length=1)] = ("CPU",)
+    """OpenVINO devices."""
+    hint: Annotated[tuple[Literal["latency", "throughput"], ...], BeforeValidator(_listed)] = ("latency",)
+    """OpenVINO's performance hint."""
+    streams: Counts = (0,)
+    """Requests that run at the same time; 0 leaves it to the hint."""
+    threads: Counts = (0,)
+    """Inference threads; 0 for all cores."""
+    inference_precision: Annotated[
+        tuple[Literal["default", "f32", "bf16", "f16"], ...], BeforeValidator(_listed), Field(min_length=1)
+    ] = ("default",)
+    """Arithmetic; `default` is the device's own choice."""
+    shapes: Annotated[tuple[Literal["artifact", "static"], ...], BeforeValidator(_listed)] = ("artifact",)
+    """Of the encoder: as the artifact has them, or fixed to what is fed."""
+    frames: Ints = (3000,)
+    """Mel frames of a window, a hundredth of a second each."""
+    batch: Ints = (1,)
+    """Windows at once."""
+    beam_size: Ints = (1,)
+    """Beams of a window; 1 is greedy decoding."""
+    cache: Counts = (0, 100, 400)
+    """Tokens after the prompt, at which the time of a token is taken."""
+    decoding: dict[str, Any] = Field(default_factory=dict)
+    """Further decoding options of the pipeline, as of `ovw transcribe`."""
+    dataset: str | None = None
+    """Clips for the pipeline, as of `ovw eval`; a bundled clip of a few seconds if not given."""
+    data: str | None = None
+    """Where a named dataset lies."""
+    split: str | None = None
+    """Of the dataset."""
+    limit: int | None = Field(default=None, ge=1)
+    """At most this many clips."""
+    shuffle: bool = False
+    """With a limit: clips drawn at random."""
+    seed: int = Field(default=0, ge=0)
+    """Of the draw."""
+    rounds: int = Field(default=5, ge=1, le=100)
+    """Times that every case is run, each in a process of its own, the cases taking turns."""
+    iterations: int = Field(default=10, ge=1)
+    """Of a stage in a round, at least."""
+    seconds: float = Field(default=0.5, ge=0)
+    """Of a stage in a round, at least."""
+    warmup: int = Field(default=2, ge=0)
+    """Iterations of a stage before its clock starts."""
+    budget: float | None = Field(default=None, gt=0)
+    """Seconds for everything: rounds that do not fit are left out, and said to be."""
+    timeout: float = Field(default=600.0, gt=0)
+    """Seconds after which a process counts as hanging."""
+    memory: bool = True
+    """Run every case once more to see its memory."""
+    layers: bool = False
+    """Time every layer of the graphs, in a run of its own."""
+    roofline: bool = True
+    """Measure what the machine can do at most, and tell the stages' share of it."""
+    output: str | None = None
+    """The record; by default one below `$OVW_HOME/bench`."""
+    format: Annotated[tuple[Literal["json", "csv", "md"], ...], BeforeValidator(_listed)] = ("json",)
+    """What is written beside the record."""
+
+    @model_validator(mode="after")
+    def _check(self) -> BenchConfig:
+        self.options()
+        if (self.data or self.split or self.limit) and not self.dataset:
+            raise UsageError("data, split and limit belong to a dataset", "--dataset librispeech")
+        return self
+
+    def options(self) -> TranscribeOptions:
+        """The decoding options, with one beam; fails on unknown ones."""
+        if taken := sorted({"beam_size", "batch_size"} & set(self.decoding)):
+            raise UsageError(f"{taken[0]} is an axis of its own", "write beam_size or batch beside decoding")
+        return build(TranscribeOptions, {"beam_size": 1, **self.decoding}, " in decoding")
+
+    def speech(self) -> DatasetOptions | None:
+        """The dataset options, if there is a dataset."""
+        if self.dataset is None:
+            return None
+        fields = ("dataset", "data", "split", "limit", "shuffle", "seed")
+        return DatasetOptions(**{name: getattr(self, name) for name in fields})

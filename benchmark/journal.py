@@ -1,0 +1,103 @@
+"""The record while it grows: on disk after every process, so that whatever happens keeps what was measured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ovw.benchmark.config import BenchConfig
+from ovw.config import build
+from ovw.errors import OvwError, UsageError
+from ovw.home import home
+from ovw.record import Case, Record, new_record, read_record, write_record
+
+WITHOUT_INFLUENCE = {"output", "format", "budget", "timeout", "rounds"}
+"""Keys that may change when a record is continued."""
+
+
+class Journal:
+    """A record and its file.
+
+    Args:
+        config: the request; a file that holds another one is refused.
+        path: of the record.
+        subjects: what was measured, such as hashes of artifacts; they must be the same too.
+        force: discard what another request left.
+
+    Raises:
+        OvwError: another request's record, or one of another machine.
+    """
+
+    def __init__(self, config: BenchConfig, path: Path, subjects: Mapping[str, str], *, force: bool = False) -> None:
+        self.path = path
+        made = new_record("bench", config.model_dump(mode="json"), facts={"subjects": dict(subjects)})
+        earlier = read_record(path) if path.exists() and not force else None
+        if earlier:
+            _require_same(earlier, made, path)
+            made = earlier.model_copy(update={"config": made.config})
+        self.record: Record = made
+        self._make_folder()
+
+    @property
+    def cases(self) -> dict[str, Case]:
+        return {case.name: case for case in self.record.cases}
+
+    def put(self, case: Case) -> None:
+        """Write a case down, in the place of its earlier state."""
+        cases = self.cases | {case.name: case}
+        self.update(cases=tuple(cases.values()))
+
+    def update(self, **parts: Any) -> None:
+        """Change fields of the record and write it."""
+        self.record = self.record.model_copy(update=parts)
+        write_record(self.record, self.path)
+
+    def note(self, **facts: Any) -> None:
+        """Change facts of the record and write it."""
+        self.update(facts=self.record.facts | facts)
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            hint = "choose another file with -o"
+            raise OvwError(f"cannot write to {self.path.parent}: {error.strerror}", hint) from None
+        if not os.access(self.path.parent, os.W_OK):
+            raise OvwError(f"cannot write to {self.path.parent}", "choose another file with -o")
+
+
+def default_path() -> Path:
+    """A file of its own for a run without `-o`."""
+    return home() / "bench" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+
+
+def config_of(path: Path) -> BenchConfig:
+    """The request of a record, to go on with.
+
+    Raises:
+        UsageError: not a record of a benchmark.
+    """
+    record = read_record(path)
+    if record.kind != "bench":
+        raise UsageError(f"{path} is no record of ovw bench", "--resume takes one of its .json files")
+    return build(BenchConfig, {**record.config, "output": str(path)}, f" in {path}")
+
+
+def _require_same(earlier: Record, now: Record, path: Path) -> None:
+    """Refuse to mix what cannot stand in one record."""
+    if earlier.kind != "bench":
+        raise OvwError(f"{path} is no record of ovw bench", "choose another file with -o")
+    sides = [
+        {key: value for key, value in record.config.items() if key not in WITHOUT_INFLUENCE}
+        | {f"files of {name}": digest[:12] for name, digest in record.facts.get("subjects", {}).items()}
+        | {"cpu": record.environment.cpu}
+        | {f"package {name}": version for name, version in record.environment.packages.items()}
+        for record in (earlier, now)
+    ]
+    keys = [key for key in {**sides[0], **sides[1]} if sides[0].get(key) != sides[1].get(key)]
+    if keys:
+        told = ", ".join(f"{key} {sides[0].get(key)!r} there, {sides[1].get(key)!r} now" for key in keys[:3])
+        raise OvwError(f"{path} holds another benchmark: {told}", "--force begins anew, -o chooses another file")

@@ -1,0 +1,65 @@
+"""`ovw bench` from request to record."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from ovw.benchmark.clips import prepare_clips
+from ovw.benchmark.config import BenchConfig
+from ovw.benchmark.finish import finish
+from ovw.benchmark.journal import Journal, default_path
+from ovw.benchmark.plan import PytorchFile, make_plan
+from ovw.benchmark.processes import Bench, Observer
+from ovw.benchmark.report import write_tables
+from ovw.benchmark.subjects import artifacts_of, require_devices, subjects_of
+from ovw.record import Record
+
+
+def bench(
+    config: BenchConfig,
+    observer: Observer | None = None,
+    *,
+    pytorch_file: PytorchFile | None = None,
+    force: bool = False,
+) -> tuple[Path, Record]:
+    """Measure every case in rounds, each in processes of its own, and keep the record on disk all the while.
+
+    Args:
+        config: the request.
+        observer: told what happens.
+        pytorch_file: finds an artifact's checkpoint, for the engine pytorch.
+        force: begin anew where the record's file holds another benchmark.
+
+    Returns:
+        Where the record is, and the record.
+
+    Raises:
+        OvwError: nothing to measure, or a record of something else in the way.
+        KeyboardInterrupt: on Ctrl-C; the record holds what was measured.
+    """
+    watch = observer or Observer()
+    require_devices(config.device)
+    plan = make_plan(config, pytorch_file)
+    path = Path(config.output).expanduser() if config.output else default_path()
+    journal = Journal(config, path, subjects_of(plan.cases), force=force)
+    watch.on_path(path)
+
+    with tempfile.TemporaryDirectory(prefix="ovw-bench-") as folder:
+        watch.on_step("decoding the clips")
+        clips = prepare_clips(config, Path(folder))
+        run = Bench(config, plan.cases, clips, journal, artifacts_of(plan.cases), watch)
+        journal.note(clips=clips.facts, left_out=plan.left_out, interrupted=True)
+        try:
+            run.measure_peaks()
+            run.round(0)
+            run.measure_memory()
+            for number in range(1, config.rounds):
+                run.round(number)
+            run.profile_layers()
+            run.measure_peaks(again=True)
+            journal.note(interrupted=False)
+        finally:
+            finish(config, clips, journal, run.left_out())
+    write_tables(journal.record, path, config.format)
+    return path, journal.record

@@ -1,0 +1,188 @@
+"""From a configuration to cases: every engine with every model it can run, at every point of the axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from ovw.artifact.locate import installed, locate
+from ovw.artifact.manifest import Manifest, read_manifest
+from ovw.benchmark.case import CaseSpec
+from ovw.benchmark.config import BenchConfig, EngineEntry
+from ovw.errors import OvwError, UsageError
+from ovw.runtime.device import DeviceOptions
+
+PytorchFile = Callable[[Manifest], Path]
+"""Finds or makes the checkpoint of an artifact."""
+LAYOUTS = {
+    "openvino": ("genai", "stateless"),
+    "onnxruntime": ("onnx",),
+    "openvino-genai": ("genai",),
+    "optimum-intel": ("genai",),
+    "pytorch": ("genai", "stateless", "onnx"),
+    "faster-whisper": (),
+}
+"""Artifacts that an engine runs, or that have the checkpoint it runs."""
+AXES = ("device", "hint", "streams", "threads", "inference_precision", "shapes", "frames", "batch", "beam_size")
+OBEYS = {
+    "openvino": AXES,
+    "onnxruntime": ("threads", "frames", "batch", "beam_size"),
+    "openvino-genai": ("device", "threads", "inference_precision", "beam_size"),
+    "optimum-intel": ("device", "threads", "inference_precision", "beam_size"),
+    "pytorch": ("threads", "beam_size"),
+    "faster-whisper": ("threads", "beam_size"),
+}
+"""Axes that mean something to an engine."""
+Point = dict[str, Any]
+
+
+@dataclass
+class Plan:
+    """What is to be measured, and what cannot be, with the reason."""
+
+    cases: list[CaseSpec] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Something an engine can load."""
+
+    path: Path | str
+    layout: str | None
+    name: str
+    random: bool = False
+    """Its weights are: what it says goes on and on, and means nothing."""
+
+
+def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> Plan:
+    """All cases of a configuration, the smaller models first.
+
+    Args:
+        config: the request.
+        pytorch_file: finds an artifact's checkpoint, for the engine pytorch.
+
+    Raises:
+        UsageError: no such artifact, or nothing to measure at all.
+    """
+    artifacts = _artifacts(config)
+    plan = Plan()
+    for entry in config.engines:
+        try:
+            models = list(_models(entry, config, artifacts, pytorch_file))
+        except OvwError as error:
+            plan.left_out[entry.name] = str(error)
+            continue
+        if not models:
+            plan.left_out[entry.name] = f"no artifact of the layout {' or '.join(LAYOUTS[entry.name])}"
+        for model in models:
+            plan.cases += [case for case in _cases(entry, model, config) if case not in plan.cases]
+            if model.random and "pipeline" in config.stages:
+                plan.left_out[f"{model.name}, pipeline"] = "random weights say nothing"
+    if not plan.cases and not artifacts and not config.models:
+        raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
+    _require_names_apart(plan.cases)
+    return plan
+
+
+def _artifacts(config: BenchConfig) -> list[tuple[Path, Manifest]]:
+    named = [folder for name in config.models if (folder := locate(name))]
+    known = [(folder, read_manifest(folder)) for folder in dict.fromkeys(named or installed())]
+    return sorted(known, key=lambda pair: sum(file.bytes for file in pair[1].files.values()))
+
+
+def _models(
+    entry: EngineEntry,
+    config: BenchConfig,
+    artifacts: list[tuple[Path, Manifest]],
+    pytorch_file: PytorchFile | None,
+) -> Iterator[Model]:
+    """What an engine runs: what its entry says, or those of the artifacts that it can."""
+    if entry.python and not _below(entry.python, config.peers).is_file():
+        raise OvwError(f"no interpreter {_below(entry.python, config.peers)}", "--peers names the folder it is in")
+    if entry.model:
+        yield _named_model(entry, config)
+        return
+    if entry.name == "faster-whisper":
+        raise UsageError("faster-whisper needs a model of its own", "give it model: a CTranslate2 folder or a size")
+    seen = set()
+    for folder, manifest in artifacts:
+        if manifest.layout not in LAYOUTS[entry.name]:
+            continue
+        if entry.name != "pytorch":
+            yield Model(folder, manifest.layout, folder.name, manifest.source.kind == "random")
+        elif pytorch_file and manifest.source.tensors_sha256 not in seen:
+            seen.add(manifest.source.tensors_sha256)
+            yield Model(pytorch_file(manifest), None, manifest.name)
+
+
+def _named_model(entry: EngineEntry, config: BenchConfig) -> Model:
+    assert entry.model is not None  # _models asked
+    path = _below(entry.model, config.peers)
+    if entry.name in ("openvino", "onnxruntime"):
+        folder = locate(str(path) if path.exists() else entry.model)
+        assert folder is not None  # with a name there is one
+        return Model(folder, read_manifest(folder).layout, folder.name)
+    if path.exists():
+        return Model(path.resolve(), None, path.stem if path.is_file() else path.name)
+    if entry.name == "faster-whisper" and "/" not in entry.model:
+        return Model(entry.model, None, entry.model)
+    raise OvwError(f"no model {path}", "--peers names the folder it is in")
+
+
+def _below(path: str, peers: str | None) -> Path:
+    """A path of an engine's entry, in the peers' folder if there is one; links stay: an environment's python is one."""
+    given = Path(path).expanduser()
+    return Path(peers).expanduser().absolute() / given if peers and not given.is_absolute() else given.absolute()
+
+
+def _cases(entry: EngineEntry, model: Model, config: BenchConfig) -> Iterator[CaseSpec]:
+    own = entry.name in ("openvino", "onnxruntime")
+    stages = tuple(s for s in config.stages if (own or s == "pipeline") and not (model.random and s == "pipeline"))
+    if not stages:
+        return
+    for point in _points(entry, config):
+        fields = {key: point[key] for key in ("shapes", "frames", "batch", "beam_size")}
+        yield CaseSpec(
+            name=_case_name(entry, model, point),
+            engine=entry.name,
+            model=str(model.path),
+            layout=model.layout,
+            precision=entry.precision,
+            python=str(_below(entry.python, config.peers)) if entry.python else None,
+            device=_device(point),
+            stages=stages,
+            **fields | ({"batch": entry.batch_size} if entry.batch_size else {}),
+        )
+
+
+def _points(entry: EngineEntry, config: BenchConfig) -> list[Point]:
+    """Every combination of the axes that the engine obeys, each once."""
+    defaults = BenchConfig()
+    axes = [getattr(config if axis in OBEYS[entry.name] else defaults, axis) for axis in AXES]
+    return [dict(zip(AXES, values, strict=True)) for values in dict.fromkeys(product(*axes))]
+
+
+def _device(point: Point) -> DeviceOptions:
+    precision = None if point["inference_precision"] == "default" else point["inference_precision"]
+    own = {key: point[key] for key in ("device", "hint", "streams", "threads")}
+    return DeviceOptions(**own, precision=precision)
+
+
+def _case_name(entry: EngineEntry, model: Model, point: Point) -> str:
+    """`base-fp16 threads=1 batch=8`: what is not as by default, so that it does not depend on what else is measured."""
+    who = [model.name] if entry.name == "openvino" else [entry.name, model.name]
+    more = [entry.precision] if entry.precision else []
+    more += [f"batch_size={entry.batch_size}"] if entry.batch_size else []
+    defaults = BenchConfig()
+    off = [f"{axis}={point[axis]}" for axis in AXES if point[axis] != getattr(defaults, axis)[0]]
+    return " ".join([*who, *more, *off])
+
+
+def _require_names_apart(cases: list[CaseSpec]) -> None:
+    names = [case.name for case in cases]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"two different models are called {twice[0]}", "rename the folder of one of them")

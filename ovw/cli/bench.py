@@ -1,0 +1,243 @@
+"""`ovw bench`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ovw.artifact.manifest import Manifest
+    from ovw.benchmark.config import BenchConfig
+    from ovw.benchmark.processes import Observer
+    from ovw.record import Record
+
+DEFAULT = "quick"
+app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="Artifact folder or name; may be repeated. Default: all installed ones."),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(help="quick (default), encoder-sweep, decoder-sweep, peers, full, or a YAML file; flags win."),
+    ] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(help="openvino (default), onnxruntime, openvino-genai, optimum-intel, pytorch; may be repeated."),
+    ] = None,
+    peers: Annotated[
+        str | None, typer.Option(help="Folder that the configuration's engines are looked for in.")
+    ] = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(
+            help="With commas: load, compile, first_inference, mel, encoder, throughput, prefill, token, "
+            "detokenize, pipeline."
+        ),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="OpenVINO devices, with commas. Default CPU.")] = None,
+    hint: Annotated[str | None, typer.Option(help="latency (default), throughput, or both with a comma.")] = None,
+    streams: Annotated[str | None, typer.Option(help="With commas; 0 leaves it to the hint. Default 0.")] = None,
+    threads: Annotated[str | None, typer.Option(help="With commas; 0 is all cores. Default 0.")] = None,
+    inference_precision: Annotated[
+        str | None, typer.Option(help="With commas: default (the device's own), f32, bf16, f16.")
+    ] = None,
+    shapes: Annotated[
+        str | None, typer.Option(help="Of the encoder: artifact (default), static, or both with a comma.")
+    ] = None,
+    frames: Annotated[str | None, typer.Option(help="Mel frames of a window, with commas. Default 3000.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Windows at once, with commas. Default 1.")] = None,
+    beam_size: Annotated[str | None, typer.Option(help="With commas. Default 1, greedy.")] = None,
+    cache: Annotated[
+        str | None, typer.Option(help="Tokens after the prompt, where a token is timed. Default 0,100,400.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Clips for the pipeline, as of ovw eval. Default: one bundled clip.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Where they lie; alone it means librispeech.")] = None,
+    split: Annotated[str | None, typer.Option(help="Of the dataset.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most this many clips.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Processes for each case, taking turns. Default 5.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="Of a stage in a round, at least. Default 8.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Of a stage in a round, at least. Default 0.3.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Iterations before the clock starts. Default 2.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Seconds for everything, or none. Default 180 of quick, else none.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds until a process counts as hanging.")] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Time every layer too.")] = False,
+    memory: Annotated[bool | None, typer.Option("--memory/--no-memory", help="Default: yes.")] = None,
+    roofline: Annotated[
+        bool | None, typer.Option("--roofline/--no-roofline", help="What the machine can do at most. Default: yes.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="The record, a .json; the same request goes on there.")
+    ] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", "-f", help="json (always), csv, md: written beside the record.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with a record that was broken off.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Begin anew where the file holds another record.")] = False,
+    print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the record's path only.")] = False,
+) -> None:
+    """Time artifacts stage by stage, and engines side by side.
+
+    Every case runs in processes of its own; the record is on disk all the while, and --resume goes on with it.
+    """
+    if context.invoked_subcommand:
+        return
+    from ovw.cli.values import optional
+
+    flags: dict[str, Any] = {
+        "models": model or None, "engines": engine or None, "peers": peers, "stages": stages, "device": device,
+        "hint": hint, "streams": streams, "threads": threads, "inference_precision": inference_precision,
+        "shapes": shapes, "frames": frames, "batch": batch, "beam_size": beam_size, "cache": cache,
+        "dataset": dataset or ("librispeech" if data else None), "data": data, "split": split, "limit": limit,
+        "rounds": rounds, "iterations": iterations, "seconds": seconds, "warmup": warmup,
+        "budget": optional("--budget", budget), "timeout": timeout, "layers": layers or None, "memory": memory,
+        "roofline": roofline, "output": output, "format": formats or None,
+    }  # fmt: skip
+    chosen = _resolve(flags, config, resume)
+    if print_config:
+        from ovw.config import dump_yaml
+
+        typer.echo(dump_yaml(chosen), nl=False)
+        return
+    _measure(chosen, force=force, quiet=quiet)
+
+
+@app.command("compare")
+def compare(
+    first: Annotated[Path, typer.Argument(help="A record of ovw bench.")],
+    second: Annotated[Path, typer.Argument(help="Another, of the same cases.")],
+    max_regression: Annotated[
+        float | None, typer.Option(help="Exit 1 where the second is certainly worse by more than this many percent.")
+    ] = None,
+    formats: Annotated[str, typer.Option("--format", "-f", help="table (default), json, csv or md.")] = "table",
+) -> None:
+    """Tell what is faster or slower in a second record.
+
+    Ratios with confidence intervals; what was measured while something else ran is no finding.
+    """
+    from ovw.benchmark.compare import compare as compare_records
+    from ovw.cli.bench_compare import print_as
+    from ovw.errors import OvwError
+    from ovw.record import read_record
+
+    found = compare_records(read_record(first), read_record(second))
+    print_as(found, formats)
+    if max_regression is not None and (worse := found.regressions(max_regression)):
+        named = ", ".join(f"{change.case} {change.metric} +{change.regression:.1f} %" for change in worse)
+        raise OvwError(f"slower by more than {max_regression:g} %: {named}")
+
+
+def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> BenchConfig:
+    from ovw.benchmark.config import BenchConfig
+    from ovw.config import resolve
+    from ovw.errors import UsageError
+
+    if resume:
+        from ovw.benchmark.journal import config_of
+
+        given = [
+            key for key, value in flags.items() if value is not None and key not in ("budget", "rounds", "timeout")
+        ]
+        if given or config:
+            raise UsageError("--resume takes its options from the record", "leave out all but --rounds and --budget")
+        return config_of(resume).model_copy(update={k: v for k, v in flags.items() if v is not None})
+    return resolve(BenchConfig, flags, _config_file(config or DEFAULT))
+
+
+def _config_file(name: str) -> Path:
+    """A file, or one of ours by its name."""
+    from importlib.resources import files
+
+    from ovw.errors import UsageError, did_you_mean
+
+    ours = {Path(entry.name).stem: entry for entry in files("ovw.configs").joinpath("bench").iterdir()}
+    if name in ours:
+        return Path(str(ours[name]))
+    if Path(name).suffix in (".yaml", ".yml"):
+        return Path(name)
+    raise UsageError(f"no configuration '{name}'", did_you_mean(name, sorted(ours)) + ", or a .yaml file")
+
+
+def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
+    _require_extra()
+    from ovw.benchmark.pipeline import bench
+    from ovw.errors import OvwError
+    from ovw.record import read_record
+
+    seen: list[Path] = []
+    try:
+        with _observer(seen, quiet=quiet) as observer:
+            path, record = bench(chosen, observer, pytorch_file=_pytorch_file, force=force)
+    except KeyboardInterrupt:
+        if seen and seen[0].exists():
+            _show(read_record(seen[0]), seen[0], quiet=quiet)
+            typer.echo(f"ovw: interrupted; ovw bench --resume {seen[0]} goes on", err=True)
+            raise typer.Exit(130) from None
+        raise
+    _show(record, path, quiet=quiet)
+    from ovw.benchmark.result import has_failed
+
+    if bad := [case for case in record.cases if has_failed(case)]:
+        named = ", ".join(f"{case.name} ({case.facts['status']})" for case in bad)
+        hint = f"ovw bench --resume {path} tries them again"
+        raise OvwError(f"{len(bad)} of {len(record.cases)} cases failed: {named}", hint)
+
+
+def _show(record: Record, path: Path, *, quiet: bool) -> None:
+    from ovw.benchmark.terminal import print_benchmark
+
+    if quiet:
+        typer.echo(str(path))
+    else:
+        print_benchmark(record, path)
+
+
+def _pytorch_file(manifest: Manifest) -> Path:
+    from ovw.convert.pytorch_file import pytorch_file
+
+    return pytorch_file(manifest)
+
+
+@contextmanager
+def _observer(seen: list[Path], *, quiet: bool) -> Iterator[Observer]:
+    """A bar over the processes; problems as they come, each in a line."""
+    from ovw.benchmark.processes import Observer
+    from ovw.cli.console import progress
+
+    with progress(quiet=quiet) as bars:
+        bar = bars.add_task("starting", total=None, note="")
+
+        def on_problem(text: str) -> None:
+            if not quiet:
+                bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+        yield Observer(
+            on_path=seen.append,
+            on_step=lambda text: bars.update(bar, description=text),
+            on_case=lambda done, total: bars.update(bar, completed=done, total=total),
+            on_problem=on_problem,
+        )
+
+
+def _require_extra() -> None:
+    """Say what is missing on a machine that only runs artifacts."""
+    from importlib.util import find_spec
+
+    from ovw.errors import OvwError
+
+    if find_spec("psutil") is None:
+        raise OvwError("measuring needs psutil", "pip install 'ovw[bench]'")

@@ -1,0 +1,76 @@
+"""faster-whisper on a CTranslate2 folder, or on a size that it fetches itself."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+GAP = 8000
+"""Samples of silence between clips that are handed over at once."""
+
+
+class Faster:
+    """A loaded model.
+
+    Args:
+        job: see `measure`.
+    """
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        import faster_whisper
+
+        self._compute_type = job["precision"] or "default"
+        self._model = faster_whisper.WhisperModel(
+            job["model"], device="cpu", compute_type=self._compute_type, cpu_threads=job["device"]["threads"]
+        )
+        self._batch = job["batch_size"]
+        self._batched = faster_whisper.BatchedInferencePipeline(self._model)
+        self._options = {
+            "language": job["language"],
+            "task": job["task"],
+            "beam_size": job["beam_size"],
+            "temperature": [0.0, *job["fallback"]],
+        }
+
+    def transcribe(self, samples: NDArray[np.float32]) -> tuple[str, int | None]:
+        """The text of a clip [n]."""
+        if self._batch > 1:
+            segments, _ = self._batched.transcribe(samples, batch_size=self._batch, **self._options)
+        else:
+            segments, _ = self._model.transcribe(samples, **self._options)
+        found = list(segments)
+        return "".join(s.text for s in found).strip(), sum(len(s.tokens) for s in found)
+
+    def transcribe_all(self, clips: list[NDArray[np.float32]]) -> list[str] | None:
+        """All clips in one recording with marks between them, which its batches are cut at."""
+        if self._batch < 2 or any(len(clip) > 30 * 16000 for clip in clips):
+            return None
+        silence = np.zeros(GAP, np.float32)
+        starts = np.cumsum([0, *(len(clip) + GAP for clip in clips[:-1])])
+        marks = [
+            {"start": float(at) / 16000, "end": (at + len(clip)) / 16000}
+            for at, clip in zip(starts, clips, strict=True)
+        ]
+        joined = np.concatenate([part for clip in clips for part in (clip, silence)])
+        segments, _ = self._batched.transcribe(
+            joined, batch_size=self._batch, clip_timestamps=marks, vad_filter=False, **self._options
+        )
+        texts = [""] * len(clips)
+        for segment in segments:
+            texts[int(np.searchsorted(starts, segment.start * 16000, "right")) - 1] += segment.text
+        return [text.strip() for text in texts]
+
+    def facts(self) -> dict[str, Any]:
+        """Versions and arithmetic."""
+        return {
+            "version": version("faster-whisper"),
+            "ctranslate2": version("ctranslate2"),
+            "inference_precision": self._model.model.compute_type,
+            "batch_size": self._batch,
+        }
+
+
+load = Faster

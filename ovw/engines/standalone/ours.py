@@ -1,0 +1,42 @@
+"""ovw's own runner, on OpenVINO or over onnxruntime's sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Ours:
+    """An artifact.
+
+    Args:
+        job: see `measure`.
+    """
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        from ovw.engines.onnxruntime import OnnxEngine
+        from ovw.engines.openvino import OpenvinoEngine
+        from ovw.runtime.device import DeviceOptions
+        from ovw.transcribe.options import TranscribeOptions
+
+        kind = OnnxEngine if job["engine"] == "onnxruntime" else OpenvinoEngine
+        self._engine = kind(Path(job["model"]), DeviceOptions(**job["device"]))
+        self._options = TranscribeOptions(**job["decoding"])
+
+    def transcribe(self, samples: NDArray[np.float32]) -> tuple[str, int | None]:
+        """The text of a clip [n]."""
+        heard = self._engine.transcribe(samples, self._options)
+        return heard.text, heard.tokens
+
+    def transcribe_all(self, clips: list[NDArray[np.float32]]) -> None:
+        """There is no such way."""
+
+    def facts(self) -> dict[str, Any]:
+        """As the engine tells."""
+        return self._engine.facts()
+
+
+load = Ours
