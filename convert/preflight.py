@@ -23,8 +23,8 @@ WEIGHT_COPIES = {"whispercpp": 2, "onnx": 3}
 """The ggml file holds the encoder too; an ONNX export passes through f32 files."""
 PROGRAM_BYTES = 700_000_000
 """torch, transformers and OpenVINO, and what a window of audio takes on its way through."""
-PEAKS = {"fp32": (10.0, 10.0), "fp16": (6.5, 5.2)}
-"""Bytes for each weight of the encoder, and of the decoder."""
+PEAKS = {"fp32": (10.0, 10.0), "fp16": (6.5, 5.2), "int8": (8.0, 8.0), "int8-ptq": (31.0, 8.0), "int4": (8.0, 8.0)}
+"""Bytes for each weight of the encoder, and of the decoder; calibration looks at all activations of a layer at once."""
 CACHES_PEAK = 6
 """More of them where cross-attention caches go in and out of the decoder."""
 ONNX_PEAK = 18
