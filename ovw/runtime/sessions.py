@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -53,9 +54,11 @@ def open_sessions(folder: Path, layout: str, options: DeviceOptions) -> tuple[En
     return open_encoder(folder, layout, options), open_decoder(folder, layout, options)
 
 
-def open_encoder(folder: Path, layout: str, options: DeviceOptions) -> EncoderSession:
-    """The encoder of an artifact of a runnable layout."""
-    return EncoderSession(folder, options, layout)
+def open_encoder(
+    folder: Path, layout: str, options: DeviceOptions, edit: Callable[[ov.Model], object] = lambda model: None
+) -> EncoderSession:
+    """The encoder of an artifact of a runnable layout; `edit` changes its graph before it is compiled."""
+    return EncoderSession(folder, options, layout, edit)
 
 
 def open_decoder(folder: Path, layout: str, options: DeviceOptions) -> OpenVinoDecoder:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ovw.models import Dims
 from ovw.runtime.aligner import AlignerSession
 from ovw.runtime.device import DeviceOptions
-from ovw.runtime.encoder import EncoderSession
+from ovw.runtime.encoder import EncoderSession, fixed_window
 from ovw.runtime.sessions import OpenVinoDecoder, open_decoder, open_encoder
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -35,7 +35,7 @@ class Engine:
 
     @cached_property
     def encoder(self) -> EncoderSession:
-        return open_encoder(self.folder, self.layout, self.device)
+        return open_encoder(self.folder, self.layout, self.device, fixed_window(self.dims.n_frames))
 
     @cached_property
     def decoder(self) -> OpenVinoDecoder:
