@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_one, conver
 from ovw.audio.decode import load_audio
 from ovw.convert.jobs import Converted
 from ovw.convert.plan import ConvertConfig
+
+# in the background of a script Ctrl-C is ignored, by whatever the tests start too
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
