@@ -38,7 +38,8 @@ class CaseSpec(Config):
     def axes(self) -> dict[str, Any]:
         """What a record says of the case."""
         told = self.model_dump(mode="json", exclude={"name", "model", "device", "python"}, exclude_none=True)
-        return told | self.device.model_dump(mode="json", exclude={"profile"})
+        running = self.device.model_dump(mode="json", exclude={"profile", "precision"})
+        return told | running | {"inference_precision": self.device.precision or "default"}
 
 
 class Timing(Config):

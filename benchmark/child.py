@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -55,7 +56,7 @@ def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *,
     Args:
         command: without that file.
         job: told as JSON.
-        timeout: seconds after which it is killed.
+        timeout: seconds without a result after which it is killed.
         watch_memory: look at its memory all the time, which costs it some speed.
     """
     with tempfile.TemporaryDirectory(prefix="ovw-bench-") as folder:
@@ -68,7 +69,7 @@ def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *,
                 [*command, str(results)], stdin=subprocess.PIPE, stdout=said, stderr=said, start_new_session=True
             )
             try:
-                rss = _attend(process, json.dumps(job).encode(), timeout, watch_memory)
+                rss = _attend(process, json.dumps(job).encode(), Patience(results, timeout), watch_memory)
                 hung = False
             except subprocess.TimeoutExpired:
                 hung, rss = True, []
@@ -80,7 +81,7 @@ def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *,
         found = _read(results)
         ending, reason = _judge(process.returncode, found, output, _oom_kills() > killed_before)
         if hung:
-            ending, reason = "hang", f"no end after {timeout:.0f} s"
+            ending, reason = "hang", f"no result for {timeout:.0f} s"
         return Outcome(ending, reason, found, seconds, noise.others(), rss)
 
 
@@ -89,27 +90,50 @@ def worker_command() -> list[str]:
     return [sys.executable, "-m", "ovw.benchmark.worker"]
 
 
-def _attend(process: subprocess.Popen[bytes], job: bytes, timeout: float, watch_memory: bool) -> list[float]:
+class Patience:
+    """How long to wait on: every result starts the wait anew.
+
+    Args:
+        results: the file that grows.
+        timeout: seconds.
+    """
+
+    def __init__(self, results: Path, timeout: float) -> None:
+        self._results, self._timeout = results, timeout
+
+    def left(self) -> float:
+        """Seconds until it is at an end; 0 when it is."""
+        return max(0.0, self._results.stat().st_mtime + self._timeout - time.time())
+
+
+def _attend(process: subprocess.Popen[bytes], job: bytes, patience: Patience, watch_memory: bool) -> list[float]:
     """Hand over the job and wait for the end, without using the processor meanwhile."""
-    if not watch_memory:
-        process.communicate(job, timeout=timeout)
-        return []
+    if watch_memory:
+        return _watch(process, job, patience)
+    telling: bytes | None = job
+    while True:
+        try:
+            process.communicate(telling, timeout=patience.left())
+            return []
+        except subprocess.TimeoutExpired:
+            if not patience.left():
+                raise
+            telling = None  # it goes on by itself
+
+
+def _watch(process: subprocess.Popen[bytes], job: bytes, patience: Patience) -> list[float]:
+    """The same, with a look at its memory every now and then."""
     assert process.stdin is not None
-    deadline, seen, rss = time.monotonic() + timeout, psutil.Process(process.pid), []
-    try:
+    seen, rss = psutil.Process(process.pid), []
+    with suppress(BrokenPipeError):  # it has ended; how is told later
         process.stdin.write(job)
         process.stdin.close()
-    except BrokenPipeError:
-        pass  # it has ended; how is told below
     while process.poll() is None:
-        if time.monotonic() > deadline:
-            raise subprocess.TimeoutExpired(process.args, timeout)
-        try:
+        if not patience.left():
+            raise subprocess.TimeoutExpired(process.args, 0)
+        with suppress(psutil.Error):
             rss.append(round(seen.memory_info().rss / 1e6, 1))
-        except psutil.Error:
-            break
         time.sleep(SAMPLE_S)
-    process.wait()
     return rss
 
 

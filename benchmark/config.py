@@ -121,7 +121,7 @@ class BenchConfig(Config):
     budget: float | None = Field(default=None, gt=0)
     """Seconds for everything: rounds that do not fit are left out, and said to be."""
     timeout: float = Field(default=600.0, gt=0)
-    """Seconds after which a process counts as hanging."""
+    """Seconds without a result after which a process counts as hanging."""
     memory: bool = True
     """Run every case once more to see its memory."""
     layers: bool = False

@@ -71,17 +71,17 @@ class Bench:
         self._artifacts, self._watch = artifacts, watch
         self._deadline = time.monotonic() + (config.budget or float("inf"))
         self._took: dict[str, float] = {}
-        self._processes = len(specs) * (2 * config.rounds + config.memory) + 2 * config.roofline
+        self._processes = sum(_parts(spec) * config.rounds + config.memory for spec in specs) + 2 * config.roofline
         self._done = 0
 
     def measure_peaks(self, *, again: bool = False) -> None:
         """What each device can do with as many threads; a second time at the end, of which the better counts."""
-        if not self._config.roofline:
+        if not self._config.roofline or (again and not self._done):
             return
         found = dict(self._journal.record.facts.get("peaks", {}))
         for key, device in self._devices().items():
-            if again and not self._fits("peaks"):
-                return
+            if (key in found and not again) or not self._fits("peaks"):
+                continue
             self._watch.on_step("what the machine can do")
             job = PeakJob(device=device, seconds=PEAK_S)
             outcome = self._child(worker_command(), {"kind": "peaks", **job.model_dump(mode="json")})
@@ -241,6 +241,11 @@ class Bench:
         self._done += 1
         self._watch.on_case(self._done, self._processes)
         return outcome
+
+
+def _parts(spec: CaseSpec) -> int:
+    """Processes of a round."""
+    return bool(GRAPHS & set(spec.stages)) + ("pipeline" in spec.stages)
 
 
 def _once(job: dict[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def run(
     budget: Annotated[
         str | None, typer.Option(help="Seconds for everything, or none. Default 180 of quick, else none.")
     ] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds until a process counts as hanging.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds without a result: a process hangs.")] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Time every layer too.")] = False,
     memory: Annotated[bool | None, typer.Option("--memory/--no-memory", help="Default: yes.")] = None,
     roofline: Annotated[

@@ -243,13 +243,20 @@ def test_how_a_process_ends(tmp_path: Path, body: str, ending: str, reason: str)
 def test_a_hang_is_ended_with_what_it_started(tmp_path: Path, watch: bool) -> None:
     body = "import subprocess\nhelper = subprocess.Popen(['sleep', '600'])\nemit(facts={'pid': helper.pid})\ntime.sleep(600)"
     found = child(tmp_path, STAGE + body, timeout=2, watch_memory=watch)
-    assert (found.ending, found.reason) == ("hang", "no end after 2 s")
+    assert (found.ending, found.reason) == ("hang", "no result for 2 s")
     assert found.results[0]["samples"] == [3]
     for _ in range(600):
         if is_gone(found.facts()["pid"]):
             return
         time.sleep(0.05)
     pytest.fail("what it started is still there")
+
+
+@pytest.mark.parametrize("watch", [False, True])
+def test_slow_but_alive(tmp_path: Path, watch: bool) -> None:
+    body = "for n in range(8):\n    time.sleep(0.5)\n    emit(alive=n)\nemit(done=True)"
+    found = child(tmp_path, body, timeout=2.5, watch_memory=watch)
+    assert found.ending == "done", found.reason
 
 
 def is_gone(pid: int) -> bool:

@@ -105,8 +105,7 @@ def _pass(engine: ClipEngine, clips: list[Samples], emit: Emit, deadline: float 
         started = time.perf_counter()
         text, tokens = engine.transcribe(clip)
         times.append(1000 * (time.perf_counter() - started))
-        if deadline is None:
-            emit({"text": text, "tokens": tokens, "clip": number})
+        emit({"text": text, "tokens": tokens, "clip": number} if deadline is None else {"alive": number})
     return times
 
 
