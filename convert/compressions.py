@@ -18,6 +18,7 @@ from ovw.convert import gate
 from ovw.convert.calibrate import Speech, read_speech, windows_of
 from ovw.convert.compress import Compressor
 from ovw.convert.divergence import Spoken, divergence, speak
+from ovw.convert.parity import NotEqualError
 from ovw.convert.plan import ConvertConfig
 from ovw.convert.recipe import Recipe
 from ovw.convert.sources.checkpoint import Checkpoint
@@ -122,9 +123,15 @@ class Compressions:
         with self._made(precision, compressor) as folder:
             return self._heard(folder, precision, fp32)
 
-    def _trial(self, precision: str, recipe: Recipe) -> Trial:
-        """Make an artifact by a recipe, measure it, and throw it away."""
+    def _trial(self, precision: str, recipe: Recipe) -> Trial | None:
+        """Make an artifact by a recipe, measure it, and throw it away; none where the parity gate refuses it."""
         fp32, spoken = self._fp32
+        try:
+            return self._measured(precision, recipe, fp32, spoken)
+        except NotEqualError:
+            return None
+
+    def _measured(self, precision: str, recipe: Recipe, fp32: gate.Score, spoken: list[Spoken]) -> Trial:
         with self._made(precision, self._compressor(recipe)) as folder:
             return Trial(
                 recipe=recipe,

@@ -24,6 +24,10 @@ from ovw.transcribe.selftest import clip_mel, encoder_golden, feed, golden_promp
 from ovw.transcribe.tokenizer import Tokenizer
 
 
+class NotEqualError(OvwError):
+    """An artifact is further from PyTorch than its precision allows."""
+
+
 @dataclass(frozen=True)
 class Tolerance:
     """How far an artifact may be from PyTorch.
@@ -191,7 +195,7 @@ def _passed(parity: Parity, tolerance: Tolerance) -> Parity:
         figures.append(f"ggml tensors {'equal' if parity.ggml_tensors_equal else 'different'}")
         wrong += [] if parity.ggml_tensors_equal else ["ggml tensors"]
     if wrong:
-        raise OvwError(
+        raise NotEqualError(
             f"the artifact is not equal to PyTorch: {', '.join(figures)}", "nothing was written; please report it"
         )
     return parity

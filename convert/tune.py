@@ -53,25 +53,27 @@ class Trial:
 
 
 def search(
-    start: Recipe, attempt: Callable[[Recipe], Trial], told: Callable[[str], None]
+    start: Recipe, attempt: Callable[[Recipe], Trial | None], told: Callable[[str], None]
 ) -> tuple[Recipe, list[Trial]]:
     """Try the neighbours of a recipe, one setting after the other, each from the best so far.
 
     Args:
         start: the recipe to beat.
-        attempt: makes an artifact by a recipe and measures it.
+        attempt: makes an artifact by a recipe and measures it; none if it is no artifact at all.
         told: what is tried.
 
     Returns:
         The best recipe, and every trial in its order.
     """
-    trials = [attempt(start)]
+    first = attempt(start)
+    trials, tried = [first] if first else [], [start]
     for neighbours in (_smoothed, _kept, _calibrated, _grouped):
-        for recipe in neighbours(best(trials).recipe):
-            if all(recipe != trial.recipe for trial in trials):
-                told(f"trial {len(trials) + 1}: {recipe.facts()}")
-                trials.append(attempt(recipe))
-    return best(trials).recipe, trials
+        for recipe in neighbours(best(trials).recipe if trials else start):
+            if recipe not in tried:
+                tried.append(recipe)
+                told(f"trial {len(tried)}: {recipe.facts()}")
+                trials += [trial for trial in [attempt(recipe)] if trial]
+    return best(trials).recipe if trials else start, trials
 
 
 def best(trials: Sequence[Trial]) -> Trial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import tempfile
@@ -21,6 +22,16 @@ from ovw.convert.plan import ConvertConfig
 
 # in the background of a script Ctrl-C is ignored, by whatever the tests start too
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def ovw_logs() -> None:
+    """Warnings of ovw reach the test, whatever a library has done to logging before."""
+    logging.disable(logging.NOTSET)
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "ovw"]:
+        logger = logging.getLogger(name)
+        logger.disabled, logger.propagate = False, True
+        logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

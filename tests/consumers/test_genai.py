@@ -77,7 +77,7 @@ def test_128_mels_load(tiny_v3: Converted, demo_samples: np.ndarray) -> None:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("precision", ["int8", "int8-ptq"])
+@pytest.mark.parametrize("precision", ["int8", pytest.param("int8-ptq", marks=pytest.mark.slow)])
 def test_compressed(tmp_path: Path, demo_samples: np.ndarray, precision: str) -> None:
     config = ConvertConfig(
         size="tiny.en", precision=precision, gate="none",

@@ -197,6 +197,7 @@ def test_real_tiny_en_keeps_its_words(tmp_path: Path) -> None:
     assert found.verdict != "breached"
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_ranges_found_on_silence_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     silence = tmp_path / "silence"

@@ -51,3 +51,10 @@ def test_a_trial_is_a_row_of_the_manifest() -> None:
     row = trial(START, ms=80.123).facts()
     assert row["encoder_ms"] == 80.12
     assert Recipe(**row["recipe"]) == START
+
+
+def test_what_is_no_artifact_is_passed_over() -> None:
+    found, trials = search(START, lambda r: trial(r) if r.encoder.smooth_quant == 0.5 else None, lambda text: None)
+    assert found.encoder.smooth_quant == 0.5
+    assert all(t.recipe.encoder.smooth_quant == 0.5 for t in trials)
+    assert search(START, lambda r: None, lambda text: None) == (START, [])
