@@ -28,6 +28,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def ovw_logs() -> None:
     """Warnings of ovw reach the test, whatever a library has done to logging before."""
     logging.disable(logging.NOTSET)
+    logging.getLogger().setLevel(logging.WARNING)
     for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "ovw"]:
         logger = logging.getLogger(name)
         logger.disabled, logger.propagate = False, True
