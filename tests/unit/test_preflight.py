@@ -20,8 +20,9 @@ MEASURED = [
     ("tiny", "fp16", "genai", "graph", 0.70),
     ("base", "fp16", "genai", "graph", 0.83),
     ("small", "fp16", "genai", "graph", 1.32),
-    ("large-v3", "fp16", "genai", "graph", 4.78),
+    ("large-v3", "fp16", "genai", "graph", 4.88),
     ("small", "fp32", "genai", "graph", 2.08),
+    ("medium", "fp32", "genai", "graph", 4.75),
     ("small", "int8", "genai", "graph", 1.83),
     ("medium", "int8", "genai", "graph", 4.11),
     ("small", "int8-ptq", "genai", "graph", 3.29),
@@ -31,6 +32,7 @@ MEASURED = [
     ("small", "fp16", "whispercpp", "graph", 1.09),
     ("small", "fp16", "genai", "onnx", 3.30),
     ("small", "fp16", "onnx", "onnx", 3.39),
+    ("medium", "fp16", "onnx", "onnx", 9.15),
     ("large-v3-turbo", "fp16", "onnx", "onnx", 8.11),
 ]
 """Peak resident memory of a process that made one artifact of random weights (`ru_maxrss`, x86-64 Linux), in GB."""
