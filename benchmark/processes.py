@@ -175,13 +175,13 @@ class Bench:
         return sha256(json.dumps([asked, self._clips.facts], sort_keys=True).encode()).hexdigest()
 
     def _keep_texts(self, name: str, outcomes: list[Outcome]) -> None:
-        """The texts of the first round, where there is a reference to hold them against."""
+        """The texts of the first whole round, where there is a reference to hold them against."""
         tables = self._journal.record.tables
         rows = tables.get("hypotheses", [])
         texts = {number: text for outcome in outcomes for number, text in texts_of(outcome).items()}
-        if self._config.dataset is None or not texts or any(row["case"] == name for row in rows):
-            return
         clips = self._clips.clips
+        if self._config.dataset is None or len(texts) < len(clips) or any(row["case"] == name for row in rows):
+            return
         new = [
             {"case": name, "id": clips[n].id, "reference": clips[n].reference or "", "hypothesis": text}
             for n, text in texts.items()
@@ -194,11 +194,12 @@ class Bench:
             yield worker_command(), {"kind": "graphs", **self._graph_job(spec, count=count).model_dump(mode="json")}
         if "pipeline" in spec.stages:
             own = spec.engine in ("openvino", "onnxruntime")
-            python = [sys.executable, "-m", "ovw.engines.standalone"] if own else [self._python(spec), str(STANDALONE)]
+            python = (
+                [sys.executable, "-m", "ovw.engines.standalone"]
+                if own
+                else [spec.python or sys.executable, str(STANDALONE)]
+            )
             yield python, self._clip_job(spec)
-
-    def _python(self, spec: CaseSpec) -> str:
-        return spec.python or sys.executable
 
     def _graph_job(self, spec: CaseSpec, *, count: bool) -> GraphJob:
         wanted = count and self._config.roofline
@@ -207,20 +208,16 @@ class Bench:
     def _clip_job(self, spec: CaseSpec) -> dict[str, Any]:
         options = self._config.options()
         language = options.language or self._clips.language
-        decoding = options.model_copy(
-            update={"beam_size": spec.beam_size, "batch_size": spec.batch, "language": language}
-        )  # fmt: skip
+        asked = {"beam_size": spec.beam_size, "batch_size": spec.batch, "language": language}
         return {
             "engine": spec.engine,
             "model": spec.model,
             "precision": spec.precision,
             "device": spec.device.model_dump(mode="json"),
-            "beam_size": spec.beam_size,
-            "batch_size": spec.batch,
-            "language": language,
+            **asked,
             "task": options.task,
             "fallback": list(options.temperature[1:]),
-            "decoding": decoding.model_dump(mode="json"),
+            "decoding": options.model_copy(update=asked).model_dump(mode="json"),
             "clips": [str(clip.file) for clip in self._clips.clips],
             "seconds": self._config.seconds,
             "limit": self._timing().limit,
