@@ -110,11 +110,11 @@ class Journal:
     def _claim(self, force: bool) -> None:
         """See to it that what is here belongs to this request."""
         path = self.folder / REQUEST
-        foreign = self.path.exists() and not path.exists()
-        earlier = None if foreign or not path.exists() else _read_json(path)
+        earlier = _read_json(path) if path.exists() else None
         if earlier == self._request:
             return
-        if (foreign or earlier is not None) and not force:
+        held = self.path.exists() and self.path.stat().st_size > 0  # a run that came to nothing claims nothing
+        if held and not force:
             self._lock.close()
             seen = (
                 "hypotheses of something else"

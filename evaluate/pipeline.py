@@ -24,7 +24,6 @@ from ovw.evaluate.run import Observer, Task, run
 from ovw.evaluate.score import Bad, Sampling, compare_with, flag_counts, metrics, score, tables, worst
 from ovw.models import find_language
 from ovw.record import Record, artifact_facts, new_record, write_record
-from ovw.scale.pools import pool_for
 from ovw.scoring.normalizer import normalizer_facts
 
 
@@ -114,9 +113,9 @@ def _transcribe(
 ) -> tuple[list[Hypothesis], list[Problem]]:
     language = find_language(config.language) if config.language else None
     task = Task(spec, config.decoding(), language, config.detect_language)
-    speech, pool = config.speech(), pool_for(config.workers, config.ray, spec.device.threads or 1)
+    speech = config.speech()
     total = config.limit if dataset.streamed else sum(isinstance(i, Utterance) for i in choose(dataset, speech))
-    return run(choose(dataset, speech), task, pool, journal, total=total, strict=config.strict, observer=watch)
+    return run(choose(dataset, speech), task, config.pool(), journal, total=total, strict=config.strict, observer=watch)
 
 
 def _hypotheses_of(

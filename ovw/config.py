@@ -11,17 +11,20 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ovw.errors import UsageError, did_you_mean, reason
 
+C = TypeVar("C", bound="Config")
+NOTHING = object()
+"""A flag's value that stands for `None`, where `None` itself means that the flag was not given."""
+MAPPING = "a configuration is lines of `key: value`; --print-config shows one"
+
 
 class Config(BaseModel):
     """Base of every configuration: frozen, no unknown keys, a docstring a field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
-
-C = TypeVar("C", bound=Config)
-NOTHING = object()
-"""A flag's value that stands for `None`, where `None` itself means that the flag was not given."""
-MAPPING = "a configuration is lines of `key: value`; --print-config shows one"
+    def part(self, cls: type[C]) -> C:
+        """The fields of one of the configurations that this one is made of."""
+        return cls(**{name: getattr(self, name) for name in cls.model_fields})
 
 
 def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) -> C:

@@ -6,11 +6,13 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from ovw.audio.download import Remote, list_remote
+from ovw.audio.download import Remote, download, list_remote
 from ovw.errors import OvwError, reason
 
 STDIN = "-"
@@ -23,6 +25,11 @@ MEDIA_SUFFIXES = frozenset({
     ".w64", ".wav", ".weba", ".webm", ".wma", ".wmv", ".wv",
 })  # fmt: skip
 """Endings taken from a folder; a file that is named itself may have any."""
+LIST_SUFFIXES = frozenset({".jsonl", ".csv"})
+"""Endings of a list of media; none of them is one of our outputs."""
+
+ReadList = Callable[[Path], Iterable[str | OvwError]]
+"""What a list names: paths as they are written there or addresses, and what is wrong with the other entries."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +53,91 @@ class Input:
     remote: Remote | None = None
 
     @property
+    def is_stdin(self) -> bool:
+        return self.path is None and self.remote is None
+
+    @property
     def stem(self) -> str:
         """`name` without the ending of a file name; titles have none."""
         return self.path.stem if self.path else self.name
 
 
-def expand(media: Sequence[str]) -> tuple[list[Input], list[OvwError]]:
+@dataclass(frozen=True)
+class _Argument:
+    """What names media: on the command line, or in a list.
+
+    Attributes:
+        text: a file, a folder, an address or `-`.
+        below: sub-folder of the list's folder.
+    """
+
+    text: str
+    below: Path = Path()
+
+
+def expand(media: Sequence[str], read_list: ReadList | None = None) -> tuple[list[Input], list[OvwError]]:
     """The inputs that arguments mean, in order and each once, and what is wrong with the other arguments.
 
     Args:
         media: files, folders (searched for media by their endings), http(s) addresses, and `-` for standard input. No
             connection is opened unless an address is given.
+        read_list: opens files that list media, by `LIST_SUFFIXES`; their paths are relative to the list. Handed in,
+            since only `ovw.datasets` knows about tables.
     """
     inputs: dict[Path | Input, Input] = {}
     problems: list[OvwError] = []
-    for argument in dict.fromkeys(media):
+    for argument in _arguments(media, read_list):
         try:
-            for item in _inputs_of(argument):
-                inputs.setdefault(_place(item.path) if item.path else item, item)
+            if isinstance(argument, OvwError):
+                raise argument
+            for item in _inputs_of(argument.text):
+                found = replace(item, below=argument.below / item.below)
+                inputs.setdefault(_place(item.path) if item.path else found, found)
         except OvwError as problem:
             problems.append(problem)
     return list(_apart(inputs.values())), problems
+
+
+def _arguments(media: Sequence[str], read_list: ReadList | None) -> Iterator[_Argument | OvwError]:
+    """The arguments, lists among them opened."""
+    for text in dict.fromkeys(media):
+        path = Path(text)
+        is_list = path.suffix.lower() in LIST_SUFFIXES and os.path.isfile(text)  # noqa: PTH113, takes any name
+        if read_list is None or not is_list:
+            yield _Argument(text)
+            continue
+        try:
+            for entry in read_list(path):
+                yield entry if isinstance(entry, OvwError) else _listed(entry, path.parent)
+        except OvwError as problem:
+            yield problem
+
+
+def _listed(entry: str, folder: Path) -> _Argument:
+    if _is_address(entry):
+        return _Argument(entry)
+    below = Path(entry).parent
+    inside = not below.is_absolute() and ".." not in below.parts
+    return _Argument(os.path.join(folder, entry), below if inside else Path())  # noqa: PTH118, keeps `./-` a path
+
+
+@contextmanager
+def fetched(item: Input, fetch: Callable[[Remote, Path], Path] = download) -> Iterator[Path]:
+    """The file of an input that is not standard input; a download is removed afterwards.
+
+    Args:
+        item: an input.
+        fetch: downloads into an empty folder.
+
+    Raises:
+        OvwError: it cannot be downloaded.
+    """
+    if item.path:
+        yield item.path
+        return
+    assert item.remote is not None  # callers see to standard input
+    with TemporaryDirectory(prefix="ovw-") as folder:
+        yield fetch(item.remote, Path(folder))
 
 
 def _inputs_of(argument: str) -> list[Input]:
@@ -76,7 +147,7 @@ def _inputs_of(argument: str) -> list[Input]:
                 "standard input: nothing is piped in", "arecord -f S16_LE -r 16000 | ovw transcribe - --pcm s16le"
             )
         return [Input("standard input", STDIN_NAME, Path())]
-    if re.match(r"https?://", argument, re.IGNORECASE):
+    if _is_address(argument):
         return [
             Input(f"{remote.url} ({remote.title})", remote.title, Path(), remote=remote)
             for remote in list_remote(argument)
@@ -92,6 +163,10 @@ def _inputs_of(argument: str) -> list[Input]:
             f"{path}: no audio or video file in this folder", "files with other endings can be named one by one"
         )
     return [_file(file, below=file.parent.relative_to(path)) for file in found]
+
+
+def _is_address(argument: str) -> bool:
+    return re.match(r"https?://", argument, re.IGNORECASE) is not None
 
 
 def _place(path: Path) -> Path:

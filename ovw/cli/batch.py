@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,15 @@ import typer
 from ovw.errors import OvwError
 
 if TYPE_CHECKING:
+    from ovw.audio.download import Remote
     from ovw.audio.inputs import Input
     from ovw.audio.samples import Media
     from ovw.cli.transcribe_config import TranscribeConfig
 
 logger = logging.getLogger(__name__)
+
+NAMED = 10
+"""Failures named at the end; all are told when they happen."""
 
 
 class Batch:
@@ -62,37 +67,35 @@ class Batch:
             return
         if self._total == 1:
             raise self._failures[0]
-        named = "; ".join(error.message for error in self._failures)
+        named = "; ".join(error.message for error in self._failures[:NAMED])
+        if more := self._failures[NAMED:]:
+            named += f"; and {len(more)} more, told above"
         raise OvwError(f"{len(self._failures)} of {self._total} inputs failed: {named}")
 
 
 @contextmanager
 def media_of(item: Input, config: TranscribeConfig, *, quiet: bool) -> Iterator[Media]:
     """What the runner reads for an input: its file, a download that is removed afterwards, or standard input."""
-    import tempfile
-
     from ovw.audio.decode import stream_audio
+    from ovw.audio.inputs import fetched
     from ovw.audio.reading import Pcm
 
-    if item.path:
-        yield item.path
-    elif item.remote:
-        with tempfile.TemporaryDirectory(prefix="ovw-") as folder:
-            yield _download(item, Path(folder), quiet=quiet)
-    else:
+    if item.is_stdin:
         pcm = Pcm(config.pcm, config.pcm_rate, config.pcm_channels) if config.pcm else None
         yield stream_audio(sys.stdin.buffer, config.stream, pcm)
+        return
+    with fetched(item, partial(_download, quiet=quiet)) as file:
+        yield file
 
 
-def _download(item: Input, folder: Path, *, quiet: bool) -> Path:
+def _download(remote: Remote, folder: Path, *, quiet: bool) -> Path:
     from ovw.audio.download import download
     from ovw.cli.console import progress
 
-    assert item.remote is not None  # media_of asked
     with progress(quiet=quiet) as bars:
-        bar = bars.add_task(f"download {item.name}", total=None, note="")
+        bar = bars.add_task(f"download {remote.title}", total=None, note="")
 
         def on_progress(done: int, total: int | None) -> None:
             bars.update(bar, completed=done, total=total, note=f"{done / 1e6:.0f} MB")
 
-        return download(item.remote, folder, on_progress)
+        return download(remote, folder, on_progress)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ovw.cli import options
+
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest
     from ovw.evaluate.run import Observer
@@ -32,10 +34,7 @@ def run(
     limit: Annotated[int | None, typer.Option(help="At most this many clips.")] = None,
     shuffle: Annotated[bool, typer.Option("--shuffle", help="With --limit: drawn at random, by --seed.")] = False,
     seed: Annotated[int | None, typer.Option(help="Of all that is drawn. Default 0.")] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="Artifact folder or name. Default: the only one, base-int8 or base-fp16."),
-    ] = None,
+    model: options.Model = None,
     reference: Annotated[
         str | None,
         typer.Option(help="Compare with: pytorch, a .pt file, an artifact, an earlier run's folder or its .jsonl."),
@@ -49,31 +48,25 @@ def run(
         bool, typer.Option("--detect-language", help="By the model, even where the dataset tells.")
     ] = False,
     beam_size: Annotated[int | None, typer.Option(help="Default 1, greedy.")] = None,
-    temperature: Annotated[
-        str | None, typer.Option(help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1.")
-    ] = None,
+    temperature: options.Temperature = None,
     without_timestamps: Annotated[bool, typer.Option("--without-timestamps", help="Decode text only.")] = False,
-    pad: Annotated[str | None, typer.Option(help="What fills the last window: mel (default) or audio.")] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="openai/whisper's algorithm in f32.")] = False,
-    device: Annotated[str | None, typer.Option(help="OpenVINO device. Default CPU.")] = None,
-    inference_precision: Annotated[
-        str | None, typer.Option(help="f32, bf16 or f16. Default: the device's own.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(help="Of a worker. Default 0: all cores, shared out.")] = None,
+    pad: options.Pad = None,
+    exact: options.Exact = False,
+    device: options.Device = None,
+    inference_precision: options.InferencePrecision = None,
+    threads: options.Threads = None,
     workers: Annotated[int | None, typer.Option(help="Processes. Default 1.")] = None,
-    ray: Annotated[
-        str | None, typer.Option(help="Run the workers on Ray: local, auto, or a cluster's address.")
-    ] = None,
+    ray: options.Ray = None,
     interval: Annotated[str | None, typer.Option(help="What the bootstrap draws: utterance or speaker.")] = None,
     draws: Annotated[int | None, typer.Option(help="Of the bootstrap. Default 2000.")] = None,
     worst: Annotated[int | None, typer.Option(help="Utterances to show with their errors. Default 10.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be used.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Begin anew where the folder holds another run.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")] = False,
+    yes: options.Yes = False,
     config: Annotated[
         Path | None, typer.Option("--config", help="YAML with these and all decoding options; flags win.")
     ] = None,
-    print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
+    print_config: options.PrintConfig = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the folder only.")] = False,
 ) -> None:
     """Word error rate of an artifact on a dataset, with a confidence interval.
@@ -92,7 +85,7 @@ def run(
         "strict": strict or None, "force": force or None,
     }  # fmt: skip
     if Path(dataset).suffix in (".yaml", ".yml"):
-        _matrix(Path(dataset), flags, print_config=print_config, quiet=quiet)
+        _matrix(Path(dataset), flags, config, yes=yes, print_config=print_config, quiet=quiet)
     else:
         _single(flags, config, yes=yes, print_config=print_config, quiet=quiet)
 
@@ -120,19 +113,29 @@ def _single(flags: dict[str, Any], file: Path | None, *, yes: bool, print_config
         print_evaluation(done)
 
 
-def _matrix(file: Path, flags: dict[str, Any], *, print_config: bool, quiet: bool) -> None:
+def _matrix(
+    file: Path, flags: dict[str, Any], config: Path | None, *, yes: bool, print_config: bool, quiet: bool
+) -> None:
     from ovw.config import dump_yaml, resolve
+    from ovw.errors import UsageError
     from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, front_rows
 
+    if config:
+        raise UsageError(f"--config {config} beside the matrix {file}", "put its keys into the matrix under `defaults`")
+    if flags["model"]:
+        raise UsageError(f"--model beside the matrix {file}", "name it there under `models`")
     own = {"output": flags["output"]}
     chosen = resolve(MatrixConfig, own, file)
     if print_config:
         typer.echo(dump_yaml(chosen), nl=False)
         return
-    cells(chosen, flags)
+    planned = cells(chosen, flags)
     _require_extra()
+    from ovw.cli.ensure import ensure_model
     from ovw.evaluate.terminal import print_table
 
+    for cell in planned:
+        ensure_model(cell.config.model, cell.config.decoding(), yes=yes, quiet=quiet)
     with _observer(quiet=quiet) as observer:
         record = evaluate_matrix(chosen, flags, observer, pytorch_file=_pytorch_file)
     if quiet:

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from ovw.cli import options
+
 
 def run(
     media: Annotated[
-        list[str], typer.Argument(help="Audio or video files, folders of them, http(s) addresses, or - for stdin.")
+        list[str],
+        typer.Argument(help="Audio or video files, folders, .jsonl/.csv lists, http(s) addresses, or - for stdin."),
     ],
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="Artifact folder or name. Default: the only one, base-int8 or base-fp16."),
-    ] = None,
+    model: options.Model = None,
     formats: Annotated[
         list[str] | None,
         typer.Option("--format", "-f", help="srt (default), vtt, json, tsv, txt, lrc, ass or all; may be repeated."),
@@ -38,10 +38,7 @@ def run(
     length_penalty: Annotated[float | None, typer.Option(help="Alpha, 0 to 1. Default: by length.")] = None,
     repetition_penalty: Annotated[float | None, typer.Option(help="Above 1, repeated words get less likely.")] = None,
     no_repeat_ngram_size: Annotated[int | None, typer.Option(help="Tokens that may not come twice in a row.")] = None,
-    temperature: Annotated[
-        str | None,
-        typer.Option(help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1."),
-    ] = None,
+    temperature: options.Temperature = None,
     temperature_increment_on_fallback: Annotated[
         str | None, typer.Option(help="Fall back from --temperature up to 1 in such steps; none: no fallback.")
     ] = None,
@@ -100,14 +97,17 @@ def run(
     batch_size: Annotated[
         int | None, typer.Option(help="Windows decoded together, cut at pauses. Default 1: one after the other.")
     ] = None,
-    pad: Annotated[str | None, typer.Option(help="What fills the last window: mel (default) or audio.")] = None,
+    pad: options.Pad = None,
     seed: Annotated[int | None, typer.Option(help="Of sampling. Default 0.")] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="f32, no approximation.")] = False,
-    device: Annotated[str | None, typer.Option(help="OpenVINO device. Default CPU.")] = None,
-    inference_precision: Annotated[
-        str | None, typer.Option(help="f32, bf16 or f16. Default: the device's own.")
+    exact: options.Exact = False,
+    device: options.Device = None,
+    inference_precision: options.InferencePrecision = None,
+    threads: options.Threads = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes, each with a model; files that are done already are left alone.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Default 0: all cores.")] = None,
+    ray: options.Ray = None,
+    force: Annotated[bool, typer.Option("--force", help="With workers: do again what is done already.")] = False,
     stream: Annotated[int | None, typer.Option(help="Audio stream, counted from 0.")] = None,
     pcm: Annotated[
         str | None, typer.Option(help="Headerless samples on stdin: s16le, f32le, u8, s24le, s32le, mulaw or alaw.")
@@ -129,9 +129,9 @@ def run(
     embed: Annotated[
         bool, typer.Option("--embed", help="Also copy each video with the subtitles in it: NAME.subtitled.mp4.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")] = False,
+    yes: options.Yes = False,
     config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
-    print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
+    print_config: options.PrintConfig = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")] = False,
 ) -> None:
     """Write subtitles for audio and video files."""
@@ -162,7 +162,8 @@ def run(
         "clip_timestamps": numbers("--clip-timestamps", clip_timestamps, float), "vad": vad,
         "vad_threshold": vad_threshold, "vad_min_speech": vad_min_speech, "vad_min_silence": vad_min_silence,
         "vad_pad": vad_pad, "batch_size": batch_size, "pad": pad, "seed": seed, "exact": exact or None,
-        "device": device, "inference_precision": inference_precision, "threads": threads, "stream": stream,
+        "device": device, "inference_precision": inference_precision, "threads": threads, "workers": workers,
+        "ray": ray, "force": force or None, "stream": stream,
         "pcm": pcm, "pcm_rate": pcm_rate, "pcm_channels": pcm_channels,
         "max_line_width": max_line_width, "max_lines": max_lines, "max_words": max_words, "min_cue": min_cue,
         "max_cue": max_cue, "max_cps": max_cps, "min_gap": min_gap, "highlight_words": highlight_words or None,

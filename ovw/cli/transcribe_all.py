@@ -9,6 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from ovw.audio.samples import Media
+    from ovw.cli.batch import Batch
+    from ovw.cli.transcribe_bulk import Plan
     from ovw.cli.transcribe_config import TranscribeConfig
     from ovw.subtitles.document import Document
     from ovw.subtitles.options import LayoutOptions
@@ -18,13 +20,13 @@ if TYPE_CHECKING:
 def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
     """Transcribe every input; one that fails does not stop the others and is named at the end."""
     from ovw.audio.inputs import expand
-    from ovw.cli.batch import Batch, media_of
+    from ovw.cli.batch import Batch
     from ovw.cli.ensure import ensure_model
-    from ovw.subtitles.embed import plan_embedding
-    from ovw.subtitles.output import check_writable, output_folder, place_of, plan_outputs
-    from ovw.transcribe.api import Whisper
+    from ovw.cli.transcribe_bulk import transcribe_bulk
+    from ovw.datasets.manifest import listed_audio
+    from ovw.subtitles.output import check_writable, output_folder, plan_outputs
 
-    inputs, problems = expand(media)
+    inputs, problems = expand(media, listed_audio)
     batch = Batch(len(inputs) + len(problems))
     for problem in problems:
         batch.fail(problem)
@@ -32,15 +34,26 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
         batch.finish()
         return
     formats: tuple[str, ...] = config.format
-    to_stdout = config.output == "-"
-    folder = None if to_stdout else output_folder(config.output)
-    if to_stdout:
+    if config.output == "-":
         plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
     else:
-        plan = plan_outputs(inputs, formats, folder)
+        plan = plan_outputs(inputs, formats, output_folder(config.output))
         check_writable(target.parent for targets in plan.values() for target in targets.values())
     artifact = ensure_model(config.model, config.decoding(), yes=yes, quiet=quiet)
+    work_off = transcribe_bulk if config.in_bulk else _one_by_one
+    work_off(plan, artifact, config, batch, quiet=quiet)
+    batch.finish()
+
+
+def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Batch, *, quiet: bool) -> None:
+    from ovw.cli.batch import media_of
+    from ovw.subtitles.embed import plan_embedding
+    from ovw.subtitles.output import output_folder, place_of
+    from ovw.transcribe.api import Whisper
+
     whisper = Whisper(artifact, device=config.running(), exact=config.exact)
+    to_stdout = config.output == "-"
+    folder = None if to_stdout else output_folder(config.output)
     for item, targets in plan.items():
         with batch.turn(item.label):
             copy = plan_embedding(item.path, item.label, place_of(item, folder)) if config.embed else None
@@ -49,7 +62,6 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
             _deliver(document, targets, config.layout(), to_stdout=to_stdout, quiet=quiet)
             if copy and item.path:
                 _embed(document, item.path, copy, config.layout(), quiet=quiet)
-    batch.finish()
 
 
 def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeConfig, *, quiet: bool) -> Document:

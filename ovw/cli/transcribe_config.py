@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.config import as_list
-from ovw.runtime.device import DeviceOptions
+from ovw.scale.config import RunConfig
 from ovw.subtitles import FORMATS
 from ovw.subtitles.options import LayoutOptions
-from ovw.transcribe.options import TranscribeOptions
 
 
 def _formats(value: Any) -> Any:
@@ -21,11 +20,9 @@ def _formats(value: Any) -> Any:
     return tuple(dict.fromkeys(name for given in names for name in (FORMATS if given == "all" else [given])))
 
 
-class TranscribeConfig(TranscribeOptions, LayoutOptions):
+class TranscribeConfig(RunConfig, LayoutOptions):
     """What a command line or a YAML file says."""
 
-    model: str | None = None
-    """An artifact folder or the name of an installed artifact."""
     format: Annotated[
         tuple[Literal["srt", "vtt", "json", "tsv", "txt", "lrc", "ass"], ...], BeforeValidator(_formats)
     ] = ("srt",)
@@ -34,14 +31,6 @@ class TranscribeConfig(TranscribeOptions, LayoutOptions):
     """Copy each video with the subtitles as a track of it."""
     output: str | None = None
     """A folder, or `-` for standard output; by default beside the input."""
-    device: str = "CPU"
-    """An OpenVINO device."""
-    inference_precision: Literal["f32", "bf16", "f16"] | None = None
-    """Arithmetic; by default the device's own."""
-    threads: int = Field(default=0, ge=0)
-    """Inference threads; 0 for all cores."""
-    exact: bool = False
-    """openai/whisper's algorithm in f32, no approximation."""
     stream: int | None = Field(default=None, ge=0)
     """Which audio stream, counted from 0."""
     pcm: Literal["s16le", "f32le", "u8", "s24le", "s32le", "mulaw", "alaw"] | None = None
@@ -50,6 +39,8 @@ class TranscribeConfig(TranscribeOptions, LayoutOptions):
     """Samples per second of headerless samples."""
     pcm_channels: int = Field(default=1, ge=1, le=32)
     """Channels of headerless samples, interleaved."""
+    force: bool = False
+    """With workers: do again what is done already."""
 
     @model_validator(mode="after")
     def _check_together(self) -> TranscribeConfig:
@@ -57,17 +48,17 @@ class TranscribeConfig(TranscribeOptions, LayoutOptions):
             raise ValueError("highlight_words needs word_timestamps: add --word-timestamps")
         if self.embed and self.output == "-":
             raise ValueError("embed copies videos, which standard output does not take: name a folder with --output")
+        if self.in_bulk and self.output == "-":
+            raise ValueError("workers write files, nothing to standard output: name a folder with --output")
+        if self.force and not self.in_bulk:
+            raise ValueError("without workers nothing is skipped: leave out --force, or add --workers")
         return self
+
+    @property
+    def in_bulk(self) -> bool:
+        """Whether this is a job for workers, to be taken up where it was interrupted."""
+        return self.workers is not None or self.ray is not None
 
     def layout(self) -> LayoutOptions:
         """The layout options alone."""
-        return LayoutOptions(**{name: getattr(self, name) for name in LayoutOptions.model_fields})
-
-    def decoding(self) -> TranscribeOptions:
-        """The decoding options alone."""
-        return TranscribeOptions(**{name: getattr(self, name) for name in TranscribeOptions.model_fields})
-
-    def running(self) -> DeviceOptions:
-        """The device options alone; `exact` asks for f32."""
-        precision = "f32" if self.exact else self.inference_precision
-        return DeviceOptions(device=self.device, precision=precision, threads=self.threads)
+        return self.part(LayoutOptions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ class Columns:
     """The names of a table's columns; `None` for what it does not have."""
 
     audio: str
-    reference: str
+    reference: str | None = None
     id: str | None = None
     language: str | None = None
     speaker: str | None = None
@@ -71,19 +71,20 @@ class Columns:
         )
 
 
-def find_columns(names: Iterable[str], where: str) -> Columns:
+def find_columns(names: Iterable[str], where: str, required: Sequence[str] = REQUIRED) -> Columns:
     """The columns of a table by their names.
 
     Args:
         names: of the columns.
         where: the table is, for the message.
+        required: what there must be a column for.
 
     Raises:
-        UsageError: no column for the audio or the reference.
+        UsageError: there is none.
     """
     present = list(names)
     found = {field: next((a for a in aliases if a in present), None) for field, aliases in ALIASES.items()}
-    for field in REQUIRED:
+    for field in required:
         if found[field] is None:
             seen = ", ".join(present) or "none"
             raise UsageError(f"{where} has no column for the {field}: it has {seen}", _hint(present, field))

@@ -23,6 +23,9 @@ ENDPOINT = "https://huggingface.co"
 CONNECT_TIMEOUT_S = 5
 PARQUET_BRANCH = "refs/convert/parquet"
 """Where the Hub keeps its own Parquet copy of datasets that still need a script, which `datasets` 4 no longer runs."""
+PARQUET_FILES = "{config}/{split}/*.parquet"
+"""The files there; `datasets` does not know the branch's configurations by their names."""
+IN_REPOSITORY = "hf://"
 
 
 @dataclass(frozen=True)
@@ -55,24 +58,27 @@ class HubDataset:
         return f"Hub {self.repository}" + (f" {self.config}" if self.config else "")
 
     def __iter__(self) -> Iterator[Item]:
-        rows = without_decoding(self._open(), self.origin)
+        rows = self._open()
         columns = find_columns(list(rows.column_names or ()), self.origin)
         if self.reference in (rows.column_names or ()):
             columns = Columns(**{**columns.__dict__, "reference": self.reference})
         try:
-            for number, row in enumerate(rows):
+            for number, row in enumerate(_undecoded(rows, columns.audio)):
                 yield self._item(row, columns, number)
         except (OSError, ValueError) as error:
             raise OvwError(f"{self.origin} broke off: {_first_line(error)}", "run again to go on") from None
 
     def _item(self, row: Mapping[str, Any], columns: Columns, number: int) -> Item:
         audio = row[columns.audio] or {}
-        file = Path(str(audio.get("path") or f"row-{number:07}"))
+        audio = {"path": audio} if isinstance(audio, str) else audio
+        path = str(audio.get("path") or f"row-{number:07}")
+        file = Path(path)
         key = None if self.id_from_audio else columns.value(row, "id")
         location = f"{PREFIX}{self.repository}/{self.split}/{file.name}"
-        if not audio.get("bytes"):
+        data = audio.get("bytes") or (partial(_fetch, path) if IN_REPOSITORY in path else None)
+        if data is None:
             return Problem(key or file.stem, location, "no audio in this row")
-        return columns.utterance(row, key or file.stem, audio["bytes"], location, self.language)
+        return columns.utterance(row, key or file.stem, data, location, self.language)
 
     def _open(self) -> datasets.IterableDataset:
         library = require_datasets(f", or {self.or_else}")
@@ -82,8 +88,12 @@ class HubDataset:
             try:
                 return library.load_dataset(self.repository, self.config, **options)
             except RuntimeError:  # it needs a script
-                return library.load_dataset(self.repository, self.config, revision=PARQUET_BRANCH, **options)
-        except (OSError, ValueError, RuntimeError) as error:
+                files = {self.split: PARQUET_FILES.format(config=self.config or "default", split=self.split)}
+                return library.load_dataset(self.repository, data_files=files, revision=PARQUET_BRANCH, **options)
+        except ValueError as error:
+            hint = "choose with --split, and a configuration with hf:owner/name@config"
+            raise UsageError(f"{self.origin} cannot be read: {_first_line(error)}", hint) from None
+        except (OSError, RuntimeError) as error:
             raise OvwError(f"{self.origin} cannot be read: {_first_line(error)}", self.or_else) from None
 
 
@@ -103,8 +113,9 @@ class SavedDataset:
         return f"datasets folder {self.path}"
 
     def __iter__(self) -> Iterator[Item]:
-        rows = without_decoding(self._open(), self.origin)
+        rows = self._open()
         columns = find_columns(rows.column_names, self.origin)
+        rows = rows.cast_column(columns.audio, require_datasets().Audio(decode=False))
         texts = rows.remove_columns(columns.audio)
         for number, row in enumerate(texts):
             audio = partial(_audio_bytes, rows, columns.audio, number, str(self.path))
@@ -155,11 +166,21 @@ def pick_split(there: list[str], split: str | None, path: Path) -> str:
     raise UsageError(f"{path} has no split {split or 'test'}", f"--split takes {', '.join(there)}")
 
 
-def without_decoding(rows: Any, where: str) -> Any:
-    """Rows whose audio comes as the media file itself; decoding here would need torchcodec."""
+def _undecoded(rows: Any, column: str) -> Iterator[Mapping[str, Any]]:
+    """Rows whose audio comes as the media file, or as where it lies; decoding it here would need torchcodec."""
     library = require_datasets()
-    columns = find_columns(list(rows.column_names or ()), where)
-    return rows.cast_column(columns.audio, library.Audio(decode=False))
+    try:
+        yield from rows.cast_column(column, library.Audio(decode=False))
+    except ImportError:  # for files beside a table torchcodec is wanted all the same, at the first row
+        yield from rows.cast_column(column, library.Value("string"))
+
+
+def _fetch(address: str) -> bytes:
+    import fsspec
+
+    with fsspec.open(address, "rb") as stream:
+        data: bytes = stream.read()
+    return data
 
 
 def require_datasets(or_else: str = "") -> Any:

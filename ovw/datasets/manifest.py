@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ovw.datasets.columns import Columns, find_columns
+from ovw.datasets.columns import REQUIRED, Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError
 
@@ -37,21 +37,8 @@ class Manifest:
         return f"manifest {self.path}"
 
     def __iter__(self) -> Iterator[Item]:
-        known: dict[tuple[str, ...], Columns] = {}
-        for number, row in read_rows(self.path):
-            where = f"{self.path}:{number}"
-            if isinstance(row, str):
-                yield Problem(where, where, row)
-                continue
-            try:
-                if (keys := tuple(row)) not in known:
-                    known[keys] = find_columns(row, str(self.path))
-            except UsageError as error:
-                if not known:  # the first line stands for the file; a later one for itself
-                    raise
-                yield Problem(str(row.get("id") or where), where, error.message.removeprefix(f"{self.path} "))
-                continue
-            yield self._item(row, known[keys], where)
+        for entry in _entries(self.path, REQUIRED):
+            yield entry if isinstance(entry, Problem) else self._item(*entry)
 
     def _item(self, row: Row, columns: Columns, where: str) -> Item:
         audio = columns.value(row, "audio")
@@ -60,6 +47,40 @@ class Manifest:
         path = self.path.parent / audio
         key = columns.value(row, "id") or Path(audio).with_suffix("").as_posix()
         return columns.utterance(row, key, path, str(path))
+
+
+def listed_audio(path: Path) -> Iterator[str | OvwError]:
+    """What the audio column of a manifest holds, row by row; of a row that has nothing there, what is wrong with it.
+
+    Raises:
+        OvwError: the file cannot be read.
+        UsageError: it holds no rows, or has no column for the audio.
+    """
+    for entry in _entries(path, ("audio",)):
+        if isinstance(entry, Problem):
+            yield OvwError(f"{entry.location}: {entry.reason}")
+            continue
+        row, columns, where = entry
+        yield columns.value(row, "audio") or OvwError(f"{where}: no {columns.audio}")
+
+
+def _entries(path: Path, required: Sequence[str]) -> Iterator[tuple[Row, Columns, str] | Problem]:
+    """Every row with its columns and its place; the first stands for the file, a later one for itself."""
+    known: dict[tuple[str, ...], Columns] = {}
+    for number, row in read_rows(path):
+        where = f"{path}:{number}"
+        if isinstance(row, str):
+            yield Problem(where, where, row)
+            continue
+        try:
+            if (keys := tuple(row)) not in known:
+                known[keys] = find_columns(row, str(path), required)
+        except UsageError as error:
+            if not known:
+                raise
+            yield Problem(str(row.get("id") or where), where, error.message.removeprefix(f"{path} "))
+            continue
+        yield row, known[keys], where
 
 
 def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, Row | str]]:

@@ -1,18 +1,23 @@
-"""Transcribe thousands of files: one model a worker, outputs whole or not there, what is done already left alone."""
+"""Transcribe thousands of files: one model a worker, outputs whole or not there."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ovw.errors import OvwError
+from ovw.audio.inputs import Input, fetched
+from ovw.errors import OvwError, reason
 from ovw.files import write_whole
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.work import Lost, Pool
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import document_of
+from ovw.subtitles.embed import embed_subtitles
+from ovw.subtitles.layout import lay_out
 from ovw.subtitles.options import PLAIN, LayoutOptions
 from ovw.transcribe.api import Whisper
 from ovw.transcribe.options import TranscribeOptions
@@ -23,37 +28,53 @@ class File:
     """A file to transcribe.
 
     Attributes:
-        media: audio or video, at a path that every worker can read.
+        item: what every worker can read: a path they all have, or an address.
         targets: format -> file to write, at a path that every worker can write.
+        copy: of the video with its subtitles in it, if one is wanted.
     """
 
-    media: Path
+    item: Input
     targets: Mapping[str, Path]
+    copy: Path | None = None
+
+    @property
+    def outputs(self) -> list[Path]:
+        """Every file that is written."""
+        return [*self.targets.values(), *([self.copy] if self.copy else [])]
 
     def is_done(self) -> bool:
         """Whether every output is there and none is older than the media."""
         try:
-            made = self.media.stat().st_mtime
-            return all(target.stat().st_mtime >= made for target in self.targets.values())
+            made = self.item.path.stat().st_mtime if self.item.path else 0.0
+            return all(output.stat().st_mtime >= made for output in self.outputs)
         except OSError:
             return False
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A file that was transcribed: seconds of audio, and of work."""
+    """A file that was transcribed.
 
-    media: Path
+    Attributes:
+        file: which.
+        duration_s: of its audio.
+        seconds: of work.
+        warnings: a line each.
+    """
+
+    file: File
     duration_s: float
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A file that could not be transcribed."""
+    """A file that could not be transcribed, why, and what was noticed before."""
 
-    media: Path
-    reason: str
+    file: File
+    error: OvwError
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +87,7 @@ class TranscribeFiles:
         device: how to run it.
         exact: openai/whisper's algorithm in f32.
         layout: of subtitle cues.
+        stream: which audio stream, counted from 0.
     """
 
     model: Path
@@ -73,6 +95,7 @@ class TranscribeFiles:
     device: DeviceOptions
     exact: bool = False
     layout: LayoutOptions = PLAIN
+    stream: int | None = None
 
     def load(self) -> Callable[[File], Finished | Failed]:
         """Load the model once; the result is called for every file."""
@@ -82,30 +105,63 @@ class TranscribeFiles:
     def transcribe(self, whisper: Whisper, file: File) -> Finished | Failed:
         """Transcribe a file and write its outputs."""
         started = time.perf_counter()
-        try:
-            document = document_of(file.media.name, whisper, whisper.transcribe(file.media, self.options))
-            for name, target in file.targets.items():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(target, FORMATS[name](document, self.layout))
-        except (OvwError, OSError, RuntimeError) as error:
-            return Failed(file.media, " ".join(str(error).split()))
-        return Finished(file.media, document.duration, time.perf_counter() - started)
+        with _warnings() as warned:
+            try:
+                duration_s = self._write(whisper, file)
+            except OvwError as error:
+                return Failed(file, error, tuple(warned))
+            except (OSError, RuntimeError) as error:  # of the disk, and OpenVINO's own
+                return Failed(file, OvwError(f"{file.item.label}: {reason(error)}"), tuple(warned))
+        return Finished(file, duration_s, time.perf_counter() - started, tuple(warned))
+
+    def _write(self, whisper: Whisper, file: File) -> float:
+        with fetched(file.item) as media:
+            result = whisper.transcribe(media, self.options, stream=self.stream)
+            document = document_of(file.item.name, whisper, result)
+        for name, target in file.targets.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(target, FORMATS[name](document, self.layout))
+        if file.copy and file.item.path:
+            cues = lay_out(document, self.layout)
+            # a worker that died right after this one left a copy that is as good
+            embed_subtitles(file.item.path, cues, file.copy, document.text_language, overwrite=True)
+        return document.duration
 
 
-def transcribe_files(
-    files: Iterable[File], work: TranscribeFiles, pool: Pool, *, again: bool = False
-) -> Iterator[Finished | Failed]:
-    """Transcribe every file that is not done yet; the order is that in which they are finished.
+def transcribe_files(files: Iterable[File], work: TranscribeFiles, pool: Pool) -> Iterator[Finished | Failed]:
+    """Transcribe files; the order is that in which they are finished.
 
     Args:
         files: taken only as fast as they are worked off, so there may be millions.
         work: what to do with each.
         pool: who does it; see `ovw.scale.pools.pool_for`.
-        again: also those that are done.
 
     Raises:
         OvwError: the model cannot be loaded.
     """
-    todo = (file for file in files if again or not file.is_done())
-    for outcome in pool.run(work, todo):
-        yield Failed(outcome.item.media, outcome.reason) if isinstance(outcome, Lost) else outcome
+    for outcome in pool.run(work, files):
+        if isinstance(outcome, Lost):
+            yield Failed(outcome.item, OvwError(f"{outcome.item.item.label}: {outcome.reason}"))
+        else:
+            yield outcome
+
+
+class _Keep(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage())
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What this package warns of meanwhile: a worker has nobody to tell it to, the first process has."""
+    lines: list[str] = []
+    package = logging.getLogger("ovw")
+    before, package.handlers = package.handlers, [_Keep(lines)]
+    try:
+        yield lines
+    finally:
+        package.handlers = before

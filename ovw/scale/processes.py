@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -90,13 +90,14 @@ class _ProcessCrew:
 def _serve(pipe: Connection, task: Task) -> None:
     """A worker's life: load, then item after item until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and closes the pipe
+    work: Callable[[Any], Any] | None = None
+    greeting: tuple[str, int, OvwError | None] = ("ready", 0, None)
     try:
         work = task.load()
     except OvwError as error:
-        pipe.send(("failed", 0, error))
-        return
-    with contextlib.suppress(EOFError, OSError):
-        pipe.send(("ready", 0, None))
-        while True:
+        greeting = ("failed", 0, error)
+    with contextlib.suppress(EOFError, OSError):  # the other end is closed
+        pipe.send(greeting)
+        while work:
             tag, item = pipe.recv()
             pipe.send(("result", tag, attempt(work, item)))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.scale.dispatch import Died, Ready, Result, dispatch
 from ovw.scale.work import Task, attempt
 
 LOCAL = "local"
+CONNECT_TIMEOUT_S = 5
+HINT = "--ray local starts one here"
 
 
 class RayPool:
@@ -100,6 +103,7 @@ def _connect(address: str, cpus: int) -> Any:
         import ray
     except ImportError:
         raise OvwError("--ray needs Ray", "pip install 'ovw[ray]'") from None
+    _knock(address)
     options = {"logging_level": "ERROR", "log_to_driver": False, "ignore_reinit_error": True}
     try:
         if address == LOCAL:
@@ -108,6 +112,17 @@ def _connect(address: str, cpus: int) -> Any:
         else:
             ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise OvwError(f"no Ray at {address}: {reason}", "--ray local starts one here") from None
+        told = str(error).strip().splitlines()[0].rstrip(".")
+        raise OvwError(f"no Ray at {address}: {told}", HINT) from None
     return ray
+
+
+def _knock(address: str) -> None:
+    """Find out in seconds that nobody answers at `host:port`; Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
+    except (OSError, ValueError) as error:
+        raise OvwError(f"no Ray at {address}: {reason(error)}", HINT) from None

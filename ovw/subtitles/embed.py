@@ -68,13 +68,14 @@ TRACKS = {
 }
 
 
-def plan_embedding(video: Path | None, label: str, folder: Path) -> Path:
+def plan_embedding(video: Path | None, label: str, folder: Path, *, overwrite: bool = False) -> Path:
     """Where the copy with subtitles goes: `<stem>.subtitled.<ext>`.
 
     Args:
         video: the file; `None` if the input is none.
         label: what messages call the input.
         folder: for the copy.
+        overwrite: whether the copy may be there already.
 
     Raises:
         OvwError: there is no file to copy, it cannot hold subtitles, or the copy exists.
@@ -82,7 +83,7 @@ def plan_embedding(video: Path | None, label: str, folder: Path) -> Path:
     if video is None:
         raise OvwError(f"{label}: subtitles can be embedded only in a file that is here", "download it first")
     target = folder / f"{video.stem}.subtitled{video.suffix}"
-    _check(video, target, overwrite=False)
+    _check(video, target, overwrite=overwrite)
     return target
 
 

@@ -175,6 +175,8 @@ def test_matrix(tmp_path: Path) -> None:
     record = read_record(tmp_path / "matrix" / "record.json")
     assert [case.config["pad"] for case in record.cases] == ["mel", "audio"]
     assert (tmp_path / "matrix" / "table.md").read_text(encoding="utf-8").startswith("| case | front | wer ")
+    for flag, part in (("--config", "under `defaults`"), ("--model", "under `models`")):
+        assert part in refused("eval", tmp_path / "matrix.yaml", flag, tmp_path / "other", code=2)
     (tmp_path / "wrong.yaml").write_text("modls: [x]\n", encoding="utf-8")
     assert "did you mean 'models'" in refused("eval", tmp_path / "wrong.yaml", code=2)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from odd_media import encode, speech
+from odd_media import half_of_an_mp4, speech
 from serve import serve
 from tiny_whisper import SELFTEST_CLIP
 
@@ -115,10 +115,7 @@ def test_home_in_a_configuration(env: dict[str, str], work: Path) -> None:
 
 
 def test_damage_is_one_line(env: dict[str, str], work: Path) -> None:
-    whole = encode(
-        work / "a.mp4", "aac", speech(2), rate=48000, options={"movflags": "faststart"}
-    ).read_bytes()  # fmt: skip
-    (work / "a.mp4").write_bytes(whole[: len(whole) // 2])
+    half_of_an_mp4(work / "a.mp4")
     done = run("a.mp4", *FAST, env=env, cwd=work)
     (line,) = done.stderr.decode().splitlines()
     assert line.startswith("ovw: a.mp4: its sound ends at 00:00:03, its header says 00:00:07")

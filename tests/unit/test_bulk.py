@@ -1,11 +1,16 @@
-"""Bulk transcription: outputs whole, failures told, what is done left alone."""
+"""Bulk transcription: outputs whole, failures told, what is done told apart."""
 
+import logging
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from odd_media import half_of_an_mp4
+from serve import serve
 from speech_files import wav
 
+from ovw.audio.inputs import expand
 from ovw.convert.jobs import Converted
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.bulk import Failed, File, Finished, TranscribeFiles, transcribe_files
@@ -24,42 +29,84 @@ def work(tiny: Converted) -> TranscribeFiles:
 
 
 def files(folder: Path, *names: str) -> list[File]:
-    for seed, name in enumerate(names):
-        (folder / name).write_bytes(wav(0.5, seed))
-    return [File(folder / n, {"srt": folder / "out" / f"{n}.srt", "txt": folder / "out" / f"{n}.txt"}) for n in names]
+    inputs, _ = expand([str(folder / name) for name in names])
+    return [File(item, {end: folder / "out" / f"{item.name}.{end}" for end in ("srt", "txt")}) for item in inputs]
 
 
-def test_every_file_once_and_only_what_is_left(tmp_path: Path, work: TranscribeFiles) -> None:
-    todo = files(tmp_path, "a.wav", "b.wav")
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for seed, name in enumerate(("a.wav", "b.wav", "c.wav")):
+        (tmp_path / name).write_bytes(wav(0.5, seed))
     (tmp_path / "bad.wav").write_text("no sound")
-    todo.append(File(tmp_path / "bad.wav", {"srt": tmp_path / "out" / "bad.srt"}))
-    outcomes = list(transcribe_files(todo, work, Here()))
-    assert [o.media.name for o in outcomes if isinstance(o, Finished)] == ["a.wav", "b.wav"]
-    assert [o.media.name for o in outcomes if isinstance(o, Failed)] == ["bad.wav"]
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.wav.srt", "a.wav.txt", "b.wav.srt", "b.wav.txt"]
-    assert [o.media.name for o in transcribe_files(todo, work, Here())] == ["bad.wav"]
-    later = (tmp_path / "out" / "a.wav.srt").stat().st_mtime + 10
-    os.utime(tmp_path / "a.wav", (later, later))
-    assert [o.media.name for o in transcribe_files(todo[:2], work, Here())] == ["a.wav"]
-    assert len(list(transcribe_files(todo[:2], work, Here(), again=True))) == 2
+    return tmp_path
 
 
-def test_processes_write_the_same(tmp_path: Path, work: TranscribeFiles) -> None:
-    todo = files(tmp_path, "a.wav", "b.wav", "c.wav")
+def test_outputs_whole_and_failures_told(folder: Path, work: TranscribeFiles) -> None:
+    todo = files(folder, "a.wav", "bad.wav", "b.wav")
+    a, bad, b = transcribe_files(todo, work, Here())
+    assert isinstance(a, Finished)
+    assert isinstance(b, Finished)
+    assert isinstance(bad, Failed)
+    assert (a.file, a.duration_s) == (todo[0], pytest.approx(0.5))
+    assert "bad.wav: cannot be read as audio or video" in bad.error.message
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["a.wav.srt", "a.wav.txt", "b.wav.srt", "b.wav.txt"]
+
+
+def test_done_is_what_has_every_output_younger_than_its_media(folder: Path, work: TranscribeFiles) -> None:
+    a, b, bad = files(folder, "a.wav", "b.wav", "bad.wav")
+    list(transcribe_files([a, b, bad], work, Here()))
+    assert [file.is_done() for file in (a, b, bad)] == [True, True, False]
+    later = a.targets["srt"].stat().st_mtime + 10
+    os.utime(folder / "a.wav", (later, later))
+    b.targets["txt"].unlink()
+    assert not a.is_done()
+    assert not b.is_done()
+
+
+def test_processes_write_the_same(folder: Path, work: TranscribeFiles) -> None:
+    todo = files(folder, "a.wav", "b.wav", "c.wav")
     assert len(list(transcribe_files(todo, work, Processes(2)))) == 3
-    many = [(f.targets["txt"]).read_text(encoding="utf-8") for f in todo]
-    list(transcribe_files(todo, work, Here(), again=True))
-    assert many == [(f.targets["txt"]).read_text(encoding="utf-8") for f in todo]
+    many = [file.targets["txt"].read_text(encoding="utf-8") for file in todo]
+    list(transcribe_files(todo, work, Here()))
+    assert many == [file.targets["txt"].read_text(encoding="utf-8") for file in todo]
 
 
-def test_a_lost_file_is_a_failure(tmp_path: Path, work: TranscribeFiles) -> None:
+def test_warnings_come_with_the_result(folder: Path, work: TranscribeFiles) -> None:
+    half_of_an_mp4(folder / "a.mp4")
+    handlers = logging.getLogger("ovw").handlers.copy()
+    (damaged, whole) = transcribe_files(files(folder, "a.mp4", "b.wav"), work, Here())
+    (told,) = damaged.warnings
+    assert told.startswith(f"{folder / 'a.mp4'}: its sound ends at")
+    assert whole.warnings == ()
+    assert logging.getLogger("ovw").handlers == handlers
+
+
+def test_downloads_are_fetched_and_removed(
+    folder: Path, tmp_path: Path, work: TranscribeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("yt_dlp")
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with serve(folder) as root:
+        (item,), problems = expand([f"{root}/a.wav"])
+        file = File(item, {"txt": folder / "far.txt"})
+        (done,) = transcribe_files([file], work, Here())
+    assert not problems
+    assert isinstance(done, Finished)
+    assert file.is_done()
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_a_lost_file_is_a_failure(folder: Path, work: TranscribeFiles) -> None:
     class Dead:
         def run(self, task, items):
             for item in items:
                 yield Lost(item, "3 workers died at it")
 
-    (failed,) = transcribe_files(files(tmp_path, "a.wav"), work, Dead())
-    assert failed == Failed(tmp_path / "a.wav", "3 workers died at it")
+    (failed,) = transcribe_files(files(folder, "a.wav"), work, Dead())
+    assert isinstance(failed, Failed)
+    assert failed.error.message == f"{folder / 'a.wav'}: 3 workers died at it"
 
 
 def test_plan(capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,6 +101,10 @@ def test_journal_keeps_runs_apart(tmp_path: Path) -> None:
         Journal(folder, REQUEST | {"beam_size": 5})
     with Journal(folder, REQUEST | {"beam_size": 5}, force=True) as journal:
         assert journal.done == {}
+    with Journal(tmp_path / "nothing", REQUEST):
+        pass
+    with Journal(tmp_path / "nothing", REQUEST | {"beam_size": 5}) as journal:
+        assert not journal.done
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "hypotheses.jsonl").write_text("mine\n")
     with pytest.raises(OvwError, match="something else"):

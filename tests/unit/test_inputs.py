@@ -53,6 +53,21 @@ def test_each_input_comes_once_and_problems_apart(talks: Path) -> None:
     assert all(problem.hint for problem in problems)
 
 
+def test_a_list_stands_for_what_it_names(talks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ovw.audio.inputs.list_remote", lambda url: [Remote(url, "far")])
+    entries = [
+        "talks/b.mp3", "talks/day 2/deep", "gone.mp3", OvwError("row 4"), "../elsewhere.mp3", str(talks / "a.MP4"), "-",
+        "https://example.org/far",
+    ]  # fmt: skip
+    touch(talks.parent / "list.CSV", talks.parent / "-")
+    inputs, problems = expand([str(talks.parent / "list.CSV"), str(talks / "b.mp3")], lambda path: entries)
+    assert [(str(item.below), item.name) for item in inputs] == [
+        ("talks", "b.mp3"), ("talks/day 2", "e.opus"), (".", "a.MP4"), (".", "-"), (".", "far"),
+    ]  # fmt: skip
+    reasons = ["gone.mp3: no such file", "row 4", "elsewhere.mp3: no such file"]
+    assert all(problem.message.endswith(reason) for problem, reason in zip(problems, reasons, strict=True))
+
+
 def test_odd_arguments_are_explained(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "ring").symlink_to(tmp_path / "ring")

@@ -1,0 +1,23 @@
+"""Flags that mean the same for several verbs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="Artifact folder or name. Default: the only one, base-int8 or base-fp16."),
+]
+Temperature = Annotated[
+    str | None, typer.Option(help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1.")
+]
+Pad = Annotated[str | None, typer.Option(help="What fills the last window: mel (default) or audio.")]
+Exact = Annotated[bool, typer.Option("--exact", help="openai/whisper's algorithm in f32, no approximation.")]
+Device = Annotated[str | None, typer.Option(help="OpenVINO device. Default CPU.")]
+InferencePrecision = Annotated[str | None, typer.Option(help="f32, bf16 or f16. Default: the device's own.")]
+Threads = Annotated[int | None, typer.Option(help="Of a worker. Default 0: all cores, shared out.")]
+Ray = Annotated[str | None, typer.Option(help="Run the workers on Ray: local, auto, or a cluster's address.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")]
+PrintConfig = Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")]
