@@ -88,6 +88,7 @@ def test_int8_ptq_computes_in_int8_only_in_the_encoder(tmp_path: Path, tiny_pt: 
     assert compression.gate is None
 
 
+@pytest.mark.slow
 def test_one_call_makes_several_layouts_of_the_same_compressed_graph(tmp_path: Path, tiny_pt: Path) -> None:
     layouts = ("genai", "stateless", "whispercpp")
     config = asked(tiny_pt, tmp_path, "int8-ptq", layout=layouts)
@@ -184,6 +185,7 @@ def test_a_breach_is_refused_or_accepted() -> None:
     gate.require(a_gate(1, (-1, 3), verdict="undecided"), accept=False)
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_real_tiny_en_keeps_its_words(tmp_path: Path) -> None:
     speech = DatasetOptions(dataset="bundled", split="test", limit=4)

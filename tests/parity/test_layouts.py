@@ -217,6 +217,7 @@ def test_stateless_says_the_same_with_beams(every_layout: dict[str, Converted]) 
     assert said[0] == said[1] != []
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_stateless_says_the_same_words(base: Converted, tmp_path: Path) -> None:
     """The real base with 5 beams and a prompt of 227 tokens, through bounded explicit caches."""
