@@ -26,7 +26,8 @@ from ovw.engines.onnx import OnnxDecoderSession, OnnxEncoderSession
 from ovw.errors import OvwError
 from ovw.runtime.device import compile_model, core, inference_precision
 from ovw.runtime.encoder import EncoderSession
-from ovw.runtime.sessions import Decoder, Encoder, open_decoder, require_runnable
+from ovw.runtime.protocols import Decoder, Encoder
+from ovw.runtime.sessions import open_decoder, require_runnable
 from ovw.transcribe.selftest import CLIP, golden_prompt
 from ovw.transcribe.tokenizer import Tokenizer
 

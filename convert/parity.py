@@ -19,7 +19,7 @@ from ovw.engines.layouts import open_layout_decoder, open_layout_encoder
 from ovw.errors import OvwError
 from ovw.memory import give_back
 from ovw.runtime.device import EXACT
-from ovw.runtime.sessions import Decoder
+from ovw.runtime.protocols import Decoder
 from ovw.transcribe.selftest import clip_mel, encoder_golden, feed, golden_prompt, greedy_tokens, text_golden
 from ovw.transcribe.tokenizer import Tokenizer
 

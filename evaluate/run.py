@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from ovw.audio import SAMPLE_RATE
-from ovw.datasets.audio import read_bytes, read_clip
+from ovw.datasets.audio import Clip, read_bytes, read_clip
 from ovw.datasets.utterance import Item, Problem, Utterance
-from ovw.engines.base import Engine, EngineSpec
+from ovw.engines.base import Engine, EngineSpec, Heard
 from ovw.errors import OvwError
 from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import Journal
 from ovw.models import languages
 from ovw.scale.work import Lost, Pool
 from ovw.transcribe.options import TranscribeOptions
+
+GROUPED_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -56,45 +60,92 @@ class Task:
     language: str | None = None
     detect: bool = False
 
-    def load(self) -> Callable[[Utterance], Outcome]:
-        """Load the engine once; the result is called for every clip."""
+    @property
+    def group(self) -> int:
+        """Clips that are handed to a worker at a time: enough to find windows of like length among them."""
+        return GROUPED_BATCHES * self.options.batch_size if self.options.batch_size > 1 else 1
+
+    def load(self) -> Callable[[list[Utterance]], list[Outcome]]:
+        """Load the engine once; the result is called for every group of clips."""
         engine = self.spec.load()
         facts = engine.facts()
 
-        def work(utterance: Utterance) -> Outcome:
-            result = self.transcribe(engine, utterance)
-            return result if isinstance(result, Problem) else Done(result, facts)
+        def work(utterances: list[Utterance]) -> list[Outcome]:
+            found = self.transcribe(engine, utterances)
+            return [result if isinstance(result, Problem) else Done(result, facts) for result in found]
 
         return work
 
-    def transcribe(self, engine: Engine, utterance: Utterance) -> Hypothesis | Problem:
-        """Decode and transcribe a clip; what goes wrong with it alone is a problem, not an error."""
-        language = self.language or utterance.language
-        spoken = None if self.detect or language not in languages() else language
+    def transcribe(self, engine: Engine, utterances: list[Utterance]) -> list[Hypothesis | Problem]:
+        """Decode and transcribe clips; what goes wrong with one alone is its problem, not an error."""
+        if len(utterances) == 1:
+            return [self._one(engine, utterances[0])]
+        found: dict[str, Hypothesis | Problem] = {}
+        clips: dict[str, dict[str, Clip]] = defaultdict(dict)  # language -> id -> samples
+        for utterance in utterances:
+            try:
+                clips[self._language(utterance)[1] or ""][utterance.id] = read_clip(utterance)
+            except OvwError as error:
+                found[utterance.id] = _problem(utterance, error)
+        by_id = {utterance.id: utterance for utterance in utterances}
+        for language, group in clips.items():
+            found |= self._together(engine, [by_id[name] for name in group], list(group.values()), language or None)
+        return [found[utterance.id] for utterance in utterances]
+
+    def _together(
+        self, engine: Engine, utterances: list[Utterance], clips: list[Clip], spoken: str | None
+    ) -> dict[str, Hypothesis | Problem]:
+        """Clips of one language side by side; if that fails, one after the other, to find out which it was."""
         started = time.perf_counter()
+        options = self.options.model_copy(update={"language": spoken})
+        try:
+            heard = engine.transcribe_many([clip.samples for clip in clips], options)
+        except (OvwError, RuntimeError):
+            return {utterance.id: self._one(engine, utterance) for utterance in utterances}
+        pace = (time.perf_counter() - started) / max(1, sum(len(clip.samples) for clip in clips))
+        return {
+            utterance.id: self._hypothesis(utterance, clip, one, pace * len(clip.samples))
+            for utterance, clip, one in zip(utterances, clips, heard, strict=True)
+        }
+
+    def _one(self, engine: Engine, utterance: Utterance) -> Hypothesis | Problem:
+        started = time.perf_counter()
+        options = self.options.model_copy(update={"language": self._language(utterance)[1]})
         try:
             clip = read_clip(utterance)
-            heard = engine.transcribe(clip.samples, self.options.model_copy(update={"language": spoken}))
-        except OvwError as error:
-            return Problem(utterance.id, utterance.location, error.message.removeprefix(f"{utterance.location}: "))
-        except RuntimeError as error:  # OpenVINO's and PyTorch's own
-            return Problem(utterance.id, utterance.location, str(error).strip().splitlines()[-1])
+            heard = engine.transcribe(clip.samples, options)
+        except (OvwError, RuntimeError) as error:  # the latter are OpenVINO's and PyTorch's own
+            return _problem(utterance, error)
+        return self._hypothesis(utterance, clip, heard, time.perf_counter() - started)
+
+    def _language(self, utterance: Utterance) -> tuple[str | None, str | None]:
+        """The language of a clip as the dataset tells it, and what the model is told."""
+        language = self.language or utterance.language
+        return language, None if self.detect or language not in languages() else language
+
+    def _hypothesis(self, utterance: Utterance, clip: Clip, heard: Heard, seconds: float) -> Hypothesis:
         return Hypothesis(
             id=utterance.id,
             audio=utterance.location,
             duration_s=round(len(clip.samples) / SAMPLE_RATE, 3),
-            language=language,
+            language=self._language(utterance)[0],
             reference=utterance.reference,
             hypothesis=heard.text,
             speaker=utterance.speaker,
             detected=heard.language,
-            seconds=round(time.perf_counter() - started, 4),
+            seconds=round(seconds, 4),
             tokens=heard.tokens,
             temperature=heard.temperature,
             avg_logprob=heard.avg_logprob,
             no_speech_prob=heard.no_speech_prob,
             audio_sha256=clip.sha256,
         )
+
+
+def _problem(utterance: Utterance, error: OvwError | RuntimeError) -> Problem:
+    """What went wrong with a clip, in a line."""
+    told = error.message if isinstance(error, OvwError) else str(error).strip().splitlines()[-1]
+    return Problem(utterance.id, utterance.location, told.removeprefix(f"{utterance.location}: "))
 
 
 @dataclass
@@ -147,18 +198,31 @@ def run(
         tally.problems.append(problem)
         watch.on_problem(problem)
 
-    for outcome in pool.run(task, _pending(items, journal, tally, note)):
-        if isinstance(outcome, Lost):
-            note(Problem(outcome.item.id, outcome.item.location, outcome.reason))
-        elif isinstance(outcome, Problem):
-            note(outcome)
-        else:
-            journal.note_engine(outcome.engine)
-            journal.add(outcome.hypothesis)
-            tally.audio_s += outcome.hypothesis.duration_s
-            tally.seconds += outcome.hypothesis.seconds or 0.0
+    for group in pool.run(task, _grouped(_pending(items, journal, tally, note), task.group)):
+        for outcome in _outcomes(group):
+            if isinstance(outcome, Problem):
+                note(outcome)
+            else:
+                journal.note_engine(outcome.engine)
+                journal.add(outcome.hypothesis)
+                tally.audio_s += outcome.hypothesis.duration_s
+                tally.seconds += outcome.hypothesis.seconds or 0.0
         watch.on_clip(len(journal.done), total, tally.audio_s, tally.seconds)
     return journal.finish(tally.order), tally.problems
+
+
+def _grouped(utterances: Iterable[Utterance], size: int) -> Iterator[list[Utterance]]:
+    """Lists of `size`; the last may be shorter."""
+    source = iter(utterances)
+    while group := list(islice(source, size)):
+        yield group
+
+
+def _outcomes(group: list[Outcome] | Lost) -> list[Outcome]:
+    """What became of each clip of a group."""
+    if isinstance(group, Lost):
+        return [Problem(item.id, item.location, group.reason) for item in group.item]
+    return group
 
 
 def _pending(

@@ -24,7 +24,8 @@ from ovw.artifact.locate import locate
 from ovw.artifact.manifest import read_manifest
 from ovw.errors import OvwError
 from ovw.runtime.device import EXACT, DeviceOptions
-from ovw.runtime.sessions import Decoder, Encoder, open_sessions
+from ovw.runtime.protocols import Decoder, Encoder
+from ovw.runtime.sessions import open_sessions
 
 
 def load(model: str | Path | None = None, *, device: DeviceOptions = EXACT) -> OpenVinoWhisper:

@@ -50,6 +50,10 @@ def run(
     beam_size: Annotated[int | None, typer.Option(help="Default 1, greedy.")] = None,
     temperature: options.Temperature = None,
     without_timestamps: Annotated[bool, typer.Option("--without-timestamps", help="Decode text only.")] = False,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Clips decoded together, the fast way. Default 1: one after the other.")
+    ] = None,
+    audio_context: options.AudioContext = None,
     pad: options.Pad = None,
     exact: options.Exact = False,
     device: options.Device = None,
@@ -80,7 +84,8 @@ def run(
         "shuffle": shuffle or None, "seed": seed, "model": model, "reference": reference, "output": output,
         "task": task, "language": language, "detect_language": detect_language or None, "beam_size": beam_size,
         "temperature": numbers("--temperature", temperature, float), "without_timestamps": without_timestamps or None,
-        "pad": pad, "exact": exact or None, "device": device, "inference_precision": inference_precision,
+        "batch_size": batch_size, "audio_context": audio_context, "pad": pad,
+        "exact": exact or None, "device": device, "inference_precision": inference_precision,
         "threads": threads, "workers": workers, "ray": ray, "interval": interval, "draws": draws, "worst": worst,
         "strict": strict or None, "force": force or None,
     }  # fmt: skip

@@ -97,6 +97,7 @@ def run(
     batch_size: Annotated[
         int | None, typer.Option(help="Windows decoded together, cut at pauses. Default 1: one after the other.")
     ] = None,
+    audio_context: options.AudioContext = None,
     pad: options.Pad = None,
     seed: Annotated[int | None, typer.Option(help="Of sampling. Default 0.")] = None,
     exact: options.Exact = False,
@@ -161,9 +162,9 @@ def run(
         "hallucination_silence_threshold": hallucination_silence_threshold,
         "clip_timestamps": numbers("--clip-timestamps", clip_timestamps, float), "vad": vad,
         "vad_threshold": vad_threshold, "vad_min_speech": vad_min_speech, "vad_min_silence": vad_min_silence,
-        "vad_pad": vad_pad, "batch_size": batch_size, "pad": pad, "seed": seed, "exact": exact or None,
-        "device": device, "inference_precision": inference_precision, "threads": threads, "workers": workers,
-        "ray": ray, "force": force or None, "stream": stream,
+        "vad_pad": vad_pad, "batch_size": batch_size, "audio_context": audio_context, "pad": pad, "seed": seed,
+        "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
+        "workers": workers, "ray": ray, "force": force or None, "stream": stream,
         "pcm": pcm, "pcm_rate": pcm_rate, "pcm_channels": pcm_channels,
         "max_line_width": max_line_width, "max_lines": max_lines, "max_words": max_words, "min_cue": min_cue,
         "max_cue": max_cue, "max_cps": max_cps, "min_gap": min_gap, "highlight_words": highlight_words or None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -45,6 +46,10 @@ class Engine(Protocol):
         Raises:
             OvwError: the engine cannot do what is asked.
         """
+
+    def transcribe_many(self, clips: Sequence[NDArray[np.float32]], options: TranscribeOptions) -> list[Heard]:
+        """Transcribe several; together, where the engine can."""
+        return [self.transcribe(samples, options) for samples in clips]
 
     def facts(self) -> dict[str, Any]:
         """What a record says of it: engine, version, arithmetic, device."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ovw.engines.onnx import OnnxDecoderSession, OnnxEncoderSession
 from ovw.runtime.device import DeviceOptions
-from ovw.runtime.sessions import Decoder, Encoder, open_decoder, open_encoder, require_runnable
+from ovw.runtime.protocols import Decoder, Encoder
+from ovw.runtime.sessions import open_decoder, open_encoder, require_runnable
 
 
 def open_layout(folder: Path, layout: str, options: DeviceOptions) -> tuple[Encoder, Decoder]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from ovw.artifact import names
 from ovw.errors import OvwError, reason
+from ovw.runtime.decoder import chosen
+from ovw.runtime.protocols import Decoder, Windows
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -33,7 +36,7 @@ class OnnxEncoderSession:
         return hidden
 
 
-class OnnxDecoderSession:
+class OnnxDecoderSession(Decoder):
     """Tokens to logits over encoded audio, as `DecoderSession`.
 
     Cross-attention keys and values are computed once a window and stay where onnxruntime put them.
@@ -57,18 +60,20 @@ class OnnxDecoderSession:
         """How many tokens a row may have in one call: any number."""
         return -1
 
-    def start(self, hidden: NDArray[np.float32]) -> None:
-        """Forget the caches and attend to new audio, hidden states [A, S, state]; A divides the number of rows."""
+    def start(self, audio: Windows) -> None:
+        """Forget the caches and attend to new windows, hidden states [A, S, state]; A divides the number of rows."""
         from onnxruntime import OrtValue
 
         ports = [port.name for port in self._cross.get_outputs()]
-        audio = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(hidden))
-        projected = self._cross.run_with_ort_values(ports, {"audio_features": audio})
+        hidden = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(audio))
+        projected = self._cross.run_with_ort_values(ports, {"audio_features": hidden})
         self._heard = {name.replace("out_", "in_"): value for name, value in zip(ports, projected, strict=True)}
         self._caches = {}
 
-    def step(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Feed tokens [rows, n] after what is cached; gives logits [rows, n, n_vocab], as `DecoderSession.step`."""
+    def step(
+        self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Feed tokens after what is cached, as `Decoder.step`."""
         from onnxruntime import OrtValue
 
         if self._caches:
@@ -79,7 +84,7 @@ class OnnxDecoderSession:
         feed["tokens"] = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(tokens, np.int64))
         logits, *grown = (value.numpy() for value in self._step.run_with_ort_values(self._outputs, feed))
         self._caches = dict(zip(caches, grown, strict=True))
-        return np.asarray(logits, np.float32)
+        return chosen(np.asarray(logits, np.float32), at)
 
 
 def load_graph(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.engines.base import Heard
+from ovw.engines.base import Engine, Heard
 from ovw.errors import OvwError
 from ovw.transcribe.options import TranscribeOptions
 
@@ -23,7 +23,7 @@ ONLY_OURS = ("repetition_penalty", "no_repeat_ngram_size", "hotwords", "prefix",
 """Options that change the text and that it does not have; at their defaults they do nothing."""
 
 
-class OpenaiWhisperEngine:
+class OpenaiWhisperEngine(Engine):
     """openai-whisper's own model and decoding on the CPU.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.engines.base import Heard
+from ovw.engines.base import Engine, Heard
 from ovw.runtime.device import DeviceOptions
-from ovw.transcribe.api import Whisper
+from ovw.transcribe.api import Transcription, Whisper
 from ovw.transcribe.options import TranscribeOptions
 
 
-class OpenvinoEngine:
+class OpenvinoEngine(Engine):
     """An artifact on OpenVINO.
 
     Args:
@@ -33,16 +34,11 @@ class OpenvinoEngine:
 
     def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> Heard:
         """Transcribe samples [n] at 16 kHz."""
-        result = self._whisper.transcribe(samples, options)
-        segments = list(result)
-        return Heard(
-            text="".join(segment.text for segment in segments).strip(),
-            language=result.language,
-            tokens=sum(len(segment.tokens) for segment in segments),
-            temperature=max((segment.temperature for segment in segments), default=0.0),
-            avg_logprob=min((segment.avg_logprob for segment in segments), default=None),
-            no_speech_prob=max((segment.no_speech_prob for segment in segments), default=None),
-        )
+        return _heard(self._whisper.transcribe(samples, options))
+
+    def transcribe_many(self, clips: Sequence[NDArray[np.float32]], options: TranscribeOptions) -> list[Heard]:
+        """Transcribe several, with `batch_size` above 1 windows of all of them beside each other."""
+        return [_heard(result) for result in self._whisper.transcribe_many(clips, options)]
 
     def facts(self) -> dict[str, Any]:
         """Engine, version, arithmetic really used, device and threads."""
@@ -53,3 +49,15 @@ class OpenvinoEngine:
             "device": self._device.device,
             "threads": self._device.threads,
         }
+
+
+def _heard(result: Transcription) -> Heard:
+    segments = list(result)
+    return Heard(
+        text="".join(segment.text for segment in segments).strip(),
+        language=result.language,
+        tokens=sum(len(segment.tokens) for segment in segments),
+        temperature=max((segment.temperature for segment in segments), default=0.0),
+        avg_logprob=min((segment.avg_logprob for segment in segments), default=None),
+        no_speech_prob=max((segment.no_speech_prob for segment in segments), default=None),
+    )

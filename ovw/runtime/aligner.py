@@ -7,8 +7,8 @@ become an output of a graph of their own, which is compiled when words are first
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import openvino as ov
@@ -16,39 +16,31 @@ import openvino.opset15 as ops
 from numpy.typing import NDArray
 
 from ovw.errors import OvwError
-from ovw.runtime.decoder import DecoderSession
-from ovw.runtime.device import DeviceOptions
+from ovw.runtime.protocols import Audio, Decoder
 
 SCORES = "cross_attention_scores"
 
 
-class AlignerSession(DecoderSession):
-    """Tokens to logits and to cross-attention scores.
+class ScoringDecoder(Decoder, Protocol):
+    """A decoder whose graph was given the scores as an output."""
+
+    def run(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> Mapping[str, NDArray[np.float32]]: ...
+
+
+def align(decoder: ScoringDecoder, audio: Audio, tokens: Sequence[int]) -> tuple[NDArray[np.float32], ...]:
+    """Feed a whole sequence over one window.
 
     Args:
-        artifact: folder of the genai layout.
-        options: device, precision and threads.
-        heads: (layer, head) pairs.
+        decoder: made with `add_scores`.
+        audio: the encoded window.
+        tokens: n of them.
+
+    Returns:
+        Logits [n, n_vocab] and scores before the softmax [heads, n, S]; valid until the next call.
     """
-
-    def __init__(self, artifact: Path, options: DeviceOptions, heads: Sequence[tuple[int, int]]) -> None:
-        super().__init__(artifact, options, lambda model: add_scores(model, heads))
-
-    def align(
-        self, hidden: NDArray[np.float32], tokens: Sequence[int]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Feed a whole sequence over one window.
-
-        Args:
-            hidden: [1, S, state].
-            tokens: n of them.
-
-        Returns:
-            Logits [n, n_vocab] and scores before the softmax [heads, n, S]; valid until the next call.
-        """
-        self.start(hidden)
-        outputs = self.run(np.array([tokens]), np.zeros(1, np.int32))
-        return outputs["logits"][0], outputs[SCORES][0]
+    decoder.start([audio])
+    outputs = decoder.run(np.array([tokens]), np.zeros(1, np.int32))
+    return outputs["logits"][0], outputs[SCORES][0]
 
 
 def add_scores(model: ov.Model, heads: Sequence[tuple[int, int]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ovw.artifact import names
 from ovw.runtime.bounds import PortBounds
 from ovw.runtime.device import DeviceOptions, compile_model, core
+from ovw.runtime.protocols import Decoder, Windows
 
 
-class DecoderSession:
+class DecoderSession(Decoder):
     """Tokens to logits over encoded audio.
 
     The cache lives in the model's state. `beam_idx` says which earlier row each row continues, so the same call grows,
@@ -44,37 +45,34 @@ class DecoderSession:
         """How many tokens a row may have in one call; -1 without a bound."""
         return self._tokens.high("tokens")
 
-    def start(self, hidden: NDArray[np.float32]) -> None:
-        """Forget the cache and attend to new audio, hidden states [A, S, state]; A divides the number of rows.
+    def start(self, audio: Windows) -> None:
+        """Forget the cache and attend to new windows, hidden states [A, S, state]; A divides the number of rows.
 
         The values are copied into the request's own tensor: in bf16 the CPU plugin goes on reading the memory it saw
         first, so an array of the caller's, once freed, would turn into noise.
         """
+        hidden = np.asarray(audio)
         self._audio.require(hidden.shape)
         self._request.reset_state()
         tensor = self._request.get_tensor("encoder_hidden_states")
         tensor.shape = hidden.shape
         tensor.data[:] = hidden
 
-    def step(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Feed tokens after what is cached; row b hears audio b // (rows / A).
-
-        Args:
-            tokens: [rows, n].
-            beam_idx: [rows], the cached row that each row continues; in the first call any.
-
-        Returns:
-            Logits of every fed position, [rows, n, n_vocab]; valid until the next call.
-
-        Raises:
-            OvwError: a shape outside the artifact's bounds.
-        """
-        return self.run(tokens, beam_idx)["logits"]
+    def step(
+        self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """As `Decoder.step`."""
+        return chosen(self.run(tokens, beam_idx)["logits"], at)
 
     def run(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> Mapping[str, NDArray[np.float32]]:
-        """The same with every output of the graph, by name."""
+        """The same, every output of the graph by its name, for all positions."""
         self._tokens.require(tokens.shape)
         outputs: Mapping[str, NDArray[np.float32]] = self._request.infer(
             {"input_ids": tokens, "beam_idx": beam_idx}, share_outputs=True
         )
         return outputs
+
+
+def chosen(logits: NDArray[np.float32], at: Sequence[int] | None) -> NDArray[np.float32]:
+    """The logits [rows, n, n_vocab] of some positions, or of all."""
+    return logits if at is None else logits[:, list(at)]

@@ -4,44 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 
 from ovw.artifact import names
 from ovw.errors import OvwError
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.encoder import EncoderSession
+from ovw.runtime.protocols import OpenVinoDecoder
 from ovw.runtime.stateless import FixedDecoderSession, StatelessDecoderSession
 
 RUNNABLE = ("genai", "stateless")
 """Layouts with an encoder and a decoder for OpenVINO."""
-
-
-class Encoder(Protocol):
-    """Log-mel [B, n_mels, frames] -> hidden states [B, frames / 2, state]."""
-
-    def __call__(self, mel: NDArray[np.float32]) -> NDArray[np.float32]: ...
-
-
-class Decoder(Protocol):
-    """Tokens to logits over encoded audio; see `DecoderSession`, the first of its kind."""
-
-    @property
-    def max_tokens(self) -> int: ...
-
-    def start(self, hidden: NDArray[np.float32]) -> None: ...
-
-    def step(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> NDArray[np.float32]: ...
-
-
-class OpenVinoDecoder(Decoder, Protocol):
-    """A decoder that OpenVINO runs."""
-
-    compiled: ov.CompiledModel
 
 
 def open_sessions(folder: Path, layout: str, options: DeviceOptions) -> tuple[EncoderSession, OpenVinoDecoder]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from ovw.artifact import names
 from ovw.errors import OvwError
 from ovw.runtime.bounds import PortBounds
+from ovw.runtime.decoder import chosen
 from ovw.runtime.device import DeviceOptions, compile_ir
+from ovw.runtime.protocols import Decoder, Windows
 
 Caches = dict[str, NDArray[np.float32]]
 
 
-class StatelessDecoderSession:
+class StatelessDecoderSession(Decoder):
     """Tokens to logits over encoded audio, as `DecoderSession`, with growing caches outside the graph.
 
     Args:
@@ -40,14 +43,17 @@ class StatelessDecoderSession:
         """How many tokens a row may have in one call; -1 without a bound."""
         return self._tokens.high("tokens")
 
-    def start(self, hidden: NDArray[np.float32]) -> None:
-        """Forget the caches and attend to new audio, hidden states [A, S, state]; A divides the number of rows."""
+    def start(self, audio: Windows) -> None:
+        """Forget the caches and attend to new windows, hidden states [A, S, state]; A divides the number of rows."""
+        hidden = np.asarray(audio)
         self._audio.require(hidden.shape)
         self._hidden = np.ascontiguousarray(hidden)
         self._caches = {}
 
-    def step(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Feed tokens after what is cached, as `DecoderSession.step`; the caches are gathered by `beam_idx` first.
+    def step(
+        self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Feed tokens after what is cached, as `Decoder.step`; the caches are gathered by `beam_idx` first.
 
         Raises:
             OvwError: a shape outside the artifact's bounds, or no room left in the caches.
@@ -60,8 +66,7 @@ class StatelessDecoderSession:
         # the next call gathers, and so copies, what grows; what does not is copied once
         kept = self._caches or {name: outputs[f"out_{name}"].copy() for name in self._cross}
         self._caches = {name: kept[name] for name in self._cross} | {n: outputs[f"out_{n}"] for n in self._own}
-        logits: NDArray[np.float32] = outputs["logits"]
-        return logits
+        return chosen(outputs["logits"], at)
 
     def _reordered(self, beam_idx: NDArray[np.int32]) -> Caches:
         return {name: cache[beam_idx] if name in self._own else cache for name, cache in self._caches.items()}
@@ -72,7 +77,7 @@ class StatelessDecoderSession:
         return own | {name: np.zeros((len(self._hidden), 0, width), np.float32) for name in self._cross}
 
 
-class FixedDecoderSession:
+class FixedDecoderSession(Decoder):
     """The same over caches of one size, for a decoder with static shapes.
 
     Prompts are fed in pieces of as many tokens as the graph takes. A piece that is not full is filled up: what is
@@ -100,8 +105,9 @@ class FixedDecoderSession:
         """How many tokens a row may have in one call: any number, they are fed in pieces."""
         return -1
 
-    def start(self, hidden: NDArray[np.float32]) -> None:
-        """Empty the caches and attend to new audio, hidden states [A, S, state]."""
+    def start(self, audio: Windows) -> None:
+        """Empty the caches and attend to new windows, hidden states [A, S, state]."""
+        hidden = np.asarray(audio)
         self._audio.require(hidden.shape)
         projected = self._cross_model({"audio_features": np.ascontiguousarray(hidden)})
         self._cross = {name: projected[f"out_{name}"] for name in self._cross}
@@ -109,8 +115,10 @@ class FixedDecoderSession:
         self._caches = {name: np.zeros(list(shape), np.float32) for name in self._own}
         self._length = 0
 
-    def step(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Feed tokens after what is cached, as `DecoderSession.step`.
+    def step(
+        self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Feed tokens after what is cached, as `Decoder.step`.
 
         Raises:
             OvwError: another number of rows than the graph's, or no room left in the caches.
@@ -119,7 +127,7 @@ class FixedDecoderSession:
         self._rows.require((len(tokens), width))
         self._caches = {name: cache[beam_idx] for name, cache in self._caches.items()}
         pieces = [self._feed(tokens[:, at : at + width], width) for at in range(0, tokens.shape[1], width)]
-        return np.concatenate(pieces, 1)
+        return chosen(np.concatenate(pieces, 1), at)
 
     def _feed(self, tokens: NDArray[np.int64], width: int) -> NDArray[np.float32]:
         fed = tokens.shape[1]

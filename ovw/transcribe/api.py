@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,9 @@ from ovw.errors import OvwError, UsageError, reason
 from ovw.models import Capabilities, find_language
 from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
 from ovw.runtime.sessions import require_runnable
-from ovw.transcribe.engine import Engine
+from ovw.transcribe.engine import Engine, FastEngine
 from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.pipeline import Progress, identify, transcribe
+from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
 
@@ -87,7 +89,13 @@ class Whisper:
         """The sessions of the artifact; raises as the constructor does."""
         require_runnable(self.folder, self.manifest.layout)
         heads = tuple(self.manifest.alignment_heads or ())
-        return Engine(self.folder, self.manifest.layout, options, self.manifest.dimensions(), heads)
+        kind = FastEngine if not self.exact and self._is_cuttable() and options.device == "CPU" else Engine
+        return kind(self.folder, self.manifest.layout, options, self.manifest.dimensions(), heads)
+
+    def _is_cuttable(self) -> bool:
+        """Whether the graphs are as `ovw.runtime.fast` expects them."""
+        made = (self.manifest.layout, self.manifest.frontend, self.manifest.shapes.kind)
+        return made == ("genai", "graph", "dynamic")
 
     @property
     def precision(self) -> str:
@@ -116,6 +124,51 @@ class Whisper:
         Raises:
             OvwError: the media cannot be read, or the model cannot do what is asked.
         """
+        chosen, language = self._request(options, overrides)
+        recording = self._record(media, stream, chosen)
+        detection = None
+        if language is None:
+            detection = identify(self._engine, recording, chosen)
+            language = detection.language
+        segments = transcribe(self._engine, recording, self._steering(language), chosen, on_progress)
+        return Transcription(language, detection, chosen, recording, segments)
+
+    def transcribe_many(
+        self, media: Sequence[Media], options: TranscribeOptions | None = None, **overrides: Any
+    ) -> list[Transcription]:
+        """Transcribe files or samples together: with `batch_size` above 1, windows of all of them beside each other.
+
+        Short ones gain most. Everything is held in memory, so hand over some hundred at a time.
+
+        Args:
+            media: as `transcribe` takes them.
+            options: decoding options.
+            **overrides: single fields of `TranscribeOptions`, over `options`.
+
+        Returns:
+            One transcription for each, in the same order; iterate each once.
+
+        Raises:
+            OvwError: as `transcribe`.
+        """
+        chosen, asked = self._request(options, overrides)
+        if chosen.batch_size == 1:
+            return [self.transcribe(one, chosen) for one in media]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # spectrograms and voice activity leave the interpreter free
+            recordings = list(pool.map(lambda one: self._record(one, None, chosen), media))
+        detections = [identify(self._engine, one, chosen) if asked is None else None for one in recordings]
+        languages = [found.language if found else str(asked) for found in detections]
+        steered = [(one, self._steering(code)) for one, code in zip(recordings, languages, strict=True)]
+        texts = transcribe_many(self._engine, steered, chosen)
+        return [
+            Transcription(language, detection, chosen, recording, iter(segments))
+            for language, detection, recording, segments in zip(languages, detections, recordings, texts, strict=True)
+        ]
+
+    def _request(
+        self, options: TranscribeOptions | None, overrides: dict[str, Any]
+    ) -> tuple[TranscribeOptions, str | None]:
+        """The options in force, and the language if it need not be detected; raises as `transcribe`."""
         base = options.model_dump() if options else {}
         chosen = build(TranscribeOptions, {**base, **overrides})
         language = check_request(self.folder.name, self.capabilities, chosen)
@@ -132,15 +185,11 @@ class Whisper:
             )
         if beyond := [token for token in chosen.suppress_tokens if token >= n_vocab]:
             raise UsageError(f"suppress_tokens holds {beyond[0]}, the vocabulary has {n_vocab}", "ids start at 0")
-        chosen = chosen.exactly() if self.exact else chosen
-        recording = self._record(media, stream, chosen)
-        detection = None
-        if language is None:
-            detection = identify(self._engine, recording, chosen)
-            language = detection.language
-        steering = language if self._engine.tokenizer.multilingual else None
-        segments = transcribe(self._engine, recording, steering, chosen, on_progress)
-        return Transcription(language, detection, chosen, recording, segments)
+        return (chosen.exactly() if self.exact else chosen), language
+
+    def _steering(self, language: str) -> str | None:
+        """The language as the decoder is told it; an English-only model is not."""
+        return language if self._engine.tokenizer.multilingual else None
 
     def _record(self, media: Media, stream: int | None, options: TranscribeOptions) -> Recording:
         dims, rules = self.manifest.dimensions(), options.speech_rules()

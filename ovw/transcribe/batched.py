@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.speech import Span
+from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.task import DecodingResult
-from ovw.transcribe.fallback import decode_with_fallback, is_skippable
-from ovw.transcribe.language import detect_languages
+from ovw.transcribe.fallback import is_skippable
+from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment
 from ovw.transcribe.run import Run
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
@@ -27,92 +26,109 @@ SPARSE = 1.0
 """Text tokens a second of speech; below it, something was passed over. People speak three or four."""
 
 
-class BatchedRun(Run):
-    """One recording, several windows at a time."""
+@dataclass(frozen=True)
+class Heard:
+    """What a window said, and what of it is still to be heard."""
 
-    def run(self, clips: Iterable[Span]) -> Iterator[tuple[list[Segment], int]]:
-        """The segments of each batch in turn, and the frame up to which the recording is done."""
-        limit = self._engine.dims.n_frames
-        windows = chain.from_iterable(self._recording.speech_windows(clip.start, clip.end, limit) for clip in clips)
+    window: Window
+    segments: list[Segment]
+    rests: list[Window]
+
+
+class BatchedRun(Run):
+    """Several windows at a time, of one recording or of many."""
+
+    def one(
+        self, recording: Recording, language: str | None, clips: Iterable[Span]
+    ) -> Iterator[tuple[list[Segment], int]]:
+        """The segments of each batch of a recording in turn, and the frame up to which it is done."""
+        windows = chain.from_iterable(self._windows(recording, language, clip) for clip in clips)
         most = self._options.batch_size
-        size = most if self._recording.ended else 1  # a long recording begins with small batches: text comes at once
+        size = most if recording.ended else 1  # a long recording begins with small batches: text comes at once
         while group := list(islice(windows, size)):
             size = min(2 * size, most)
-            found: list[Segment] = []
-            todo = group
-            while todo:
-                segments, todo = self._batch(todo)
-                found += segments
-            yield sorted(found, key=lambda segment: segment.start), group[-1].end
-            self._recording.forget(group[-1].end)
+            segments = [segment for heard in self._all(group) for segment in heard.segments]
+            yield sorted(segments, key=lambda segment: segment.start), group[-1].span.end
+            recording.forget(group[-1].span.end)
 
-    def _batch(self, windows: Sequence[Span]) -> tuple[list[Segment], list[Span]]:
-        """Transcribe windows together: what they said, and the parts of them that are still to be heard."""
-        # one by one: a batch of them would not be faster on a CPU, only larger
-        hidden = np.concatenate(
-            [self._engine.encoder(self._recording.window(w.start, w.end - w.start)) for w in windows]
-        )
-        languages = self._spoken(hidden)
+    def many(self, recordings: Sequence[tuple[Recording, str | None]], clips: Iterable[Span]) -> list[list[Segment]]:
+        """The segments of each of several recordings; windows of about the same length are decoded together."""
+        places = {id(recording): place for place, (recording, _) in enumerate(recordings)}
+        spans = list(clips)
+        windows = [
+            w for recording, language in recordings for s in spans for w in self._windows(recording, language, s)
+        ]
+        found: list[list[Segment]] = [[] for _ in recordings]
+        for heard in self._all(sorted(windows, key=lambda window: -window.size)):
+            found[places[id(heard.window.recording)]] += heard.segments
+        return [sorted(segments, key=lambda segment: segment.start) for segments in found]
+
+    def _windows(self, recording: Recording, language: str | None, clip: Span) -> Iterator[Window]:
+        """The windows of a stretch of a recording, cut at pauses."""
+        for span in recording.speech_windows(clip.start, clip.end, self._engine.dims.n_frames):
+            yield Window(recording, span, language)
+
+    def _all(self, windows: Iterable[Window]) -> Iterator[Heard]:
+        """Windows batch by batch, and what is left of them after that."""
+        todo = list(windows)
+        while todo:
+            rests: list[Window] = []
+            for at in range(0, len(todo), self._options.batch_size):
+                for heard in self._batch(todo[at : at + self._options.batch_size]):
+                    rests += heard.rests
+                    yield heard
+            todo = rests
+
+    def _batch(self, windows: Sequence[Window]) -> Iterator[Heard]:
+        """Transcribe windows together."""
+        audio = self._hear(windows)
+        languages = self._spoken(windows, audio)
         prompts = [self._prompts.build(language, first=False) for language in languages]
-        results = decode_with_fallback(
-            lambda chosen, t: self._task.run(hidden[list(chosen)], [prompts[i] for i in chosen], t, self._rng),
-            len(windows),
-            self._options,
-        )
-        segments: list[Segment] = []
-        rests: list[Span] = []
-        for i, (window, language, result) in enumerate(zip(windows, languages, results, strict=True)):
+        results = self._decode(windows, audio, prompts)
+        for window, language, result, one in zip(windows, languages, results, audio, strict=True):
             if is_skippable(result, self._options):
                 continue
             pieces, again = self._cut(window, result)
-            rests += again
-            made = [make_segment(piece, result, self._engine.tokenizer, window.start, language) for piece in pieces]
+            made = [make_segment(p, result, self._engine.tokenizer, window.span.start, language) for p in pieces]
             spoken = [s for s in made if s.start < s.end and s.text.strip()]
-            segments += self._timed(spoken, hidden[i : i + 1], language, window)
-        return segments, rests
+            rests = [Window(window.recording, span, window.language) for span in again]
+            yield Heard(window, self._timed(spoken, one, language, window), rests)
 
-    def _timed(
-        self, segments: list[Segment], hidden: NDArray[np.float32], language: str | None, window: Span
-    ) -> list[Segment]:
+    def _timed(self, segments: list[Segment], audio: Audio, language: str | None, window: Window) -> list[Segment]:
         """The segments with their words, if words are wanted."""
         if not self._options.word_timestamps:
             return segments
-        size, begin = window.end - window.start, window.start / FRAMES_PER_SECOND
-        return time_words(self._engine, self._options, segments, hidden, language, size, begin)
+        begin = window.span.start / FRAMES_PER_SECOND
+        return time_words(self._engine, self._options, segments, audio, language, window.size, begin)
 
-    def _cut(self, window: Span, result: DecodingResult) -> tuple[list[Piece], list[Span]]:
+    def _cut(self, of: Window, result: DecodingResult) -> tuple[list[Piece], list[Span]]:
         """The pieces of a window, held inside it, and what of it has to be heard again."""
-        if halves := self._halves(window, result):
+        window, recording = of.span, of.recording
+        if halves := self._halves(of, result):
             return [], halves
-        cut = split_window(result.tokens, self._engine.tokenizer, window.start, window.end - window.start)
+        cut = split_window(result.tokens, self._engine.tokenizer, window.start, of.size)
         end = window.end / FRAMES_PER_SECOND
-        onset = self._recording.onset(window.start)
+        onset = recording.onset(window.start)
         pieces = [within(piece, onset, window.end) for piece in cut.pieces]
         heard = round(pieces[-1].end * FRAMES_PER_SECOND)
         if heard <= window.start or self._options.without_timestamps:
             return pieces, []
-        unfinished = not cut.closed and cut.advance < window.end - window.start
+        unfinished = not cut.closed and cut.advance < of.size
         if unfinished and window.end - heard >= SHORTEST_REST:
             return pieces, [Span(heard, window.end)]
-        if self._recording.speech_between(heard, window.end) >= UNHEARD:
+        if recording.speech_between(heard, window.end) >= UNHEARD:
             return pieces, [Span(heard, window.end)]
         if unfinished:
             spoken = sum(len(piece.tokens) for piece in pieces)
             pieces.append(Piece(pieces[-1].end, end, result.tokens[spoken:]))
         return pieces, []
 
-    def _halves(self, window: Span, result: DecodingResult) -> list[Span]:
+    def _halves(self, of: Window, result: DecodingResult) -> list[Span]:
         """The parts of a window whose text is far too short for the speech in it, and which has a pause to cut at."""
-        spoken = self._recording.speech_between(window.start, window.end)
+        window, recording = of.span, of.recording
+        spoken = recording.speech_between(window.start, window.end)
         words = sum(token < self._engine.tokenizer.eot for token in result.tokens)
         if spoken < SHORTEST_SPLIT or words >= SPARSE * spoken / FRAMES_PER_SECOND:
             return []
-        parts = list(self._recording.speech_windows(window.start, window.end, (window.end - window.start) * 2 // 3))
+        parts = list(recording.speech_windows(window.start, window.end, of.size * 2 // 3))
         return parts if len(parts) > 1 else []
-
-    def _spoken(self, hidden: NDArray[np.float32]) -> list[str | None]:
-        """The language of each window."""
-        if self._options.multilingual and self._language is not None:
-            detections = detect_languages(self._engine.decoder, hidden, self._engine.tokenizer)
-            return [detection.language for detection in detections]
-        return [self._language] * len(hidden)

@@ -6,18 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+import openvino as ov
 
 from ovw.models import Dims
-from ovw.runtime.aligner import AlignerSession
+from ovw.runtime.aligner import ScoringDecoder, add_scores
+from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.encoder import EncoderSession, fixed_window
-from ovw.runtime.sessions import OpenVinoDecoder, open_decoder, open_encoder
+from ovw.runtime.fast.decoder import FastDecoder
+from ovw.runtime.fast.encoder import FastEncoder
+from ovw.runtime.protocols import Audio, OpenVinoDecoder
+from ovw.runtime.sessions import open_decoder, open_encoder
+from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
 class Engine:
-    """The sessions of an artifact, its tokenizer and dimensions.
+    """The sessions of an artifact as they are, its tokenizer and dimensions.
 
     Attributes:
         folder: the artifact.
@@ -42,8 +50,9 @@ class Engine:
         return open_decoder(self.folder, self.layout, self.device)
 
     @cached_property
-    def aligner(self) -> AlignerSession:
-        return AlignerSession(self.folder, self.device, self.heads)
+    def aligner(self) -> ScoringDecoder:
+        """The decoder once more, with what its alignment heads attend to."""
+        return DecoderSession(self.folder, self.device, self._with_scores)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -52,3 +61,51 @@ class Engine:
     def load(self) -> None:
         """Have everything ready that every window needs."""
         _ = self.tokenizer, self.encoder, self.decoder
+
+    def hear(self, windows: Sequence[Window], *, whole: bool = False) -> list[Audio]:
+        """Encode windows for the decoder of this engine; `whole` in their full context."""
+        # one by one: a batch of them would not be faster on a CPU, only larger
+        return [self.encoder(window.recording.window(window.span.start, window.size))[0] for window in windows]
+
+    def hear_opening(self, recording: Recording, start: int, *, whole: bool = False) -> Audio:
+        """Encode the window at `start` as language detection hears it."""
+        size = recording.frames_before(start + self.dims.n_frames) - start
+        return self.encoder(recording.opening(start, size))[0]
+
+    def is_whole(self, audio: Audio) -> bool:
+        """Whether a window was heard in its full context."""
+        return True
+
+    def _with_scores(self, model: ov.Model) -> None:
+        add_scores(model, self.heads)
+
+
+@dataclass(frozen=True)
+class FastEngine(Engine):
+    """The same over graphs made for speed, see `ovw.runtime.fast`."""
+
+    @cached_property
+    def encoder(self) -> Any:
+        return FastEncoder(self.folder, self.device, self.dims)
+
+    @cached_property
+    def decoder(self) -> Any:
+        return FastDecoder(self.folder, self.device)
+
+    @cached_property
+    def aligner(self) -> Any:
+        return FastDecoder(self.folder, self.device, self._with_scores)
+
+    def hear(self, windows: Sequence[Window], *, whole: bool = False) -> list[Audio]:
+        frames = self._frames(max(window.size for window in windows), whole=whole)
+        return list(self.encoder([one.recording.window(one.span.start, one.size, frames) for one in windows]))
+
+    def hear_opening(self, recording: Recording, start: int, *, whole: bool = False) -> Audio:
+        size = recording.frames_before(start + self.dims.n_frames) - start
+        return self.encoder([recording.opening(start, size, self._frames(size, whole=whole))])[0]
+
+    def is_whole(self, audio: Audio) -> bool:
+        return bool(audio.whole)
+
+    def _frames(self, size: int, *, whole: bool) -> int:
+        return self.dims.n_frames if whole else self.encoder.frames_for(size)

@@ -9,7 +9,10 @@ from ovw.transcribe.options import TranscribeOptions
 
 
 def decode_with_fallback(
-    decode: Callable[[Sequence[int], float], list[DecodingResult]], windows: int, options: TranscribeOptions
+    decode: Callable[[Sequence[int], float], list[DecodingResult]],
+    windows: int,
+    options: TranscribeOptions,
+    hear_in_full: Callable[[Sequence[int]], list[int]] = lambda doubtful: [],
 ) -> list[DecodingResult]:
     """Try the temperatures in turn on the windows that have not passed; the last result stands if none passes.
 
@@ -17,16 +20,26 @@ def decode_with_fallback(
         decode: decodes some of the windows, by number, at a temperature.
         windows: how many there are.
         options: temperatures and thresholds.
+        hear_in_full: encodes windows anew that were heard in a short context, and says which ones were; these have
+            the first temperature again.
     """
     first, *higher = options.temperature
     results = decode(range(windows), first)
+
+    def again(chosen: Sequence[int], temperature: float) -> None:
+        if chosen:
+            for i, result in zip(chosen, decode(chosen, temperature), strict=True):
+                results[i] = result
+
+    again(hear_in_full([i for i, result in enumerate(results) if is_doubtful(result, options)]), first)
     for temperature in higher:
-        failed = [i for i, result in enumerate(results) if needs_fallback(result, options)]
-        if not failed:
-            break
-        for i, result in zip(failed, decode(failed, temperature), strict=True):
-            results[i] = result
+        again([i for i, result in enumerate(results) if needs_fallback(result, options)], temperature)
     return results
+
+
+def is_doubtful(result: DecodingResult, options: TranscribeOptions) -> bool:
+    """Nothing, or something that would not pass: not to be believed of a window heard in a short context."""
+    return needs_fallback(result, options) or is_skippable(result, options) or not result.tokens
 
 
 def needs_fallback(result: DecodingResult, options: TranscribeOptions) -> bool:

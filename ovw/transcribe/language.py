@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ovw.runtime.sessions import Decoder
+from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.decoding.numeric import softmax
 from ovw.transcribe.result import Detection
 from ovw.transcribe.tokenizer import Tokenizer
 
 
-def detect_languages(decoder: Decoder, hidden: NDArray[np.float32], tokenizer: Tokenizer) -> list[Detection]:
+def detect_languages(decoder: Decoder, audio: Sequence[Audio], tokenizer: Tokenizer) -> list[Detection]:
     """The language of each window, read off the token that would follow start-of-transcript.
 
     Args:
         decoder: of a multilingual model.
-        hidden: hidden states, [W, S, state].
+        audio: the encoded windows.
         tokenizer: of the same model.
     """
-    decoder.start(hidden)
-    windows = len(hidden)
+    decoder.start(audio)
+    windows = len(audio)
     logits = decoder.step(np.full((windows, 1), tokenizer.sot), np.arange(windows, dtype=np.int32))[:, 0]
     codes = list(tokenizer.language_tokens)
     chances = softmax(logits[:, list(tokenizer.language_tokens.values())])

@@ -96,6 +96,9 @@ class TranscribeOptions(Config):
     """Windows decoded together; above 1 they are cut at pauses and know nothing of each other."""
     pad: Literal["mel", "audio"] = "mel"
     """What fills the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI)."""
+    audio_context: Literal["auto", "full"] = "auto"
+    """How much of a window is computed: `auto` hears the silence behind a short one in a few weighted positions, and
+    hears what then looks wrong again in full; `full` computes all of it, always."""
     seed: int = Field(default=0, ge=0)
     """Of the sampling above temperature 0."""
 
@@ -124,4 +127,4 @@ class TranscribeOptions(Config):
 
     def exactly(self) -> TranscribeOptions:
         """The same request done in openai/whisper's own way: window by window, over silence too."""
-        return self.model_copy(update={"vad": False, "batch_size": 1})
+        return self.model_copy(update={"vad": False, "batch_size": 1, "audio_context": "full"})

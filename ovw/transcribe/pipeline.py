@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ovw.audio.mel import FRAMES_PER_SECOND
@@ -31,25 +31,38 @@ def transcribe(
         options: what was asked for.
         on_progress: told the frames done and the frames expected in all.
     """
-    run = (BatchedRun if options.batch_size > 1 else SequentialRun)(engine, recording, language, options)
+    clips = clips_of(options)
+    if options.batch_size > 1:
+        parts = BatchedRun(engine, options).one(recording, language, clips)
+    else:
+        parts = SequentialRun(engine, recording, language, options).run(clips)
     number = 0
-    for segments, done in run.run(clips_of(options)):
+    for segments, done in parts:
         for segment in segments:
             yield replace(segment, id=number)
             number += 1
         on_progress(done, max(done, recording.expected_frames))
 
 
+def transcribe_many(
+    engine: Engine, recordings: Sequence[tuple[Recording, str | None]], options: TranscribeOptions
+) -> list[list[Segment]]:
+    """Transcribe recordings together, each with its language code, windows of all of them beside each other."""
+    found = BatchedRun(engine, options).many(recordings, clips_of(options))
+    return [[replace(segment, id=number) for number, segment in enumerate(segments)] for segments in found]
+
+
 def identify(engine: Engine, recording: Recording, options: TranscribeOptions) -> Detection:
     """Detect the language from the first windows that hold speech."""
     start = recording.resume(clips_of(options)[0].start) or 0
+    whole = options.audio_context == "full"
 
     def detections() -> Iterator[Detection]:
         for i in range(options.language_detection_segments):
             at = start + i * engine.dims.n_frames
             if i == 0 or recording.frames_before(at + 1) > at:
-                hidden = engine.encoder(recording.opening(at))
-                yield from detect_languages(engine.decoder, hidden, engine.tokenizer)
+                audio = engine.hear_opening(recording, at, whole=whole)
+                yield from detect_languages(engine.decoder, [audio], engine.tokenizer)
 
     return vote(detections(), options.language_detection_threshold)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,20 +80,20 @@ class Recording:
         self._read_to(stop)
         return min(stop, self._stream.n_frames) if self._stream.ended else stop
 
-    def window(self, start: int, size: int) -> Mel:
-        """The window of `size` frames from `start`, filled up to the model's length, [1, n_mels, frames]."""
+    def window(self, start: int, size: int, length: int | None = None) -> Mel:
+        """The window of `size` frames from `start`, filled up to a length or the model's own, [1, n_mels, length]."""
         self._read_to(start + size)
         if self._pad == "audio":
-            return self._in_silence(start, size, own_floor=True)
-        return pad_frames(normalise(self._stream.frames(start, start + size)[None], self._floor()), self._limit)
+            return self._in_silence(start, size, length, own_floor=True)
+        frames = normalise(self._stream.frames(start, start + size)[None], self._floor())
+        return pad_frames(frames, length or self._limit)
 
-    def opening(self, start: int) -> Mel:
+    def opening(self, start: int, size: int, length: int | None = None) -> Mel:
         """A window for language detection: the silence after a short recording is heard, not filled with zeros."""
-        size = self.frames_before(start + self._limit) - start
-        return self._in_silence(start, size, own_floor=self._pad == "audio")
+        return self._in_silence(start, size, length, own_floor=self._pad == "audio")
 
-    def _in_silence(self, start: int, size: int, *, own_floor: bool) -> Mel:
-        frames = self._stream.frames(start, start + self._limit)
+    def _in_silence(self, start: int, size: int, length: int | None, *, own_floor: bool) -> Mel:
+        frames = self._stream.frames(start, start + (length or self._limit))
         if start + size < self.expected_frames:
             frames[:, size:] = SILENCE
         loudest = float(frames.max()) if own_floor else self._floor()
@@ -188,6 +189,26 @@ class Recording:
     def _hear(self, samples: NDArray[np.float32]) -> None:
         if self._activity:
             self._tracker.feed(self._activity(samples))
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of a recording.
+
+    Attributes:
+        recording: which it is of.
+        span: its mel frames.
+        language: code; `None` for an English-only model.
+    """
+
+    recording: Recording
+    span: Span
+    language: str | None
+
+    @property
+    def size(self) -> int:
+        """Its mel frames."""
+        return self.span.end - self.span.start
 
 
 def loudest_bin(blocks: Iterable[NDArray[np.float32]], n_mels: int) -> float:

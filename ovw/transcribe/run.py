@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ovw.transcribe.decoding.task import DecodingTask
+from ovw.runtime.protocols import Audio
+from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.engine import Engine
+from ovw.transcribe.fallback import decode_with_fallback
+from ovw.transcribe.language import detect_languages
 from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.prompt import PromptBuilder
-from ovw.transcribe.recording import Recording
+from ovw.transcribe.prompt import Prompt, PromptBuilder
+from ovw.transcribe.recording import Window
 
 
 class Run:
-    """One recording on its way through a model.
+    """Recordings on their way through a model.
 
     Args:
         engine: the model.
-        recording: what to transcribe.
-        language: code; `None` for an English-only model.
         options: what was asked for.
     """
 
-    def __init__(self, engine: Engine, recording: Recording, language: str | None, options: TranscribeOptions) -> None:
+    def __init__(self, engine: Engine, options: TranscribeOptions) -> None:
         self._engine = engine
-        self._recording = recording
-        self._language = language
         self._options = options
         self._task = DecodingTask(engine.decoder, engine.tokenizer, options, engine.dims.n_text_ctx)
         self._prompts = PromptBuilder(engine.tokenizer, options, engine.dims.n_text_ctx)
-        self._rng = np.random.default_rng(options.seed)
+
+    def _hear(self, windows: Sequence[Window]) -> list[Audio]:
+        """Encode windows."""
+        return self._engine.hear(windows, whole=self._options.audio_context == "full")
+
+    def _spoken(self, windows: Sequence[Window], audio: Sequence[Audio]) -> list[str | None]:
+        """The language of each window: its recording's, or with `multilingual` what is heard in it."""
+        if not self._options.multilingual or windows[0].language is None:
+            return [window.language for window in windows]
+        detections = detect_languages(self._engine.decoder, audio, self._engine.tokenizer)
+        return [detection.language for detection in detections]
+
+    def _decode(self, windows: Sequence[Window], audio: list[Audio], prompts: Sequence[Prompt]) -> list[DecodingResult]:
+        """Decode encoded windows together; those heard again in full take their place in `audio`."""
+        rng = np.random.default_rng([self._options.seed, windows[0].span.start])
+
+        def decode(chosen: Sequence[int], temperature: float) -> list[DecodingResult]:
+            return self._task.run([audio[i] for i in chosen], [prompts[i] for i in chosen], temperature, rng)
+
+        def hear_in_full(doubtful: Sequence[int]) -> list[int]:
+            short = [i for i in doubtful if not self._engine.is_whole(audio[i])]
+            for i in short:
+                (audio[i],) = self._engine.hear([windows[i]], whole=True)
+            return short
+
+        return decode_with_fallback(decode, len(windows), self._options, hear_in_full)

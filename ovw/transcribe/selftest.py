@@ -17,7 +17,8 @@ from ovw.errors import OvwError, reason
 from ovw.models import Dims
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.encoder import EncoderSession
-from ovw.runtime.sessions import Decoder, Encoder, open_sessions
+from ovw.runtime.protocols import Decoder, Encoder
+from ovw.runtime.sessions import open_sessions
 from ovw.transcribe.prompt import control_tokens
 from ovw.transcribe.tokenizer import Tokenizer
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.speech import Span
-from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.engine import Engine
-from ovw.transcribe.fallback import decode_with_fallback, is_skippable
-from ovw.transcribe.language import detect_languages
+from ovw.transcribe.fallback import is_skippable
 from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.recording import Recording
+from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment
 from ovw.transcribe.run import Run
 from ovw.transcribe.segments import Cut, Piece, make_segment, split_window, within
@@ -27,7 +22,9 @@ class SequentialRun(Run):
     """One recording, window by window."""
 
     def __init__(self, engine: Engine, recording: Recording, language: str | None, options: TranscribeOptions) -> None:
-        super().__init__(engine, recording, language, options)
+        super().__init__(engine, options)
+        self._recording = recording
+        self._language = language
         self._first = True
         self._last_speech = 0.0
 
@@ -46,9 +43,12 @@ class SequentialRun(Run):
 
     def _window(self, seek: int, size: int, onset: int) -> tuple[list[Segment], int]:
         """Transcribe a window whose speech begins at `onset`: what it said, and how many frames to move on."""
-        hidden = self._engine.encoder(self._recording.window(seek, size))
-        language = self._spoken(hidden)
-        result = self._decode(hidden, language)
+        window = Window(self._recording, Span(seek, seek + size), self._language)
+        audio = self._hear([window])
+        (language,) = self._spoken([window], audio)
+        self._language = language
+        prompt = self._prompts.build(language, first=self._first)
+        (result,) = self._decode([window], audio, [prompt])
         self._first = False
         if is_skippable(result, self._options):
             return [], size
@@ -57,31 +57,17 @@ class SequentialRun(Run):
         segments = [make_segment(piece, result, self._engine.tokenizer, seek, language) for piece in pieces]
         advance = cut.advance
         if self._options.word_timestamps:
-            segments = time_words(self._engine, self._options, segments, hidden, language, size, self._last_speech)
+            segments = time_words(self._engine, self._options, segments, audio[0], language, size, self._last_speech)
             segments, advance = self._by_words(segments, cut, seek, size)
             self._last_speech = last_word_end(segments, self._last_speech)
         spoken = [s for s in segments if s.start != s.end and s.text.strip()]
         self._prompts.extend((s.tokens for s in spoken), result.temperature)
         return spoken, advance
 
-    def _decode(self, hidden: NDArray[np.float32], language: str | None) -> DecodingResult:
-        prompt = self._prompts.build(language, first=self._first)
-        (result,) = decode_with_fallback(
-            lambda chosen, temperature: self._task.run(hidden, [prompt], temperature, self._rng), 1, self._options
-        )
-        return result
-
     def _held(self, piece: Piece, onset: int, stop: int) -> Piece:
         """A piece between speech and where the pause after it was cut; else the model's own time stands."""
         cut = self._options.vad and stop < self._recording.expected_frames
         return within(piece, onset, stop if cut else sys.maxsize)
-
-    def _spoken(self, hidden: NDArray[np.float32]) -> str | None:
-        """The language of a window, which may change with `multilingual`."""
-        if self._options.multilingual and self._language is not None:
-            (detection,) = detect_languages(self._engine.decoder, hidden, self._engine.tokenizer)
-            self._language = detection.language
-        return self._language
 
     def _by_words(self, segments: list[Segment], cut: Cut, seek: int, size: int) -> tuple[list[Segment], int]:
         """Move on by the last word's end, and over silence that the text only seems to fill."""

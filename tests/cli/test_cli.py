@@ -260,6 +260,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_killed_converts_leave_a_whole_artifact(tmp_path: Path) -> None:
     made = convert_pt(tmp_path, TINY)
     args = ["convert", "--weights", tmp_path / "custom.pt", "-o", made.folder, "--force", "-q"]

@@ -13,9 +13,11 @@ from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError
 from ovw.models import find_size
 
+BEAMS = pytest.param({"beam_size": 5, "patience": 1.5}, marks=pytest.mark.slow)
+
 
 @pytest.mark.weights
-@pytest.mark.parametrize("options", [{}, {"beam_size": 5, "patience": 1.5}, {"task": "translate", "language": "en"}])
+@pytest.mark.parametrize("options", [{}, BEAMS, {"task": "translate", "language": "en"}])
 def test_same_as_pytorch(base: Converted, demo_samples: np.ndarray, options: dict) -> None:
     checkpoint = load_checkpoint(find_size("base"), None, offline=True)
     theirs = whisper.Whisper(whisper.ModelDimensions(**checkpoint.dims.as_dict()))

@@ -45,11 +45,13 @@ def utterances(n: int) -> list[Utterance]:
 class Echo:
     """Repeats the reference; `bad` clips cannot be read."""
 
+    group = 1
+
     def __init__(self, *bad: str) -> None:
         self.bad, self.calls = bad, 0
 
     def load(self):
-        return self.work
+        return lambda group: [self.work(utterance) for utterance in group]
 
     def work(self, utterance: Utterance):
         self.calls += 1
@@ -293,8 +295,46 @@ def test_manifest_clip_that_is_no_media(tmp_path: Path) -> None:
 
     task = Task(EngineSpec("openvino", tmp_path), TranscribeOptions())
     (tmp_path / "a.wav").write_text("no media")
-    outcome = task.transcribe(Silent(), Utterance("a", tmp_path / "a.wav", str(tmp_path / "a.wav"), "x"))
+    (outcome,) = task.transcribe(Silent(), [Utterance("a", tmp_path / "a.wav", str(tmp_path / "a.wav"), "x")])
     assert isinstance(outcome, Problem)
-    outcome = task.transcribe(Silent(), Utterance("a", wav(), "a.wav", "x"))
+    (outcome,) = task.transcribe(Silent(), [Utterance("a", wav(), "a.wav", "x")])
     assert isinstance(outcome, Problem)
     assert outcome.reason == "no memory"
+
+
+def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:
+    """By language; one that cannot be read, or that the engine stumbles over, is its own problem."""
+    from ovw.engines.base import Engine, EngineSpec, Heard
+    from ovw.evaluate.run import Task
+    from ovw.transcribe.options import TranscribeOptions
+
+    class Together(Engine):
+        calls: list[tuple[int, str | None]] = []  # noqa: RUF012, of this test alone
+
+        def transcribe(self, samples: np.ndarray, options: TranscribeOptions) -> Heard:
+            if len(samples) < 1000:
+                raise RuntimeError("too short")
+            return Heard("alone")
+
+        def transcribe_many(self, clips: list, options: TranscribeOptions) -> list[Heard]:
+            self.calls.append((len(clips), options.language))
+            if any(len(samples) < 1000 for samples in clips):
+                raise RuntimeError("one of them is too short")
+            return [Heard("together") for _ in clips]
+
+    task = Task(EngineSpec("openvino", tmp_path), TranscribeOptions(batch_size=2))
+    assert task.group > 2
+    (tmp_path / "no.wav").write_text("no media")
+    clips = [
+        Utterance("a", wav(), "a.wav", "x", "en"),
+        Utterance("b", tmp_path / "no.wav", "no.wav", "x", "en"),
+        Utterance("c", wav(), "c.wav", "x", "de"),
+        Utterance("d", wav(), "d.wav", "x", "en"),
+    ]
+    found = task.transcribe(Together(), clips)
+    assert [o.reason if isinstance(o, Problem) else o.hypothesis for o in found][0::2] == ["together", "together"]
+    assert isinstance(found[1], Problem)
+    assert Together.calls == [(2, "en"), (1, "de")]
+    short = Utterance("e", wav(seconds=0.03), "e.wav", "x", "en")
+    found = task.transcribe(Together(), [clips[0], short])
+    assert [o.reason if isinstance(o, Problem) else o.hypothesis for o in found] == ["alone", "too short"]

@@ -90,7 +90,7 @@ class TimestampRules:
             self._keep_order(row, tokens)
             if not tokens:
                 self._open_window(row)
-            self._prefer_timestamps(row)
+        self._prefer_timestamps(logits)
 
     def _is_time(self, token: int) -> bool:
         return self._begin <= token < self._end
@@ -115,10 +115,10 @@ class TimestampRules:
         if self._max_initial is not None:
             row[self._begin + self._max_initial + 1 :] = -np.inf
 
-    def _prefer_timestamps(self, row: Logits) -> None:
-        text = max(row[: self._begin].max(), row[self._end :].max(initial=-np.inf))
-        if logsumexp(row[self._begin : self._end]) > text:
-            self._forbid_text(row)
+    def _prefer_timestamps(self, logits: Logits) -> None:
+        text = np.maximum(logits[:, : self._begin].max(1), logits[:, self._end :].max(1, initial=-np.inf))
+        for row in np.flatnonzero(logsumexp(logits[:, self._begin : self._end]) > text):
+            self._forbid_text(logits[row])
 
     def _forbid_text(self, row: Logits) -> None:
         row[: self._begin] = row[self._end :] = -np.inf

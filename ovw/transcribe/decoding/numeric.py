@@ -5,22 +5,40 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+LOWEST = np.finfo(np.float32).min
+BLOCK = 64
 
-def logsumexp(values: NDArray[np.float32]) -> np.float32:
-    """log(sum(exp(values))) of one row; -inf when every value is."""
-    top = values.max()
-    if np.isneginf(top):
-        return np.float32(-np.inf)
-    return np.float32(top + np.log(np.exp(values - top).sum()))
+
+def logsumexp(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """log(sum(exp(values))) over the last axis; -inf where every value is."""
+    top = np.maximum(values.max(axis=-1, keepdims=True), LOWEST)
+    shifted = values - top
+    np.exp(shifted, out=shifted)
+    with np.errstate(divide="ignore"):
+        result: NDArray[np.float32] = np.log(shifted.sum(axis=-1)) + top[..., 0]
+    return result
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Log probabilities over the last axis, [rows, n_vocab]."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return result
+    """Log probabilities over the last axis."""
+    return logits - logsumexp(logits)[..., None]
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities over the last axis."""
     return np.exp(log_softmax(logits))
+
+
+def largest(row: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Where the largest values of a row are, largest first.
+
+    A value among the `count` largest lies in one of the `count` blocks with the largest maxima: only those are sorted.
+    """
+    blocked = len(row) // BLOCK * BLOCK
+    blocks = row[:blocked].reshape(-1, BLOCK)
+    maxima = blocks.max(axis=1)
+    best = np.argpartition(maxima, -count)[-count:] if count < len(maxima) else np.arange(len(maxima))
+    places = np.concatenate([(best[:, None] * BLOCK + np.arange(BLOCK)).ravel(), np.arange(blocked, len(row))])
+    values = row[places]
+    chosen = np.argpartition(values, -count)[-count:]
+    return places[chosen[np.argsort(-values[chosen], kind="stable")]]

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.transcribe.decoding.numeric import log_softmax
+from ovw.transcribe.decoding.numeric import largest, logsumexp
 
 Logits = NDArray[np.float32]
 
@@ -60,7 +60,7 @@ class Sampling:
 
     def advance(self, logits: Logits) -> None:
         chosen = logits.argmax(axis=-1) if self._temperature == 0 else self._draw(logits)
-        gained = log_softmax(logits)[np.arange(self.rows), chosen]
+        gained = logits[np.arange(self.rows), chosen] - logsumexp(logits)
         self._sums += np.where(self._ended, np.float32(0), gained)
         chosen[self._ended] = self._eot
         self._ended = chosen == self._eot
@@ -94,7 +94,7 @@ class BeamSearch:
         self._finished: dict[tuple[int, ...], float] = {}
 
     def advance(self, logits: Logits) -> None:
-        scores, sources = self._candidates(log_softmax(logits))
+        scores, sources = self._candidates(logits)
         kept, ended = self._rank(scores)
         self.sources = [sources[sequence] for sequence in kept]
         self.sampled = [list(sequence) for sequence in kept]
@@ -105,16 +105,15 @@ class BeamSearch:
             self._finished[sequence] = float(scores[sequence])
         self.done = len(self._finished) >= self._wanted
 
-    def _candidates(self, logprobs: Logits) -> tuple[dict[tuple[int, ...], np.float32], dict[tuple[int, ...], int]]:
+    def _candidates(self, logits: Logits) -> tuple[dict[tuple[int, ...], np.float32], dict[tuple[int, ...], int]]:
         """The beam + 1 best continuations of every row; equal sequences (all rows start alike) count once."""
         scores: dict[tuple[int, ...], np.float32] = {}
         sources: dict[tuple[int, ...], int] = {}
+        totals = logsumexp(logits)
         for source, prefix in enumerate(self.sampled):
-            row = logprobs[source]
-            best = np.argpartition(row, -(self.rows + 1))[-(self.rows + 1) :]
-            for token in best[np.argsort(-row[best], kind="stable")]:
+            for token in largest(logits[source], self.rows + 1):
                 sequence = (*prefix, int(token))
-                scores[sequence] = self._sums[source] + row[token]
+                scores[sequence] = self._sums[source] + (logits[source, token] - totals[source])
                 sources[sequence] = source
         return scores, sources
 

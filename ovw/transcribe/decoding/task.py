@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.runtime.sessions import Decoder
+from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.decoding.filters import build_filters
 from ovw.transcribe.decoding.numeric import softmax
 from ovw.transcribe.decoding.search import BeamSearch, Sampling, Search, best_hypothesis
@@ -16,6 +16,9 @@ from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt
 from ovw.transcribe.result import compression_ratio
 from ovw.transcribe.tokenizer import Tokenizer
+
+NARROW = 0.5
+"""When no more than this share of the windows is unfinished, the others leave the batch."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,12 @@ class DecodingTask:
     n_text_ctx: int
 
     def run(
-        self, hidden: NDArray[np.float32], prompts: Sequence[Prompt], temperature: float, rng: np.random.Generator
+        self, audio: Sequence[Audio], prompts: Sequence[Prompt], temperature: float, rng: np.random.Generator
     ) -> list[DecodingResult]:
         """Decode encoded windows together.
 
         Args:
-            hidden: hidden states, [W, S, state].
+            audio: W of them.
             prompts: of each window, all of one length.
             temperature: 0 for greedy or beam search, above for sampling.
             rng: source of the draws.
@@ -59,44 +62,47 @@ class DecodingTask:
         Returns:
             One result a window.
         """
-        windows = len(hidden)
         searches = [self._search(temperature, rng) for _ in prompts]
         initial = np.array([prompt.tokens for prompt in prompts])
-        self.decoder.start(hidden)
-        logits = self.decoder.step(initial, np.arange(windows, dtype=np.int32))
-        no_speech = softmax(logits[:, prompts[0].sot])[:, self.tokenizer.no_speech]
-        width, room = searches[0].rows, self.n_text_ctx - initial.shape[1]
-        self._sample(searches, np.repeat(logits[:, -1], width, axis=0), np.repeat(np.arange(windows), width), room)
+        self.decoder.start(audio)
+        logits = self.decoder.step(initial, np.arange(len(audio), dtype=np.int32), [prompts[0].sot, -1])
+        no_speech = softmax(logits[:, 0])[:, self.tokenizer.no_speech]
+        self._sample(searches, logits[:, -1], self.n_text_ctx - initial.shape[1])
         return [self._result(*found, temperature) for found in zip(searches, no_speech.tolist(), strict=True)]
 
-    def _sample(
-        self, searches: Sequence[Search], rows: NDArray[np.float32], came_from: NDArray[np.intp], room: int
-    ) -> None:
+    def _sample(self, searches: Sequence[Search], first: NDArray[np.float32], room: int) -> None:
         """Grow all searches, a token at a time, until every one is done or the context is full.
 
         Args:
             searches: one a window, of equally many rows.
-            rows: logits of the first token, [W * rows, n_vocab].
-            came_from: the cached row that each row continues.
+            first: logits after the prompts, [W, n_vocab].
             room: tokens that the context still takes.
         """
         filters = build_filters(self.tokenizer, self.options)
         width = searches[0].rows
+        live = list(searches)
+        logits = np.repeat(first, width, axis=0)
+        cached = np.repeat(np.arange(len(live)), width)  # the decoder's row that each of ours continues
         for length in range(1, self.sample_len + 1):
-            sampled = [tokens for search in searches for tokens in search.sampled]
+            sampled = [tokens for search in live for tokens in search.sampled]
             for apply in filters:
-                apply(rows, sampled)
-            sources = np.arange(len(rows))
-            for i, search in enumerate(searches):
+                apply(logits, sampled)
+            sources = np.arange(len(logits))
+            for i, search in enumerate(live):
                 own = slice(i * width, (i + 1) * width)
                 if not search.done:
-                    search.advance(rows[own])
+                    search.advance(logits[own])
                     sources[own] = i * width + np.array(search.sources)
-            if length > room or all(search.done for search in searches):
+            going = [i for i, search in enumerate(live) if not search.done]
+            if length > room or not going:
                 break
-            newest = np.array([[tokens[-1]] for search in searches for tokens in search.sampled])
-            rows = self.decoder.step(newest, came_from[sources].astype(np.int32))[:, -1].copy()
-            came_from = np.arange(len(rows))
+            rows = cached[sources]
+            if len(going) <= len(live) * NARROW and self.decoder.narrow(going):
+                rows = rows.reshape(len(live), width)[going].ravel()
+                live = [live[i] for i in going]
+            newest = np.array([[tokens[-1]] for search in live for tokens in search.sampled])
+            logits = self.decoder.step(newest, rows.astype(np.int32), [-1])[:, 0]
+            cached = np.arange(len(logits))
 
     def _result(self, search: Search, no_speech: float, temperature: float) -> DecodingResult:
         best = best_hypothesis(search.hypotheses(), self.options.length_penalty)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.runtime.aligner import AlignerSession
+from ovw.runtime import aligner
+from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.numeric import softmax
 from ovw.transcribe.tokenizer import Tokenizer
 from ovw.transcribe.words.dtw import warp
@@ -35,9 +36,9 @@ class Timing:
 
 
 def align(
-    aligner: AlignerSession,
+    decoder: aligner.ScoringDecoder,
     tokenizer: Tokenizer,
-    hidden: NDArray[np.float32],
+    audio: Audio,
     control: Sequence[int],
     text: list[int],
     n_frames: int,
@@ -46,9 +47,9 @@ def align(
     """Times and probabilities of the words of a window.
 
     Args:
-        aligner: of the model.
+        decoder: of the model, with scores.
         tokenizer: of the same model.
-        hidden: of the window, [1, S, state].
+        audio: the encoded window.
         control: from start-of-transcript to the task.
         text: the text tokens of the window.
         n_frames: mel frames of it that hold audio.
@@ -58,7 +59,7 @@ def align(
     if len(words) <= 1:
         return []
     before = [*control, tokenizer.no_timestamps]
-    logits, scores = aligner.align(hidden, [*before, *text, tokenizer.eot])
+    logits, scores = aligner.align(decoder, audio, [*before, *text, tokenizer.eot])
     chances = softmax(logits[len(before) - 1 : -2, : tokenizer.eot])[np.arange(len(text)), text]
     matrix = _sharpened(scores[:, :, : n_frames // FRAMES_PER_POSITION])[len(before) - 1 : -1]
     tokens, positions = warp(-matrix.astype(np.float64))

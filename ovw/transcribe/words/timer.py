@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.runtime.protocols import Audio
 from ovw.transcribe.engine import Engine
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import control_tokens
@@ -20,7 +18,7 @@ def time_words(
     engine: Engine,
     options: TranscribeOptions,
     segments: Sequence[Segment],
-    hidden: NDArray[np.float32],
+    audio: Audio,
     language: str | None,
     size: int,
     last_speech: float,
@@ -31,7 +29,7 @@ def time_words(
         engine: the model.
         options: which marks belong to which word, and the task.
         segments: of one window, in order.
-        hidden: of the window, [1, S, state].
+        audio: the encoded window.
         language: code; `None` for an English-only model.
         size: mel frames of the window that hold audio.
         last_speech: seconds at which the last word before the window ended.
@@ -41,7 +39,7 @@ def time_words(
     tokenizer = engine.tokenizer
     text = [token for segment in segments for token in segment.tokens if token < tokenizer.eot]
     control = control_tokens(tokenizer, language, options.task)
-    timings = align(engine.aligner, tokenizer, hidden, control, text, size, language)
+    timings = align(engine.aligner, tokenizer, audio, control, text, size, language)
     marks = (options.prepend_punctuations, options.append_punctuations)
     return fit_words(segments, timings, tokenizer.eot, segments[0].seek / FRAMES_PER_SECOND, last_speech, marks)
 

@@ -1,0 +1,65 @@
+"""The fast decoder: tokens to logits over windows of the fast encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.runtime.device import DeviceOptions, compile_model
+from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_names, decoder_graph
+from ovw.runtime.fast.window import Cache, Window, as_tensor, cache_type, join
+from ovw.runtime.protocols import Decoder, Windows
+
+
+class FastDecoder(Decoder):
+    """Tokens to logits, as `DecoderSession`, over windows of `FastEncoder`.
+
+    Args:
+        artifact: folder of the genai layout.
+        options: device, precision and threads.
+        edit: changes the artifact's graph before it is cut.
+    """
+
+    def __init__(self, artifact: Path, options: DeviceOptions, edit: Edit = lambda model: None) -> None:
+        model = decoder_graph(artifact, cache_type(options), edit)
+        self._cross = cross_names(model)
+        self.compiled = compile_model(model, options)
+        self._request = self.compiled.create_infer_request()
+        self._windows: list[Window] = []
+        self._held: list[Cache] = []
+
+    def start(self, audio: Windows) -> None:
+        """Forget the cache and attend to new windows of a `FastEncoder`; their number A divides the number of rows."""
+        self._request.reset_state()
+        self._attend(list(audio))
+
+    def narrow(self, kept: Sequence[int]) -> bool:
+        """Go on with some of the windows, by number; the next call's `beam_idx` names the rows that stay."""
+        self._attend([self._windows[i] for i in kept])
+        return True
+
+    def step(
+        self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """As `Decoder.step`; other positions' logits are not computed."""
+        return self.run(tokens, beam_idx, at)["logits"]
+
+    def run(
+        self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """The same with every output of the graph, by name."""
+        positions = np.arange(tokens.shape[1]) if at is None else np.array(at, np.int64)
+        outputs: Mapping[str, NDArray[np.float32]] = self._request.infer(
+            {"input_ids": tokens, "beam_idx": beam_idx, POSITIONS: positions}, share_outputs=True
+        )
+        return outputs
+
+    def _attend(self, windows: list[Window]) -> None:
+        self._windows = windows
+        caches, bias = join(windows)
+        self._held = [*caches, bias]  # the request reads this memory, it does not own it
+        for name, array in zip([*self._cross, AUDIO_BIAS], self._held, strict=True):
+            self._request.set_tensor(name, as_tensor(array))

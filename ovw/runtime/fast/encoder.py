@@ -1,0 +1,62 @@
+"""The fast encoder: log-mel in, what the decoder attends to out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.models import Dims
+from ovw.runtime.device import DeviceOptions, compile_model
+from ovw.runtime.fast.context import AudioContext, contexts
+from ovw.runtime.fast.graphs import AUDIO_BIAS, PLACES, SOURCES, encoder_graph
+from ovw.runtime.fast.window import Batch, Window, as_tensor, cache_type, dtype_of
+
+CONTEXT_STEP = 64
+"""Positions between one context and the next longer one, 1.28 s: the CPU plugin makes new kernels for each length."""
+
+
+class FastEncoder:
+    """Windows to cross-attention keys and values.
+
+    Args:
+        artifact: folder of the genai layout.
+        options: device, precision and threads.
+        dims: of the model.
+    """
+
+    def __init__(self, artifact: Path, options: DeviceOptions, dims: Dims) -> None:
+        kind = cache_type(options)
+        self.compiled = compile_model(encoder_graph(artifact, kind), options)
+        self._request = self.compiled.create_infer_request()
+        self._dtype = dtype_of(kind)
+        self._contexts = contexts(dims.n_audio_ctx, CONTEXT_STEP)
+
+    def frames_for(self, size: int) -> int:
+        """Mel frames to give for a window of which `size` hold sound: as many as its context takes."""
+        return next(context for context in self._contexts if context.room >= size).frames
+
+    def __call__(self, mels: Sequence[NDArray[np.float32]]) -> list[Window]:
+        """Encode windows in one context, one after the other: a batch would not be faster on a CPU.
+
+        Args:
+            mels: [1, n_mels, frames] each, all of as many frames as `frames_for` says of one of them.
+        """
+        context = next(context for context in self._contexts if context.frames == mels[0].shape[-1])
+        batch = self._memory(context, len(mels))
+        feed = {SOURCES: context.sources, PLACES: context.places, AUDIO_BIAS: context.bias.reshape(1, 1, 1, -1)}
+        for row, mel in enumerate(mels):
+            for i, cache in enumerate(batch.caches):
+                self._request.set_output_tensor(i, as_tensor(cache[row : row + 1]))
+            self._request.infer({"input_features": np.ascontiguousarray(mel), **feed}, share_inputs=True)
+        return [Window(batch, row) for row in range(len(mels))]
+
+    def _memory(self, context: AudioContext, windows: int) -> Batch:
+        caches = []
+        for port in self.compiled.outputs:
+            _, *axes = port.get_partial_shape()
+            sizes = (axis.get_length() if axis.is_static else len(context.bias) for axis in axes)
+            caches.append(np.empty([windows, *sizes], self._dtype))
+        return Batch(caches, context.bias, context.whole)

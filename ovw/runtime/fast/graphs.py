@@ -1,0 +1,139 @@
+"""The surgery: from the graphs of an artifact to the ones that run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import openvino.opset15 as ops
+
+from ovw.artifact import names
+from ovw.runtime.device import core
+
+AUDIO_BIAS = "audio_bias"
+SOURCES, PLACES = "sources", "places"
+POSITIONS = "logit_positions"
+KV_PRECISION = ("runtime_options", "KV_CACHE_PRECISION")
+SWAP_LAST = (0, 1, 3, 2)
+Edit = Callable[[ov.Model], object]
+
+
+def encoder_graph(artifact: Path, cache_type: ov.Type) -> ov.Model:
+    """The encoder with the decoder's cross-attention projections behind it, for one window in any `AudioContext`.
+
+    Args:
+        artifact: folder of the genai layout.
+        cache_type: of keys and values.
+
+    Returns:
+        `input_features` f32 [1, n_mels, context.frames], `sources` i64 [n], `places` i64 [n] and `audio_bias` f32
+        [1, 1, 1, n] -> for each layer keys [1, heads, head_dim, n] and values [1, heads, n, head_dim], named as the
+        decoder's states.
+    """
+    encoder = core().read_model(artifact / f"{names.ENCODER}.xml")
+    mel = encoder.input(0).get_node()
+    encoder.reshape(ov.PartialShape([1, mel.get_output_partial_shape(0)[1], -1]))
+    context = _choose_positions(encoder)
+    decoder = core().read_model(artifact / f"{names.DECODER}.xml")
+    _replace(decoder.input("encoder_hidden_states").get_node(), encoder.output(0).get_node().input_value(0))
+    results = []
+    for name, state in cross_states(decoder).items():
+        projected = state.input_value(0)
+        if _is_key(name):
+            projected = ops.transpose(projected, np.array(SWAP_LAST)).output(0)
+        result = ops.result(ops.convert(projected, cache_type))
+        result.input_value(0).set_names({name})
+        results.append(result)
+    return ov.Model(results, [mel, *context], "whisper_encoder")
+
+
+def decoder_graph(artifact: Path, cache_type: ov.Type, edit: Edit = lambda model: None) -> ov.Model:
+    """The decoder with cross-attention keys and values as inputs.
+
+    Args:
+        artifact: folder of the genai layout.
+        cache_type: of those inputs.
+        edit: changes the artifact's own graph before.
+
+    Returns:
+        `input_ids` i64 [B, n], `beam_idx` i32 [B], `logit_positions` i64 [m], `audio_bias` f32 [A, 1, 1, S] and keys
+        and values as `encoder_graph` gives them, of A windows -> `logits` f32 [B, m, n_vocab]; A divides B.
+    """
+    decoder = core().read_model(artifact / f"{names.DECODER}.xml")
+    edit(decoder)
+    bias = _parameter(AUDIO_BIAS, [-1, 1, 1, -1], ov.Type.f32)
+    positions = _parameter(POSITIONS, [-1], ov.Type.i64)
+    inputs = [decoder.input(name).get_node() for name in ("input_ids", "beam_idx")] + [bias, positions]
+    for name, state in cross_states(decoder).items():
+        heads, head_dim = (state.get_output_partial_shape(0)[axis] for axis in (1, 3))
+        is_key = _is_key(name)
+        shape = [-1, heads, head_dim, -1] if is_key else [-1, heads, -1, head_dim]
+        cache = _parameter(name, shape, cache_type)
+        inputs.append(cache)
+        heard = ops.convert(cache, ov.Type.f32)
+        if is_key:
+            heard = ops.transpose(heard, np.array(SWAP_LAST))
+        _replace(state, heard.output(0))
+    for attention in _attention(decoder, ".encoder_attn"):
+        attention.input(3).replace_source_output(bias.output(0))
+    last = decoder.output("logits").get_node().input_value(0).get_node()
+    last.input(0).replace_source_output(ops.gather(last.input_value(0), positions, np.int64(1)).output(0))
+    kept = [sink for sink in decoder.get_sinks() if not _is_cross(sink.get_attributes()["variable_id"])]
+    cut = ov.Model([port.get_node() for port in decoder.outputs], kept, inputs, "whisper_decoder")
+    cut.set_rt_info(decoder.get_rt_info(list(KV_PRECISION)).astype(str), list(KV_PRECISION))
+    return cut
+
+
+def cross_states(decoder: ov.Model) -> dict[str, ov.Node]:
+    """The nodes that read the cross-attention caches, by the name of the state, layer by layer."""
+    reads = [op for op in decoder.get_ops() if op.get_type_name() == "ReadValue"]
+    found = {op.get_attributes()["variable_id"]: op for op in reads}
+    ordered = sorted(found, key=lambda name: (int(name.split(".")[1]), name))
+    return {name: found[name] for name in ordered if _is_cross(name)}
+
+
+def cross_names(decoder: ov.Model) -> list[str]:
+    """The inputs of a `decoder_graph` for keys and values, in the order in which `encoder_graph` gives them."""
+    return [port.get_any_name() for port in decoder.inputs if _is_cross(port.get_any_name())]
+
+
+def _choose_positions(encoder: ov.Model) -> list[ov.Node]:
+    """Have the encoder compute the positions that its new inputs name, each as heavy as they say."""
+    sources, places = (_parameter(name, [-1], ov.Type.i64) for name in (SOURCES, PLACES))
+    bias = _parameter(AUDIO_BIAS, [1, 1, 1, -1], ov.Type.f32)
+    (table,) = (op for op in encoder.get_ops() if op.get_friendly_name() == "encoder.positional_embedding")
+    (use,) = table.output(0).get_target_inputs()
+    (use,) = use.get_node().output(0).get_target_inputs()
+    add, side = use.get_node(), use.get_index()
+    sound = ops.gather(add.input_value(1 - side), sources, np.int64(1))
+    add.input(1 - side).replace_source_output(sound.output(0))
+    add.input(side).replace_source_output(ops.gather(table, places, np.int64(0)).output(0))
+    for attention in _attention(encoder, ".self_attn"):
+        attention.input(3).replace_source_output(bias.output(0))
+    return [sources, places, bias]
+
+
+def _attention(model: ov.Model, ending: str) -> list[ov.Node]:
+    ops_of = (op for op in model.get_ops() if op.get_type_name() == "ScaledDotProductAttention")
+    return [op for op in ops_of if op.get_friendly_name().endswith(ending)]
+
+
+def _replace(old: ov.Node, new: ov.Output) -> None:
+    for use in old.output(0).get_target_inputs():
+        use.replace_source_output(new)
+
+
+def _parameter(name: str, shape: list[int | ov.Dimension], dtype: ov.Type) -> ov.Node:
+    node = ops.parameter(ov.PartialShape(shape), dtype, name=name)
+    node.output(0).set_names({name})
+    return node
+
+
+def _is_cross(variable: str) -> bool:
+    return ".encoder." in variable
+
+
+def _is_key(variable: str) -> bool:
+    return variable.endswith(".key")

@@ -1,0 +1,3 @@
+"""The fast graphs as sessions."""
+
+from __future__ import annotations

@@ -1,0 +1,182 @@
+"""The fast graphs against the artifact's own, and against hearing everything."""
+
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import pytest
+
+from ovw import Whisper
+from ovw.convert.jobs import Converted
+from ovw.models import Dims
+from ovw.runtime.device import EXACT, DeviceOptions
+from ovw.runtime.fast.decoder import FastDecoder
+from ovw.runtime.fast.encoder import FastEncoder
+from ovw.runtime.fast.window import ABSENT, join
+from ovw.runtime.sessions import open_sessions
+from ovw.transcribe import run
+from ovw.transcribe.decoding.task import DecodingResult
+from ovw.transcribe.engine import Engine, FastEngine
+from ovw.transcribe.options import TranscribeOptions
+
+PROMPT = [50258, 50259, 50359]
+
+
+@pytest.fixture(scope="module")
+def speech(demo_samples: np.ndarray) -> list[np.ndarray]:
+    """Clips of different lengths, cut at pauses of the demo."""
+    return [demo_samples, demo_samples[: 5 * 16000], demo_samples[5 * 16000 : 11 * 16000]]
+
+
+def text(segments: object) -> str:
+    return "".join(segment.text for segment in segments).strip()  # type: ignore[attr-defined]
+
+
+def sessions(folder: Path, dims: Dims, device: DeviceOptions = EXACT) -> tuple[FastEncoder, FastDecoder]:
+    return FastEncoder(folder, device, dims), FastDecoder(folder, device)
+
+
+def mels(dims: Dims, count: int, frames: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    return [rng.standard_normal((1, dims.n_mels, frames)).astype(np.float32) * 0.3 for _ in range(count)]
+
+
+@pytest.mark.parametrize("model", ["tiny", "tiny_v3"])
+def test_in_full_context_it_computes_the_same(model: str, request: pytest.FixtureRequest) -> None:
+    made: Converted = request.getfixturevalue(model)
+    dims = made.manifest.dimensions()
+    heard = mels(dims, 3, dims.n_frames)
+    encoder, decoder = sessions(made.folder, dims)
+    plain_encoder, plain_decoder = open_sessions(made.folder, "genai", EXACT)
+    decoder.start(encoder(heard))
+    plain_decoder.start([plain_encoder(mel)[0] for mel in heard])
+    tokens, rows = np.array([[11, 12, 13]] * 3), np.arange(3, dtype=np.int32)
+    assert np.allclose(decoder.step(tokens, rows), plain_decoder.step(tokens, rows), atol=1e-4)
+    beams, order = np.arange(6)[:, None] + 5, np.array([0, 0, 1, 1, 2, 2], np.int32)
+    assert np.allclose(decoder.step(beams, order), plain_decoder.step(beams, order), atol=1e-4)
+    swapped = np.array([1, 0, 2, 3, 5, 4], np.int32)
+    found, expected = decoder.step(beams, swapped, [-1]), plain_decoder.step(beams, swapped, [-1])
+    assert np.allclose(found, expected, atol=1e-4)
+
+
+def test_only_the_asked_positions(tiny: Converted) -> None:
+    dims = tiny.manifest.dimensions()
+    encoder, decoder = sessions(tiny.folder, dims)
+    windows = encoder(mels(dims, 1, dims.n_frames))
+    tokens, row = np.array([[11, 12, 13, 14]]), np.zeros(1, np.int32)
+    decoder.start(windows)
+    everything = decoder.step(tokens, row).copy()
+    decoder.start(windows)
+    assert np.array_equal(decoder.step(tokens, row, [1, -1]), everything[:, [1, -1]])
+
+
+def test_windows_leave_a_batch(tiny: Converted) -> None:
+    dims = tiny.manifest.dimensions()
+    encoder, decoder = sessions(tiny.folder, dims)
+    windows = encoder(mels(dims, 3, dims.n_frames))
+    tokens, rows = np.array([[11, 12]] * 3), np.arange(3, dtype=np.int32)
+    decoder.start(windows)
+    decoder.step(tokens, rows)
+    expected = decoder.step(tokens[:, :1], rows)[[0, 2]].copy()
+    decoder.start(windows)
+    decoder.step(tokens, rows)
+    assert decoder.narrow([0, 2])
+    assert np.allclose(decoder.step(tokens[:2, :1], np.array([0, 2], np.int32)), expected, atol=1e-5)
+
+
+def test_windows_of_several_lengths_side_by_side(tiny: Converted) -> None:
+    dims = tiny.manifest.dimensions()
+    encoder, decoder = sessions(tiny.folder, dims)
+    short, longer = (encoder.frames_for(size) for size in (200, 900))
+    windows = [*encoder(mels(dims, 1, short)), *encoder(mels(dims, 2, longer))[1:]]
+    caches, bias = join(windows)
+    assert all(cache.shape[0] == 2 and bias.shape[3] in cache.shape[2:] for cache in caches)
+    assert (bias[0] == ABSENT).any()
+    assert not (bias[1] == ABSENT).any()
+    tokens, one = np.array([[11, 12, 13]]), np.zeros(1, np.int32)
+    alone = []
+    for window in windows:
+        decoder.start([window])
+        alone.append(decoder.step(tokens, one)[0].copy())
+    decoder.start(windows)
+    together = decoder.step(np.repeat(tokens, 2, 0), np.arange(2, dtype=np.int32))
+    assert np.allclose(together, alone, atol=1e-4)
+
+
+def test_a_batch_that_grows_after_a_small_one(base: Converted) -> None:
+    """The CPU plugin's own 8-bit cache gave NaN to new rows."""
+    dims = base.manifest.dimensions()
+    encoder, decoder = sessions(base.folder, dims, DeviceOptions())
+    windows = encoder(mels(dims, 4, encoder.frames_for(300)))
+    for count in (1, 4):
+        decoder.start(windows[:count])
+        logits = decoder.step(np.array([PROMPT] * count), np.arange(count, dtype=np.int32))
+        assert np.isfinite(logits).all()
+
+
+def test_which_engine_runs(tiny: Converted) -> None:
+    assert isinstance(Whisper(tiny.folder)._engine, FastEngine)
+    assert type(Whisper(tiny.folder, exact=True)._engine) is Engine
+
+
+def test_short_context_says_what_full_context_says(base: Converted, speech: list[np.ndarray]) -> None:
+    whisper = Whisper(base.folder, device=EXACT)
+    for samples in speech:
+        words = [
+            text(whisper.transcribe(samples, language="en", beam_size=1, audio_context=context))
+            for context in ("auto", "full")
+        ]
+        assert jiwer.wer(*(line.lower().replace(",", "").replace("!", ".") for line in words)) <= 0.1
+
+
+@pytest.mark.parametrize("beams", [1, 5])
+def test_full_context_is_exact(base: Converted, demo_samples: np.ndarray, beams: int) -> None:
+    asked = {"language": "en", "beam_size": beams, "temperature": 0, "vad": False}
+    fast = list(Whisper(base.folder, device=EXACT).transcribe(demo_samples, audio_context="full", **asked))
+    exact = list(Whisper(base.folder, exact=True).transcribe(demo_samples, **asked))
+    assert [segment.tokens for segment in fast] == [segment.tokens for segment in exact]
+
+
+def test_many_at_once_say_what_each_says_alone(base: Converted, speech: list[np.ndarray]) -> None:
+    whisper = Whisper(base.folder, device=EXACT)
+    asked = TranscribeOptions(language="en", beam_size=1, batch_size=2)
+    together = [text(one) for one in whisper.transcribe_many(speech, asked)]
+    alone = [text(whisper.transcribe(one, asked)) for one in speech]
+    assert together == alone
+    assert [one.language for one in whisper.transcribe_many(speech, batch_size=2, beam_size=1)] == ["en"] * 3
+
+
+def test_words_have_the_same_times(base: Converted, speech: list[np.ndarray]) -> None:
+    whisper = Whisper(base.folder, device=EXACT)
+    asked = {"language": "en", "beam_size": 1, "word_timestamps": True}
+    short = [w for s in whisper.transcribe(speech[1], **asked) for w in s.words or ()]
+    full = [w for s in whisper.transcribe(speech[1], **asked, audio_context="full") for w in s.words or ()]
+    assert len(short) == len(full) > 5
+    assert np.allclose([w.start for w in short], [w.start for w in full], atol=0.15)
+
+
+def test_what_looks_wrong_is_heard_in_full(
+    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window that repeats itself in its short context is decoded again in the full one, at the same temperature."""
+    whisper = Whisper(base.folder)
+    heard: list[tuple[list[bool], float]] = []
+    decode = run.DecodingTask.run
+
+    def watched(self: run.DecodingTask, audio: list, prompts: list, temperature: float, rng: object) -> list:
+        results = decode(self, audio, prompts, temperature, rng)  # type: ignore[arg-type]
+        heard.append(([window.whole for window in audio], temperature))
+        if not audio[0].whole:
+            return [DecodingResult(r.tokens, r.avg_logprob, r.no_speech_prob, 9.9, temperature) for r in results]
+        return results
+
+    monkeypatch.setattr(run.DecodingTask, "run", watched)
+    found = list(whisper.transcribe(speech[1], language="en", beam_size=1))
+    assert heard == [([False], 0.0), ([True], 0.0)]
+    assert "welcome" in text(found)
+
+
+def test_silence_of_any_kind_is_no_speech(base: Converted) -> None:
+    whisper = Whisper(base.folder)
+    for pad in ("mel", "audio"):
+        assert text(whisper.transcribe(np.zeros(16000 * 6, np.float32), language="en", pad=pad)) == ""
