@@ -56,8 +56,10 @@ def log_mel_frames(padded: NDArray[np.float32], count: int, n_mels: int) -> NDAr
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH][:count]
     spectrum = np.fft.rfft(frames * hann_window(), axis=-1)
     power = spectrum.real**2 + spectrum.imag**2
-    # in f32 the last bit would depend on the threads that the matrix product was shared out to
-    mel = (mel_filters(n_mels).astype(np.float64) @ power.T.astype(np.float64)).astype(np.float32)
+    # no matrix product: its last bit depends on the number of threads, and NumPy's go on spinning after it, for as long
+    # as the encoder takes that follows
+    bins, weights, starts = _bands(n_mels)
+    mel = np.add.reduceat(np.ascontiguousarray(power.T)[bins] * weights, starts, axis=0).astype(np.float32)
     return np.log10(np.maximum(mel, POWER_FLOOR)).astype(np.float32)
 
 
@@ -102,6 +104,16 @@ def mel_filters(n_mels: int) -> NDArray[np.float32]:
     triangles = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     area = 2.0 / (edges[2:] - edges[:-2])
     return (triangles * area[:, None]).astype(np.float32)
+
+
+@cache
+def _bands(n_mels: int) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]:
+    """What of the filters is not zero, one after the other: bins, weights, and where each filter begins."""
+    filters = mel_filters(n_mels)
+    bands = [np.flatnonzero(row) if row.any() else np.zeros(1, np.intp) for row in filters]
+    weights = np.concatenate([row[band] for row, band in zip(filters, bands, strict=True)])
+    starts = np.cumsum([0, *(len(band) for band in bands[:-1])])
+    return np.concatenate(bands), weights.astype(np.float64)[:, None], starts
 
 
 # Slaney's scale: linear below 1 kHz, logarithmic above
