@@ -38,6 +38,8 @@ class DeviceOptions(Config):
             chosen |= {PRECISION: self.precision, "KV_CACHE_PRECISION": self.precision}
         if self.threads:
             chosen["INFERENCE_NUM_THREADS"] = self.threads
+            if self.device == "CPU":  # pinned, the threads of several processes would share the first cores
+                chosen["ENABLE_CPU_PINNING"] = False
         if self.streams:
             chosen["NUM_STREAMS"] = self.streams
         if self.profile:
