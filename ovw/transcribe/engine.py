@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from ovw.models import Dims
 from ovw.runtime.aligner import ScoringDecoder, add_scores
@@ -64,17 +66,25 @@ class Engine:
 
     def hear(self, windows: Sequence[Window], *, whole: bool = False) -> list[Audio]:
         """Encode windows for the decoder of this engine; `whole` in their full context."""
-        # one by one: a batch of them would not be faster on a CPU, only larger
-        return [self.encoder(window.recording.window(window.span.start, window.size))[0] for window in windows]
+        frames = self._frames(max(window.size for window in windows), whole=whole)
+        return self._encode([one.recording.window(one.span.start, one.size, frames) for one in windows])
 
     def hear_opening(self, recording: Recording, start: int, *, whole: bool = False) -> Audio:
         """Encode the window at `start` as language detection hears it."""
         size = recording.frames_before(start + self.dims.n_frames) - start
-        return self.encoder(recording.opening(start, size))[0]
+        return self._encode([recording.opening(start, size, self._frames(size, whole=whole))])[0]
 
     def is_whole(self, audio: Audio) -> bool:
         """Whether a window was heard in its full context."""
         return True
+
+    def _frames(self, size: int, *, whole: bool) -> int:
+        """Mel frames to encode for a window of which `size` hold sound."""
+        return self.dims.n_frames
+
+    def _encode(self, mels: Sequence[NDArray[np.float32]]) -> list[Audio]:
+        # one by one: a batch of them would not be faster on a CPU, only larger
+        return [self.encoder(mel)[0] for mel in mels]
 
     def _with_scores(self, model: ov.Model) -> None:
         add_scores(model, self.heads)
@@ -96,16 +106,11 @@ class FastEngine(Engine):
     def aligner(self) -> Any:
         return FastDecoder(self.folder, self.device, self._with_scores)
 
-    def hear(self, windows: Sequence[Window], *, whole: bool = False) -> list[Audio]:
-        frames = self._frames(max(window.size for window in windows), whole=whole)
-        return list(self.encoder([one.recording.window(one.span.start, one.size, frames) for one in windows]))
-
-    def hear_opening(self, recording: Recording, start: int, *, whole: bool = False) -> Audio:
-        size = recording.frames_before(start + self.dims.n_frames) - start
-        return self.encoder([recording.opening(start, size, self._frames(size, whole=whole))])[0]
-
     def is_whole(self, audio: Audio) -> bool:
         return bool(audio.whole)
 
     def _frames(self, size: int, *, whole: bool) -> int:
         return self.dims.n_frames if whole else self.encoder.frames_for(size)
+
+    def _encode(self, mels: Sequence[NDArray[np.float32]]) -> list[Audio]:
+        return list(self.encoder(mels))

@@ -64,18 +64,18 @@ class AudioContext:
     @cached_property
     def sources(self) -> NDArray[np.int64]:
         """Which convolved position each computed one takes its sound from, [n]; the first silent one serves all."""
-        return np.array([*range(min(self.heard, self.total)), *(self.heard for _ in self._groups)], np.int64)
+        return np.array([*range(self.heard), *(self.heard for _ in self._groups)], np.int64)
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
         """Where in the window each computed position stands, [n]."""
         middles = (start + size // 2 for start, size in self._groups)
-        return np.array([*range(min(self.heard, self.total)), *middles], np.int64)
+        return np.array([*range(self.heard), *middles], np.int64)
 
     @cached_property
     def bias(self) -> NDArray[np.float32]:
         """What attention adds to the score of each computed position, [n]."""
-        sizes = [*(1 for _ in range(min(self.heard, self.total))), *(size for _, size in self._groups)]
+        sizes = [*(1 for _ in range(self.heard)), *(size for _, size in self._groups)]
         return np.log(np.array(sizes, np.float32))
 
 

@@ -82,6 +82,7 @@ def decoder_graph(artifact: Path, cache_type: ov.Type, edit: Edit = lambda model
     last.input(0).replace_source_output(ops.gather(last.input_value(0), positions, np.int64(1)).output(0))
     kept = [sink for sink in decoder.get_sinks() if not _is_cross(sink.get_attributes()["variable_id"])]
     cut = ov.Model([port.get_node() for port in decoder.outputs], kept, inputs, "whisper_decoder")
+    # the plugin's own cache, of 8 bits, gives NaN to new rows when a batch grows
     cut.set_rt_info(decoder.get_rt_info(list(KV_PRECISION)).astype(str), list(KV_PRECISION))
     return cut
 

@@ -1,3 +1,0 @@
-"""The fast graphs as sessions."""
-
-from __future__ import annotations
