@@ -13,9 +13,9 @@ Model = Annotated[
 Temperature = Annotated[
     str | None, typer.Option(help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1.")
 ]
-Pad = Annotated[str | None, typer.Option(help="What fills the last window: mel (default) or audio.")]
+Pad = Annotated[str | None, typer.Option(help="What fills the last window: auto (default), mel or audio.")]
 AudioContext = Annotated[
-    str | None, typer.Option(help="auto (default): little work on the silence behind short audio; full: all of it.")
+    str | None, typer.Option(help="auto (default): silence and sounds that go on are heard as one; full: all of it.")
 ]
 Exact = Annotated[bool, typer.Option("--exact", help="openai/whisper's algorithm in f32, no approximation.")]
 Device = Annotated[str | None, typer.Option(help="OpenVINO device. Default CPU.")]

@@ -195,12 +195,12 @@ class Whisper:
         dims, rules = self.manifest.dimensions(), options.speech_rules()
         if not isinstance(media, str | Path):
             lookahead = LOOKAHEAD if hasattr(media, "__array__") else 0  # what arrives live is not waited for
-            return Recording(blocks_of(media, stream), dims, options.pad, rules, lookahead=lookahead)
+            return Recording(blocks_of(media, stream), dims, options.padding, rules, lookahead=lookahead)
         expected = media_duration(Path(media), stream) or 0.0
         # the loudness floor needs the loudest sound; what does not fit the lookahead is heard twice to be exact
         twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
         loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
-        return Recording(blocks_of(media, stream), dims, options.pad, rules, expected=expected, loudest=loudest)
+        return Recording(blocks_of(media, stream), dims, options.padding, rules, expected=expected, loudest=loudest)
 
 
 def check_request(name: str, capabilities: Capabilities, options: TranscribeOptions) -> str | None:

@@ -64,25 +64,32 @@ class Engine:
         """Have everything ready that every window needs."""
         _ = self.tokenizer, self.encoder, self.decoder
 
-    def hear(self, windows: Sequence[Window], *, whole: bool = False) -> list[Audio]:
-        """Encode windows for the decoder of this engine; `whole` in their full context."""
+    def hear(self, windows: Sequence[Window], *, whole: bool = False, merge: bool = True) -> list[Audio]:
+        """Encode windows for the decoder of this engine.
+
+        Args:
+            windows: that are decoded together.
+            whole: nothing of them may be left out or merged.
+            merge: neighbouring positions may be heard as one.
+        """
         frames = self._frames(max(window.size for window in windows), whole=whole)
-        return self._encode([one.recording.window(one.span.start, one.size, frames) for one in windows])
+        mels = [one.recording.window(one.span.start, one.size, frames) for one in windows]
+        return self._encode(mels, merge=merge and not whole)
 
     def hear_opening(self, recording: Recording, start: int, *, whole: bool = False) -> Audio:
         """Encode the window at `start` as language detection hears it."""
         size = recording.frames_before(start + self.dims.n_frames) - start
-        return self._encode([recording.opening(start, size, self._frames(size, whole=whole))])[0]
+        return self._encode([recording.opening(start, size, self._frames(size, whole=whole))], merge=not whole)[0]
 
     def is_whole(self, audio: Audio) -> bool:
-        """Whether a window was heard in its full context."""
+        """Whether a window was heard with nothing left out or merged."""
         return True
 
     def _frames(self, size: int, *, whole: bool) -> int:
         """Mel frames to encode for a window of which `size` hold sound."""
         return self.dims.n_frames
 
-    def _encode(self, mels: Sequence[NDArray[np.float32]]) -> list[Audio]:
+    def _encode(self, mels: Sequence[NDArray[np.float32]], *, merge: bool) -> list[Audio]:
         # one by one: a batch of them would not be faster on a CPU, only larger
         return [self.encoder(mel)[0] for mel in mels]
 
@@ -112,5 +119,5 @@ class FastEngine(Engine):
     def _frames(self, size: int, *, whole: bool) -> int:
         return self.dims.n_frames if whole else self.encoder.frames_for(size)
 
-    def _encode(self, mels: Sequence[NDArray[np.float32]]) -> list[Audio]:
-        return list(self.encoder(mels))
+    def _encode(self, mels: Sequence[NDArray[np.float32]], *, merge: bool) -> list[Audio]:
+        return list(self.encoder(mels, merge=merge))

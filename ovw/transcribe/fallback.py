@@ -20,8 +20,8 @@ def decode_with_fallback(
         decode: decodes some of the windows, by number, at a temperature.
         windows: how many there are.
         options: temperatures and thresholds.
-        hear_in_full: encodes windows anew that were heard in a short context, and says which ones were; these have
-            the first temperature again.
+        hear_in_full: encodes windows anew of which something was left out or merged, and says which ones were; these
+            have the first temperature again.
     """
     first, *higher = options.temperature
     results = decode(range(windows), first)
@@ -38,7 +38,7 @@ def decode_with_fallback(
 
 
 def is_doubtful(result: DecodingResult, options: TranscribeOptions) -> bool:
-    """Nothing, or something that would not pass: not to be believed of a window heard in a short context."""
+    """Nothing, or something that would not pass: not to be believed of a window of which not all was heard."""
     return needs_fallback(result, options) or is_skippable(result, options) or not result.tokens
 
 

@@ -94,11 +94,12 @@ class TranscribeOptions(Config):
     """What is kept of such a pause before and after speech, in seconds."""
     batch_size: int = Field(default=1, ge=1, le=256)
     """Windows decoded together; above 1 they are cut at pauses and know nothing of each other."""
-    pad: Literal["mel", "audio"] = "mel"
-    """What fills the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI)."""
+    pad: Literal["auto", "mel", "audio"] = "auto"
+    """What fills the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI, Hugging
+    Face); `auto` is `mel` in full audio context, else `audio`."""
     audio_context: Literal["auto", "full"] = "auto"
-    """How much of a window is computed: `auto` hears the silence behind a short one in a few weighted positions, and
-    hears what then looks wrong again in full; `full` computes all of it, always."""
+    """How much of a window is computed: `auto` hears neighbouring positions that are alike as one, the silence behind
+    short audio in a few, and what then looks wrong again in full; `full` computes all of it, always."""
     seed: int = Field(default=0, ge=0)
     """Of the sampling above temperature 0."""
 
@@ -124,6 +125,13 @@ class TranscribeOptions(Config):
         if not self.vad:
             return None
         return SpeechRules(self.vad_threshold, self.vad_min_speech, self.vad_min_silence, self.vad_pad)
+
+    @property
+    def padding(self) -> Literal["mel", "audio"]:
+        """`pad` with `auto` made out."""
+        if self.pad == "auto":
+            return "mel" if self.audio_context == "full" else "audio"
+        return self.pad
 
     def exactly(self) -> TranscribeOptions:
         """The same request done in openai/whisper's own way: window by window, over silence too."""

@@ -31,8 +31,9 @@ class Run:
         self._prompts = PromptBuilder(engine.tokenizer, options, engine.dims.n_text_ctx)
 
     def _hear(self, windows: Sequence[Window]) -> list[Audio]:
-        """Encode windows."""
-        return self._engine.hear(windows, whole=self._options.audio_context == "full")
+        """Encode windows; merged positions would blur the times of words."""
+        whole, merge = self._options.audio_context == "full", not self._options.word_timestamps
+        return self._engine.hear(windows, whole=whole, merge=merge)
 
     def _spoken(self, windows: Sequence[Window], audio: Sequence[Audio]) -> list[str | None]:
         """The language of each window: its recording's, or with `multilingual` what is heard in it."""

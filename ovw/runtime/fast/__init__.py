@@ -4,4 +4,5 @@
   the arithmetic they are used in; as states the CPU plugin would copy all of them at every token.
 - The decoder gives logits of the positions that are asked for, not of a whole prompt.
 - A window with little sound in it is heard in a short context, see `ovw.runtime.fast.context`.
+- Neighbouring positions that sound alike are heard as one, see `ovw.runtime.fast.merging`.
 """

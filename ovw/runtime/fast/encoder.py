@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ovw.models import Dims
 from ovw.runtime.device import DeviceOptions, compile_model
-from ovw.runtime.fast.context import AudioContext, contexts
-from ovw.runtime.fast.graphs import AUDIO_BIAS, PLACES, SOURCES, encoder_graph
+from ovw.runtime.fast.context import contexts
+from ovw.runtime.fast.graphs import AUDIO_BIAS, PAIRS, PLACES, SOURCES, encoder_graph
+from ovw.runtime.fast.merging import blocks_to_merge_before, pairs_to_merge
 from ovw.runtime.fast.window import Batch, Window, as_tensor, cache_type, dtype_of
 
 CONTEXT_STEP = 64
@@ -29,7 +30,8 @@ class FastEncoder:
 
     def __init__(self, artifact: Path, options: DeviceOptions, dims: Dims) -> None:
         kind = cache_type(options)
-        self.compiled = compile_model(encoder_graph(artifact, kind), options)
+        graph = encoder_graph(artifact, kind, blocks_to_merge_before(dims.n_audio_layer))
+        self.compiled = compile_model(graph, options)
         self._request = self.compiled.create_infer_request()
         self._dtype = dtype_of(kind)
         self._contexts = contexts(dims.n_audio_ctx, CONTEXT_STEP)
@@ -38,25 +40,29 @@ class FastEncoder:
         """Mel frames to give for a window of which `size` hold sound: as many as its context takes."""
         return next(context for context in self._contexts if context.room >= size).frames
 
-    def __call__(self, mels: Sequence[NDArray[np.float32]]) -> list[Window]:
+    def __call__(self, mels: Sequence[NDArray[np.float32]], *, merge: bool = True) -> list[Window]:
         """Encode windows in one context, one after the other: a batch would not be faster on a CPU.
 
         Args:
             mels: [1, n_mels, frames] each, all of as many frames as `frames_for` says of one of them.
+            merge: hear neighbours that sound alike as one.
         """
         context = next(context for context in self._contexts if context.frames == mels[0].shape[-1])
-        batch = self._memory(context, len(mels))
-        feed = {SOURCES: context.sources, PLACES: context.places, AUDIO_BIAS: context.bias.reshape(1, 1, 1, -1)}
+        pairs = pairs_to_merge(len(context.bias)) * merge
+        batch = self._memory(len(mels), len(context.bias) - pairs.sum(), context.whole and not pairs.any())
+        bias = context.bias.reshape(1, 1, 1, -1)
+        feed = {SOURCES: context.sources, PLACES: context.places, AUDIO_BIAS: bias, PAIRS: pairs}
         for row, mel in enumerate(mels):
-            for i, cache in enumerate(batch.caches):
+            self._request.set_output_tensor(0, as_tensor(batch.bias[row].reshape(1, 1, 1, -1)))
+            for i, cache in enumerate(batch.caches, 1):
                 self._request.set_output_tensor(i, as_tensor(cache[row : row + 1]))
             self._request.infer({"input_features": np.ascontiguousarray(mel), **feed}, share_inputs=True)
         return [Window(batch, row) for row in range(len(mels))]
 
-    def _memory(self, context: AudioContext, windows: int) -> Batch:
+    def _memory(self, windows: int, positions: int, whole: bool) -> Batch:
         caches = []
-        for port in self.compiled.outputs:
+        for port in self.compiled.outputs[1:]:
             _, *axes = port.get_partial_shape()
-            sizes = (axis.get_length() if axis.is_static else len(context.bias) for axis in axes)
+            sizes = (axis.get_length() if axis.is_static else positions for axis in axes)
             caches.append(np.empty([windows, *sizes], self._dtype))
-        return Batch(caches, context.bias, context.whole)
+        return Batch(caches, np.empty((windows, positions), np.float32), whole)

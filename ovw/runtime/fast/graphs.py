@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,42 +11,45 @@ import openvino.opset15 as ops
 
 from ovw.artifact import names
 from ovw.runtime.device import core
+from ovw.runtime.fast.merging import merge_before
 
 AUDIO_BIAS = "audio_bias"
-SOURCES, PLACES = "sources", "places"
+SOURCES, PLACES, PAIRS = "sources", "places", "pairs"
 POSITIONS = "logit_positions"
 KV_PRECISION = ("runtime_options", "KV_CACHE_PRECISION")
 SWAP_LAST = (0, 1, 3, 2)
 Edit = Callable[[ov.Model], object]
 
 
-def encoder_graph(artifact: Path, cache_type: ov.Type) -> ov.Model:
+def encoder_graph(artifact: Path, cache_type: ov.Type, merging: Sequence[int]) -> ov.Model:
     """The encoder with the decoder's cross-attention projections behind it, for one window in any `AudioContext`.
 
     Args:
         artifact: folder of the genai layout.
         cache_type: of keys and values.
+        merging: blocks before which neighbours are merged.
 
     Returns:
-        `input_features` f32 [1, n_mels, context.frames], `sources` i64 [n], `places` i64 [n] and `audio_bias` f32
-        [1, 1, 1, n] -> for each layer keys [1, heads, head_dim, n] and values [1, heads, n, head_dim], named as the
-        decoder's states.
+        `input_features` f32 [1, n_mels, context.frames], `sources` i64 [n], `places` i64 [n], `audio_bias` f32
+        [1, 1, 1, n] and `pairs` i64 [len(merging)], how many are merged at each -> `audio_bias` f32 [1, 1, 1, S] of the
+        S positions that remain, and for each layer keys [1, heads, head_dim, S] and values [1, heads, S, head_dim],
+        named as the decoder's states.
     """
     encoder = core().read_model(artifact / f"{names.ENCODER}.xml")
     mel = encoder.input(0).get_node()
     encoder.reshape(ov.PartialShape([1, mel.get_output_partial_shape(0)[1], -1]))
     context = _choose_positions(encoder)
+    pairs = _parameter(PAIRS, [len(merging)], ov.Type.i64)
+    bias = _merge(encoder, merging, pairs, context[-1].output(0))
     decoder = core().read_model(artifact / f"{names.DECODER}.xml")
     _replace(decoder.input("encoder_hidden_states").get_node(), encoder.output(0).get_node().input_value(0))
-    results = []
+    results = [_result(bias, AUDIO_BIAS)]
     for name, state in cross_states(decoder).items():
         projected = state.input_value(0)
         if _is_key(name):
             projected = ops.transpose(projected, np.array(SWAP_LAST)).output(0)
-        result = ops.result(ops.convert(projected, cache_type))
-        result.input_value(0).set_names({name})
-        results.append(result)
-    return ov.Model(results, [mel, *context], "whisper_encoder")
+        results.append(_result(ops.convert(projected, cache_type).output(0), name))
+    return ov.Model(results, [mel, *context, pairs], "whisper_encoder")
 
 
 def decoder_graph(artifact: Path, cache_type: ov.Type, edit: Edit = lambda model: None) -> ov.Model:
@@ -116,6 +119,16 @@ def _choose_positions(encoder: ov.Model) -> list[ov.Node]:
     return [sources, places, bias]
 
 
+def _merge(encoder: ov.Model, blocks: Sequence[int], pairs: ov.Node, bias: ov.Output) -> ov.Output:
+    """Have the encoder merge neighbours before some blocks; returns the bias of what is left in the end."""
+    attention = sorted(_attention(encoder, ".self_attn"), key=lambda op: int(op.get_friendly_name().split(".")[2]))
+    for i, block in enumerate(blocks):
+        bias = merge_before(encoder, block, ops.gather(pairs, np.array([i]), np.int64(0)).output(0), bias)
+        for later in attention[block:]:
+            later.input(3).replace_source_output(bias)
+    return bias
+
+
 def _attention(model: ov.Model, ending: str) -> list[ov.Node]:
     ops_of = (op for op in model.get_ops() if op.get_type_name() == "ScaledDotProductAttention")
     return [op for op in ops_of if op.get_friendly_name().endswith(ending)]
@@ -124,6 +137,12 @@ def _attention(model: ov.Model, ending: str) -> list[ov.Node]:
 def _replace(old: ov.Node, new: ov.Output) -> None:
     for use in old.output(0).get_target_inputs():
         use.replace_source_output(new)
+
+
+def _result(value: ov.Output, name: str) -> ov.Node:
+    result = ops.result(value)
+    result.input_value(0).set_names({name})
+    return result
 
 
 def _parameter(name: str, shape: list[int | ov.Dimension], dtype: ov.Type) -> ov.Node:

@@ -25,9 +25,9 @@ class Batch:
     """Cross-attention keys and values of windows that were heard in one context.
 
     Attributes:
-        caches: for each layer keys [A, heads, head_dim, n] and values [A, heads, n, head_dim].
-        bias: what attention adds to the score of each position, [n].
-        whole: whether it was the full context.
+        caches: for each layer keys [A, heads, head_dim, S] and values [A, heads, S, head_dim].
+        bias: what attention adds to the score of each position, [A, S].
+        whole: whether every position was heard by itself.
     """
 
     caches: Sequence[Cache]
@@ -44,8 +44,14 @@ class Window:
 
     @property
     def whole(self) -> bool:
-        """Whether it was heard in its full context."""
+        """Whether every position of it was heard by itself."""
         return self.batch.whole
+
+    @property
+    def bias(self) -> NDArray[np.float32]:
+        """What attention adds to the score of each position: the logarithm of how many it stands for, [S]."""
+        row: NDArray[np.float32] = self.batch.bias[self.row]
+        return row
 
 
 def cache_type(options: DeviceOptions) -> ov.Type:
@@ -71,10 +77,10 @@ def join(windows: Sequence[Window]) -> tuple[Sequence[Cache], NDArray[np.float32
 
     Windows that are a whole batch are not copied.
     """
-    longest = max(len(window.batch.bias) for window in windows)
+    longest = max(len(window.bias) for window in windows)
     bias = np.full((len(windows), 1, 1, longest), ABSENT, np.float32)
     for row, window in enumerate(windows):
-        bias[row, 0, 0, : len(window.batch.bias)] = window.batch.bias
+        bias[row, 0, 0, : len(window.bias)] = window.bias
     batch = windows[0].batch
     rows = [window.row for window in windows if window.batch is batch]
     if len(rows) < len(windows):
