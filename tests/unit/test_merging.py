@@ -61,17 +61,24 @@ def test_nothing_merged_is_nothing_changed() -> None:
     assert np.array_equal(sizes, np.ones(30))
 
 
-@pytest.mark.parametrize("positions", [70, 662, 1500])
-def test_how_many_are_merged(positions: int) -> None:
+@pytest.mark.parametrize("positions", [662, 1500, 3000])
+def test_how_many_are_left(positions: int) -> None:
     left = positions - np.cumsum(pairs_to_merge(positions))
     assert not (left % STEP).any()
-    assert (np.diff([positions, *left]) <= 0).all()
-    goal = positions * np.prod([1 - share for _, share in SITES])
-    assert goal <= left[-1] < goal + STEP * len(SITES)
+    goals = positions * np.cumprod([1 - share for _, share in SITES])
+    assert (np.abs(left - goals) <= STEP / 2).all()
+
+
+def test_there_are_as_many_pairs_as_are_merged() -> None:
+    for positions in range(1, 1501):
+        pairs = pairs_to_merge(positions)
+        before = positions - np.cumsum([0, *pairs[:-1]])
+        assert (pairs >= 0).all()
+        assert (pairs <= before // 2).all()
 
 
 def test_a_tiny_window_is_not_merged() -> None:
-    assert not pairs_to_merge(20).any()
+    assert not pairs_to_merge(STEP).any()
 
 
 @pytest.mark.parametrize("layers", [1, 2, 4, 6, 12, 24, 32])

@@ -14,10 +14,10 @@ import openvino as ov
 import openvino.opset15 as ops
 from numpy.typing import NDArray
 
-SITES = ((0, 0.125), (1 / 3, 0.125), (2 / 3, 0.125), (1, 0.4))
+SITES = ((0, 0.1), (1 / 3, 0.1), (2 / 3, 0.1), (1, 0.4))
 """Before which block, as a part of the encoder's depth, how large a part of the positions is merged. A little at each:
 the more at once, the less alike. More behind the last block: there neighbours have come to be alike."""
-STEP = 32
+STEP = 64
 """Numbers of positions are multiples of it: the CPU plugin makes new kernels for each."""
 
 
@@ -27,13 +27,14 @@ def blocks_to_merge_before(layers: int) -> list[int]:
 
 
 def pairs_to_merge(positions: int) -> NDArray[np.int64]:
-    """How many pairs to merge at each site."""
-    counts = []
+    """How many pairs to merge at each site: no more than there are, and what is left is a multiple of `STEP`."""
+    left = [positions]
+    goal = float(positions)
     for _, share in SITES:
-        left = min(positions, -int(-positions * (1 - share) // STEP) * STEP)
-        counts.append(positions - left)
-        positions = left
-    return np.array(counts, np.int64)
+        goal *= 1 - share
+        rounded = max(round(goal / STEP), 1) * STEP
+        left.append(min(left[-1], max(rounded, -(-left[-1] // 2))))
+    return -np.diff(left)
 
 
 def merge_before(encoder: ov.Model, block: int, pairs: ov.Output, bias: ov.Output) -> ov.Output:
