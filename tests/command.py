@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 OVW = [sys.executable, "-m", "ovw"]
+ONE_AFTER_THE_OTHER = """
+import contextlib, io, json, sys
+from ovw.cli.app import main
+done = []
+for args in json.load(sys.stdin):
+    sys.argv = ["ovw", *args]
+    code, shown = 0, io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(shown):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    done.append((code, shown.getvalue()))
+json.dump(done, sys.stdout)
+"""
 
 
 def ovw(
     *args: object, cwd: Path | None = None, home: Path | None = None, code: int = 0
 ) -> subprocess.CompletedProcess[str]:
     """The finished process; its exit code is as expected and there is no traceback."""
-    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    if home:
-        environment["OVW_HOME"] = str(home)
     done = subprocess.run(
-        [*OVW, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=environment, stdin=subprocess.DEVNULL
-    )
+        [*OVW, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=_environment(home),
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
     assert done.returncode == code, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     return done
@@ -27,9 +42,30 @@ def ovw(
 
 def refused(*args: object, code: int, cwd: Path | None = None, home: Path | None = None) -> str:
     """The one line in which a request is refused."""
-    done = ovw(*args, code=code, cwd=cwd, home=home)
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
+    return _one_line(ovw(*args, code=code, cwd=cwd, home=home).stderr)
+
+
+def all_refused(requests: Sequence[tuple[Sequence[object], int]], home: Path) -> list[str]:
+    """The lines in which several requests (arguments, exit code) are refused, in one process: it is quicker."""
+    asked = json.dumps([[*map(str, args)] for args, _ in requests])
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_AFTER_THE_OTHER], capture_output=True, text=True, env=_environment(home), input=asked
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for (args, code), (ended, shown) in zip(requests, found, strict=True):
+        assert ended == code, (args, shown)
+    return [_one_line(shown) for _, shown in found]
+
+
+def _one_line(shown: str) -> str:
+    lines = shown.strip().splitlines()
+    assert len(lines) == 1, shown
     assert lines[0].startswith("ovw: ")
     assert "Hint: " in lines[0]
     return lines[0]
+
+
+def _environment(home: Path | None) -> dict[str, str]:
+    own = {"OVW_HOME": str(home)} if home else {}
+    return os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"} | own

@@ -97,6 +97,9 @@ def run(
     batch_size: Annotated[
         int | None, typer.Option(help="Windows decoded together, cut at pauses. Default 1: one after the other.")
     ] = None,
+    chunk_length: Annotated[
+        float | None, typer.Option(help="Seconds of the longest window with --batch-size. Default 20.")
+    ] = None,
     audio_context: options.AudioContext = None,
     pad: options.Pad = None,
     seed: Annotated[int | None, typer.Option(help="Of sampling. Default 0.")] = None,
@@ -162,7 +165,8 @@ def run(
         "hallucination_silence_threshold": hallucination_silence_threshold,
         "clip_timestamps": numbers("--clip-timestamps", clip_timestamps, float), "vad": vad,
         "vad_threshold": vad_threshold, "vad_min_speech": vad_min_speech, "vad_min_silence": vad_min_silence,
-        "vad_pad": vad_pad, "batch_size": batch_size, "audio_context": audio_context, "pad": pad, "seed": seed,
+        "vad_pad": vad_pad, "batch_size": batch_size, "chunk_length": chunk_length, "audio_context": audio_context,
+        "pad": pad, "seed": seed,
         "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
         "workers": workers, "ray": ray, "force": force or None, "stream": stream,
         "pcm": pcm, "pcm_rate": pcm_rate, "pcm_channels": pcm_channels,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ class Whisper:
             options = options.model_copy(update={"precision": EXACT.precision})
         self.folder = folder
         self.manifest = read_manifest(folder)
+        self._listener = ThreadPoolExecutor(1, "voice-activity")
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
             self._engine = self._open(options)
@@ -125,7 +127,7 @@ class Whisper:
             OvwError: the media cannot be read, or the model cannot do what is asked.
         """
         chosen, language = self._request(options, overrides)
-        recording = self._record(media, stream, chosen)
+        recording = self._record(media, stream, chosen, self._listener)
         detection = None
         if language is None:
             detection = identify(self._engine, recording, chosen)
@@ -191,16 +193,19 @@ class Whisper:
         """The language as the decoder is told it; an English-only model is not."""
         return language if self._engine.tokenizer.multilingual else None
 
-    def _record(self, media: Media, stream: int | None, options: TranscribeOptions) -> Recording:
-        dims, rules = self.manifest.dimensions(), options.speech_rules()
+    def _record(
+        self, media: Media, stream: int | None, options: TranscribeOptions, listener: Executor | None = None
+    ) -> Recording:
+        dims = self.manifest.dimensions()
+        opened = partial(Recording, dims=dims, pad=options.padding, rules=options.speech_rules(), listener=listener)
         if not isinstance(media, str | Path):
             lookahead = LOOKAHEAD if hasattr(media, "__array__") else 0  # what arrives live is not waited for
-            return Recording(blocks_of(media, stream), dims, options.padding, rules, lookahead=lookahead)
+            return opened(blocks_of(media, stream), lookahead=lookahead)
         expected = media_duration(Path(media), stream) or 0.0
         # the loudness floor needs the loudest sound; what does not fit the lookahead is heard twice to be exact
         twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
         loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
-        return Recording(blocks_of(media, stream), dims, options.padding, rules, expected=expected, loudest=loudest)
+        return opened(blocks_of(media, stream), expected=expected, loudest=loudest)
 
 
 def check_request(name: str, capabilities: Capabilities, options: TranscribeOptions) -> str | None:

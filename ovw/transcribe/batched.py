@@ -65,7 +65,10 @@ class BatchedRun(Run):
 
     def _windows(self, recording: Recording, language: str | None, clip: Span) -> Iterator[Window]:
         """The windows of a stretch of a recording, cut at pauses."""
-        for span in recording.speech_windows(clip.start, clip.end, self._engine.dims.n_frames):
+        longest = self._engine.dims.n_frames
+        if recording.expected_frames > longest:
+            longest = min(longest, round(self._options.chunk_length * FRAMES_PER_SECOND))
+        for span in recording.speech_windows(clip.start, clip.end, longest):
             yield Window(recording, span, language)
 
     def _all(self, windows: Iterable[Window]) -> Iterator[Heard]:

@@ -94,6 +94,8 @@ class TranscribeOptions(Config):
     """What is kept of such a pause before and after speech, in seconds."""
     batch_size: int = Field(default=1, ge=1, le=256)
     """Windows decoded together; above 1 they are cut at pauses and know nothing of each other."""
+    chunk_length: float = Field(default=20.0, ge=2, le=30)
+    """Longest window that is decoded together with others, in seconds; what fits a whole window is not cut."""
     pad: Literal["auto", "mel", "audio"] = "auto"
     """What fills the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI, Hugging
     Face); `auto` is `mel` in full audio context, else `audio`."""

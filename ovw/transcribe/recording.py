@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,7 @@ class Recording:
         expected: seconds of audio that the file claims, for progress; 0 if not known.
         loudest: of the whole recording where it is known, see `loudest_bin`.
         lookahead: frames to read before the first window.
+        listener: where speech is looked for, of one worker, while the frames are computed; `None` for the same thread.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Recording:
         expected: float = 0.0,
         loudest: float | None = None,
         lookahead: int = LOOKAHEAD,
+        listener: Executor | None = None,
     ) -> None:
         self._limit = dims.n_frames
         self._pad = pad
@@ -54,6 +57,8 @@ class Recording:
         self._expected = round(expected * FRAMES_PER_SECOND)
         self._loudest = loudest
         self._activity = VoiceActivity() if rules else None
+        self._listener = listener
+        self._listening: list[Future[NDArray[np.float32]]] = []
         self._tracker = SpeechTracker(rules or SpeechRules(), CHUNK_S, dims.n_frames)
         self._stream = MelStream(blocks, dims.n_mels, self._hear)
         self._read_to(max(lookahead, dims.n_frames))
@@ -182,12 +187,17 @@ class Recording:
     def _read_to(self, frame: int) -> None:
         was_ended = self._stream.ended
         self._stream.read_to(frame)
+        for heard in self._listening:
+            self._tracker.feed(heard.result())
+        self._listening = []
         if self._stream.ended and not was_ended and self._activity:
             self._tracker.feed(self._activity.finish())
             self._tracker.finish()
 
     def _hear(self, samples: NDArray[np.float32]) -> None:
-        if self._activity:
+        if self._activity and self._listener:
+            self._listening.append(self._listener.submit(self._activity, samples))
+        elif self._activity:
             self._tracker.feed(self._activity(samples))
 
 

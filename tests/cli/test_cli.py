@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import OVW, ovw, refused
+from command import OVW, all_refused, ovw, refused
 from tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
 
 from ovw.cli.transcribe_config import TranscribeConfig
@@ -109,7 +109,7 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
     (tmp_path / "wrong2.yaml").write_text("beam_siz: 3\n")
     (tmp_path / "file").write_text("")
     clip, tiny = ROOT / "ovw" / "assets" / "selftest.flac", ("-m", "tiny-random")
-    for args, code, parts in (
+    expected = (
         (("convert", "--size", "bse"), 2, ["unknown size 'bse'", "did you mean 'base'"]),
         (("convert",), 2, ["neither a size nor weights"]),
         (("convert", "--size", "base", "--precision", "int3"), 2, ["int3", "fp16"]),
@@ -156,8 +156,9 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
         (("transcribe", clip, "-m", "small.en-fp16", "--language", "de"), 2, ["does not know the language 'de'"]),
         (("transcribe", clip, "-m", "base-fp16"), 1, ["no artifact base-fp16", "ovw convert --size base --fp16"]),
         (("transcribe", clip), 1, ["no artifact base-fp16", "--yes"]),
-    ):
-        line = refused(*args, code=code, home=models)
+    )
+    lines = all_refused([(args, code) for args, code, _ in expected], models)
+    for line, (_, _, parts) in zip(lines, expected, strict=True):
         for part in parts:
             assert part in line
 

@@ -103,6 +103,20 @@ def test_windows_of_several_lengths_side_by_side(tiny: Converted) -> None:
     assert np.allclose(together, alone, atol=1e-4)
 
 
+def test_merged_positions_stand_for_all_of_the_window(tiny: Converted) -> None:
+    dims = tiny.manifest.dimensions()
+    encoder, _ = sessions(tiny.folder, dims)
+    first, second = encoder(mels(dims, 2, dims.n_frames))
+    assert not first.whole
+    assert len(first.bias) == first.batch.caches[0].shape[3] == first.batch.caches[1].shape[2] < dims.n_audio_ctx / 2
+    for window in (first, second):
+        assert np.exp(window.bias).sum() == pytest.approx(dims.n_audio_ctx, rel=1e-4)
+    assert not np.array_equal(first.bias, second.bias)
+    (plain,) = encoder(mels(dims, 1, dims.n_frames), merge=False)
+    assert plain.whole
+    assert not plain.bias.any()
+
+
 def test_a_batch_that_grows_after_a_small_one(base: Converted) -> None:
     """The CPU plugin's own 8-bit cache gave NaN to new rows."""
     dims = base.manifest.dimensions()
@@ -153,6 +167,23 @@ def test_words_have_the_same_times(base: Converted, speech: list[np.ndarray]) ->
     full = [w for s in whisper.transcribe(speech[1], **asked, audio_context="full") for w in s.words or ()]
     assert len(short) == len(full) > 5
     assert np.allclose([w.start for w in short], [w.start for w in full], atol=0.15)
+
+
+def test_words_are_timed_without_merging(
+    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged: list[bool] = []
+    encode = FastEncoder.__call__
+
+    def watched(self: FastEncoder, mels: list, *, merge: bool = True) -> list:
+        merged.append(merge)
+        return encode(self, mels, merge=merge)
+
+    monkeypatch.setattr(FastEncoder, "__call__", watched)
+    whisper = Whisper(base.folder)
+    for words in (True, False):
+        list(whisper.transcribe(speech[1], language="en", beam_size=1, word_timestamps=words))
+    assert merged == [False, True]
 
 
 def test_what_looks_wrong_is_heard_in_full(

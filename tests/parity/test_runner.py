@@ -13,9 +13,11 @@ from ovw import Whisper
 from ovw.convert.jobs import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.transcribe.decoding.task import DecodingTask
+from ovw.transcribe.engine import Engine
 from ovw.transcribe.language import vote
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import PromptBuilder
+from ovw.transcribe.recording import Window
 from ovw.transcribe.result import Detection, Segment
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -65,6 +67,26 @@ def test_long_media_with_silence_between(model: Whisper, long: np.ndarray, optio
         timed = [w for s in segments for w in s.words or ()]
         assert all(a.end <= b.start + 1e-6 and a.start <= a.end for a, b in itertools.pairwise(timed))
         assert all("".join(w.word for w in s.words or ()) == s.text for s in segments)
+
+
+@pytest.mark.weights
+def test_longest_window_of_a_batch(model: Whisper, demo_samples: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    hear = model._engine.hear
+
+    def watched(self: Engine, windows: list[Window], **how: bool) -> list:
+        sizes.extend(window.size for window in windows)
+        return hear(windows, **how)
+
+    monkeypatch.setattr(type(model._engine), "hear", watched)
+    options = {"language": "en", "beam_size": 1, "batch_size": 4, "chunk_length": 8.0}
+    long = list(model.transcribe(np.tile(demo_samples, 2), **options))
+    assert max(sizes) <= 800
+    assert sum(sizes) > 2500
+    assert text(long).count("welcome") == 2
+    sizes.clear()
+    list(model.transcribe(demo_samples[: RATE * 29], **options))
+    assert max(sizes) > 800  # fits a window
 
 
 @pytest.mark.weights
