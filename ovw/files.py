@@ -8,16 +8,16 @@ from pathlib import Path
 from ovw.errors import OvwError
 
 
-def write_whole(target: Path, text: str) -> None:
-    """Write a UTF-8 file in one step: readers see the old one or the new one, never half, power cut or not.
+def write_whole(target: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8, in one step: readers see the old one or the new one, never half, power cut or not.
 
     Raises:
         OvwError: the disk refuses.
     """
     scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with scratch.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with scratch.open("wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         scratch.replace(target)

@@ -19,3 +19,8 @@ def models_dir() -> Path:
 def weights_dir() -> Path:
     """Downloaded checkpoints."""
     return home() / "weights"
+
+
+def compiled_dir() -> Path:
+    """Graphs as a device runs them; made anew when they are not there."""
+    return home() / "compiled"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import typer
 
 from ovw.artifact.locate import PREFERRED, is_path, locate
 from ovw.artifact.manifest import read_manifest
-from ovw.convert.plan import Precision
+from ovw.artifact.names import PRECISIONS
 from ovw.errors import OvwError
 from ovw.home import models_dir
 from ovw.models import Capabilities, full_name, sizes
@@ -55,7 +55,7 @@ def missing_size(model: str | None) -> tuple[str, str] | None:
     if model is not None and (is_path(model) or any(p.is_dir() for p in (Path(model), models_dir() / name))):
         return None
     size, _, precision = name.rpartition("-")
-    return (size, precision) if size in sizes() and precision in get_args(Precision) else None
+    return (size, precision) if size in sizes() and precision in PRECISIONS else None
 
 
 def _offer(size: str, precision: str, *, yes: bool, quiet: bool) -> Path:

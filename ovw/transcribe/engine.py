@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,7 +63,9 @@ class Engine:
 
     def load(self) -> None:
         """Have everything ready that every window needs."""
-        _ = self.tokenizer, self.encoder, self.decoder
+        with ThreadPoolExecutor(2) as pool:
+            parts = [pool.submit(getattr, self, name) for name in ("encoder", "decoder")]
+            _ = self.tokenizer, *(part.result() for part in parts)
 
     def hear(self, windows: Sequence[Window], *, whole: bool = False, merge: bool = True) -> list[Audio]:
         """Encode windows for the decoder of this engine.

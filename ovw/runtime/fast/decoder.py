@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ovw.runtime.device import DeviceOptions, compile_model
+from ovw.runtime.fast.compiled import load_or_compile
 from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_names, decoder_graph
 from ovw.runtime.fast.window import Cache, Window, as_tensor, cache_type, join
 from ovw.runtime.protocols import Decoder, Windows
@@ -23,10 +25,10 @@ class FastDecoder(Decoder):
         edit: changes the artifact's graph before it is cut.
     """
 
-    def __init__(self, artifact: Path, options: DeviceOptions, edit: Edit = lambda model: None) -> None:
-        model = decoder_graph(artifact, cache_type(options), edit)
-        self._cross = cross_names(model)
-        self.compiled = compile_model(model, options)
+    def __init__(self, artifact: Path, options: DeviceOptions, edit: Edit | None = None) -> None:
+        make = partial(decoder_graph, artifact, cache_type(options), edit)
+        self.compiled = compile_model(make(), options) if edit else load_or_compile(artifact, "decoder", make, options)
+        self._cross = cross_names(self.compiled)
         self._request = self.compiled.create_infer_request()
         self._windows: list[Window] = []
         self._held: list[Cache] = []

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ovw.models import Dims
-from ovw.runtime.device import DeviceOptions, compile_model
+from ovw.runtime.device import DeviceOptions
+from ovw.runtime.fast.compiled import load_or_compile
 from ovw.runtime.fast.context import contexts
 from ovw.runtime.fast.graphs import AUDIO_BIAS, PAIRS, PLACES, SOURCES, encoder_graph
 from ovw.runtime.fast.merging import blocks_to_merge_before, pairs_to_merge
@@ -30,8 +32,9 @@ class FastEncoder:
 
     def __init__(self, artifact: Path, options: DeviceOptions, dims: Dims) -> None:
         kind = cache_type(options)
-        graph = encoder_graph(artifact, kind, blocks_to_merge_before(dims.n_audio_layer))
-        self.compiled = compile_model(graph, options)
+        merging = blocks_to_merge_before(dims.n_audio_layer)
+        make = partial(encoder_graph, artifact, kind, merging)
+        self.compiled = load_or_compile(artifact, "encoder", make, options)
         self._request = self.compiled.create_infer_request()
         self._dtype = dtype_of(kind)
         self._contexts = contexts(dims.n_audio_ctx, CONTEXT_STEP)

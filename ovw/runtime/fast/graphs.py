@@ -52,7 +52,7 @@ def encoder_graph(artifact: Path, cache_type: ov.Type, merging: Sequence[int]) -
     return ov.Model(results, [mel, *context, pairs], "whisper_encoder")
 
 
-def decoder_graph(artifact: Path, cache_type: ov.Type, edit: Edit = lambda model: None) -> ov.Model:
+def decoder_graph(artifact: Path, cache_type: ov.Type, edit: Edit | None = None) -> ov.Model:
     """The decoder with cross-attention keys and values as inputs.
 
     Args:
@@ -65,7 +65,8 @@ def decoder_graph(artifact: Path, cache_type: ov.Type, edit: Edit = lambda model
         and values as `encoder_graph` gives them, of A windows -> `logits` f32 [B, m, n_vocab]; A divides B.
     """
     decoder = core().read_model(artifact / f"{names.DECODER}.xml")
-    edit(decoder)
+    if edit:
+        edit(decoder)
     bias = _parameter(AUDIO_BIAS, [-1, 1, 1, -1], ov.Type.f32)
     positions = _parameter(POSITIONS, [-1], ov.Type.i64)
     inputs = [decoder.input(name).get_node() for name in ("input_ids", "beam_idx")] + [bias, positions]
@@ -98,8 +99,8 @@ def cross_states(decoder: ov.Model) -> dict[str, ov.Node]:
     return {name: found[name] for name in ordered if _is_cross(name)}
 
 
-def cross_names(decoder: ov.Model) -> list[str]:
-    """The inputs of a `decoder_graph` for keys and values, in the order in which `encoder_graph` gives them."""
+def cross_names(decoder: ov.CompiledModel) -> list[str]:
+    """The inputs of a compiled `decoder_graph` for keys and values, in the order of `encoder_graph`."""
     return [port.get_any_name() for port in decoder.inputs if _is_cross(port.get_any_name())]
 
 

@@ -1,0 +1,81 @@
+"""Compiled graphs on disk: the second start neither makes a graph nor compiles it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+
+from ovw.artifact import names
+from ovw.errors import OvwError
+from ovw.files import write_whole
+from ovw.home import compiled_dir
+from ovw.runtime.device import DeviceOptions, compile_model, core
+
+LARGEST = 2**30
+"""Bytes of an artifact's weights above which nothing is kept: OpenVINO needs several times the size to write it."""
+UNUSED_DAYS = 30
+"""After which a kept graph goes."""
+
+
+def load_or_compile(
+    artifact: Path, part: str, make: Callable[[], ov.Model], options: DeviceOptions
+) -> ov.CompiledModel:
+    """A compiled graph, from disk where the same one was compiled before; else it is kept there for the next time.
+
+    Args:
+        artifact: folder of the genai layout that the graph is made from.
+        part: which of its graphs.
+        make: makes the graph.
+        options: device, precision and threads.
+    """
+    if "EXPORT_IMPORT" not in core().get_property(options.device, "OPTIMIZATION_CAPABILITIES"):
+        return compile_model(make(), options)
+    kept = compiled_dir() / f"{_fingerprint(artifact, part, options)}.blob"
+    if found := _load(kept, options):
+        return found
+    compiled = compile_model(make(), options)
+    if sum(file.stat().st_size for file in artifact.glob("*.bin")) <= LARGEST:
+        _keep(compiled, kept)
+    return compiled
+
+
+def _fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
+    """Of everything that the compiled graph depends on, this code among it."""
+    device = [core().get_property(options.device, name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    graphs = (artifact / f"{name}.{kind}" for name in (names.ENCODER, names.DECODER) for kind in ("xml", "bin"))
+    files = [(found.st_size, found.st_mtime_ns) for found in (graph.stat() for graph in graphs)]
+    known = hashlib.sha256(repr((part, ov.__version__, device, options.properties(), files)).encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        known.update(source.read_bytes())
+    known.update((artifact / names.MANIFEST).read_bytes())
+    return known.hexdigest()
+
+
+def _load(kept: Path, options: DeviceOptions) -> ov.CompiledModel | None:
+    try:
+        mapped = np.memmap(kept, np.uint8, mode="c")
+        shared = ov.Tensor(mapped, shared_memory=True)
+        compiled = core().import_model(shared, options.device, options.properties())
+    except (OSError, ValueError, RuntimeError):  # not there, empty or damaged
+        return None
+    weakref.finalize(compiled, id, mapped)  # holds the memory, which the graph reads as long as it lives
+    with suppress(OSError):
+        kept.touch()
+    return compiled
+
+
+def _keep(compiled: ov.CompiledModel, kept: Path) -> None:
+    """Write a compiled graph where it can be; those that were not used for long go."""
+    with suppress(OSError, OvwError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, compiled.export_model().getvalue())
+        for other in kept.parent.iterdir():
+            if time.time() - other.stat().st_mtime > UNUSED_DAYS * 86400:
+                other.unlink(missing_ok=True)

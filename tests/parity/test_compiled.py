@@ -1,0 +1,108 @@
+"""Compiled graphs that are kept on disk."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ovw.convert.jobs import Converted
+from ovw.home import compiled_dir
+from ovw.runtime.device import EXACT, DeviceOptions
+from ovw.runtime.fast import compiled, graphs
+from ovw.runtime.fast.decoder import FastDecoder
+from ovw.runtime.fast.encoder import FastEncoder
+
+PROMPT = [11, 12, 13]
+
+
+def logits(folder: Path, made: Converted, device: DeviceOptions) -> np.ndarray:
+    """Of a batch of one window, then of one of three, after a filled cache."""
+    dims = made.manifest.dimensions()
+    encoder, decoder = FastEncoder(folder, device, dims), FastDecoder(folder, device)
+    rng = np.random.default_rng(3)
+    mels = [rng.standard_normal((1, dims.n_mels, dims.n_frames)).astype(np.float32) * 0.3 for _ in range(3)]
+    found = []
+    for count in (1, 3):
+        decoder.start(encoder(mels[:count]))
+        rows = np.arange(count, dtype=np.int32)
+        decoder.step(np.array([PROMPT] * count), rows)
+        found.append(decoder.step(np.full((count, 1), 14), rows).copy())
+    return np.concatenate(found)
+
+
+def kept() -> list[Path]:
+    return sorted(compiled_dir().iterdir()) if compiled_dir().exists() else []
+
+
+@pytest.fixture
+def copy(tiny: Converted, tmp_path: Path, home: Path) -> Path:
+    return Path(shutil.copytree(tiny.folder, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("device", [EXACT, DeviceOptions()], ids=["f32", "default"])
+def test_the_second_time_nothing_is_made(
+    tiny: Converted, copy: Path, device: DeviceOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = logits(copy, tiny, device)
+    assert len(kept()) == 2
+    monkeypatch.setattr(compiled, "compile_model", None)
+    assert np.array_equal(logits(copy, tiny, device), first)
+
+
+def test_a_graph_is_kept_for_what_it_was_made_of(tiny: Converted, copy: Path) -> None:
+    logits(copy, tiny, EXACT)
+    for other in (DeviceOptions(), EXACT.model_copy(update={"threads": 1})):
+        before = len(kept())
+        logits(copy, tiny, other)
+        assert len(kept()) == before + 2
+    weights = copy / "openvino_decoder_model.bin"
+    os.utime(weights, (1, 1))
+    before = len(kept())
+    logits(copy, tiny, EXACT)
+    assert len(kept()) == before + 2
+
+
+@pytest.mark.parametrize("left", [0, 100, 5000])
+def test_a_damaged_one_is_made_again(tiny: Converted, copy: Path, left: int) -> None:
+    first = logits(copy, tiny, EXACT)
+    sizes = [file.stat().st_size for file in kept()]
+    for file in kept():
+        file.write_bytes(file.read_bytes()[:left])
+    assert np.array_equal(logits(copy, tiny, EXACT), first)
+    assert [file.stat().st_size for file in kept()] == sizes
+
+
+def test_unused_ones_go(tiny: Converted, copy: Path) -> None:
+    logits(copy, tiny, EXACT)
+    unused, used = kept()
+    days = time.time() - 86400 * (compiled.UNUSED_DAYS + 1)
+    os.utime(unused, (days, days))
+    logits(copy, tiny, DeviceOptions())
+    assert used in kept()
+    assert unused not in kept()
+
+
+def test_no_place_to_keep_it(tiny: Converted, copy: Path, home: Path) -> None:
+    home.mkdir()
+    compiled_dir().write_text("a file where a folder should be")
+    assert np.isfinite(logits(copy, tiny, EXACT)).all()
+
+
+def test_too_large_to_keep(tiny: Converted, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "LARGEST", 1000)
+    logits(copy, tiny, EXACT)
+    assert not kept()
+
+
+def test_the_code_is_part_of_what_it_was_made_of(
+    tiny: Converted, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits(copy, tiny, EXACT)
+    changed = Path(shutil.copytree(Path(graphs.__file__).parent, tmp_path / "fast"))
+    (changed / "graphs.py").write_text("# different\n")
+    monkeypatch.setattr(compiled, "__file__", str(changed / "compiled.py"))
+    logits(copy, tiny, EXACT)
+    assert len(kept()) == 4
