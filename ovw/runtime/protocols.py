@@ -36,6 +36,10 @@ class Decoder(Protocol):
         """Go on with some of the windows, by number, if the decoder can: the next call then feeds their rows only."""
         return False
 
+    def release(self) -> None:
+        """Forget the windows, whose memory may then go, until the next `start`."""
+        return
+
     def step(
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
     ) -> NDArray[np.float32]:

@@ -26,6 +26,8 @@ CHUNK = 512
 CHUNK_S = CHUNK / SAMPLE_RATE
 CONTEXT = 64
 """Samples of the chunk before that the network hears again."""
+SIZES = (32, 8, 2, 1)
+"""Chunks in an inference: few sizes, because the CPU plugin keeps kernels for each."""
 STFT_STRIDE = 128
 STATE = 128
 ENCODER_STRIDES = (1, 2, 2, 1)
@@ -59,9 +61,17 @@ class VoiceActivity:
             self._left = heard
             return np.zeros(0, np.float32)
         chunks = np.lib.stride_tricks.sliding_window_view(heard, CONTEXT + CHUNK)[::CHUNK][:count]
+        self._left = heard[count * CHUNK :]
+        found, at = [], 0
+        while at < count:
+            size = next(size for size in SIZES if size <= count - at)
+            found.append(self._infer(chunks[at : at + size]))
+            at += size
+        return np.concatenate(found)
+
+    def _infer(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
         outputs = self._request.infer([np.ascontiguousarray(chunks), *self._state])
         probabilities, *self._state = (outputs[i].copy() for i in range(3))
-        self._left = heard[count * CHUNK :]
         return np.asarray(probabilities, np.float32)
 
     def finish(self) -> NDArray[np.float32]:

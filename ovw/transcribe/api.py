@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,8 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ovw.artifact.locate import locate
 from ovw.artifact.manifest import read_manifest
+from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.samples import Media, blocks_of
@@ -25,6 +29,9 @@ from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
+
+GROUP = 4
+"""Batches whose recordings are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,8 @@ class Whisper:
     ) -> list[Transcription]:
         """Transcribe files or samples together: with `batch_size` above 1, windows of all of them beside each other.
 
-        Short ones gain most. Everything is held in memory, so hand over some hundred at a time.
+        Short ones gain most. Those of about the same length are taken together, a few batches at a time, so that the
+        spectrograms of all need not be held in memory.
 
         Args:
             media: as `transcribe` takes them.
@@ -156,14 +164,24 @@ class Whisper:
         chosen, asked = self._request(options, overrides)
         if chosen.batch_size == 1:
             return [self.transcribe(one, chosen) for one in media]
+        longest_first = sorted(range(len(media)), key=lambda i: -_seconds(media[i]))
+        found: dict[int, Transcription] = {}
+        for at in range(0, len(media), GROUP * chosen.batch_size):
+            group = longest_first[at : at + GROUP * chosen.batch_size]
+            found.update(zip(group, self._together([media[i] for i in group], asked, chosen), strict=True))
+        return [found[i] for i in range(len(media))]
+
+    def _together(self, media: Sequence[Media], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # spectrograms and voice activity leave the interpreter free
-            recordings = list(pool.map(lambda one: self._record(one, None, chosen), media))
-        detections = [identify(self._engine, one, chosen) if asked is None else None for one in recordings]
+            recordings = list(pool.map(lambda one: self._record(one, None, options), media))
+        detections = [identify(self._engine, one, options) if asked is None else None for one in recordings]
         languages = [found.language if found else str(asked) for found in detections]
         steered = [(one, self._steering(code)) for one, code in zip(recordings, languages, strict=True)]
-        texts = transcribe_many(self._engine, steered, chosen)
+        texts = transcribe_many(self._engine, steered, options)
+        for recording in recordings:
+            recording.forget(sys.maxsize)
         return [
-            Transcription(language, detection, chosen, recording, iter(segments))
+            Transcription(language, detection, options, recording, iter(segments))
             for language, detection, recording, segments in zip(languages, detections, recordings, texts, strict=True)
         ]
 
@@ -206,6 +224,13 @@ class Whisper:
         twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
         loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
         return opened(blocks_of(media, stream), expected=expected, loudest=loudest)
+
+
+def _seconds(media: Media) -> float:
+    """About how long a recording is; 0 where that is not known before it is read. Raises as `transcribe`."""
+    if isinstance(media, str | Path):
+        return media_duration(Path(media)) or 0.0
+    return np.asarray(media).size / SAMPLE_RATE if hasattr(media, "__array__") else 0.0
 
 
 def check_request(name: str, capabilities: Capabilities, options: TranscribeOptions) -> str | None:

@@ -193,6 +193,7 @@ class Recording:
         if self._stream.ended and not was_ended and self._activity:
             self._tracker.feed(self._activity.finish())
             self._tracker.finish()
+            self._activity = None  # its memory is larger than a short recording
 
     def _hear(self, samples: NDArray[np.float32]) -> None:
         if self._activity and self._listener:

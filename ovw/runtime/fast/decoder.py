@@ -43,6 +43,9 @@ class FastDecoder(Decoder):
         self._attend([self._windows[i] for i in kept])
         return True
 
+    def release(self) -> None:
+        self._windows, self._held = [], []
+
     def step(
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
     ) -> NDArray[np.float32]:

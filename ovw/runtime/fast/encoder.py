@@ -68,4 +68,4 @@ class FastEncoder:
             _, *axes = port.get_partial_shape()
             sizes = (axis.get_length() if axis.is_static else positions for axis in axes)
             caches.append(np.empty([windows, *sizes], self._dtype))
-        return Batch(caches, np.empty((windows, positions), np.float32), whole)
+        return Batch(caches, np.empty((windows, positions), np.float32), whole=whole)

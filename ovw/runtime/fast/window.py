@@ -20,27 +20,41 @@ Cache = NDArray[Any]
 """Values in the arithmetic of the graphs; NumPy has no bf16 and holds it as `uint16`."""
 
 
-@dataclass(frozen=True)
 class Batch:
     """Cross-attention keys and values of windows that were heard in one context.
 
-    Attributes:
+    Args:
         caches: for each layer keys [A, heads, head_dim, S] and values [A, heads, S, head_dim].
         bias: what attention adds to the score of each position, [A, S].
         whole: whether every position was heard by itself.
     """
 
-    caches: Sequence[Cache]
-    bias: NDArray[np.float32]
-    whole: bool
+    def __init__(self, caches: Sequence[Cache], bias: NDArray[np.float32], *, whole: bool) -> None:
+        self.caches = caches
+        self.bias = bias
+        self.whole = whole
+        self._order = list(range(len(bias)))  # which window each row holds
+
+    def row_of(self, number: int) -> int:
+        """Where a window is now."""
+        return self._order.index(number)
+
+    def bring_to_front(self, numbers: Sequence[int]) -> None:
+        """Have the first rows hold these windows: one piece of memory, without another copy of it."""
+        for to, number in enumerate(numbers):
+            at = self.row_of(number)
+            if at != to:
+                for array in (*self.caches, self.bias):
+                    array[[to, at]] = array[[at, to]]
+                self._order[to], self._order[at] = self._order[at], self._order[to]
 
 
 @dataclass(frozen=True)
 class Window:
-    """One window of a batch."""
+    """One window of a batch, by its number."""
 
     batch: Batch
-    row: int
+    number: int
 
     @property
     def whole(self) -> bool:
@@ -50,8 +64,12 @@ class Window:
     @property
     def bias(self) -> NDArray[np.float32]:
         """What attention adds to the score of each position: the logarithm of how many it stands for, [S]."""
-        row: NDArray[np.float32] = self.batch.bias[self.row]
+        row: NDArray[np.float32] = self.batch.bias[self.batch.row_of(self.number)]
         return row
+
+    def cache(self, which: int) -> Cache:
+        """One of the caches, [heads, ...]."""
+        return self.batch.caches[which][self.batch.row_of(self.number)]
 
 
 def cache_type(options: DeviceOptions) -> ov.Type:
@@ -75,24 +93,22 @@ def as_tensor(array: Cache) -> ov.Tensor:
 def join(windows: Sequence[Window]) -> tuple[Sequence[Cache], NDArray[np.float32]]:
     """The caches of windows side by side, [A, ...], shorter ones filled up; and their bias [A, 1, 1, S].
 
-    Windows that are a whole batch are not copied.
+    Windows of one batch are not copied: the caches are its first rows, until other windows of it are joined.
     """
+    batch, count = windows[0].batch, len(windows)
+    if all(window.batch is batch for window in windows):
+        batch.bring_to_front([window.number for window in windows])
+        return [cache[:count] for cache in batch.caches], batch.bias[:count, None, None]
     longest = max(len(window.bias) for window in windows)
-    bias = np.full((len(windows), 1, 1, longest), ABSENT, np.float32)
+    bias = np.full((count, 1, 1, longest), ABSENT, np.float32)
     for row, window in enumerate(windows):
         bias[row, 0, 0, : len(window.bias)] = window.bias
-    batch = windows[0].batch
-    rows = [window.row for window in windows if window.batch is batch]
-    if len(rows) < len(windows):
-        return [_stack(windows, i, longest) for i in range(len(batch.caches))], bias
-    if rows == list(range(len(batch.caches[0]))):
-        return batch.caches, bias
-    return [cache[rows] for cache in batch.caches], bias
+    return [_stack(windows, i, longest) for i in range(len(batch.caches))], bias
 
 
 def _stack(windows: Sequence[Window], which: int, longest: int) -> Cache:
     """One of the caches of windows of several batches."""
-    parts = [window.batch.caches[which][window.row] for window in windows]
+    parts = [window.cache(which) for window in windows]
     shape = [len(parts), *parts[0].shape]
     shape[POSITION_AXES[which % 2]] = longest
     joined = np.zeros(shape, parts[0].dtype)

@@ -68,6 +68,7 @@ class DecodingTask:
         logits = self.decoder.step(initial, np.arange(len(audio), dtype=np.int32), [prompts[0].sot, -1])
         no_speech = softmax(logits[:, 0])[:, self.tokenizer.no_speech]
         self._sample(searches, logits[:, -1], self.n_text_ctx - initial.shape[1])
+        self.decoder.release()
         return [self._result(*found, temperature) for found in zip(searches, no_speech.tolist(), strict=True)]
 
     def _sample(self, searches: Sequence[Search], first: NDArray[np.float32], room: int) -> None:
