@@ -26,8 +26,8 @@ CHUNK = 512
 CHUNK_S = CHUNK / SAMPLE_RATE
 CONTEXT = 64
 """Samples of the chunk before that the network hears again."""
-SIZES = (32, 8, 2, 1)
-"""Chunks in an inference: few sizes, because the CPU plugin keeps kernels for each."""
+CHUNKS, MOST_CHUNKS = 32, 256
+"""Chunks in an inference: multiples, up to 8 s, and the rest; the CPU plugin keeps kernels for each size."""
 STFT_STRIDE = 128
 STATE = 128
 ENCODER_STRIDES = (1, 2, 2, 1)
@@ -62,11 +62,11 @@ class VoiceActivity:
             return np.zeros(0, np.float32)
         chunks = np.lib.stride_tricks.sliding_window_view(heard, CONTEXT + CHUNK)[::CHUNK][:count]
         self._left = heard[count * CHUNK :]
-        found, at = [], 0
-        while at < count:
-            size = next(size for size in SIZES if size <= count - at)
-            found.append(self._infer(chunks[at : at + size]))
-            at += size
+        found = []
+        while len(chunks):
+            size = min(len(chunks) // CHUNKS * CHUNKS, MOST_CHUNKS) or len(chunks)
+            found.append(self._infer(chunks[:size]))
+            chunks = chunks[size:]
         return np.concatenate(found)
 
     def _infer(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:

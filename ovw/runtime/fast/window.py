@@ -69,7 +69,8 @@ class Window:
 
     def cache(self, which: int) -> Cache:
         """One of the caches, [heads, ...]."""
-        return self.batch.caches[which][self.batch.row_of(self.number)]
+        row: Cache = self.batch.caches[which][self.batch.row_of(self.number)]
+        return row
 
 
 def cache_type(options: DeviceOptions) -> ov.Type:
