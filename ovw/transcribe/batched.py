@@ -26,6 +26,10 @@ SPARSE = 1.0
 """Text tokens a second of speech; below it, something was passed over. People speak three or four."""
 
 
+SHORTEST_ECHO = 10
+"""Letters of a text which, said before, were not said again."""
+
+
 @dataclass(frozen=True)
 class Heard:
     """What a window said, and what of it is still to be heard."""
@@ -94,7 +98,10 @@ class BatchedRun(Run):
             pieces, again = self._cut(window, result)
             made = [make_segment(p, result, self._engine.tokenizer, window.span.start, language) for p in pieces]
             spoken = [s for s in made if s.start < s.end and s.text.strip()]
-            rests = [Window(window.recording, span, window.language) for span in again]
+            text = "".join(segment.text for segment in spoken)
+            if is_echo(text, window.before):
+                continue
+            rests = [Window(window.recording, span, window.language, text) for span in again]
             yield Heard(window, self._timed(spoken, one, language, window), rests)
 
     def _timed(self, segments: list[Segment], audio: Audio, language: str | None, window: Window) -> list[Segment]:
@@ -135,3 +142,9 @@ class BatchedRun(Run):
             return []
         parts = list(recording.speech_windows(window.start, window.end, of.size * 2 // 3))
         return parts if len(parts) > 1 else []
+
+
+def is_echo(text: str, before: str) -> bool:
+    """Whether the rest of a window only repeats how the window ended: its last timestamp came too early."""
+    said, heard = ("".join(filter(str.isalnum, part.casefold())) for part in (before, text))
+    return len(heard) >= SHORTEST_ECHO and said.endswith(heard)

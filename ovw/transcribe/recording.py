@@ -210,11 +210,13 @@ class Window:
         recording: which it is of.
         span: its mel frames.
         language: code; `None` for an English-only model.
+        before: what was said before it, when it is the rest of a window.
     """
 
     recording: Recording
     span: Span
     language: str | None
+    before: str = ""
 
     @property
     def size(self) -> int:

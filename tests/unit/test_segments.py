@@ -2,6 +2,7 @@
 
 import pytest
 
+from ovw.transcribe.batched import is_echo
 from ovw.transcribe.segments import Piece, split_window
 
 BEGIN = 1000
@@ -47,3 +48,21 @@ def test_split_window(tokens: list[int], size: int, pieces: list, advance: int) 
     assert [(round(p.start, 6), round(p.end, 6), p.tokens) for p in found] == pieces
     assert moved == advance
     assert all(isinstance(p, Piece) for p in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "echo"),
+    [
+        (" And a moment's energy. Besides, I cannot converse.", True),
+        (" besides i CANNOT converse", True),
+        (" Besides, I cannot.", False),  # not the end
+        (" I cannot converse. No.", False),
+        (" converse.", False),  # too short to tell
+        ("", False),
+        (" Something else entirely.", False),
+    ],
+)
+def test_a_rest_that_only_repeats_the_end(text: str, echo: bool) -> None:
+    before = " She replied with a sort of tartness and a moment's energy. Besides, I cannot converse."
+    assert is_echo(text, before) is echo
+    assert not is_echo(text, "")
