@@ -14,7 +14,7 @@ from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.fast.window import ABSENT, join
 from ovw.runtime.sessions import open_sessions
-from ovw.transcribe import run
+from ovw.transcribe import api, run
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.engine import Engine, FastEngine
 from ovw.transcribe.options import TranscribeOptions
@@ -158,6 +158,26 @@ def test_many_at_once_say_what_each_says_alone(base: Converted, speech: list[np.
     alone = [text(whisper.transcribe(one, asked)) for one in speech]
     assert together == alone
     assert [one.language for one in whisper.transcribe_many(speech, batch_size=2, beam_size=1)] == ["en"] * 3
+
+
+def test_recordings_are_read_a_few_batches_at_a_time(
+    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    together = Whisper._together
+
+    def watched(self: Whisper, media: list, *rest: object) -> list:
+        held.append(len(media))
+        return together(self, media, *rest)
+
+    monkeypatch.setattr(Whisper, "_together", watched)
+    monkeypatch.setattr(api, "GROUP", 1)
+    asked = TranscribeOptions(language="en", beam_size=1, batch_size=2)
+    shortest_first = speech[::-1]
+    found = list(Whisper(base.folder).transcribe_many(shortest_first, asked))
+    assert held == [2, 1]
+    assert [one.duration for one in found] == [len(samples) / 16000 for samples in shortest_first]
+    assert all("hello" in text(found[i]).lower() for i in (1, 2))  # the two that begin with it
 
 
 def test_words_have_the_same_times(base: Converted, speech: list[np.ndarray]) -> None:
