@@ -18,8 +18,8 @@ CONFIDENCE = 0.95
 RESOLUTION = 0.01
 """By this share two runs of the same thing may always differ: rounds do not see what changes only between runs."""
 CORRELATION = 0.25
-"""Of the rounds of one run, which share the hour: over twenty runs of `quick` on a virtual machine, the medians of a run
-varied twice as much (in variance) as independent rounds would have them vary."""
+"""Of the rounds of one run, which share the hour: over twenty runs of `quick` on a virtual machine, the figure of a run
+varied twice as much (in variance) as independent rounds would have it."""
 GRID = 200_001
 
 
