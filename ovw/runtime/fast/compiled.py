@@ -73,7 +73,7 @@ def _load(kept: Path, options: DeviceOptions) -> ov.CompiledModel | None:
 
 def _keep(compiled: ov.CompiledModel, kept: Path) -> None:
     """Write a compiled graph where it can be; those that were not used for long go."""
-    with suppress(OSError, OvwError):
+    with suppress(OSError, OvwError, RuntimeError, MemoryError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, compiled.export_model().getvalue())
         for other in kept.parent.iterdir():
