@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 from ovw.errors import OvwError
 
@@ -14,7 +15,7 @@ def write_whole(target: Path, content: str | bytes) -> None:
     Raises:
         OvwError: the disk refuses.
     """
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
+    scratch = target.with_name(f".{target.name}.{uuid4().hex}.part")
     try:
         with scratch.open("wb") as stream:
             stream.write(content.encode() if isinstance(content, str) else content)

@@ -11,6 +11,7 @@ import struct
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import openvino as ov
@@ -32,6 +33,8 @@ STFT_STRIDE = 128
 STATE = 128
 ENCODER_STRIDES = (1, 2, 2, 1)
 
+_LOCK = Lock()
+"""Several recordings are opened at once; the network is compiled for the first of them."""
 _HEADER_INTS = 22
 _MAGIC = 0x67676D6C
 _TYPES: dict[int, type[np.floating]] = {0: np.float32, 1: np.float16}
@@ -42,7 +45,8 @@ class VoiceActivity:
     """A recording's speech probabilities, block by block; the state of one recording."""
 
     def __init__(self) -> None:
-        self._request = _network().create_infer_request()
+        with _LOCK:
+            self._request = _network().create_infer_request()
         self._left = np.zeros(CONTEXT, np.float32)  # the last context, and samples short of a chunk
         self._state = [np.zeros((1, 1, STATE), np.float32)] * 2
 

@@ -32,6 +32,7 @@ from ovw.transcribe.result import Detection, Segment
 
 GROUP = 4
 """Batches whose recordings are read at a time."""
+WINDOW_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -164,10 +165,8 @@ class Whisper:
         chosen, asked = self._request(options, overrides)
         if chosen.batch_size == 1:
             return [self.transcribe(one, chosen) for one in media]
-        longest_first = sorted(range(len(media)), key=lambda i: -_seconds(media[i]))
         found: dict[int, Transcription] = {}
-        for at in range(0, len(media), GROUP * chosen.batch_size):
-            group = longest_first[at : at + GROUP * chosen.batch_size]
+        for group in _groups([_seconds(one) for one in media], chosen.batch_size):
             found.update(zip(group, self._together([media[i] for i in group], asked, chosen), strict=True))
         return [found[i] for i in range(len(media))]
 
@@ -231,6 +230,21 @@ def _seconds(media: Media) -> float:
     if isinstance(media, str | Path):
         return media_duration(Path(media)) or 0.0
     return np.asarray(media).size / SAMPLE_RATE if hasattr(media, "__array__") else 0.0
+
+
+def _groups(seconds: Sequence[float], batch_size: int) -> Iterator[list[int]]:
+    """Recordings to read at a time, by number, the longest first: a few batches of windows, whatever their length."""
+    group: list[int] = []
+    windows = 0.0
+    for i in sorted(range(len(seconds)), key=lambda i: -seconds[i]):
+        size = max(1.0, seconds[i] / WINDOW_S)
+        if group and windows + size > GROUP * batch_size:
+            yield group
+            group, windows = [], 0.0
+        group.append(i)
+        windows += size
+    if group:
+        yield group
 
 
 def check_request(name: str, capabilities: Capabilities, options: TranscribeOptions) -> str | None:

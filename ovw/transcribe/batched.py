@@ -26,8 +26,8 @@ SPARSE = 1.0
 """Text tokens a second of speech; below it, something was passed over. People speak three or four."""
 
 
-SHORTEST_ECHO = 10
-"""Letters of a text which, said before, were not said again."""
+SHORTEST_ECHO = 30
+"""Letters of a text which, said just before, were not said again; shorter phrases people do repeat."""
 
 
 @dataclass(frozen=True)

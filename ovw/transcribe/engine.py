@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ovw.models import Dims
 from ovw.runtime.aligner import ScoringDecoder, add_scores
 from ovw.runtime.decoder import DecoderSession
-from ovw.runtime.device import DeviceOptions
+from ovw.runtime.device import DeviceOptions, core
 from ovw.runtime.encoder import EncoderSession, fixed_window
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
@@ -63,6 +63,7 @@ class Engine:
 
     def load(self) -> None:
         """Have everything ready that every window needs."""
+        core()  # one for both threads
         with ThreadPoolExecutor(2) as pool:
             parts = [pool.submit(getattr, self, name) for name in ("encoder", "decoder")]
             _ = self.tokenizer, *(part.result() for part in parts)

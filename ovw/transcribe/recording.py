@@ -162,7 +162,7 @@ class Recording:
         for window in join(self._spans(start, stop), self._rules, limit):
             inside = Span(max(window.start, start), min(stop, self.frames_before(window.end)))
             if inside.start < inside.end:
-                yield inside
+                yield from fitting(inside, limit, self._rules.pad_frames)
 
     def onset(self, frame: int) -> int:
         """The first frame of speech from `frame` on, where it is known; else `frame`."""
@@ -200,6 +200,17 @@ class Recording:
             self._listening.append(self._listener.submit(self._activity, samples))
         elif self._activity:
             self._tracker.feed(self._activity(samples))
+
+
+def fitting(span: Span, limit: int, pad: int) -> list[Span]:
+    """A span in pieces of at most `limit` frames: less of the `pad` at its ends where that is enough, else equal parts."""
+    size = span.end - span.start
+    excess = max(0, size - limit)
+    if excess <= 2 * pad:
+        return [Span(span.start + excess // 2, span.start + excess // 2 + size - excess)]
+    count = -(-size // limit)
+    ends = [span.start + size * i // count for i in range(count + 1)]
+    return [Span(*ends[i : i + 2]) for i in range(count)]
 
 
 @dataclass(frozen=True)

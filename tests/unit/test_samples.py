@@ -14,6 +14,7 @@ from ovw.audio.reading import Pcm
 from ovw.audio.samples import as_samples, blocks_of
 from ovw.audio.timeline import LONGEST_GAP_S, Timeline
 from ovw.errors import OvwError
+from ovw.transcribe.api import _groups
 
 WAVE = (0.5 * np.sin(np.arange(4000) / 10)).astype(np.float32)
 
@@ -169,3 +170,10 @@ def test_timeline_does_not_follow_a_broken_clock() -> None:
         "a clock that starts anew"
     )
     assert place(Timeline(None, None), [5.0, 5.5, 0.0, 6.5, 7.0]) == [0, 0, 0, 0, 0], "one wrong reading, back"
+
+
+def test_recordings_are_grouped_by_how_much_there_is_of_them() -> None:
+    assert list(_groups([5.0, 8.0, 2.0], batch_size=1)) == [[1, 0, 2]]
+    assert list(_groups([3600.0, 5.0, 3600.0], batch_size=16)) == [[0], [2], [1]]
+    assert list(_groups([5.0] * 9, batch_size=2)) == [list(range(8)), [8]]
+    assert list(_groups([], batch_size=2)) == []

@@ -54,10 +54,10 @@ def test_split_window(tokens: list[int], size: int, pieces: list, advance: int) 
     ("text", "echo"),
     [
         (" And a moment's energy. Besides, I cannot converse.", True),
-        (" besides i CANNOT converse", True),
+        (" and a MOMENTS energy besides i CANNOT converse", True),
         (" Besides, I cannot.", False),  # not the end
         (" I cannot converse. No.", False),
-        (" converse.", False),  # too short to tell
+        (" Besides, I cannot converse.", False),  # short enough to have been said twice
         ("", False),
         (" Something else entirely.", False),
     ],

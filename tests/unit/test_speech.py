@@ -11,7 +11,7 @@ from tiny_whisper import TINY
 
 from ovw.audio.speech import Span, SpeechRules, SpeechTracker, join, overlap
 from ovw.runtime.vad import CHUNK, CHUNK_S, VoiceActivity
-from ovw.transcribe.recording import Recording
+from ovw.transcribe.recording import Recording, fitting
 
 RULES = SpeechRules()
 
@@ -131,3 +131,18 @@ def test_noise_is_no_speech() -> None:
     assert Recording([noise], TINY, rules=RULES).resume(0) is None
     assert list(Recording([noise], TINY, rules=RULES).speech_windows(0, 10**9, 3000)) == []
     assert CHUNK_S == 0.032
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "pieces"),
+    [
+        (2900, 3000, [(100, 3000)]),
+        (3060, 3000, [(130, 3130)]),  # only the silence kept around it is too much
+        (3100, 3000, [(100, 1650), (1650, 3200)]),
+        (2500, 800, [(100, 725), (725, 1350), (1350, 1975), (1975, 2600)]),
+    ],
+)
+def test_no_window_is_longer_than_the_limit(size: int, limit: int, pieces: list[tuple[int, int]]) -> None:
+    found = fitting(Span(100, 100 + size), limit, pad=40)
+    assert [(span.start, span.end) for span in found] == pieces
+    assert all(span.end - span.start <= limit for span in found)

@@ -65,7 +65,8 @@ def _load(kept: Path, options: DeviceOptions) -> ov.CompiledModel | None:
         compiled = core().import_model(shared, options.device, options.properties())
     except (OSError, ValueError, RuntimeError):  # not there, empty or damaged
         return None
-    weakref.finalize(compiled, id, mapped)  # holds the memory, which the graph reads as long as it lives
+    # holds the memory, which the graph reads as long as it lives; not given back at exit, where a thread may still run
+    weakref.finalize(compiled, id, mapped).atexit = False
     with suppress(OSError):
         kept.touch()
     return compiled
