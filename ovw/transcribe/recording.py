@@ -203,7 +203,7 @@ class Recording:
 
 
 def fitting(span: Span, limit: int, pad: int) -> list[Span]:
-    """A span in pieces of at most `limit` frames: less of the `pad` at its ends where that is enough, else equal parts."""
+    """A span in pieces of at most `limit` frames: without some `pad` where that is enough, else in equal parts."""
     size = span.end - span.start
     excess = max(0, size - limit)
     if excess <= 2 * pad:
