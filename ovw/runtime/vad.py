@@ -29,6 +29,8 @@ CONTEXT = 64
 """Samples of the chunk before that the network hears again."""
 CHUNKS, MOST_CHUNKS = 32, 256
 """Chunks in an inference: multiples, up to 8 s, and the rest; the CPU plugin keeps kernels for each size."""
+LONGEST_INFERENCE = MOST_CHUNKS * CHUNK
+"""Samples of the longest inference."""
 STFT_STRIDE = 128
 STATE = 128
 ENCODER_STRIDES = (1, 2, 2, 1)

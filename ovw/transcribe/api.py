@@ -21,6 +21,7 @@ from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.samples import Media, blocks_of
 from ovw.config import build
 from ovw.errors import OvwError, UsageError, reason
+from ovw.memory import give_back
 from ovw.models import Capabilities, find_language
 from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
 from ovw.runtime.sessions import require_runnable
@@ -30,7 +31,7 @@ from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_m
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
 
-GROUP = 4
+GROUP = 2
 """Batches whose recordings are read at a time."""
 WINDOW_S = 30.0
 
@@ -168,6 +169,7 @@ class Whisper:
         found: dict[int, Transcription] = {}
         for group in _groups([_seconds(one) for one in media], chosen.batch_size):
             found.update(zip(group, self._together([media[i] for i in group], asked, chosen), strict=True))
+            give_back()
         return [found[i] for i in range(len(media))]
 
     def _together(self, media: Sequence[Media], asked: str | None, options: TranscribeOptions) -> list[Transcription]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
+
+import numpy as np
 
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.speech import Span
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.task import DecodingResult
-from ovw.transcribe.fallback import is_skippable
+from ovw.transcribe.fallback import UNSURE_BEAMS, is_doubtful, is_skippable, is_unsure
+from ovw.transcribe.prompt import Prompt
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment
 from ovw.transcribe.run import Run
@@ -91,7 +94,7 @@ class BatchedRun(Run):
         audio = self._hear(windows)
         languages = self._spoken(windows, audio)
         prompts = [self._prompts.build(language, first=False) for language in languages]
-        results = self._decode(windows, audio, prompts)
+        results = self._searched(self._decode(windows, audio, prompts), audio, prompts)
         for window, language, result, one in zip(windows, languages, results, audio, strict=True):
             if is_skippable(result, self._options):
                 continue
@@ -103,6 +106,25 @@ class BatchedRun(Run):
                 continue
             rests = [Window(window.recording, span, window.language, text) for span in again]
             yield Heard(window, self._timed(spoken, one, language, window), rests)
+
+    def _searched(
+        self, results: Sequence[DecodingResult], audio: Sequence[Audio], prompts: Sequence[Prompt]
+    ) -> list[DecodingResult]:
+        """The results, unsure ones replaced by what a small beam search finds where that is likelier.
+
+        The text before a window would help where it is hard to tell what is said; windows of a batch have none.
+        """
+        found = list(results)
+        unsure = [i for i, result in enumerate(results) if is_unsure(result, self._options)]
+        if self._options.audio_context == "full" or not unsure:
+            return found
+        task = replace(self._task, options=self._options.model_copy(update={"beam_size": UNSURE_BEAMS}))
+        rng = np.random.default_rng(self._options.seed)
+        searched = task.run([audio[i] for i in unsure], [prompts[i] for i in unsure], 0.0, rng)
+        for i, result in zip(unsure, searched, strict=True):
+            if result.avg_logprob > results[i].avg_logprob and not is_doubtful(result, self._options):
+                found[i] = result
+        return found
 
     def _timed(self, segments: list[Segment], audio: Audio, language: str | None, window: Window) -> list[Segment]:
         """The segments with their words, if words are wanted."""

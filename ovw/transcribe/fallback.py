@@ -7,6 +7,11 @@ from collections.abc import Callable, Sequence
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.options import TranscribeOptions
 
+UNSURE_LOGPROB = -0.45
+"""Mean log probability of a greedy text below which a search is worth its time; a tenth of LibriSpeech lies there."""
+UNSURE_BEAMS = 3
+"""Beams of that search; five find hardly more."""
+
 
 def decode_with_fallback(
     decode: Callable[[Sequence[int], float], list[DecodingResult]],
@@ -45,6 +50,12 @@ def is_doubtful(result: DecodingResult, options: TranscribeOptions) -> bool:
 def needs_fallback(result: DecodingResult, options: TranscribeOptions) -> bool:
     """Too repetitive or too unlikely, unless it is plain silence."""
     return not is_silence(result, options) and (is_repetitive(result, options) or is_unlikely(result, options))
+
+
+def is_unsure(result: DecodingResult, options: TranscribeOptions) -> bool:
+    """A greedy text that stands, of which a beam search might find a better one."""
+    greedy = options.beam_size == 1 and result.temperature == 0
+    return greedy and result.avg_logprob < UNSURE_LOGPROB and not is_doubtful(result, options)
 
 
 def is_silence(result: DecodingResult, options: TranscribeOptions) -> bool:

@@ -14,8 +14,8 @@ from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.fast.window import ABSENT, join
 from ovw.runtime.sessions import open_sessions
-from ovw.transcribe import api, run
-from ovw.transcribe.decoding.task import DecodingResult
+from ovw.transcribe import api, fallback, run
+from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.engine import Engine, FastEngine
 from ovw.transcribe.options import TranscribeOptions
 
@@ -158,6 +158,36 @@ def test_many_at_once_say_what_each_says_alone(base: Converted, speech: list[np.
     alone = [text(whisper.transcribe(one, asked)) for one in speech]
     assert together == alone
     assert [one.language for one in whisper.transcribe_many(speech, batch_size=2, beam_size=1)] == ["en"] * 3
+
+
+def test_unsure_windows_of_a_batch_are_searched(
+    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whisper = Whisper(base.folder, device=EXACT)
+    beams: list[int] = []
+    decode = DecodingTask.run
+
+    def watched(self: DecodingTask, *given: object) -> list[DecodingResult]:
+        beams.append(self.options.beam_size)
+        return decode(self, *given)  # type: ignore[arg-type]
+
+    def heard(beam_size: int, context: str = "auto") -> list[tuple[float, list[int]]]:
+        """How likely each clip's one window is, and its tokens."""
+        beams.clear()
+        asked = TranscribeOptions(language="en", beam_size=beam_size, batch_size=2, audio_context=context)
+        found = [list(one) for one in whisper.transcribe_many(speech[1:], asked)]
+        return [(segments[0].avg_logprob, [t for s in segments for t in s.tokens]) for segments in found]
+
+    monkeypatch.setattr(DecodingTask, "run", watched)
+    monkeypatch.setattr(fallback, "UNSURE_LOGPROB", -10.0)
+    greedy, searched = heard(1), heard(fallback.UNSURE_BEAMS)
+    monkeypatch.setattr(fallback, "UNSURE_LOGPROB", 0.0)
+    assert [tokens for _, tokens in heard(1)] == [max(pair)[1] for pair in zip(greedy, searched, strict=True)]
+    assert beams == [1, fallback.UNSURE_BEAMS]
+    heard(1, "full")
+    assert beams == [1]
+    heard(2)
+    assert beams == [2]
 
 
 def test_recordings_are_read_a_few_batches_at_a_time(

@@ -173,7 +173,7 @@ def test_timeline_does_not_follow_a_broken_clock() -> None:
 
 
 def test_recordings_are_grouped_by_how_much_there_is_of_them() -> None:
-    assert list(_groups([5.0, 8.0, 2.0], batch_size=1)) == [[1, 0, 2]]
+    assert list(_groups([5.0, 8.0, 2.0], batch_size=1)) == [[1, 0], [2]]
     assert list(_groups([3600.0, 5.0, 3600.0], batch_size=16)) == [[0], [2], [1]]
-    assert list(_groups([5.0] * 9, batch_size=2)) == [list(range(8)), [8]]
+    assert list(_groups([5.0] * 9, batch_size=4)) == [list(range(8)), [8]]
     assert list(_groups([], batch_size=2)) == []

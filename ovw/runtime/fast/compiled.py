@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +26,20 @@ UNUSED_DAYS = 30
 """After which a kept graph goes."""
 
 
-def load_or_compile(
-    artifact: Path, part: str, make: Callable[[], ov.Model], options: DeviceOptions
-) -> ov.CompiledModel:
+@dataclass
+class Graph:
+    """A compiled graph, and the file it was read from."""
+
+    compiled: ov.CompiledModel
+    file: mmap.mmap | None = None
+
+    def settle(self) -> None:
+        """Give the file's pages back: an inference packs most weights into memory of its own; the others come again."""
+        if self.file and hasattr(mmap, "MADV_DONTNEED"):
+            self.file.madvise(mmap.MADV_DONTNEED)
+
+
+def load_or_compile(artifact: Path, part: str, make: Callable[[], ov.Model], options: DeviceOptions) -> Graph:
     """A compiled graph, from disk where the same one was compiled before; else it is kept there for the next time.
 
     Args:
@@ -35,15 +48,13 @@ def load_or_compile(
         make: makes the graph.
         options: device, precision and threads.
     """
-    if "EXPORT_IMPORT" not in core().get_property(options.device, "OPTIMIZATION_CAPABILITIES"):
-        return compile_model(make(), options)
     kept = compiled_dir() / f"{_fingerprint(artifact, part, options)}.blob"
     if found := _load(kept, options):
         return found
     compiled = compile_model(make(), options)
     if sum(file.stat().st_size for file in artifact.glob("*.bin")) <= LARGEST:
         _keep(compiled, kept)
-    return compiled
+    return Graph(compiled)
 
 
 def _fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
@@ -58,18 +69,19 @@ def _fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
     return known.hexdigest()
 
 
-def _load(kept: Path, options: DeviceOptions) -> ov.CompiledModel | None:
+def _load(kept: Path, options: DeviceOptions) -> Graph | None:
     try:
-        mapped = np.memmap(kept, np.uint8, mode="c")
-        shared = ov.Tensor(mapped, shared_memory=True)
+        with kept.open("rb") as opened:
+            file = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
+        shared = ov.Tensor(np.frombuffer(file, np.uint8), shared_memory=True)
         compiled = core().import_model(shared, options.device, options.properties())
     except (OSError, ValueError, RuntimeError):  # not there, empty or damaged
         return None
     # holds the memory, which the graph reads as long as it lives; not given back at exit, where a thread may still run
-    weakref.finalize(compiled, id, mapped).atexit = False
+    weakref.finalize(compiled, id, file).atexit = False
     with suppress(OSError):
         kept.touch()
-    return compiled
+    return Graph(compiled, file)
 
 
 def _keep(compiled: ov.CompiledModel, kept: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.runtime.device import DeviceOptions, compile_model
-from ovw.runtime.fast.compiled import load_or_compile
+from ovw.runtime.fast.compiled import Graph, load_or_compile
 from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_names, decoder_graph
 from ovw.runtime.fast.window import Cache, Window, as_tensor, cache_type, join
 from ovw.runtime.protocols import Decoder, Windows
@@ -27,7 +27,9 @@ class FastDecoder(Decoder):
 
     def __init__(self, artifact: Path, options: DeviceOptions, edit: Edit | None = None) -> None:
         make = partial(decoder_graph, artifact, cache_type(options), edit)
-        self.compiled = compile_model(make(), options) if edit else load_or_compile(artifact, "decoder", make, options)
+        kept = None if edit else load_or_compile(artifact, "decoder", make, options)
+        self._graph = kept or Graph(compile_model(make(), options))
+        self.compiled = self._graph.compiled
         self._cross = cross_names(self.compiled)
         self._request = self.compiled.create_infer_request()
         self._windows: list[Window] = []
@@ -45,6 +47,7 @@ class FastDecoder(Decoder):
 
     def release(self) -> None:
         self._windows, self._held = [], []
+        self._graph.settle()
 
     def step(
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,8 @@ class FastEncoder:
         kind = cache_type(options)
         merging = blocks_to_merge_before(dims.n_audio_layer)
         make = partial(encoder_graph, artifact, kind, merging)
-        self.compiled = load_or_compile(artifact, "encoder", make, options)
+        self._graph = load_or_compile(artifact, "encoder", make, options)
+        self.compiled = self._graph.compiled
         self._request = self.compiled.create_infer_request()
         self._dtype = dtype_of(kind)
         self._contexts = contexts(dims.n_audio_ctx, CONTEXT_STEP)
@@ -60,12 +62,13 @@ class FastEncoder:
             for i, cache in enumerate(batch.caches, 1):
                 self._request.set_output_tensor(i, as_tensor(cache[row : row + 1]))
             self._request.infer({"input_features": np.ascontiguousarray(mel), **feed}, share_inputs=True)
+        self._graph.settle()
         return [Window(batch, row) for row in range(len(mels))]
 
     def _memory(self, windows: int, positions: int, whole: bool) -> Batch:
-        caches = []
-        for port in self.compiled.outputs[1:]:
-            _, *axes = port.get_partial_shape()
-            sizes = (axis.get_length() if axis.is_static else positions for axis in axes)
-            caches.append(np.empty([windows, *sizes], self._dtype))
+        ports = (port.get_partial_shape() for port in self.compiled.outputs[1:])
+        shapes = [(windows, *(n.get_length() if n.is_static else positions for n in axes[1:])) for axes in ports]
+        # in one piece: what is this large, the C library gives back to the system when it goes
+        pieces = np.empty((len(shapes), math.prod(shapes[0])), self._dtype)
+        caches = [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
         return Batch(caches, np.empty((windows, positions), np.float32), whole=whole)
