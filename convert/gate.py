@@ -52,8 +52,8 @@ def listen(folder: Path, speech: Speech) -> Score:
 def judge(found: Score, fp32: Score, speech: Speech, allowed: float) -> WerGate:
     """Whether an artifact lost words.
 
-    A delta above what is allowed is a breach where the confidence interval lies above zero as a whole; otherwise there
-    were too few words to tell it from chance.
+    A delta above what is allowed is a breach where the confidence interval lies above zero as a whole and is no wider
+    than what is allowed to either side, or lies above what is allowed; otherwise there were too few words to tell.
 
     Args:
         found: of the compressed artifact.
@@ -76,9 +76,11 @@ def judge(found: Score, fp32: Score, speech: Speech, allowed: float) -> WerGate:
 
 
 def _verdict(comparison: Comparison, allowed: float) -> Literal["passed", "undecided", "breached"]:
+    low, high = comparison.ci95
     if comparison.delta <= allowed:
         return "passed"
-    return "breached" if comparison.ci95[0] > 0 else "undecided"
+    told_apart = low > 0 and high - low <= 2 * allowed
+    return "breached" if told_apart or low > allowed else "undecided"
 
 
 def told(gate: WerGate) -> str:

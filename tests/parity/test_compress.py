@@ -29,6 +29,7 @@ from ovw.models import sizes
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import open_sessions
 from ovw.scoring.counts import Pair, count
+from ovw.scoring.paired import Comparison
 from ovw.transcribe.selftest import clip_mel, find_golden_problems
 
 CALIBRATED = Recipe(encoder=GraphRecipe(activations="int8", smooth_quant=0.5), decoder=GraphRecipe(), windows=4)
@@ -175,6 +176,21 @@ def test_verdicts(wrong: int, verdict: str) -> None:
     assert found.verdict == verdict
     assert (found.delta > 0.5) == (wrong > 0)
     assert found.ci95[0] <= found.delta <= found.ci95[1]
+
+
+@pytest.mark.parametrize(
+    ("delta", "ci95", "verdict"),
+    [
+        (0.75, (0.13, 1.46), "undecided"),  # too few words to tell half a point from none
+        (0.7, (0.3, 1.1), "breached"),
+        (0.7, (-0.1, 0.9), "undecided"),
+        (1.9, (0.6, 3.2), "breached"),
+        (0.5, (0.4, 0.6), "passed"),
+    ],
+)
+def test_what_an_interval_can_tell(delta: float, ci95: tuple[float, float], verdict: str) -> None:
+    comparison = Comparison(1, 10 + delta, 10, delta, ci95, better=0, worse=1, equal=0)
+    assert gate._verdict(comparison, allowed=0.5) == verdict
 
 
 def test_a_breach_is_refused_or_accepted() -> None:
