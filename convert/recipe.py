@@ -26,7 +26,7 @@ class GraphRecipe(Config):
     smooth_quant: float | None = Field(default=None, ge=0, le=1)
     """How much of the activations' spread is moved into the weights (Xiao et al., 2022, alpha)."""
     attention: bool = True
-    """Whether the two products inside attention are computed in int8 too."""
+    """Whether queries and keys of attention are multiplied in int8 too; its other product stays in floating point."""
     keep: tuple[str, ...] = ()
     """Patterns of names of operations that stay in floating point."""
 
