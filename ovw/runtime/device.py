@@ -14,6 +14,10 @@ from ovw.errors import UsageError
 
 PRECISION = "INFERENCE_PRECISION_HINT"
 
+QUANTIZED_TOGETHER = 128
+"""Activations that share a scale when they are multiplied by weights of 8 bits: with OpenVINO's own 32 a token takes a
+tenth longer; no text is less likely with 128 (base, 267 clips: 0.0002 +- 0.0006 nats a token), with 512 it is."""
+
 
 class DeviceOptions(Config):
     """How OpenVINO runs a model."""
@@ -32,8 +36,13 @@ class DeviceOptions(Config):
     """Time every layer."""
 
     def properties(self) -> dict[str, object]:
-        """OpenVINO properties; a named precision holds for the KV cache too, which otherwise may be 8 bit."""
+        """OpenVINO properties.
+
+        A named precision holds for the KV cache too, which otherwise may be 8 bit; f32, for activations too.
+        """
         chosen: dict[str, object] = {"PERFORMANCE_HINT": self.hint.upper()}
+        if self.device == "CPU":
+            chosen["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0 if self.precision == "f32" else QUANTIZED_TOGETHER
         if self.precision:
             chosen |= {PRECISION: self.precision, "KV_CACHE_PRECISION": self.precision}
         if self.threads:

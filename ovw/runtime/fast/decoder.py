@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.runtime.device import DeviceOptions, compile_model
 from ovw.runtime.fast.compiled import Graph, load_or_compile
 from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_names, decoder_graph
-from ovw.runtime.fast.window import Cache, Window, as_tensor, cache_type, join
+from ovw.runtime.fast.window import Array, Window, in_int8, join
 from ovw.runtime.protocols import Decoder, Windows
 
 
@@ -26,14 +27,14 @@ class FastDecoder(Decoder):
     """
 
     def __init__(self, artifact: Path, options: DeviceOptions, edit: Edit | None = None) -> None:
-        make = partial(decoder_graph, artifact, cache_type(options), edit)
+        make = partial(decoder_graph, artifact, edit, in_int8=in_int8(options))
         kept = None if edit else load_or_compile(artifact, "decoder", make, options)
         self._graph = kept or Graph(compile_model(make(), options))
         self.compiled = self._graph.compiled
         self._cross = cross_names(self.compiled)
         self._request = self.compiled.create_infer_request()
         self._windows: list[Window] = []
-        self._held: list[Cache] = []
+        self._held: list[Array] = []
 
     def start(self, audio: Windows) -> None:
         """Forget the cache and attend to new windows of a `FastEncoder`; their number A divides the number of rows."""
@@ -67,7 +68,6 @@ class FastDecoder(Decoder):
 
     def _attend(self, windows: list[Window]) -> None:
         self._windows = windows
-        caches, bias = join(windows)
-        self._held = [*caches, bias]  # the request reads this memory, it does not own it
+        self._held = join(windows)  # the request reads this memory, it does not own it
         for name, array in zip([*self._cross, AUDIO_BIAS], self._held, strict=True):
-            self._request.set_tensor(name, as_tensor(array))
+            self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))

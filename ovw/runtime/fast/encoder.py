@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.models import Dims
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.fast.compiled import load_or_compile
 from ovw.runtime.fast.context import contexts
-from ovw.runtime.fast.graphs import AUDIO_BIAS, PAIRS, PLACES, SOURCES, encoder_graph
+from ovw.runtime.fast.graphs import AUDIO_BIAS, PAIRS, PLACES, SCALE, SOURCES, encoder_graph
 from ovw.runtime.fast.merging import blocks_to_merge_before, pairs_to_merge
-from ovw.runtime.fast.window import Batch, Window, as_tensor, cache_type, dtype_of
+from ovw.runtime.fast.window import Batch, Window, in_int8
 
 CONTEXT_STEP = 64
 """Positions between one context and the next longer one, 1.28 s: the CPU plugin makes new kernels for each length."""
@@ -32,13 +32,11 @@ class FastEncoder:
     """
 
     def __init__(self, artifact: Path, options: DeviceOptions, dims: Dims) -> None:
-        kind = cache_type(options)
         merging = blocks_to_merge_before(dims.n_audio_layer)
-        make = partial(encoder_graph, artifact, kind, merging)
+        make = partial(encoder_graph, artifact, merging, in_int8=in_int8(options))
         self._graph = load_or_compile(artifact, "encoder", make, options)
         self.compiled = self._graph.compiled
         self._request = self.compiled.create_infer_request()
-        self._dtype = dtype_of(kind)
         self._contexts = contexts(dims.n_audio_ctx, CONTEXT_STEP)
 
     def frames_for(self, size: int) -> int:
@@ -57,18 +55,24 @@ class FastEncoder:
         batch = self._memory(len(mels), len(context.bias) - pairs.sum(), context.whole and not pairs.any())
         bias = context.bias.reshape(1, 1, 1, -1)
         feed = {SOURCES: context.sources, PLACES: context.places, AUDIO_BIAS: bias, PAIRS: pairs}
+        outputs = [batch.bias[:, None, None], *batch.caches, *batch.scales]
         for row, mel in enumerate(mels):
-            self._request.set_output_tensor(0, as_tensor(batch.bias[row].reshape(1, 1, 1, -1)))
-            for i, cache in enumerate(batch.caches, 1):
-                self._request.set_output_tensor(i, as_tensor(cache[row : row + 1]))
+            for port, array in zip(self.compiled.outputs, outputs, strict=True):
+                self._request.set_tensor(port, ov.Tensor(array[row : row + 1], shared_memory=True))
             self._request.infer({"input_features": np.ascontiguousarray(mel), **feed}, share_inputs=True)
         self._graph.settle()
         return [Window(batch, row) for row in range(len(mels))]
 
     def _memory(self, windows: int, positions: int, whole: bool) -> Batch:
-        ports = (port.get_partial_shape() for port in self.compiled.outputs[1:])
-        shapes = [(windows, *(n.get_length() if n.is_static else positions for n in axes[1:])) for axes in ports]
+        ports = self.compiled.outputs[1:]
+        scales = [port for port in ports if port.get_any_name().endswith(SCALE)]
+        caches = ports[: len(ports) - len(scales)]
+        heads, head_dim = (caches[0].get_partial_shape()[axis].get_length() for axis in (1, 3))
         # in one piece: what is this large, the C library gives back to the system when it goes
-        pieces = np.empty((len(shapes), math.prod(shapes[0])), self._dtype)
-        caches = [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
-        return Batch(caches, np.empty((windows, positions), np.float32), whole=whole)
+        dtype = caches[0].get_element_type().to_dtype()
+        return Batch(
+            [*np.empty((len(caches), windows, heads, positions, head_dim), dtype)],
+            [*np.empty((len(scales), windows, heads, 1, head_dim), np.float32)],
+            np.empty((windows, positions), np.float32),
+            whole=whole,
+        )

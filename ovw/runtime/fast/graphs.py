@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,29 +11,31 @@ import openvino.opset15 as ops
 
 from ovw.artifact import names
 from ovw.runtime.device import core
+from ovw.runtime.fast.attention import attend, dequantize, quantize
 from ovw.runtime.fast.merging import merge_before
 
 AUDIO_BIAS = "audio_bias"
 SOURCES, PLACES, PAIRS = "sources", "places", "pairs"
 POSITIONS = "logit_positions"
 KV_PRECISION = ("runtime_options", "KV_CACHE_PRECISION")
-SWAP_LAST = (0, 1, 3, 2)
+SCALE = ".scale"
+"""What the scale of an int8 cache is called, behind its name."""
 Edit = Callable[[ov.Model], object]
 
 
-def encoder_graph(artifact: Path, cache_type: ov.Type, merging: Sequence[int]) -> ov.Model:
+def encoder_graph(artifact: Path, merging: Sequence[int], *, in_int8: bool) -> ov.Model:
     """The encoder with the decoder's cross-attention projections behind it, for one window in any `AudioContext`.
 
     Args:
         artifact: folder of the genai layout.
-        cache_type: of keys and values.
         merging: blocks before which neighbours are merged.
+        in_int8: give keys and values in int8, with their scales.
 
     Returns:
         `input_features` f32 [1, n_mels, context.frames], `sources` i64 [n], `places` i64 [n], `audio_bias` f32
         [1, 1, 1, n] and `pairs` i64 [len(merging)], how many are merged at each -> `audio_bias` f32 [1, 1, 1, S] of the
-        S positions that remain, and for each layer keys [1, heads, head_dim, S] and values [1, heads, S, head_dim],
-        named as the decoder's states.
+        S positions that remain; for each layer keys and values f32 or i8 [1, heads, S, head_dim], named as the
+        decoder's states; and in int8 the scale of each, f32 [1, heads, 1, head_dim], in the same order.
     """
     encoder = core().read_model(artifact / f"{names.ENCODER}.xml")
     mel = encoder.input(0).get_node()
@@ -41,50 +43,60 @@ def encoder_graph(artifact: Path, cache_type: ov.Type, merging: Sequence[int]) -
     context = _choose_positions(encoder)
     pairs = _parameter(PAIRS, [len(merging)], ov.Type.i64)
     bias = _merge(encoder, merging, pairs, context[-1].output(0))
-    decoder = core().read_model(artifact / f"{names.DECODER}.xml")
+    decoder = _read_decoder(artifact)
     _replace(decoder.input("encoder_hidden_states").get_node(), encoder.output(0).get_node().input_value(0))
-    results = [_result(bias, AUDIO_BIAS)]
-    for name, state in cross_states(decoder).items():
-        projected = state.input_value(0)
-        if _is_key(name):
-            projected = ops.transpose(projected, np.array(SWAP_LAST)).output(0)
-        results.append(_result(ops.convert(projected, cache_type).output(0), name))
-    return ov.Model(results, [mel, *context, pairs], "whisper_encoder")
+    caches = {name: state.input_value(0) for name, state in cross_states(decoder).items()}
+    scales = {}
+    if in_int8:
+        for name, projected in caches.items():
+            caches[name], scales[f"{name}{SCALE}"] = quantize(projected)
+    results = {AUDIO_BIAS: bias, **caches, **scales}
+    return ov.Model(
+        [_result(value, name) for name, value in results.items()], [mel, *context, pairs], "whisper_encoder"
+    )
 
 
-def decoder_graph(artifact: Path, cache_type: ov.Type, edit: Edit | None = None) -> ov.Model:
+def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) -> ov.Model:
     """The decoder with cross-attention keys and values as inputs.
 
     Args:
         artifact: folder of the genai layout.
-        cache_type: of those inputs.
         edit: changes the artifact's own graph before.
+        in_int8: take keys and values in int8, with their scales.
 
     Returns:
-        `input_ids` i64 [B, n], `beam_idx` i32 [B], `logit_positions` i64 [m], `audio_bias` f32 [A, 1, 1, S] and keys
-        and values as `encoder_graph` gives them, of A windows -> `logits` f32 [B, m, n_vocab]; A divides B.
+        `input_ids` i64 [B, n], `beam_idx` i32 [B], `logit_positions` i64 [m], `audio_bias` f32 [A, 1, 1, S] and keys,
+        values and scales as `encoder_graph` gives them, of A windows -> `logits` f32 [B, m, n_vocab]; A divides B.
     """
-    decoder = core().read_model(artifact / f"{names.DECODER}.xml")
+    decoder = _read_decoder(artifact)
     if edit:
         edit(decoder)
     bias = _parameter(AUDIO_BIAS, [-1, 1, 1, -1], ov.Type.f32)
     positions = _parameter(POSITIONS, [-1], ov.Type.i64)
-    inputs = [decoder.input(name).get_node() for name in ("input_ids", "beam_idx")] + [bias, positions]
-    for name, state in cross_states(decoder).items():
-        heads, head_dim = (state.get_output_partial_shape(0)[axis] for axis in (1, 3))
-        is_key = _is_key(name)
-        shape = [-1, heads, head_dim, -1] if is_key else [-1, heads, -1, head_dim]
-        cache = _parameter(name, shape, cache_type)
-        inputs.append(cache)
-        heard = ops.convert(cache, ov.Type.f32)
-        if is_key:
-            heard = ops.transpose(heard, np.array(SWAP_LAST))
-        _replace(state, heard.output(0))
-    for attention in _attention(decoder, ".encoder_attn"):
+    states = cross_states(decoder)
+    caches, scales = _caches(states, in_int8=in_int8)
+    for layer, attention in enumerate(_attention(decoder, ".encoder_attn")):
         attention.input(3).replace_source_output(bias.output(0))
-    last = decoder.output("logits").get_node().input_value(0).get_node()
-    last.input(0).replace_source_output(ops.gather(last.input_value(0), positions, np.int64(1)).output(0))
+        if in_int8:
+            keys, values = list(zip(caches, scales, strict=True))[2 * layer : 2 * layer + 2]
+            _replace(attention, attend(attention, keys, values))
+    for i, state in enumerate(states.values()):
+        heard = ops.multiply(dequantize(caches[i]), scales[i]) if in_int8 else caches[i]
+        for use in state.output(0).get_target_inputs():
+            source = caches[i] if use.get_node().get_type_name() == "ShapeOf" else heard
+            use.replace_source_output(source.output(0))
+    vocabulary = decoder.output("logits").get_node().input_value(0).get_node()
+    vocabulary.input(0).replace_source_output(ops.gather(vocabulary.input_value(0), positions, np.int64(1)).output(0))
+    if in_int8:
+        _unshare(vocabulary.input_value(1), artifact)
     kept = [sink for sink in decoder.get_sinks() if not _is_cross(sink.get_attributes()["variable_id"])]
+    inputs = [
+        *(decoder.input(name).get_node() for name in ("input_ids", "beam_idx")),
+        bias,
+        positions,
+        *caches,
+        *scales,
+    ]
     cut = ov.Model([port.get_node() for port in decoder.outputs], kept, inputs, "whisper_decoder")
     # the plugin's own cache, of 8 bits, gives NaN to new rows when a batch grows
     cut.set_rt_info(decoder.get_rt_info(list(KV_PRECISION)).astype(str), list(KV_PRECISION))
@@ -100,8 +112,34 @@ def cross_states(decoder: ov.Model) -> dict[str, ov.Node]:
 
 
 def cross_names(decoder: ov.CompiledModel) -> list[str]:
-    """The inputs of a compiled `decoder_graph` for keys and values, in the order of `encoder_graph`."""
+    """The inputs of a compiled `decoder_graph` for keys, values and scales, in the order of `encoder_graph`."""
     return [port.get_any_name() for port in decoder.inputs if _is_cross(port.get_any_name())]
+
+
+def _read_decoder(artifact: Path) -> ov.Model:
+    return core().read_model(artifact / f"{names.DECODER}.xml")
+
+
+def _caches(states: Mapping[str, ov.Node], *, in_int8: bool) -> tuple[list[ov.Node], list[ov.Node]]:
+    """Inputs in the place of states, and for int8 those of their scales."""
+    caches, scales = [], []
+    for name, state in states.items():
+        heads, head_dim = (state.get_output_partial_shape(0)[axis] for axis in (1, 3))
+        caches.append(_parameter(name, [-1, heads, -1, head_dim], ov.Type.i8 if in_int8 else ov.Type.f32))
+        if in_int8:
+            scales.append(_parameter(f"{name}{SCALE}", [-1, heads, 1, head_dim], ov.Type.f32))
+    return caches, scales
+
+
+def _unshare(table: ov.Output, artifact: Path) -> None:
+    """Give the token embedding a table of its own, in the same memory.
+
+    Beside int8 products the plugin would unpack to f32 one that the embedding and the vocabulary share.
+    """
+    twin = _read_decoder(artifact).output("logits").get_node().input_value(0).get_node().input_value(1)
+    for use in table.get_target_inputs():
+        if use.get_node().get_type_name() == "Gather":
+            use.replace_source_output(twin)
 
 
 def _choose_positions(encoder: ov.Model) -> list[ov.Node]:
@@ -122,7 +160,7 @@ def _choose_positions(encoder: ov.Model) -> list[ov.Node]:
 
 def _merge(encoder: ov.Model, blocks: Sequence[int], pairs: ov.Node, bias: ov.Output) -> ov.Output:
     """Have the encoder merge neighbours before some blocks; returns the bias of what is left in the end."""
-    attention = sorted(_attention(encoder, ".self_attn"), key=lambda op: int(op.get_friendly_name().split(".")[2]))
+    attention = _attention(encoder, ".self_attn")
     for i, block in enumerate(blocks):
         bias = merge_before(encoder, block, ops.gather(pairs, np.array([i]), np.int64(0)).output(0), bias)
         for later in attention[block:]:
@@ -131,8 +169,10 @@ def _merge(encoder: ov.Model, blocks: Sequence[int], pairs: ov.Node, bias: ov.Ou
 
 
 def _attention(model: ov.Model, ending: str) -> list[ov.Node]:
-    ops_of = (op for op in model.get_ops() if op.get_type_name() == "ScaledDotProductAttention")
-    return [op for op in ops_of if op.get_friendly_name().endswith(ending)]
+    """Its attention of a kind, layer by layer."""
+    found = (op for op in model.get_ops() if op.get_type_name() == "ScaledDotProductAttention")
+    named = {op.get_friendly_name(): op for op in found if op.get_friendly_name().endswith(ending)}
+    return [named[name] for name in sorted(named, key=lambda name: int(name.split(".")[2]))]
 
 
 def _replace(old: ov.Node, new: ov.Output) -> None:
@@ -154,7 +194,3 @@ def _parameter(name: str, shape: list[int | ov.Dimension], dtype: ov.Type) -> ov
 
 def _is_cross(variable: str) -> bool:
     return ".encoder." in variable
-
-
-def _is_key(variable: str) -> bool:
-    return variable.endswith(".key")
