@@ -34,6 +34,17 @@ SHORTEST_ECHO = 30
 
 
 @dataclass(frozen=True)
+class Decoded:
+    """A window, what it was asked with, its audio and what the decoder found."""
+
+    window: Window
+    language: str | None
+    prompt: Prompt
+    audio: Audio
+    result: DecodingResult
+
+
+@dataclass(frozen=True)
 class Heard:
     """What a window said, and what of it is still to be heard."""
 
@@ -83,55 +94,74 @@ class BatchedRun(Run):
         todo = list(windows)
         while todo:
             rests: list[Window] = []
-            for at in range(0, len(todo), self._options.batch_size):
-                for heard in self._batch(todo[at : at + self._options.batch_size]):
+            for decoded in self._sure(todo):
+                if heard := self._heard(decoded):
                     rests += heard.rests
                     yield heard
             todo = rests
 
-    def _batch(self, windows: Sequence[Window]) -> Iterator[Heard]:
-        """Transcribe windows together."""
+    def _sure(self, windows: Sequence[Window]) -> Iterator[Decoded]:
+        """Decode windows batch by batch; those that are unsure are searched together, in batches of as many rows."""
+        size = self._options.batch_size
+        unsure: list[Decoded] = []
+        for at in range(0, len(windows), size):
+            for decoded in self._batch(windows[at : at + size]):
+                is_sure = self._options.audio_context == "full" or not is_unsure(decoded.result, self._options)
+                if is_sure:
+                    yield decoded
+                else:
+                    unsure.append(decoded)
+            if UNSURE_BEAMS * len(unsure) >= size or at + size >= len(windows):
+                yield from self._searched(unsure)
+                unsure = []
+
+    def _batch(self, windows: Sequence[Window]) -> list[Decoded]:
+        """Encode and decode windows together."""
         audio = self._hear(windows)
         languages = self._spoken(windows, audio)
         prompts = [self._prompts.build(language, first=False) for language in languages]
-        results = self._searched(self._decode(windows, audio, prompts), audio, prompts)
-        for window, language, result, one in zip(windows, languages, results, audio, strict=True):
-            if is_skippable(result, self._options):
-                continue
-            pieces, again = self._cut(window, result)
-            made = [make_segment(p, result, self._engine.tokenizer, window.span.start, language) for p in pieces]
-            spoken = [s for s in made if s.start < s.end and s.text.strip()]
-            text = "".join(segment.text for segment in spoken)
-            if is_echo(text, window.before):
-                continue
-            rests = [Window(window.recording, span, window.language, text) for span in again]
-            yield Heard(window, self._timed(spoken, one, language, window), rests)
+        results = self._decode(windows, audio, prompts)
+        return [Decoded(*parts) for parts in zip(windows, languages, prompts, audio, results, strict=True)]
 
-    def _searched(
-        self, results: Sequence[DecodingResult], audio: Sequence[Audio], prompts: Sequence[Prompt]
-    ) -> list[DecodingResult]:
-        """The results, unsure ones replaced by what a small beam search finds where that is likelier.
+    def _searched(self, unsure: Sequence[Decoded]) -> list[Decoded]:
+        """The same, with what a small beam search finds where that is likelier.
 
         The text before a window would help where it is hard to tell what is said; windows of a batch have none.
         """
-        found = list(results)
-        unsure = [i for i, result in enumerate(results) if is_unsure(result, self._options)]
-        if self._options.audio_context == "full" or not unsure:
-            return found
+        if not unsure:
+            return []
         task = replace(self._task, options=self._options.model_copy(update={"beam_size": UNSURE_BEAMS}))
         rng = np.random.default_rng(self._options.seed)
-        searched = task.run([audio[i] for i in unsure], [prompts[i] for i in unsure], 0.0, rng)
-        for i, result in zip(unsure, searched, strict=True):
-            if result.avg_logprob > results[i].avg_logprob and not is_doubtful(result, self._options):
-                found[i] = result
-        return found
+        results = task.run([one.audio for one in unsure], [one.prompt for one in unsure], 0.0, rng)
+        return [
+            replace(one, result=found)
+            if found.avg_logprob > one.result.avg_logprob and not is_doubtful(found, self._options)
+            else one
+            for one, found in zip(unsure, results, strict=True)
+        ]
 
-    def _timed(self, segments: list[Segment], audio: Audio, language: str | None, window: Window) -> list[Segment]:
+    def _heard(self, decoded: Decoded) -> Heard | None:
+        """What a window said; nothing if it is silent or only repeats the end of the window it is the rest of."""
+        window, result = decoded.window, decoded.result
+        if is_skippable(result, self._options):
+            return None
+        pieces, again = self._cut(window, result)
+        tokenizer = self._engine.tokenizer
+        made = [make_segment(piece, result, tokenizer, window.span.start, decoded.language) for piece in pieces]
+        spoken = [segment for segment in made if segment.start < segment.end and segment.text.strip()]
+        text = "".join(segment.text for segment in spoken)
+        if is_echo(text, window.before):
+            return None
+        rests = [Window(window.recording, span, window.language, text) for span in again]
+        return Heard(window, self._timed(spoken, decoded), rests)
+
+    def _timed(self, segments: list[Segment], decoded: Decoded) -> list[Segment]:
         """The segments with their words, if words are wanted."""
         if not self._options.word_timestamps:
             return segments
+        window, language = decoded.window, decoded.language
         begin = window.span.start / FRAMES_PER_SECOND
-        return time_words(self._engine, self._options, segments, audio, language, window.size, begin)
+        return time_words(self._engine, self._options, segments, decoded.audio, language, window.size, begin)
 
     def _cut(self, of: Window, result: DecodingResult) -> tuple[list[Piece], list[Span]]:
         """The pieces of a window, held inside it, and what of it has to be heard again."""

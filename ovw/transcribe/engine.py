@@ -76,8 +76,10 @@ class Engine:
             whole: nothing of them may be left out or merged.
             merge: neighbouring positions may be heard as one.
         """
-        frames = self._frames(max(window.size for window in windows), whole=whole)
-        mels = [one.recording.window(one.span.start, one.size, frames) for one in windows]
+        frames = [self._frames(window.size, whole=whole) for window in windows]
+        mels = [
+            one.recording.window(one.span.start, one.size, length) for one, length in zip(windows, frames, strict=True)
+        ]
         return self._encode(mels, merge=merge and not whole)
 
     def hear_opening(self, recording: Recording, start: int, *, whole: bool = False) -> Audio:

@@ -84,11 +84,14 @@ def test_windows_leave_a_batch(tiny: Converted) -> None:
     assert np.allclose(decoder.step(tokens[:2, :1], np.array([0, 2], np.int32)), expected, atol=1e-5)
 
 
-def test_windows_of_several_lengths_side_by_side(tiny: Converted) -> None:
+@pytest.mark.parametrize("apart", [False, True])
+def test_windows_of_several_lengths_side_by_side(tiny: Converted, apart: bool) -> None:
     dims = tiny.manifest.dimensions()
     encoder, decoder = sessions(tiny.folder, dims)
     short, longer = (encoder.frames_for(size) for size in (200, 900))
-    windows = [*encoder(mels(dims, 1, short)), *encoder(mels(dims, 2, longer))[1:]]
+    windows = encoder([*mels(dims, 1, short), *mels(dims, 1, longer)])
+    if apart:
+        windows = [encoder([mel])[0] for mel in (*mels(dims, 1, short), *mels(dims, 1, longer))]
     *caches, bias = join(windows)
     assert all(len(cache) == 2 and cache.shape[2] == bias.shape[3] for cache in caches)
     assert (bias[0] == ABSENT).any()

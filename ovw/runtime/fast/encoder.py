@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from ovw.models import Dims
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.fast.compiled import load_or_compile
-from ovw.runtime.fast.context import contexts
+from ovw.runtime.fast.context import AudioContext, contexts
 from ovw.runtime.fast.graphs import AUDIO_BIAS, PAIRS, PLACES, SCALE, SOURCES, encoder_graph
 from ovw.runtime.fast.merging import blocks_to_merge_before, pairs_to_merge
-from ovw.runtime.fast.window import Batch, Window, in_int8
+from ovw.runtime.fast.window import ABSENT, Array, Batch, Window, in_int8
 
-CONTEXT_STEP = 64
+CONTEXT_STEP = 128
 """Positions between one context and the next longer one, 1.28 s: the CPU plugin makes new kernels for each length."""
 
 
@@ -44,35 +44,44 @@ class FastEncoder:
         return next(context for context in self._contexts if context.room >= size).frames
 
     def __call__(self, mels: Sequence[NDArray[np.float32]], *, merge: bool = True) -> list[Window]:
-        """Encode windows in one context, one after the other: a batch would not be faster on a CPU.
+        """Encode windows for one batch of the decoder, one after the other: side by side they would not be faster.
 
         Args:
-            mels: [1, n_mels, frames] each, all of as many frames as `frames_for` says of one of them.
+            mels: [1, n_mels, frames] each, as many frames as `frames_for` says.
             merge: hear neighbours that sound alike as one.
         """
-        context = next(context for context in self._contexts if context.frames == mels[0].shape[-1])
-        pairs = pairs_to_merge(len(context.bias)) * merge
-        batch = self._memory(len(mels), len(context.bias) - pairs.sum(), context.whole and not pairs.any())
-        bias = context.bias.reshape(1, 1, 1, -1)
-        feed = {SOURCES: context.sources, PLACES: context.places, AUDIO_BIAS: bias, PAIRS: pairs}
-        outputs = [batch.bias[:, None, None], *batch.caches, *batch.scales]
+        taken = [next(one for one in self._contexts if one.frames == mel.shape[-1]) for mel in mels]
+        pairs = [pairs_to_merge(len(context.bias)) * merge for context in taken]
+        left = [len(context.bias) - merged.sum() for context, merged in zip(taken, pairs, strict=True)]
+        batch = self._memory(max(left), [c.whole and not p.any() for c, p in zip(taken, pairs, strict=True)])
         for row, mel in enumerate(mels):
-            for port, array in zip(self.compiled.outputs, outputs, strict=True):
-                self._request.set_tensor(port, ov.Tensor(array[row : row + 1], shared_memory=True))
-            self._request.infer({"input_features": np.ascontiguousarray(mel), **feed}, share_inputs=True)
+            self._encode(mel, taken[row], pairs[row], batch.row(row, left[row]))
         self._graph.settle()
         return [Window(batch, row) for row in range(len(mels))]
 
-    def _memory(self, windows: int, positions: int, whole: bool) -> Batch:
+    def _encode(
+        self, mel: NDArray[np.float32], context: AudioContext, pairs: NDArray[np.int64], into: Sequence[Array]
+    ) -> None:
+        bias = context.bias.reshape(1, 1, 1, -1)
+        feed = {SOURCES: context.sources, PLACES: context.places, AUDIO_BIAS: bias, PAIRS: pairs}
+        results = [part if part.flags.c_contiguous else np.empty_like(part, order="C") for part in into]
+        for port, result in zip(self.compiled.outputs, results, strict=True):
+            self._request.set_tensor(port, ov.Tensor(result, shared_memory=True))
+        self._request.infer({"input_features": np.ascontiguousarray(mel), **feed}, share_inputs=True)
+        for part, result in zip(into, results, strict=True):
+            if part is not result:  # of fewer positions than the longest window of the batch
+                part[...] = result
+
+    def _memory(self, positions: int, whole: Sequence[bool]) -> Batch:
         ports = self.compiled.outputs[1:]
         scales = [port for port in ports if port.get_any_name().endswith(SCALE)]
         caches = ports[: len(ports) - len(scales)]
         heads, head_dim = (caches[0].get_partial_shape()[axis].get_length() for axis in (1, 3))
-        # in one piece: what is this large, the C library gives back to the system when it goes
         dtype = caches[0].get_element_type().to_dtype()
+        # in one piece: what is this large, the C library gives back to the system when it goes
         return Batch(
-            [*np.empty((len(caches), windows, heads, positions, head_dim), dtype)],
-            [*np.empty((len(scales), windows, heads, 1, head_dim), np.float32)],
-            np.empty((windows, positions), np.float32),
-            whole=whole,
+            [*np.zeros((len(caches), len(whole), heads, positions, head_dim), dtype)],
+            [*np.empty((len(scales), len(whole), heads, 1, head_dim), np.float32)],
+            np.full((len(whole), 1, 1, positions), ABSENT, np.float32),
+            whole,
         )

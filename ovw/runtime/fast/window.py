@@ -18,23 +18,29 @@ Array = NDArray[Any]
 
 
 class Batch:
-    """Cross-attention keys and values of windows that were heard in one context.
+    """Cross-attention keys and values of windows, shorter ones filled up.
 
     Args:
         caches: for each layer keys and values, f32 or int8 [A, heads, S, head_dim].
         scales: of each of them if they are int8, f32 [A, heads, 1, head_dim].
-        bias: what attention adds to the score of each position, [A, S].
-        whole: whether every position was heard by itself.
+        bias: what attention adds to the score of each position, [A, 1, 1, S]; `ABSENT` where there is none.
+        whole: of which windows every position was heard by itself.
     """
 
     def __init__(
-        self, caches: Sequence[Array], scales: Sequence[Array], bias: NDArray[np.float32], *, whole: bool
+        self, caches: Sequence[Array], scales: Sequence[Array], bias: NDArray[np.float32], whole: Sequence[bool]
     ) -> None:
         self.caches = caches
         self.scales = scales
         self.bias = bias
         self.whole = whole
         self._order = list(range(len(bias)))  # which window each row holds
+
+    def row(self, at: int, positions: int) -> list[Array]:
+        """The first positions of a row, in the order of the encoder's outputs, [1, ...] each."""
+        one = slice(at, at + 1)
+        caches = [cache[one, :, :positions] for cache in self.caches]
+        return [self.bias[one, ..., :positions], *caches, *(scale[one] for scale in self.scales)]
 
     def row_of(self, number: int) -> int:
         """Where a window is now."""
@@ -60,12 +66,12 @@ class Window:
     @property
     def whole(self) -> bool:
         """Whether every position of it was heard by itself."""
-        return self.batch.whole
+        return self.batch.whole[self.number]
 
     @property
     def bias(self) -> NDArray[np.float32]:
         """What attention adds to the score of each position: the logarithm of how many it stands for, [S]."""
-        bias: NDArray[np.float32] = self.batch.bias[self.row]
+        bias: NDArray[np.float32] = self.batch.bias[self.row, 0, 0]
         return bias
 
     @property
@@ -87,7 +93,7 @@ def join(windows: Sequence[Window]) -> list[Array]:
     batch, count = windows[0].batch, len(windows)
     if all(window.batch is batch for window in windows):
         batch.bring_to_front([window.number for window in windows])
-        return [*(array[:count] for array in (*batch.caches, *batch.scales)), batch.bias[:count, None, None]]
+        return [array[:count] for array in (*batch.caches, *batch.scales, batch.bias)]
     longest = max(len(window.bias) for window in windows)
     bias = np.full((count, 1, 1, longest), ABSENT, np.float32)
     for row, window in enumerate(windows):
