@@ -88,7 +88,7 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
     vocabulary = decoder.output("logits").get_node().input_value(0).get_node()
     vocabulary.input(0).replace_source_output(ops.gather(vocabulary.input_value(0), positions, np.int64(1)).output(0))
     if in_int8:
-        _unshare(vocabulary.input_value(1), artifact)
+        _embed_packed(vocabulary.input_value(1), artifact)
     kept = [sink for sink in decoder.get_sinks() if not _is_cross(sink.get_attributes()["variable_id"])]
     inputs = [
         *(decoder.input(name).get_node() for name in ("input_ids", "beam_idx")),
@@ -131,15 +131,31 @@ def _caches(states: Mapping[str, ov.Node], *, in_int8: bool) -> tuple[list[ov.No
     return caches, scales
 
 
-def _unshare(table: ov.Output, artifact: Path) -> None:
-    """Give the token embedding a table of its own, in the same memory.
+def _embed_packed(table: ov.Output, artifact: Path) -> None:
+    """Have the token embedding unpack the rows it takes.
 
-    Beside int8 products the plugin would unpack to f32 one that the embedding and the vocabulary share.
+    Beside int8 products the plugin would unpack all of a table, to f32, and that of the vocabulary if it is the same.
     """
-    twin = _read_decoder(artifact).output("logits").get_node().input_value(0).get_node().input_value(1)
+    own = _read_decoder(artifact).output("logits").get_node().input_value(0).get_node().input_value(1)
     for use in table.get_target_inputs():
-        if use.get_node().get_type_name() == "Gather":
-            use.replace_source_output(twin)
+        embedding = use.get_node()
+        if embedding.get_type_name() == "Gather":
+            _replace(embedding, _rows_of(own, embedding.input_value(1)))
+
+
+def _rows_of(table: ov.Output, rows: ov.Output) -> ov.Output:
+    """Rows of a constant that is packed in 16 or 8 bits, unpacked; other tables are unpacked first."""
+    node = table.get_node()
+    kind = node.get_type_name()
+    if kind == "Constant":
+        is_table = len(table.get_shape()) > 1
+        return ops.gather(node, rows, np.int64(0)).output(0) if is_table else table
+    parts = [_rows_of(value, rows) for value in node.input_values()]
+    if kind == "Convert":
+        return ops.convert(parts[0], table.get_element_type()).output(0)
+    if kind in ("Subtract", "Multiply"):
+        return {"Subtract": ops.subtract, "Multiply": ops.multiply}[kind](*parts).output(0)
+    return ops.gather(table, rows, np.int64(0)).output(0)
 
 
 def _choose_positions(encoder: ov.Model) -> list[ov.Node]:
