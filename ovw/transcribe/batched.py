@@ -94,26 +94,26 @@ class BatchedRun(Run):
         todo = list(windows)
         while todo:
             rests: list[Window] = []
-            for decoded in self._sure(todo):
-                if heard := self._heard(decoded):
-                    rests += heard.rests
-                    yield heard
+            for heard in filter(None, map(self._heard, self._decoded(todo))):
+                rests += heard.rests
+                yield heard
             todo = rests
 
-    def _sure(self, windows: Sequence[Window]) -> Iterator[Decoded]:
+    def _decoded(self, windows: Sequence[Window]) -> Iterator[Decoded]:
         """Decode windows batch by batch; those that are unsure are searched together, in batches of as many rows."""
         size = self._options.batch_size
         unsure: list[Decoded] = []
         for at in range(0, len(windows), size):
-            for decoded in self._batch(windows[at : at + size]):
-                is_sure = self._options.audio_context == "full" or not is_unsure(decoded.result, self._options)
-                if is_sure:
-                    yield decoded
-                else:
-                    unsure.append(decoded)
+            batch = self._batch(windows[at : at + size])
+            unsure += (replace(one, audio=self._engine.apart(one.audio)) for one in batch if self._is_unsure(one))
+            yield from (one for one in batch if not self._is_unsure(one))
+            del batch  # its audio is large
             if UNSURE_BEAMS * len(unsure) >= size or at + size >= len(windows):
                 yield from self._searched(unsure)
                 unsure = []
+
+    def _is_unsure(self, decoded: Decoded) -> bool:
+        return self._options.audio_context != "full" and is_unsure(decoded.result, self._options)
 
     def _batch(self, windows: Sequence[Window]) -> list[Decoded]:
         """Encode and decode windows together."""

@@ -87,6 +87,10 @@ class Engine:
         size = recording.frames_before(start + self.dims.n_frames) - start
         return self._encode([recording.opening(start, size, self._frames(size, whole=whole))], merge=not whole)[0]
 
+    def apart(self, audio: Audio) -> Audio:
+        """A window that does not hold the memory of those that were heard with it."""
+        return audio
+
     def is_whole(self, audio: Audio) -> bool:
         """Whether a window was heard with nothing left out or merged."""
         return True
@@ -118,6 +122,9 @@ class FastEngine(Engine):
     @cached_property
     def aligner(self) -> Any:
         return FastDecoder(self.folder, self.device, self._with_scores)
+
+    def apart(self, audio: Any) -> Any:
+        return audio.apart()
 
     def is_whole(self, audio: Audio) -> bool:
         return bool(audio.whole)

@@ -25,8 +25,11 @@ from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.pipeline import evaluate
 from ovw.evaluate.terminal import summary
+from ovw.home import compiled_dir
 from ovw.models import sizes
-from ovw.runtime.device import DeviceOptions
+from ovw.runtime.device import EXACT, DeviceOptions
+from ovw.runtime.fast.decoder import FastDecoder
+from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.sessions import open_sessions
 from ovw.scoring.counts import Pair, count
 from ovw.scoring.paired import Comparison
@@ -70,6 +73,22 @@ def test_weights_are_stored_in_few_bits(tmp_path: Path, precision: str, dims: ob
     found = made.manifest.parity
     assert 0 < found.encoder_relative_l2 <= found.tolerance_encoder
     assert 0 < found.worst_logits <= found.tolerance_logits
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_the_fast_decoder_takes_packed_embeddings(tmp_path: Path, tiny_pt: Path, home: Path, precision: str) -> None:
+    """Rows of the table are unpacked where they are taken; the kept graph is no larger than the weights."""
+    made = convert_one(asked(tiny_pt, tmp_path / "artifact", precision))
+    dims, tokens, row = made.manifest.dimensions(), np.array([[11, 50257, 13]]), np.zeros(1, np.int32)
+    mel = np.random.default_rng(3).standard_normal((1, dims.n_mels, dims.n_frames)).astype(np.float32) * 0.3
+    found = []
+    for device in (EXACT, DeviceOptions()):
+        encoder, decoder = FastEncoder(made.folder, device, dims), FastDecoder(made.folder, device)
+        decoder.start(encoder([mel], merge=False))
+        found.append(decoder.step(tokens, row).copy())
+    assert np.linalg.norm(found[1] - found[0]) < 0.05 * np.linalg.norm(found[0])
+    largest = max(file.stat().st_size for file in compiled_dir().iterdir())
+    assert largest < 3 * graph(made.folder, "DECODER").with_suffix(".bin").stat().st_size
 
 
 def test_int8_ptq_computes_in_int8_only_in_the_encoder(tmp_path: Path, tiny_pt: Path) -> None:

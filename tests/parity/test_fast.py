@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ovw import Whisper
+from ovw.audio.mel import log_mel_spectrogram, pad_frames
 from ovw.convert.jobs import Converted
 from ovw.models import Dims
 from ovw.runtime.device import EXACT, DeviceOptions
@@ -57,6 +58,38 @@ def test_in_full_context_it_computes_the_same(model: str, request: pytest.Fixtur
     swapped = np.array([1, 0, 2, 3, 5, 4], np.int32)
     found, expected = decoder.step(beams, swapped, [-1]), plain_decoder.step(beams, swapped, [-1])
     assert np.allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_in_int8_it_computes_about_the_same(base: Converted, speech: list[np.ndarray], beams: int) -> None:
+    """Keys and values of the audio are int8 by default, f32 where that is asked for."""
+    dims = base.manifest.dimensions()
+    found = []
+    for device, kind in ((EXACT, np.float32), (DeviceOptions(), np.int8)):
+        encoder, decoder = sessions(base.folder, dims, device)
+        heard = [log_mel_spectrogram(one, dims.n_mels)[None] for one in speech[1:]]
+        windows = encoder([pad_frames(mel, encoder.frames_for(mel.shape[2])) for mel in heard])
+        assert {cache.dtype for cache in windows[0].batch.caches} == {np.dtype(kind)}
+        decoder.start(windows)
+        decoder.step(np.array([PROMPT] * 2), np.arange(2, dtype=np.int32))
+        tokens = np.repeat([[50363], [50363]], beams, axis=0)
+        found.append(decoder.step(tokens, np.repeat(np.arange(2, dtype=np.int32), beams), [-1])[:, 0].copy())
+    exact, fast = (logits - logits.mean(axis=1, keepdims=True) for logits in found)
+    assert np.linalg.norm(fast - exact) < 0.05 * np.linalg.norm(exact)
+    assert np.array_equal(fast.argmax(axis=1), exact.argmax(axis=1))
+
+
+def test_a_window_apart_says_the_same(tiny: Converted) -> None:
+    dims = tiny.manifest.dimensions()
+    encoder, decoder = sessions(tiny.folder, dims, DeviceOptions())
+    windows = encoder(mels(dims, 3, encoder.frames_for(500)))
+    tokens, one = np.array([[11, 12, 13]]), np.zeros(1, np.int32)
+    found = []
+    for window in (windows[1], windows[1].apart()):
+        decoder.start([window])
+        found.append(decoder.step(tokens, one).copy())
+    assert windows[1].apart().batch is not windows[1].batch
+    assert np.array_equal(*found)
 
 
 def test_only_the_asked_positions(tiny: Converted) -> None:

@@ -74,6 +74,14 @@ class Window:
         bias: NDArray[np.float32] = self.batch.bias[self.row, 0, 0]
         return bias
 
+    def apart(self) -> Window:
+        """The same in memory of its own."""
+        *caches, bias = (
+            array[self.row][None].copy() for array in (*self.batch.caches, *self.batch.scales, self.batch.bias)
+        )
+        count = len(self.batch.caches)
+        return Window(Batch(caches[:count], caches[count:], bias, [self.whole]), 0)
+
     @property
     def row(self) -> int:
         """Where it is in its batch's arrays."""
