@@ -19,7 +19,7 @@ from ovw.runtime.fast.merging import blocks_to_merge_before, pairs_to_merge
 from ovw.runtime.fast.window import ABSENT, Array, Batch, Window, in_int8
 
 CONTEXT_STEP = 128
-"""Positions between one context and the next longer one, 1.28 s: the CPU plugin makes new kernels for each length."""
+"""Positions between one context and the next longer one, 2.56 s: the CPU plugin makes new kernels for each length."""
 
 
 class FastEncoder:
