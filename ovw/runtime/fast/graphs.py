@@ -50,10 +50,8 @@ def encoder_graph(artifact: Path, merging: Sequence[int], *, in_int8: bool) -> o
     if in_int8:
         for name, projected in caches.items():
             caches[name], scales[f"{name}{SCALE}"] = quantize(projected)
-    results = {AUDIO_BIAS: bias, **caches, **scales}
-    return ov.Model(
-        [_result(value, name) for name, value in results.items()], [mel, *context, pairs], "whisper_encoder"
-    )
+    results = [_result(value, name) for name, value in {AUDIO_BIAS: bias, **caches, **scales}.items()]
+    return ov.Model(results, [mel, *context, pairs], "whisper_encoder")
 
 
 def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) -> ov.Model:
@@ -90,13 +88,8 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
     if in_int8:
         _embed_packed(vocabulary.input_value(1), artifact)
     kept = [sink for sink in decoder.get_sinks() if not _is_cross(sink.get_attributes()["variable_id"])]
-    inputs = [
-        *(decoder.input(name).get_node() for name in ("input_ids", "beam_idx")),
-        bias,
-        positions,
-        *caches,
-        *scales,
-    ]
+    tokens = [decoder.input(name).get_node() for name in ("input_ids", "beam_idx")]
+    inputs = [*tokens, bias, positions, *caches, *scales]
     cut = ov.Model([port.get_node() for port in decoder.outputs], kept, inputs, "whisper_decoder")
     # the plugin's own cache, of 8 bits, gives NaN to new rows when a batch grows
     cut.set_rt_info(decoder.get_rt_info(list(KV_PRECISION)).astype(str), list(KV_PRECISION))
@@ -147,14 +140,13 @@ def _rows_of(table: ov.Output, rows: ov.Output) -> ov.Output:
     """Rows of a constant that is packed in 16 or 8 bits, unpacked; other tables are unpacked first."""
     node = table.get_node()
     kind = node.get_type_name()
-    if kind == "Constant":
-        is_table = len(table.get_shape()) > 1
-        return ops.gather(node, rows, np.int64(0)).output(0) if is_table else table
-    parts = [_rows_of(value, rows) for value in node.input_values()]
     if kind == "Convert":
-        return ops.convert(parts[0], table.get_element_type()).output(0)
+        return ops.convert(_rows_of(node.input_value(0), rows), table.get_element_type()).output(0)
     if kind in ("Subtract", "Multiply"):
-        return {"Subtract": ops.subtract, "Multiply": ops.multiply}[kind](*parts).output(0)
+        combine = ops.subtract if kind == "Subtract" else ops.multiply
+        return combine(*(_rows_of(value, rows) for value in node.input_values())).output(0)
+    if kind == "Constant" and (len(table.get_shape()) < 2 or table.get_shape()[0] == 1):
+        return table  # the same for all rows
     return ops.gather(table, rows, np.int64(0)).output(0)
 
 

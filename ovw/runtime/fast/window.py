@@ -76,11 +76,10 @@ class Window:
 
     def apart(self) -> Window:
         """The same in memory of its own."""
-        *caches, bias = (
-            array[self.row][None].copy() for array in (*self.batch.caches, *self.batch.scales, self.batch.bias)
-        )
-        count = len(self.batch.caches)
-        return Window(Batch(caches[:count], caches[count:], bias, [self.whole]), 0)
+        one = slice(self.row, self.row + 1)
+        caches = [cache[one].copy() for cache in self.batch.caches]
+        scales = [scale[one].copy() for scale in self.batch.scales]
+        return Window(Batch(caches, scales, self.batch.bias[one].copy(), [self.whole]), 0)
 
     @property
     def row(self) -> int:
