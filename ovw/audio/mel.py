@@ -23,7 +23,7 @@ SILENCE = float(np.log10(np.float32(POWER_FLOOR)))
 BLOCK_FRAMES = 1000
 """Frames that are computed at a time."""
 FFT_FRAMES = 250
-"""Frames of an FFT call: windows, spectra and bands stay in the second-level cache, in a third of the time."""
+"""Frames of an FFT call: windows, spectra and bands stay in the second-level cache, a third less time."""
 
 
 def log_mel_spectrogram(samples: NDArray[np.float32], n_mels: int, silence_frames: int = 0) -> NDArray[np.float32]:
