@@ -104,10 +104,12 @@ class BatchedRun(Run):
         size = self._options.batch_size
         unsure: list[Decoded] = []
         for at in range(0, len(windows), size):
-            batch = self._batch(windows[at : at + size])
-            unsure += (replace(one, audio=self._engine.apart(one.audio)) for one in batch if self._is_unsure(one))
-            yield from (one for one in batch if not self._is_unsure(one))
-            del batch  # its audio is large
+            for one in self._batch(windows[at : at + size]):
+                if self._is_unsure(one):
+                    unsure.append(replace(one, audio=self._engine.apart(one.audio)))
+                else:
+                    yield one
+            del one  # it holds the audio of its whole batch
             if UNSURE_BEAMS * len(unsure) >= size or at + size >= len(windows):
                 yield from self._searched(unsure)
                 unsure = []

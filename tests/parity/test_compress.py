@@ -77,7 +77,7 @@ def test_weights_are_stored_in_few_bits(tmp_path: Path, precision: str, dims: ob
 
 @pytest.mark.parametrize("precision", ["int8", "int4"])
 def test_the_fast_decoder_takes_packed_embeddings(tmp_path: Path, tiny_pt: Path, home: Path, precision: str) -> None:
-    """Rows of the table are unpacked where they are taken; the kept graph is no larger than the weights."""
+    """Rows of the table are unpacked where they are taken; the kept graph does not hold it in f32."""
     made = convert_one(asked(tiny_pt, tmp_path / "artifact", precision))
     dims, tokens, row = made.manifest.dimensions(), np.array([[11, 50257, 13]]), np.zeros(1, np.int32)
     mel = np.random.default_rng(3).standard_normal((1, dims.n_mels, dims.n_frames)).astype(np.float32) * 0.3
