@@ -43,7 +43,7 @@ def encoder_graph(artifact: Path, merging: Sequence[int], *, in_int8: bool) -> o
     context = _choose_positions(encoder)
     pairs = _parameter(PAIRS, [len(merging)], ov.Type.i64)
     bias = _merge(encoder, merging, pairs, context[-1].output(0))
-    decoder = _read_decoder(artifact)
+    decoder = core().read_model(artifact / f"{names.DECODER}.xml")
     _replace(decoder.input("encoder_hidden_states").get_node(), encoder.output(0).get_node().input_value(0))
     caches = {name: state.input_value(0) for name, state in cross_states(decoder).items()}
     scales = {}
@@ -66,7 +66,7 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
         `input_ids` i64 [B, n], `beam_idx` i32 [B], `logit_positions` i64 [m], `audio_bias` f32 [A, 1, 1, S] and keys,
         values and scales as `encoder_graph` gives them, of A windows -> `logits` f32 [B, m, n_vocab]; A divides B.
     """
-    decoder = _read_decoder(artifact)
+    decoder = core().read_model(artifact / f"{names.DECODER}.xml")
     if edit:
         edit(decoder)
     bias = _parameter(AUDIO_BIAS, [-1, 1, 1, -1], ov.Type.f32)
@@ -86,7 +86,7 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
     vocabulary = decoder.output("logits").get_node().input_value(0).get_node()
     vocabulary.input(0).replace_source_output(ops.gather(vocabulary.input_value(0), positions, np.int64(1)).output(0))
     if in_int8:
-        _embed_packed(vocabulary.input_value(1), artifact)
+        _embed_packed(vocabulary.input_value(1))
     kept = [sink for sink in decoder.get_sinks() if not _is_cross(sink.get_attributes()["variable_id"])]
     tokens = [decoder.input(name).get_node() for name in ("input_ids", "beam_idx")]
     inputs = [*tokens, bias, positions, *caches, *scales]
@@ -109,10 +109,6 @@ def cross_names(decoder: ov.CompiledModel) -> list[str]:
     return [port.get_any_name() for port in decoder.inputs if _is_cross(port.get_any_name())]
 
 
-def _read_decoder(artifact: Path) -> ov.Model:
-    return core().read_model(artifact / f"{names.DECODER}.xml")
-
-
 def _caches(states: Mapping[str, ov.Node], *, in_int8: bool) -> tuple[list[ov.Node], list[ov.Node]]:
     """Inputs in the place of states, and for int8 those of their scales."""
     caches, scales = [], []
@@ -124,16 +120,15 @@ def _caches(states: Mapping[str, ov.Node], *, in_int8: bool) -> tuple[list[ov.No
     return caches, scales
 
 
-def _embed_packed(table: ov.Output, artifact: Path) -> None:
+def _embed_packed(table: ov.Output) -> None:
     """Have the token embedding unpack the rows it takes.
 
     Beside int8 products the plugin would unpack all of a table, to f32, and that of the vocabulary if it is the same.
     """
-    own = _read_decoder(artifact).output("logits").get_node().input_value(0).get_node().input_value(1)
     for use in table.get_target_inputs():
         embedding = use.get_node()
         if embedding.get_type_name() == "Gather":
-            _replace(embedding, _rows_of(own, embedding.input_value(1)))
+            _replace(embedding, _rows_of(table, embedding.input_value(1)))
 
 
 def _rows_of(table: ov.Output, rows: ov.Output) -> ov.Output:
