@@ -22,15 +22,17 @@ from ovw.models import ModelInfo, find_size
 
 @dataclass(frozen=True)
 class Observer:
-    """Told of progress; both calls may be ignored.
+    """Told of progress; all of it may be ignored.
 
     Attributes:
         on_step: what begins now, in a few words.
         on_download: bytes done and bytes in all.
+        on_failure: which of several artifacts could not be made, and why.
     """
 
     on_step: Callable[[str], None] = lambda text: None
     on_download: Progress = ignore
+    on_failure: Callable[[OvwError], None] = lambda failure: None
 
 
 SILENT = Observer()

@@ -31,24 +31,36 @@ from ovw.models import Dims, ModelInfo
 def convert(config: ConvertConfig, observer: Observer = SILENT) -> Iterator[Converted]:
     """Convert everything that a configuration asks for, yielding each artifact as it is in place.
 
-    A checkpoint is loaded once for all its precisions and layouts.
+    A checkpoint is loaded once for all its precisions and layouts. An artifact that cannot be made does not stop the
+    others.
 
     Raises:
-        OvwError: before the work, if there is too little memory or disk for it; at the first artifact that cannot be
-            made, and those before it stay.
+        OvwError: before the work, if there is too little memory or disk for it; behind it, if something was not made.
     """
     model: Model | None = None
+    failures: list[OvwError] = []
     jobs = plan_jobs(config)
     check_room({job: job.info.dims for job in jobs if job.info}, config)
     for job in jobs:
         started = time.perf_counter()
-        if model is None or model.name != job.name:
-            observer.on_step(f"{job.name}: loading weights")
-            model = None  # two checkpoints need not fit in memory
-            model = load_model(job, config, observer)
-            if job.info is None:  # only the weights tell the dimensions; all jobs are made of them
-                check_room(dict.fromkeys(jobs, model.dims), config)
-        yield model.convert(job, started)
+        try:
+            if model is None or model.name != job.name:
+                observer.on_step(f"{job.name}: loading weights")
+                model = None  # two checkpoints need not fit in memory
+                model = load_model(job, config, observer)
+                if job.info is None:  # only the weights tell the dimensions; all jobs are made of them
+                    check_room(dict.fromkeys(jobs, model.dims), config)
+            made = model.convert(job, started)
+        except OvwError as error:
+            if len(jobs) == 1:
+                raise
+            failures.append(OvwError(f"{job.label}: {error.message}", error.hint))
+            observer.on_failure(failures[-1])
+        else:
+            yield made
+    if failures:
+        named = "; ".join(failure.message for failure in failures)
+        raise OvwError(f"{len(failures)} of {len(jobs)} artifacts were not made: {named}")
 
 
 def load_model(job: Job, config: ConvertConfig, observer: Observer) -> Model:

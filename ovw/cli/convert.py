@@ -146,7 +146,9 @@ def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Conve
             bars.update(bar, completed=done, total=total or None, note=f"{done / 1e6:.0f} MB")
 
         observer = Observer(
-            on_step=lambda text: bars.update(bar, description=text, total=None, note=""), on_download=on_download
+            on_step=lambda text: bars.update(bar, description=text, total=None, note=""),
+            on_download=on_download,
+            on_failure=lambda failure: typer.echo(f"ovw: {failure}", err=True),
         )
         yield from convert(plan, observer)
 

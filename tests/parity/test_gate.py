@@ -16,8 +16,9 @@ from ovw.artifact.hashing import hash_folder
 from ovw.artifact.manifest import read_manifest, write_manifest
 from ovw.convert import encoder as encoder_module
 from ovw.convert.blocks import Weights
-from ovw.convert.jobs import Converted
+from ovw.convert.jobs import Converted, Observer
 from ovw.convert.layouts import genai
+from ovw.convert.pipeline import convert
 from ovw.convert.plan import ConvertConfig
 from ovw.errors import OvwError, UsageError
 from ovw.models import Dims
@@ -73,6 +74,20 @@ def test_refusal_keeps_the_old_artifact(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(OvwError, match="not equal to PyTorch"):
         convert_one(config)
     assert find_problems(made.folder) == []
+
+
+def test_a_refusal_does_not_stop_the_others(tmp_path: Path, tiny_pt: Path) -> None:
+    config = ConvertConfig(weights=str(tiny_pt), precision=("fp16", "fp32"), shapes="bounded", output=tmp_path)
+    taken = convert_one(config.model_copy(update={"precision": ("fp16",), "output": tmp_path / "tiny-random-fp16"}))
+    told: list[OvwError] = []
+    work = convert(config.model_copy(update={"shapes": "dynamic"}), Observer(on_failure=told.append))
+    assert next(work).folder.name == "tiny-random-fp32"
+    with pytest.raises(
+        OvwError, match=r"1 of 2 artifacts were not made: tiny-random fp16 genai: .*already holds"
+    ) as end:
+        next(work)
+    assert [failure.message for failure in told] == [end.value.message.partition(": ")[2]]
+    assert find_problems(taken.folder) == []
 
 
 def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
