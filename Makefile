@@ -23,7 +23,7 @@ demo: $(VENV)/.demo ## install, convert real weights, transcribe a short video, 
 	@echo "try        $(BIN)/ovw transcribe YOUR_VIDEO"
 
 test: $(VENV)/.dev ## run the tests (weights come from the package index)
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/.dev $(VENV)-optimum/.done ## run the long tests too, optimum-intel in an environment of its own
 	OVW_OPTIMUM_PYTHON=$(VENV)-optimum/bin/python $(BIN)/python -m pytest

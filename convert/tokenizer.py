@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -136,17 +137,20 @@ def _complete(tokenizer: dict[str, Any]) -> None:
 
 def _from_ranks(dims: Dims) -> dict[str, Any]:
     """A byte-level BPE tokenizer from the rank file that ships with openai-whisper."""
-    ranks = read_ranks("multilingual" if dims.multilingual else "gpt2")
-    spelling = byte_spelling()
+    vocab, merged = _openai_bpe("multilingual" if dims.multilingual else "gpt2")
+    return byte_level(vocab, merged, {name: len(vocab) + i for i, name in enumerate(control_names(dims.n_languages))})
+
+
+@cache
+def _openai_bpe(name: str) -> tuple[dict[str, int], list[str]]:
+    """OpenAI's text tokens and merges in GPT-2's spelling; found once for all artifacts, which takes a second."""
+    ranks, spelling = read_ranks(name), byte_spelling()
 
     def spell(token: bytes) -> str:
         return "".join(spelling[b] for b in token)
 
-    return byte_level(
-        {spell(token): rank for token, rank in ranks.items()},
-        [f"{spell(a)} {spell(b)}" for a, b in merges(ranks)],
-        {name: len(ranks) + i for i, name in enumerate(control_names(dims.n_languages))},
-    )
+    vocab = {spell(token): rank for token, rank in ranks.items()}
+    return vocab, [f"{spell(a)} {spell(b)}" for a, b in merges(ranks)]
 
 
 def byte_level(vocab: Mapping[str, int], merged: Sequence[str], added: Mapping[str, int]) -> dict[str, Any]:

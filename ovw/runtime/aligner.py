@@ -40,6 +40,7 @@ def align(decoder: ScoringDecoder, audio: Audio, tokens: Sequence[int]) -> tuple
     """
     decoder.start([audio])
     outputs = decoder.run(np.array([tokens]), np.zeros(1, np.int32))
+    decoder.release()
     return outputs["logits"][0], outputs[SCORES][0]
 
 

@@ -24,6 +24,7 @@ def detect_languages(decoder: Decoder, audio: Sequence[Audio], tokenizer: Tokeni
     decoder.start(audio)
     windows = len(audio)
     logits = decoder.step(np.full((windows, 1), tokenizer.sot), np.arange(windows, dtype=np.int32))[:, 0]
+    decoder.release()
     codes = list(tokenizer.language_tokens)
     chances = softmax(logits[:, list(tokenizer.language_tokens.values())])
     return [

@@ -1,5 +1,6 @@
 """The fast graphs against the artifact's own, and against hearing everything."""
 
+import weakref
 from pathlib import Path
 
 import jiwer
@@ -10,6 +11,7 @@ from ovw import Whisper
 from ovw.audio.mel import log_mel_spectrogram, pad_frames
 from ovw.convert.jobs import Converted
 from ovw.models import Dims
+from ovw.runtime.aligner import add_scores, align
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
@@ -18,7 +20,9 @@ from ovw.runtime.sessions import open_sessions
 from ovw.transcribe import api, fallback, run
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.engine import Engine, FastEngine
+from ovw.transcribe.language import detect_languages
 from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.tokenizer import Tokenizer
 
 PROMPT = [50258, 50259, 50359]
 
@@ -162,6 +166,22 @@ def test_a_batch_that_grows_after_a_small_one(base: Converted) -> None:
         decoder.start(windows[:count])
         logits = decoder.step(np.array([PROMPT] * count), np.arange(count, dtype=np.int32))
         assert np.isfinite(logits).all()
+
+
+def test_a_window_goes_when_its_language_or_words_were_found(tiny: Converted) -> None:
+    dims, tokenizer = tiny.manifest.dimensions(), Tokenizer.from_artifact(tiny.folder)
+    encoder, decoder = sessions(tiny.folder, dims)
+    scoring = FastDecoder(tiny.folder, EXACT, lambda model: add_scores(model, [(0, 0)]))
+    for use in (
+        lambda audio: detect_languages(decoder, audio, tokenizer),
+        lambda audio: align(scoring, audio[0], PROMPT),
+    ):
+        audio = encoder(mels(dims, 1, dims.n_frames))
+        held = weakref.ref(audio[0].batch)
+        found = use(audio)
+        del audio
+        assert held() is None
+        assert found
 
 
 def test_which_engine_runs(tiny: Converted) -> None:
