@@ -141,7 +141,7 @@ class Bench:
             case = self._journal.cases.get(spec.name)
             done = case.facts.get("rounds", 0) if case else 0
             if done < self._config.rounds and (case is None or not (has_failed(case) or is_skipped(case))):
-                found[spec.name] = f"{done} of {self._config.rounds} rounds"
+                found[spec.name] = f"{self._config.rounds - done} of {self._config.rounds} rounds"
         return found
 
     def _devices(self) -> dict[str, DeviceOptions]:

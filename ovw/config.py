@@ -38,13 +38,19 @@ def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) ->
     Raises:
         UsageError: an unreadable file, an unknown key (with the closest known one) or a value out of range.
     """
-    values = read_yaml(file) if file else {}
-    values |= {key: None if value is NOTHING else value for key, value in flags.items() if value is not None}
-    return build(cls, values, f" in {file}" if file else "")
+    given = {key: None if value is NOTHING else value for key, value in flags.items() if value is not None}
+    stored = {key: value for key, value in read_yaml(file).items() if key not in given} if file else {}
+    return build(cls, stored | given, f" in {file}" if file else "", stored)
 
 
-def build(cls: type[C], values: Mapping[str, Any], where: str = "") -> C:
+def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Mapping[str, Any] | None = None) -> C:
     """A configuration from exactly these values; a wrong key or value is told in one line.
+
+    Args:
+        cls: the configuration to build.
+        values: by key.
+        where: they are from, for the message.
+        stored: those of them that are from there; all by default.
 
     Raises:
         UsageError: an unknown key (with the closest known one) or a value out of range.
@@ -54,6 +60,9 @@ def build(cls: type[C], values: Mapping[str, Any], where: str = "") -> C:
     try:
         return cls(**values)
     except ValidationError as error:
+        wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+        if stored is not None and wrong and wrong.isdisjoint(stored):
+            where = ""
         raise UsageError(f"bad configuration{where}: {explain(error)}", "--help lists the options") from None
 
 

@@ -36,6 +36,7 @@ def download(
     sha256: str | None,
     on_progress: Progress = ignore,
     secrets: Mapping[str, str] | None = None,
+    otherwise: str = "",
 ) -> Path:
     """Have the file of a URL at `target`; a good file that is there already is used as it is.
 
@@ -49,6 +50,7 @@ def download(
         sha256: what it must hash to; `None` if not known.
         on_progress: told the bytes done and the bytes in all (0 if unknown).
         secrets: headers for this server alone, not for one that it redirects to.
+        otherwise: another way to come by it, for the message.
 
     Raises:
         OvwError: the server cannot be reached or has no such file, or the file has another hash.
@@ -61,7 +63,7 @@ def download(
             if not is_good(target, sha256):
                 _fetch_to(target, url, sha256, on_progress, secrets or {})
     except FAILURES as error:
-        hint = f"run again to resume, or put the file at {target}"
+        hint = f"run again to resume, or put the file at {target}" + (f", or {otherwise}" if otherwise else "")
         raise OvwError(f"{url} cannot be fetched: {explain(error)}", hint) from error
     return target
 

@@ -154,7 +154,7 @@ def _of_size(info: ModelInfo, offline: bool, on_progress: Progress) -> Checkpoin
         with _explained(f"the weights package {' + '.join(wheels)}"):
             return read_wheels(wheels)
     if sources.openai and not offline:
-        path = download(sources.openai, cached, sources.sha256, on_progress)
+        path = download(sources.openai, cached, sources.sha256, on_progress, otherwise=_package(info))
         return _read(path, lambda path: read_openai(path, sources.sha256))
     if not sources.openai:
         return _of_hub(f"{SCHEME}{sources.huggingface}", offline, on_progress)
@@ -163,12 +163,17 @@ def _of_size(info: ModelInfo, offline: bool, on_progress: Progress) -> Checkpoin
     raise OvwError(f"no weights for {info.name} on this machine", ways_to_get(info))
 
 
+def _package(info: ModelInfo) -> str:
+    """How to have a size's weights from a package index, if one has them."""
+    return f"pip install 'ovw[{info.sources.extra}]'" if info.sources.extra else ""
+
+
 def ways_to_get(info: ModelInfo) -> str:
     """Every way to come by a size's weights, in one line."""
     sources = info.sources
     ways = []
-    if sources.extra:
-        ways.append(f"pip install 'ovw[{sources.extra}]'")
+    if package := _package(info):
+        ways.append(package)
     if sources.openai:
         ways.append(f"fetch {sources.openai} to {weights_dir() / info.name}.pt (ovw does, unless --offline)")
     ways.append(f"--weights hf:{sources.huggingface}")

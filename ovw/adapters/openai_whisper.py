@@ -11,6 +11,7 @@ the matrix products are OpenVINO's. Needs `pip install openai-whisper`.
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from whisper.model import ModelDimensions, Whisper
 
 from ovw.artifact.locate import locate
 from ovw.artifact.manifest import read_manifest
+from ovw.audio.decode import load_audio
 from ovw.errors import OvwError
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.protocols import Decoder, Encoder
@@ -66,11 +68,15 @@ class OpenVinoWhisper(Whisper):  # type: ignore[misc]
     def transcribe(self, audio: Any, **options: Any) -> dict[str, Any]:
         """openai-whisper's `transcribe`; word timestamps need attention weights, which the artifact does not give out.
 
+        Files are decoded as ovw decodes them, without an ffmpeg program.
+
         Raises:
             OvwError: when word timestamps are asked for.
         """
         if options.get("word_timestamps"):
             raise OvwError("word_timestamps is not available here", "leave it out, or use openai-whisper's own model")
+        if isinstance(audio, str | PathLike):
+            audio = load_audio(Path(audio))
         result: dict[str, Any] = super().transcribe(audio, **{"fp16": False, **options})
         return result
 

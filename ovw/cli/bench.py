@@ -195,6 +195,8 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
         named = ", ".join(f"{case.name} ({case.facts['status']})" for case in bad)
         hint = f"ovw bench --resume {path} tries them again"
         raise OvwError(f"{len(bad)} of {len(record.cases)} cases failed: {named}", hint)
+    if not any(case.metrics for case in record.cases):
+        raise OvwError("nothing was measured", "the lines above say why; --budget none takes all the time it needs")
 
 
 def _show(record: Record, path: Path, *, quiet: bool) -> None:

@@ -22,8 +22,8 @@ def run(
     dataset: Annotated[
         str,
         typer.Argument(
-            help="librispeech, fleurs, common_voice, voxpopuli, a .jsonl/.csv manifest, a folder, hf:owner/name, "
-            "or a matrix .yaml."
+            help="librispeech, fleurs, common_voice, voxpopuli, bundled, a .jsonl/.csv manifest, a folder, "
+            "hf:owner/name, or a matrix .yaml."
         ),
     ],
     split: Annotated[str | None, typer.Option(help="Default test-clean of librispeech, else test.")] = None,

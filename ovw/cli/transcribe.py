@@ -37,7 +37,9 @@ def run(
     best_of: Annotated[int | None, typer.Option(help="Samples above temperature 0. Default 5.")] = None,
     length_penalty: Annotated[float | None, typer.Option(help="Alpha, 0 to 1. Default: by length.")] = None,
     repetition_penalty: Annotated[float | None, typer.Option(help="Above 1, repeated words get less likely.")] = None,
-    no_repeat_ngram_size: Annotated[int | None, typer.Option(help="Tokens that may not come twice in a row.")] = None,
+    no_repeat_ngram_size: Annotated[
+        int | None, typer.Option(help="Runs of so many text tokens come once in a window.")
+    ] = None,
     temperature: options.Temperature = None,
     temperature_increment_on_fallback: Annotated[
         str | None, typer.Option(help="Fall back from --temperature up to 1 in such steps; none: no fallback.")

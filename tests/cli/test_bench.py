@@ -202,6 +202,16 @@ def test_no_time_for_everything(tmp_path: Path, models: Path, tiny: Converted) -
     assert "left out: tiny-random: " in done.stdout
     rounds = read_record(out).cases[0].facts["rounds"]
     assert 1 <= rounds < 50
+    assert f"left out: tiny-random: {50 - rounds} of 50 rounds" in done.stdout
+
+
+def test_nothing_was_measured(tmp_path: Path) -> None:
+    options = request(
+        tmp_path, engines=[{"name": "optimum-intel", "model": "model", "python": "none"}], stages="pipeline"
+    )
+    done = ovw("bench", *options, "-o", tmp_path / "r.json", code=1)
+    assert "left out: optimum-intel: " in done.stdout
+    assert done.stderr.splitlines()[-1].startswith("ovw: nothing was measured.")
 
 
 def test_without_a_home_of_artifacts(tmp_path: Path) -> None:
@@ -217,7 +227,7 @@ def test_without_a_home_of_artifacts(tmp_path: Path) -> None:
         (["--engine", "whisper.cpp"], ["no engine 'whisper.cpp'"]),
         (["--hint", "fast"], ["hint"]),
         (["--budget", "long"], ["not a number"]),
-        (["--stages", "decode"], ["stages"]),
+        (["--stages", "decode"], ["bad configuration: stages.0 = 'decode'"]),
     ],
 )
 def test_refusals(arguments: list[str], parts: list[str]) -> None:

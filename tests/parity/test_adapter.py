@@ -36,3 +36,11 @@ def test_sampling_and_refusal(tiny: Converted) -> None:
     assert isinstance(result["text"], str)
     with pytest.raises(OvwError, match="word_timestamps"):
         model.transcribe(clip, word_timestamps=True)
+
+
+def test_files_need_no_program(tiny: Converted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    model, options = load(tiny.folder), {"temperature": 0.0, "sample_len": 8, "language": "en"}
+    told = model.transcribe(load_audio(SELFTEST_CLIP), **options)["segments"]
+    for file in (SELFTEST_CLIP, str(SELFTEST_CLIP)):
+        assert [s["tokens"] for s in model.transcribe(file, **options)["segments"]] == [s["tokens"] for s in told]
