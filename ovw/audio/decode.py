@@ -26,6 +26,8 @@ READ_ATTEMPTS = 8
 """Read errors in a row after which a container is given up."""
 EARLY_END_S, EARLY_END_SHARE = 1.0, 0.02
 """Sound that ends earlier than its container says, by more than both, is worth a warning."""
+MISSING_S = 1.0
+"""Pauses of the clock, together, that are worth a warning: damage that a container steps over looks like them."""
 WITH_DURATION = ("mov", "matroska", "flac", "mp3", "asf", "avi", "flv", "aiff", "wv")
 """Containers that write down how long they are; for others FFmpeg guesses by the bit rate."""
 
@@ -95,12 +97,19 @@ class _Damage:
     packets: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
+    missing: float = 0.0
+    missing_at: float = 0.0
 
     def lose_packet(self, position: float) -> None:
         if not self.packets:
             self.first_at = position
         self.packets += 1
         self.last_at = position
+
+    def lose_time(self, position: float, seconds: float) -> None:
+        if not self.missing:
+            self.missing_at = position
+        self.missing += seconds
 
 
 class _Reader:
@@ -116,8 +125,11 @@ class _Reader:
         """Sound and the silence between, as it comes."""
         resample = Resampler()
         for frame, following in _with_next_time(self._frames()):
+            position = self._timeline.position
             gap = self._timeline.place(frame.time, frame.samples / frame.sample_rate, following)
             if gap:
+                if position:  # else it starts later than the picture
+                    self._damage.lose_time(position, gap)
                 yield from resample.flush()
                 yield from silence(gap)
             yield from resample(frame)
@@ -134,6 +146,8 @@ class _Reader:
             return f"damaged after {_clock(end)}, transcribed up to there"
         if damage.packets:
             return f"damaged from {_clock(damage.first_at)} on ({damage.packets} packets), silence stands for the loss"
+        if damage.missing >= MISSING_S:
+            return f"no sound for {damage.missing:.1f} s from {_clock(damage.missing_at)} on, silence stands for it"
         return ""
 
     def _frames(self) -> Iterator[AudioFrame]:

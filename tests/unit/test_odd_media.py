@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import signal
 import struct
 from collections.abc import Callable, Iterator
@@ -194,13 +195,19 @@ def test_a_stretch_of_zeros_becomes_silence(tmp_path: Path, long_media: dict[str
 
 
 @pytest.mark.parametrize("case", [("a.mkv", "libopus", {"rate": 48000}), MP4, ("a.ts", *MP4[1:])], ids=case_id)
-def test_missing_packets_become_silence(tmp_path: Path, case: tuple) -> None:
+def test_missing_packets_become_silence(tmp_path: Path, case: tuple, caplog: pytest.LogCaptureFixture) -> None:
     name, codec, how = case
     words = speech(2)
     found = load_audio(encode(tmp_path / name, codec, words, skip=(1.0, 3.0), **how))
     assert len(found) == pytest.approx(len(words), abs=0.1 * RATE)
     assert np.abs(found[int(1.2 * RATE) : int(2.8 * RATE)]).max() < 0.01
     assert likeness(found[4 * RATE :], words[4 * RATE :]) > ALIKE
+    (record,) = caplog.records
+    told = re.fullmatch(
+        rf".*{name}: no sound for (\S+) s from 00:00:0[01] on, silence stands for it", record.getMessage()
+    )
+    assert told
+    assert float(told[1]) == pytest.approx(2, abs=0.2)
 
 
 def test_damage_is_told_in_one_line(
