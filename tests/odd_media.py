@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from av.audio.resampler import AudioResampler
 from tiny_whisper import SELFTEST_CLIP
 
 from ovw.audio.decode import load_audio
+from ovw.errors import OvwError
 
 RATE = 16_000
 
@@ -141,3 +144,28 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     count = min(len(a), len(b))
     a, b = a[:count], b[:count]
     return float(np.corrcoef(a, b)[0, 1]) if count > 1 and a.std() and b.std() else 0.0
+
+
+def decoded(path: Path) -> np.ndarray | None:
+    """The samples, or `None` for a clear error."""
+    try:
+        return load_audio(path)
+    except OvwError as error:
+        told = error
+    assert str(path) in told.message
+    assert "\n" not in told.message
+    assert told.hint
+    return None
+
+
+def no_hang() -> Iterator[None]:
+    """A fixture: what takes two minutes hangs."""
+
+    def ring(*_: object) -> None:
+        raise TimeoutError("the decoder hangs")
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)

@@ -3,35 +3,20 @@
 import io
 import logging
 import re
-import signal
 import struct
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
-from odd_media import RATE, encode, likeness, speech
+from odd_media import RATE, decoded, encode, likeness, no_hang, speech
 
 from ovw.audio.decode import load_audio, media_duration, stream_audio
-from ovw.errors import OvwError
 
+_no_hang = pytest.fixture(autouse=True)(no_hang)
 WORDS_S = 3.85
 ALIKE = 0.85
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "1000000"}
 MP4 = ("a.mp4", "aac", {"rate": 48000, "video": "libx264"})
-
-
-@pytest.fixture(autouse=True)
-def _no_hang() -> Iterator[None]:
-    def ring(*_: object) -> None:
-        raise TimeoutError("the decoder hangs")
-
-    previous = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(120)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, previous)
 
 
 def case_id(case: tuple) -> str:
@@ -135,18 +120,6 @@ def long_media(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("long")
     words = speech(COPIES)
     return {name: encode(folder / name, codec, words, **how).read_bytes() for name, codec, how in CUT}
-
-
-def decoded(path: Path) -> np.ndarray | None:
-    """The samples, or `None` for a clear error."""
-    try:
-        return load_audio(path)
-    except OvwError as error:
-        told = error
-    assert str(path) in told.message
-    assert "\n" not in told.message
-    assert told.hint
-    return None
 
 
 @pytest.mark.parametrize("part", [0.0, 0.001, 0.02, 0.3, 0.5, 0.7, 0.95])
@@ -283,65 +256,6 @@ def test_many_channels(tmp_path: Path, channels: int) -> None:
     found = load_audio(path)
     assert len(found) == len(words)
     assert np.abs(found - speech()).max() < 0.01
-
-
-def header_only(folder: Path) -> Path:
-    path = encode(folder / "a.wav", "pcm_s16le", speech())
-    content = path.read_bytes()
-    path.write_bytes(content[: content.index(b"data") + 8])
-    return path
-
-
-def raw_video(folder: Path) -> Path:
-    with av.open(str(folder / "a.h264"), "w") as out:
-        stream = out.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in range(5):
-            image = av.VideoFrame(64, 48, "yuv420p")
-            image.pts = number
-            out.mux(stream.encode(image))
-        out.mux(stream.encode(None))
-    return folder / "a.h264"
-
-
-def empty_track(folder: Path) -> Path:
-    return encode(folder / "a.mkv", "libopus", speech(), rate=48000, video="libx264", skip=(-1.0, 100.0))
-
-
-def written(name: str, content: bytes) -> Callable[[Path], Path]:
-    def write(folder: Path) -> Path:
-        (folder / name).write_bytes(content)
-        return folder / name
-
-    return write
-
-
-TEXT = b"1\n00:00:00,000 --> 00:00:01,000\nThis is text and no sound.\n\n" * 50
-NOISE = np.random.default_rng(0).bytes(100_000)
-PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/x.ts\n#EXT-X-ENDLIST\n"
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        *(
-            pytest.param(written(f"text.{end}", TEXT), id=f"text-{end}")
-            for end in ("mp4", "mp3", "wav", "ogg", "aac", "txt", "srt")
-        ),
-        *(pytest.param(written(f"prose.{end}", b"no media"), id=f"prose-{end}") for end in ("mp4", "mp3", "wav")),
-        *(pytest.param(written(f"noise.{end}", NOISE), id=f"noise-{end}") for end in ("mp4", "mp3", "ogg")),
-        *(pytest.param(written(f"zeros.{end}", bytes(100_000)), id=f"zeros-{end}") for end in ("mp3", "aac", "mkv")),
-        pytest.param(written("a.m3u8", PLAYLIST), id="playlist-of-addresses"),
-        pytest.param(
-            written("a.ffconcat", b"ffconcat version 1.0\nfile http://127.0.0.1:9/x\n"), id="list-of-addresses"
-        ),
-        pytest.param(header_only, id="header-only"),
-        pytest.param(raw_video, id="raw-video"),
-        pytest.param(empty_track, id="empty-track"),
-    ],
-)
-def test_what_holds_no_sound_is_one_clear_error(tmp_path: Path, make: Callable[[Path], Path]) -> None:
-    assert decoded(make(tmp_path)) is None
 
 
 @pytest.mark.parametrize(
