@@ -22,6 +22,7 @@ demo: $(VENV)/.demo ## install, convert real weights, transcribe a short video, 
 	@echo "model      $$($(BIN)/ovw verify base-fp16 | head -1)"
 	@echo "try        $(BIN)/ovw transcribe YOUR_VIDEO"
 
+# two workers on two cores: more threads of PyTorch only wait for each other
 test: $(VENV)/.dev ## run the tests (weights come from the package index)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
 
