@@ -20,7 +20,7 @@ from ovw.models import languages
 from ovw.scale.work import Lost, Pool
 from ovw.transcribe.options import TranscribeOptions
 
-GROUPED_BATCHES = 8
+GROUPED_BATCHES = 4
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 UNLIMITED = 1 << 60
 """Version 1 of cgroups writes a number near 2**63 for no limit."""
+_M_ARENA_MAX = -8
+"""glibc's number for it, from malloc.h."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,18 @@ def free_memory(root: Path = Path("/")) -> FreeMemory | None:
 
 def give_back() -> None:
     """Hand freed memory to the system; glibc would keep blocks of up to 32 MB for later, whole models of them."""
-    if sys.platform != "linux":
-        return
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):
-        libc.malloc_trim(0)
+    _glibc("malloc_trim", 0)
+
+
+def share_heaps() -> None:
+    """Have the threads of this process share two heaps; glibc has eight a core, and what one frees the others lack."""
+    _glibc("mallopt", _M_ARENA_MAX, 2)
+
+
+def _glibc(function: str, *arguments: int) -> None:
+    """Call a function of the C library where there is one of the name."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), function):
+        getattr(libc, function)(*arguments)
 
 
 def _groups(root: Path) -> Iterator[Path]:

@@ -15,6 +15,7 @@ from ovw.cli import bench, convert, models, reshape, transcribe, verify
 from ovw.cli import eval as evaluate
 from ovw.cli.console import show_warnings
 from ovw.errors import OvwError
+from ovw.memory import share_heaps
 
 
 class _Verbs(TyperGroup):
@@ -76,6 +77,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    share_heaps()
     try:
         app(prog_name="ovw")
     except OvwError as error:

@@ -52,38 +52,35 @@ class VoiceActivity:
         self._left = np.zeros(CONTEXT, np.float32)  # the last context, and samples short of a chunk
         self._state = [np.zeros((1, 1, STATE), np.float32)] * 2
 
-    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, samples: NDArray[np.float32], *, last: bool = False) -> NDArray[np.float32]:
         """Probabilities of every chunk that these samples complete.
 
         Args:
             samples: the next ones, [n], 16 kHz, any number.
+            last: nothing follows them; what is short of a chunk is filled up with silence.
 
         Returns:
-            [(pending + n) // 512].
+            [(pending + n) // 512], rounded up at the last ones.
         """
         heard = np.concatenate([self._left, samples])
+        if last:
+            heard = np.pad(heard, (0, -(len(heard) - CONTEXT) % CHUNK))
         count = (len(heard) - CONTEXT) // CHUNK
-        if count == 0:
-            self._left = heard
-            return np.zeros(0, np.float32)
-        chunks = np.lib.stride_tricks.sliding_window_view(heard, CONTEXT + CHUNK)[::CHUNK][:count]
         self._left = heard[count * CHUNK :]
-        found = []
+        if last:  # one inference of a usual size, not two
+            heard = np.pad(heard, (0, -count % CHUNKS * CHUNK))
+        chunks = np.lib.stride_tricks.sliding_window_view(heard, CONTEXT + CHUNK)[::CHUNK] if count else heard[:0]
+        found = [np.zeros(0, np.float32)]
         while len(chunks):
             size = min(len(chunks) // CHUNKS * CHUNKS, MOST_CHUNKS) or len(chunks)
             found.append(self._infer(chunks[:size]))
             chunks = chunks[size:]
-        return np.concatenate(found)
+        return np.concatenate(found)[:count]
 
     def _infer(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
-        outputs = self._request.infer([np.ascontiguousarray(chunks), *self._state])
+        outputs = self._request.infer([np.ascontiguousarray(chunks), *self._state], share_inputs=True)
         probabilities, *self._state = (outputs[i].copy() for i in range(3))
         return np.asarray(probabilities, np.float32)
-
-    def finish(self) -> NDArray[np.float32]:
-        """The probability of what is left at the end, filled up with silence; empty when nothing is."""
-        missing = CHUNK - (len(self._left) - CONTEXT)
-        return self(np.zeros(missing, np.float32)) if missing < CHUNK else np.zeros(0, np.float32)
 
 
 @cache

@@ -173,7 +173,8 @@ class Whisper:
         return [found[i] for i in range(len(media))]
 
     def _together(self, media: Sequence[Media], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # spectrograms and voice activity leave the interpreter free
+        # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
+        with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
             recordings = list(pool.map(lambda one: self._record(one, None, options), media))
         detections = [identify(self._engine, one, options) if asked is None else None for one in recordings]
         languages = [found.language if found else str(asked) for found in detections]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,12 +189,12 @@ class Recording:
     def _read_to(self, frame: int) -> None:
         was_ended = self._stream.ended
         self._stream.read_to(frame)
-        self._look_for_speech()
+        ends = self._stream.ended and not was_ended
+        self._look_for_speech(last=ends)
         for heard in self._listening:
             self._tracker.feed(heard.result())
         self._listening = []
-        if self._stream.ended and not was_ended and self._activity:
-            self._tracker.feed(self._activity.finish())
+        if ends and self._activity:
             self._tracker.finish()
             self._activity = None  # its memory is larger than a short recording
 
@@ -201,16 +202,19 @@ class Recording:
         """Put samples by: a few long inferences of the voice activity network take half the time of many short ones."""
         if self._activity:
             self._unheard.append(samples)
-            if sum(map(len, self._unheard)) >= LONGEST_INFERENCE:
-                self._look_for_speech()
+            while sum(map(len, self._unheard)) >= LONGEST_INFERENCE:
+                self._look_for_speech(LONGEST_INFERENCE)
 
-    def _look_for_speech(self) -> None:
-        if self._activity and self._unheard:
-            samples, self._unheard = np.concatenate(self._unheard), []
+    def _look_for_speech(self, count: int | None = None, *, last: bool = False) -> None:
+        """Hear the first `count` of the samples put by, or all; `last` when no more will come."""
+        if self._activity and (self._unheard or last):
+            unheard = np.concatenate([np.zeros(0, np.float32), *self._unheard])
+            samples, self._unheard = unheard[:count], [unheard[count:]] if count else []
+            hear = partial(self._activity, samples, last=last)
             if self._listener:
-                self._listening.append(self._listener.submit(self._activity, samples))
+                self._listening.append(self._listener.submit(hear))
             else:
-                self._tracker.feed(self._activity(samples))
+                self._tracker.feed(hear())
 
 
 def fitting(span: Span, limit: int, pad: int) -> list[Span]:

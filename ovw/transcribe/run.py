@@ -27,7 +27,7 @@ class Run:
     def __init__(self, engine: Engine, options: TranscribeOptions) -> None:
         self._engine = engine
         self._options = options
-        self._task = DecodingTask(engine.decoder, engine.tokenizer, options, engine.dims.n_text_ctx)
+        self._task = DecodingTask(engine.decoder, engine.tokenizer, options, engine.dims.n_text_ctx, engine.total)
         self._prompts = PromptBuilder(engine.tokenizer, options, engine.dims.n_text_ctx)
 
     def _hear(self, windows: Sequence[Window]) -> list[Audio]:

@@ -26,14 +26,31 @@ def test_probabilities_are_silero_s(demo_samples: np.ndarray) -> None:
 
 
 def test_blocks_do_not_matter(demo_samples: np.ndarray) -> None:
-    whole = VoiceActivity()
-    expected = np.concatenate([whole(demo_samples[:100_000]), whole.finish()])
+    samples = demo_samples[:100_000]  # 195 chunks and a part of one
+    expected = VoiceActivity()(samples, last=True)
+    assert len(expected) == 196
     pieces = VoiceActivity()
-    found = [pieces(demo_samples[i : i + 777]) for i in range(0, 100_000, 777)]
-    found[-1] = np.concatenate([pieces(demo_samples[0:0]), found[-1]])
+    found = [pieces(samples[i : i + 777]) for i in range(0, len(samples), 777)]
+    assert np.allclose(np.concatenate([*found, pieces(samples[:0], last=True)]), expected, atol=1e-6)
     clipped = VoiceActivity()
-    found = [clipped(block) for block in np.split(demo_samples[:100_000], [1, 512, 5_000, 77_777])]
-    assert np.allclose(np.concatenate([*found, clipped.finish()]), expected, atol=1e-6)
+    *blocks, rest = np.split(samples, [1, 512, 5_000, 77_777])
+    found = [clipped(block) for block in blocks]
+    assert np.allclose(np.concatenate([*found, clipped(rest, last=True)]), expected, atol=1e-6)
+
+
+def test_a_recording_is_heard_in_few_inferences(demo_samples: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plugin keeps kernels for each size, and a short inference costs half of a long one."""
+    sizes: list[int] = []
+
+    def infer(self: VoiceActivity, chunks: np.ndarray) -> np.ndarray:
+        sizes.append(len(chunks))
+        return np.ones(len(chunks), np.float32)
+
+    monkeypatch.setattr(VoiceActivity, "_infer", infer)
+    blocks = np.array_split(demo_samples[: 20 * 16_000 + 77], 23)
+    recording = Recording(blocks, TINY, rules=RULES)
+    assert sizes == [256, 256, 128]  # 8, 8 and 4 s, of which the last is filled up
+    assert recording.speech_between(0, 10_000) == pytest.approx(2000, abs=4)
 
 
 def spans_of(pattern: str, rules: SpeechRules = RULES, longest: int = 3000, step: int = 7) -> list[Span]:

@@ -29,8 +29,9 @@ def quantize(values: ov.Output) -> tuple[ov.Output, ov.Output]:
     `dequantize` of the first times the second are the values again.
     """
     scale = _largest(values, POSITIONS_AXIS)
-    share = ops.multiply(ops.divide(values, scale), np.float32(LIMIT))
-    return ops.convert(ops.round(share, "half_to_even"), ov.Type.i8).output(0), scale.output(0)
+    limits = (np.float32(limit) for limit in (-(LIMIT + 1) / LIMIT, 1, -(LIMIT + 1), LIMIT))
+    rounded = ops.fake_quantize(ops.divide(values, scale), *limits, LEVELS)  # the plugin has no fast round to int8
+    return ops.convert(rounded, ov.Type.i8).output(0), scale.output(0)
 
 
 def dequantize(cache: ov.Node) -> ov.Node:
@@ -62,7 +63,8 @@ def attend(attention: ov.Node, keys: Sequence[ov.Node], values: Sequence[ov.Node
 
 
 def _largest(values: ov.Output, axis: int) -> ov.Node:
-    return ops.maximum(ops.reduce_max(ops.abs(values), [axis], keep_dims=True), np.float32(SMALLEST))
+    high, low = (reduce(values, [axis], keep_dims=True) for reduce in (ops.reduce_max, ops.reduce_min))
+    return ops.maximum(ops.maximum(high, ops.negative(low)), np.float32(SMALLEST))
 
 
 def _eight_bits(values: ov.Node, lowest: float) -> ov.Node:

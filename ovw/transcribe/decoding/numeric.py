@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOWEST = np.finfo(np.float32).min
-BLOCK = 64
+COLUMN = 64
+"""Values that one maximum stands for."""
 
 
 def logsumexp(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -32,13 +33,14 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def largest(row: NDArray[np.float32], count: int) -> NDArray[np.intp]:
     """Where the largest values of a row are, largest first.
 
-    A value among the `count` largest lies in one of the `count` blocks with the largest maxima: only those are sorted.
+    A value among the `count` largest lies in one of the `count` columns with the largest maxima: only those are sorted.
     """
-    blocked = len(row) // BLOCK * BLOCK
-    blocks = row[:blocked].reshape(-1, BLOCK)
-    maxima = blocks.max(axis=1)
-    best = np.argpartition(maxima, -count)[-count:] if count < len(maxima) else np.arange(len(maxima))
-    places = np.concatenate([(best[:, None] * BLOCK + np.arange(BLOCK)).ravel(), np.arange(blocked, len(row))])
+    columns = len(row) // COLUMN
+    table = row[: columns * COLUMN].reshape(COLUMN, columns)
+    maxima = table.max(axis=0)
+    best = np.argpartition(maxima, -count)[-count:] if count < columns else np.arange(columns)
+    inside = (np.arange(COLUMN)[:, None] * columns + best).ravel()
+    places = np.concatenate([inside, np.arange(columns * COLUMN, len(row))])
     values = row[places]
     chosen = np.argpartition(values, -count)[-count:]
     return places[chosen[np.argsort(-values[chosen], kind="stable")]]

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.transcribe.decoding.numeric import largest, logsumexp
+from ovw.transcribe.decoding.numeric import largest
 
 Logits = NDArray[np.float32]
 
@@ -37,8 +37,13 @@ class Search(Protocol):
     sources: list[int]
     done: bool
 
-    def advance(self, logits: Logits) -> None:
-        """Take filtered logits [rows, n_vocab]; grow `sampled`, set `sources` and `done`."""
+    def advance(self, logits: Logits, totals: Logits) -> None:
+        """Grow `sampled`, set `sources` and `done`.
+
+        Args:
+            logits: filtered, [rows, n_vocab].
+            totals: the logarithm of the sum of their exponentials, [rows].
+        """
 
     def hypotheses(self) -> list[Hypothesis]:
         """What was found, finished or not."""
@@ -55,18 +60,20 @@ class Sampling:
         self._eot = eot
         self._temperature = temperature
         self._rng = rng
-        self._sums = np.zeros(rows, np.float32)
-        self._ended = np.zeros(rows, bool)
+        self._sums = [0.0] * rows
 
-    def advance(self, logits: Logits) -> None:
+    def advance(self, logits: Logits, totals: Logits) -> None:
         chosen = logits.argmax(axis=-1) if self._temperature == 0 else self._draw(logits)
-        gained = logits[np.arange(self.rows), chosen] - logsumexp(logits)
-        self._sums += np.where(self._ended, np.float32(0), gained)
-        chosen[self._ended] = self._eot
-        self._ended = chosen == self._eot
-        for row, token in zip(self.sampled, chosen.tolist(), strict=True):
-            row.append(token)
-        self.done = bool(self._ended.all())
+        for row, (tokens, token) in enumerate(zip(self.sampled, chosen.tolist(), strict=True)):
+            if self._ended(tokens):
+                tokens.append(self._eot)
+            else:
+                tokens.append(token)
+                self._sums[row] += float(logits[row, token] - totals[row])
+        self.done = all(map(self._ended, self.sampled))
+
+    def _ended(self, tokens: list[int]) -> bool:
+        return bool(tokens) and tokens[-1] == self._eot
 
     def _draw(self, logits: Logits) -> NDArray[np.intp]:
         # the largest of Gumbel-perturbed logits is a draw from their softmax (Gumbel-max trick)
@@ -75,7 +82,7 @@ class Sampling:
 
     def hypotheses(self) -> list[Hypothesis]:
         return [
-            Hypothesis(row[: row.index(self._eot)] if self._eot in row else row, float(total))
+            Hypothesis(row[: row.index(self._eot)] if self._eot in row else row, total)
             for row, total in zip(self.sampled, self._sums, strict=True)
         ]
 
@@ -93,8 +100,8 @@ class BeamSearch:
         self._sums = np.zeros(beam_size, np.float32)
         self._finished: dict[tuple[int, ...], float] = {}
 
-    def advance(self, logits: Logits) -> None:
-        scores, sources = self._candidates(logits)
+    def advance(self, logits: Logits, totals: Logits) -> None:
+        scores, sources = self._candidates(logits, totals)
         kept, ended = self._rank(scores)
         self.sources = [sources[sequence] for sequence in kept]
         self.sampled = [list(sequence) for sequence in kept]
@@ -105,11 +112,12 @@ class BeamSearch:
             self._finished[sequence] = float(scores[sequence])
         self.done = len(self._finished) >= self._wanted
 
-    def _candidates(self, logits: Logits) -> tuple[dict[tuple[int, ...], np.float32], dict[tuple[int, ...], int]]:
+    def _candidates(
+        self, logits: Logits, totals: Logits
+    ) -> tuple[dict[tuple[int, ...], np.float32], dict[tuple[int, ...], int]]:
         """The beam + 1 best continuations of every row; equal sequences (all rows start alike) count once."""
         scores: dict[tuple[int, ...], np.float32] = {}
         sources: dict[tuple[int, ...], int] = {}
-        totals = logsumexp(logits)
         for source, prefix in enumerate(self.sampled):
             for token in largest(logits[source], self.rows + 1):
                 sequence = (*prefix, int(token))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.decoding.filters import build_filters
-from ovw.transcribe.decoding.numeric import softmax
+from ovw.transcribe.decoding.numeric import logsumexp, softmax
 from ovw.transcribe.decoding.search import BeamSearch, Sampling, Search, best_hypothesis
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt
@@ -41,12 +41,14 @@ class DecodingTask:
         tokenizer: of the model.
         options: what was asked for.
         n_text_ctx: the decoder's context.
+        total: the logarithm of the sum of the exponentials of each row.
     """
 
     decoder: Decoder
     tokenizer: Tokenizer
     options: TranscribeOptions
     n_text_ctx: int
+    total: Callable[[NDArray[np.float32]], NDArray[np.float32]] = logsumexp
 
     def run(
         self, audio: Sequence[Audio], prompts: Sequence[Prompt], temperature: float, rng: np.random.Generator
@@ -88,11 +90,12 @@ class DecodingTask:
             sampled = [tokens for search in live for tokens in search.sampled]
             for apply in filters:
                 apply(logits, sampled)
+            totals = self.total(logits)
             sources = np.arange(len(logits))
             for i, search in enumerate(live):
                 own = slice(i * width, (i + 1) * width)
                 if not search.done:
-                    search.advance(logits[own])
+                    search.advance(logits[own], totals[own])
                     sources[own] = i * width + np.array(search.sources)
             going = [i for i, search in enumerate(live) if not search.done]
             if length > room or not going:
