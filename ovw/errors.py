@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LISTED = 80
+"""Names in a message."""
+
 
 class OvwError(Exception):
     """A failure that is explained, not traced.
@@ -42,7 +45,8 @@ def reason(error: BaseException) -> str:
 
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:
-    """`did you mean 'base'? known: ...`, or just the known names when none is close."""
+    """`did you mean 'base'? known: ...`, or just the known names when none is close; of very many the first ones."""
     names = list(known)
     close = difflib.get_close_matches(value, names, n=1)
-    return (f"did you mean '{close[0]}'? " if close else "") + f"known: {', '.join(names)}"
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return (f"did you mean '{close[0]}'? " if close else "") + f"known: {', '.join(names[:LISTED])}{more}"

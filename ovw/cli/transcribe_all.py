@@ -24,12 +24,15 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
     from ovw.cli.ensure import ensure_model
     from ovw.cli.transcribe_bulk import transcribe_bulk
     from ovw.datasets.manifest import listed_audio
+    from ovw.errors import UsageError
     from ovw.subtitles.output import check_writable, output_folder, plan_outputs
 
     inputs, problems = expand(media, listed_audio)
     batch = Batch(len(inputs) + len(problems))
     for problem in problems:
         batch.fail(problem)
+    if config.pcm and not any(item.is_stdin for item in inputs):
+        raise UsageError("--pcm tells what standard input holds, which is not among the inputs", "name it: -")
     if not inputs:
         batch.finish()
         return
@@ -59,6 +62,8 @@ def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Bat
             copy = plan_embedding(item.path, item.label, place_of(item, folder)) if config.embed else None
             with media_of(item, config, quiet=quiet) as sound:
                 document = _transcribe(whisper, sound, item.name, config, quiet=quiet)
+            if not document.segments and not quiet:
+                typer.echo(f"ovw: {item.label}: no speech was found", err=True)
             _deliver(document, targets, config.layout(), to_stdout=to_stdout, quiet=quiet)
             if copy and item.path:
                 _embed(document, item.path, copy, config.layout(), quiet=quiet)

@@ -36,11 +36,14 @@ def plan_outputs(inputs: Sequence[Input], formats: Sequence[str], folder: Path |
     for place, item in zip(places, inputs, strict=True):
         name = item.stem if shared[place, item.stem] == 1 else item.name
         planned[item] = {ending: place / f"{name}.{ending}" for ending in formats}
-    targets = Counter(target for files in planned.values() for target in files.values())
-    if twice := [str(target) for target, count in targets.items() if count > 1]:
-        raise OvwError(f"several inputs would be written to {twice[0]}", "transcribe them into different folders")
+    sources: dict[Path, Input] = {}
+    for item, files in planned.items():
+        for target in files.values():
+            if (other := sources.setdefault(target, item)) is not item:
+                both = f"{other.label} and {item.label}"
+                raise OvwError(f"{both} would both be written to {target}", "transcribe them into different folders")
     taken = {item.path.resolve() for item in inputs if item.path}
-    for target in targets:
+    for target in sources:
         if target.resolve() in taken:
             raise OvwError(f"{target} is one of the inputs and would be overwritten", "choose another folder with -o")
     return planned

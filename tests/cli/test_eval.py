@@ -197,12 +197,13 @@ def test_refusals(tmp_path: Path) -> None:
         ({"language": "en", "detect_language": True}, ["contradict"]),
         ({"data": str(tmp_path)}, ["holds no LibriSpeech split"]),
         ({"language": "klingon"}, ["unknown language 'klingon'"]),
-        ({"dataset": str(tmp_path / "none.jsonl")}, ["no manifest"]),
+        ({"dataset": str(tmp_path / "none.jsonl"), "output": str(tmp_path / "run")}, ["no manifest"]),
     ):
         with pytest.raises(UsageError) as caught:
             evaluate(build(EvalConfig, {"dataset": "librispeech", **OPTIONS, **values}))
         for part in parts:
             assert part in str(caught.value)
+    assert not (tmp_path / "run").exists()
     assert "not a list of numbers" in refused("eval", "librispeech", "--temperature", "x", code=2)
 
 

@@ -90,6 +90,14 @@ def test_raw_samples(env: dict[str, str], work: Path) -> None:
     assert b"--pcm" in done.stderr
 
 
+def test_no_speech_is_told(env: dict[str, str], work: Path) -> None:
+    silence = np.zeros(2 * 16_000, "<i2").tobytes()
+    done = run("-", "--pcm", "s16le", *FAST, env=env, cwd=work, stdin=silence)
+    assert done.stderr == b"ovw: standard input: no speech was found\n"
+    assert files(work) == ["stdin.srt"]
+    assert not run("-", "--pcm", "s16le", "-q", *FAST, env=env, cwd=work, stdin=silence).stderr
+
+
 def test_what_is_missing_is_told_before_a_model_is_asked_for(env: dict[str, str], work: Path, tmp_path: Path) -> None:
     empty = env | {"OVW_HOME": str(tmp_path / "no-models")}
     done = run("none.mp4", env=empty, cwd=work, code=1)
