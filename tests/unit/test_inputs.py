@@ -103,9 +103,7 @@ def test_shared_names_keep_their_endings(tmp_path: Path) -> None:
     assert names(inputs) == ["out/talk.mp3.srt", "out/talk.mp4.srt"]
     inputs, _ = expand([str(tmp_path / "talk.mp3"), str(tmp_path / "other" / "talk.mp3")])
     assert len(set(names(inputs, None))) == 2
-    with pytest.raises(
-        OvwError, match=r"/talk\.mp3 and .*/other/talk\.mp3 would both be written to out"
-    ):
+    with pytest.raises(OvwError, match=r"/talk\.mp3 and .*/other/talk\.mp3 would both be written to out"):
         names(inputs)
 
 
