@@ -64,5 +64,5 @@ def document_of(name: str, whisper: Whisper, result: Transcription) -> Document:
         language_probability=result.detection.probability if result.detection else None,
         segments=segments,
         model={"name": manifest.name, "precision": manifest.precision, "inference_precision": whisper.precision},
-        options=result.options.model_dump(mode="json"),
+        options=result.options.model_dump(mode="json") | {"pad": result.options.padding},
     )
