@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -43,7 +42,6 @@ class Journal:
         self.path = folder / HYPOTHESES
         self.done: dict[str, Hypothesis] = {}
         self._request = json.loads(json.dumps(request))
-        self._is_new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = (folder / ".lock").open("w")
@@ -63,8 +61,6 @@ class Journal:
     ) -> None:
         self._stream.close()
         self._lock.close()
-        if error and self._is_new and not self.done:
-            shutil.rmtree(self.folder, ignore_errors=True)  # of a run that never began
 
     def add(self, result: Hypothesis) -> None:
         """Put a result on disk; a second one for the same clip is dropped.

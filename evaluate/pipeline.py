@@ -58,13 +58,14 @@ def evaluate(
     dataset = open_dataset(config.speech())
     spec = EngineSpec("openvino", folder.resolve(), config.running(), exact=config.exact)
     request = request_of(config, spec, manifest_sha256)
+    total = _count(config, dataset)  # a dataset that is not there leaves no folder behind
     output = Path(config.output).expanduser() if config.output else default_output(folder.name, dataset.name, request)
 
     with Journal(output, request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {folder.name}")
-        hypotheses, problems = _transcribe(config, spec, dataset, journal, watch)
+        hypotheses, problems = _transcribe(config, spec, dataset, total, journal, watch)
         engine = journal.engine
-    compared = _hypotheses_of(reference, config, dataset, output, watch)
+    compared = _hypotheses_of(reference, config, dataset, total, output, watch)
 
     watch.on_step("scoring")
     scored, other = score(hypotheses), score(compared) if compared is not None else None
@@ -108,18 +109,29 @@ def find_model(config: EvalConfig) -> Path:
     return folder
 
 
+def _count(config: EvalConfig, dataset: Dataset) -> int | None:
+    """How many clips are asked for; of a stream no more is known than the limit."""
+    if dataset.streamed:
+        return config.limit
+    return sum(isinstance(item, Utterance) for item in choose(dataset, config.speech()))
+
+
 def _transcribe(
-    config: EvalConfig, spec: EngineSpec, dataset: Dataset, journal: Journal, watch: Observer
+    config: EvalConfig, spec: EngineSpec, dataset: Dataset, total: int | None, journal: Journal, watch: Observer
 ) -> tuple[list[Hypothesis], list[Problem]]:
     language = find_language(config.language) if config.language else None
     task = Task(spec, config.decoding(), language, config.detect_language)
-    speech = config.speech()
-    total = config.limit if dataset.streamed else sum(isinstance(i, Utterance) for i in choose(dataset, speech))
-    return run(choose(dataset, speech), task, config.pool(), journal, total=total, strict=config.strict, observer=watch)
+    clips = choose(dataset, config.speech())
+    return run(clips, task, config.pool(), journal, total=total, strict=config.strict, observer=watch)
 
 
 def _hypotheses_of(
-    reference: Reference | None, config: EvalConfig, dataset: Dataset, output: Path, watch: Observer
+    reference: Reference | None,
+    config: EvalConfig,
+    dataset: Dataset,
+    total: int | None,
+    output: Path,
+    watch: Observer,
 ) -> list[Hypothesis] | None:
     """What the reference made of the same clips; run now, or taken up, in a folder within the run's own."""
     if reference is None or reference.spec is None:
@@ -127,4 +139,4 @@ def _hypotheses_of(
     request = request_of(config, reference.spec, file_sha256(reference.spec.identity()))
     with Journal(output / "reference", request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {reference.name}")
-        return _transcribe(config, reference.spec, dataset, journal, watch)[0]
+        return _transcribe(config, reference.spec, dataset, total, journal, watch)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -49,8 +50,12 @@ def give_back() -> None:
 
 
 def share_heaps() -> None:
-    """Have the threads of this process share two heaps; glibc has eight a core, and what one frees the others lack."""
-    _glibc("mallopt", _M_ARENA_MAX, 2)
+    """Have the threads of this process share two heaps; glibc has eight a core, and what one frees the others lack.
+
+    Of a process of our own alone; the environment variable MALLOC_ARENA_MAX goes before.
+    """
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        _glibc("mallopt", _M_ARENA_MAX, 2)
 
 
 def _glibc(function: str, *arguments: int) -> None:

@@ -77,7 +77,7 @@ def run(
 
     Results are on disk clip by clip: after any interruption the same command goes on where it stopped.
     """
-    from ovw.cli.values import numbers
+    from ovw.cli.values import check_exact, numbers
 
     flags: dict[str, Any] = {
         "dataset": dataset, "split": split, "data": data, "languages": languages, "limit": limit,
@@ -89,6 +89,7 @@ def run(
         "threads": threads, "workers": workers, "ray": ray, "interval": interval, "draws": draws, "worst": worst,
         "strict": strict or None, "force": force or None,
     }  # fmt: skip
+    check_exact(flags)
     if Path(dataset).suffix in (".yaml", ".yml"):
         _matrix(Path(dataset), flags, config, yes=yes, print_config=print_config, quiet=quiet)
     else:

@@ -143,7 +143,7 @@ def run(
     """Write subtitles for audio and video files."""
     from ovw.cli.transcribe_all import transcribe_all
     from ovw.cli.transcribe_config import TranscribeConfig
-    from ovw.cli.values import numbers, optional, temperatures
+    from ovw.cli.values import check_exact, numbers, optional, temperatures
     from ovw.config import dump_yaml, resolve
 
     flags: dict[str, Any] = {
@@ -176,6 +176,7 @@ def run(
         "max_cue": max_cue, "max_cps": max_cps, "min_gap": min_gap, "highlight_words": highlight_words or None,
         "embed": embed or None,
     }  # fmt: skip
+    check_exact(flags)
     chosen = resolve(TranscribeConfig, flags, config)
     if print_config:
         typer.echo(dump_yaml(chosen), nl=False)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
     """Transcribe every input; one that fails does not stop the others and is named at the end."""
-    from ovw.audio.inputs import expand
+    from ovw.audio.inputs import STDIN, expand
     from ovw.cli.batch import Batch
     from ovw.cli.ensure import ensure_model
     from ovw.cli.transcribe_bulk import transcribe_bulk
@@ -31,11 +31,11 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
     batch = Batch(len(inputs) + len(problems))
     for problem in problems:
         batch.fail(problem)
-    if config.pcm and not any(item.is_stdin for item in inputs):
-        raise UsageError("--pcm tells what standard input holds, which is not among the inputs", "name it: -")
     if not inputs:
         batch.finish()
         return
+    if config.pcm and STDIN not in media:
+        raise UsageError("--pcm tells what standard input holds, which is not among the inputs", "name it: -")
     formats: tuple[str, ...] = config.format
     if config.output == "-":
         plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
@@ -62,8 +62,6 @@ def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Bat
             copy = plan_embedding(item.path, item.label, place_of(item, folder)) if config.embed else None
             with media_of(item, config, quiet=quiet) as sound:
                 document = _transcribe(whisper, sound, item.name, config, quiet=quiet)
-            if not document.segments and not quiet:
-                typer.echo(f"ovw: {item.label}: no speech was found", err=True)
             _deliver(document, targets, config.layout(), to_stdout=to_stdout, quiet=quiet)
             if copy and item.path:
                 _embed(document, item.path, copy, config.layout(), quiet=quiet)

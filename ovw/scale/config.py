@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.pools import pool_for, threads_of
 from ovw.scale.work import Pool
 from ovw.transcribe.options import TranscribeOptions
-
-EXACTLY = {"vad": False, "batch_size": 1, "audio_context": "full", "inference_precision": "f32"}
-"""What openai/whisper's own way leaves no choice of."""
 
 
 class RunConfig(TranscribeOptions):
@@ -32,16 +29,6 @@ class RunConfig(TranscribeOptions):
     """Processes, each with a model of its own; by default this one alone."""
     ray: str | None = None
     """Run the workers on Ray: `local`, `auto`, or a cluster's address."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _decide_exactly(cls, values: Any) -> Any:
-        """`exact` decides some options; one that says otherwise is a mistake."""
-        if not isinstance(values, dict) or values.get("exact") is not True:
-            return values
-        if wrong := [key for key, value in EXACTLY.items() if values.get(key, value) not in (None, value)]:
-            raise ValueError(f"exact goes with {wrong[0]} = {EXACTLY[wrong[0]]!r} only: leave one of them out")
-        return values | EXACTLY
 
     def decoding(self) -> TranscribeOptions:
         """The decoding options alone."""

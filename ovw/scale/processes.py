@@ -12,6 +12,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from ovw.errors import OvwError
+from ovw.memory import share_heaps
 from ovw.scale.dispatch import Died, Ready, Result, dispatch
 from ovw.scale.work import Task, attempt
 
@@ -90,6 +91,7 @@ class _ProcessCrew:
 def _serve(pipe: Connection, task: Task) -> None:
     """A worker's life: load, then item after item until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and closes the pipe
+    share_heaps()
     work: Callable[[Any], Any] | None = None
     greeting: tuple[str, int, OvwError | None] = ("ready", 0, None)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from ovw.transcribe.result import Segment
 
 if TYPE_CHECKING:
     from ovw.transcribe.api import Transcription, Whisper
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ def document_of(name: str, whisper: Whisper, result: Transcription) -> Document:
         OvwError: the media breaks off in a way that cannot be passed over.
     """
     segments = list(result)
+    if not segments:
+        logger.warning("%s: no speech was found", name)
     manifest = whisper.manifest
     return Document(
         media=name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text

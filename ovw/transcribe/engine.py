@@ -23,12 +23,9 @@ from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.fast.logsumexp import LogSumExp
 from ovw.runtime.protocols import Audio, OpenVinoDecoder
 from ovw.runtime.sessions import open_decoder, open_encoder
-from ovw.transcribe.decoding.numeric import logsumexp
+from ovw.transcribe.decoding.numeric import Total, logsumexp
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.tokenizer import Tokenizer
-
-FEW_ROWS = 6
-"""Rows of logits below which NumPy is as fast, or the gain on a short recording less than it takes to compile."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +97,10 @@ class Engine:
         """Whether a window was heard with nothing left out or merged."""
         return True
 
-    def total(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The logarithm of the sum of the exponentials of each row of logits, [rows]."""
-        return logsumexp(logits)
+    @property
+    def total(self) -> Total:
+        """The logarithm of the sum of the exponentials of each row of logits."""
+        return logsumexp
 
     def _frames(self, size: int, *, whole: bool) -> int:
         """Mel frames to encode for a window of which `size` hold sound."""
@@ -133,11 +131,8 @@ class FastEngine(Engine):
         return FastDecoder(self.folder, self.device, self._with_scores)
 
     @cached_property
-    def _log_sum_exp(self) -> LogSumExp:
+    def total(self) -> Total:
         return LogSumExp(self.device)
-
-    def total(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        return logsumexp(logits) if len(logits) < FEW_ROWS else self._log_sum_exp(logits)
 
     def apart(self, audio: Any) -> Any:
         return audio.apart()

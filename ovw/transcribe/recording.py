@@ -190,7 +190,8 @@ class Recording:
         was_ended = self._stream.ended
         self._stream.read_to(frame)
         ends = self._stream.ended and not was_ended
-        self._look_for_speech(last=ends)
+        unheard, self._unheard = self._unheard, []
+        self._look_for_speech(np.concatenate([np.zeros(0, np.float32), *unheard]), last=ends)
         for heard in self._listening:
             self._tracker.feed(heard.result())
         self._listening = []
@@ -202,14 +203,14 @@ class Recording:
         """Put samples by: a few long inferences of the voice activity network take half the time of many short ones."""
         if self._activity:
             self._unheard.append(samples)
-            while sum(map(len, self._unheard)) >= LONGEST_INFERENCE:
-                self._look_for_speech(LONGEST_INFERENCE)
+            if sum(map(len, self._unheard)) >= LONGEST_INFERENCE:
+                unheard = np.concatenate(self._unheard)
+                whole = len(unheard) // LONGEST_INFERENCE * LONGEST_INFERENCE
+                self._unheard = [unheard[whole:].copy()]
+                self._look_for_speech(unheard[:whole])
 
-    def _look_for_speech(self, count: int | None = None, *, last: bool = False) -> None:
-        """Hear the first `count` of the samples put by, or all; `last` when no more will come."""
-        if self._activity and (self._unheard or last):
-            unheard = np.concatenate([np.zeros(0, np.float32), *self._unheard])
-            samples, self._unheard = unheard[:count], [unheard[count:]] if count else []
+    def _look_for_speech(self, samples: NDArray[np.float32], *, last: bool = False) -> None:
+        if self._activity and (len(samples) or last):
             hear = partial(self._activity, samples, last=last)
             if self._listener:
                 self._listening.append(self._listener.submit(hear))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ovw.runtime.protocols import Audio
+from ovw.transcribe.decoding.numeric import logsumexp
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.engine import Engine
 from ovw.transcribe.fallback import decode_with_fallback
@@ -27,7 +28,8 @@ class Run:
     def __init__(self, engine: Engine, options: TranscribeOptions) -> None:
         self._engine = engine
         self._options = options
-        self._task = DecodingTask(engine.decoder, engine.tokenizer, options, engine.dims.n_text_ctx, engine.total)
+        total = engine.total if options.batch_size > 1 else logsumexp  # of a few rows NumPy is done as soon
+        self._task = DecodingTask(engine.decoder, engine.tokenizer, options, engine.dims.n_text_ctx, total)
         self._prompts = PromptBuilder(engine.tokenizer, options, engine.dims.n_text_ctx)
 
     def _hear(self, windows: Sequence[Window]) -> list[Audio]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from odd_media import half_of_an_mp4, speech
 from serve import serve
+from speech_files import wav
 from tiny_whisper import SELFTEST_CLIP
 
 from ovw.audio.decode import load_audio
@@ -93,9 +94,11 @@ def test_raw_samples(env: dict[str, str], work: Path) -> None:
 def test_no_speech_is_told(env: dict[str, str], work: Path) -> None:
     silence = np.zeros(2 * 16_000, "<i2").tobytes()
     done = run("-", "--pcm", "s16le", *FAST, env=env, cwd=work, stdin=silence)
-    assert done.stderr == b"ovw: standard input: no speech was found\n"
+    assert done.stderr == b"ovw: stdin: no speech was found\n"
     assert files(work) == ["stdin.srt"]
-    assert not run("-", "--pcm", "s16le", "-q", *FAST, env=env, cwd=work, stdin=silence).stderr
+    (work / "silent.wav").write_bytes(wav(2.0, loudness=0))
+    done = run("silent.wav", "--workers", 1, "-q", *FAST, env=env, cwd=work)
+    assert done.stderr == b"ovw: silent.wav: no speech was found\n"
 
 
 def test_what_is_missing_is_told_before_a_model_is_asked_for(env: dict[str, str], work: Path, tmp_path: Path) -> None:

@@ -46,12 +46,13 @@ def test_pad_frames() -> None:
     assert padded[..., 7:].sum() == 0
 
 
-def test_threads_play_no_part() -> None:
+@pytest.mark.parametrize("n_mels", [80, 128])
+def test_threads_play_no_part(n_mels: int) -> None:
     """A worker with one BLAS thread must hear what a process with many hears, or bf16 makes other words of it."""
     code = (
         "import hashlib, numpy as np; from ovw.audio.mel import log_mel_spectrogram;"
         "x = np.random.default_rng(0).normal(0, 0.1, 160_000).astype(np.float32);"
-        "print(hashlib.sha256(log_mel_spectrogram(x, 80, 3000).tobytes()).hexdigest())"
+        f"print(hashlib.sha256(log_mel_spectrogram(x, {n_mels}, 3000).tobytes()).hexdigest())"
     )
     seen = {
         subprocess.run(

@@ -38,7 +38,10 @@ def test_blocks_do_not_matter(demo_samples: np.ndarray) -> None:
     assert np.allclose(np.concatenate([*found, clipped(rest, last=True)]), expected, atol=1e-6)
 
 
-def test_a_recording_is_heard_in_few_inferences(demo_samples: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("count", [1, 23])
+def test_a_recording_is_heard_in_few_inferences(
+    demo_samples: np.ndarray, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
     """The plugin keeps kernels for each size, and a short inference costs half of a long one."""
     sizes: list[int] = []
 
@@ -47,7 +50,7 @@ def test_a_recording_is_heard_in_few_inferences(demo_samples: np.ndarray, monkey
         return np.ones(len(chunks), np.float32)
 
     monkeypatch.setattr(VoiceActivity, "_infer", infer)
-    blocks = np.array_split(demo_samples[: 20 * 16_000 + 77], 23)
+    blocks = np.array_split(demo_samples[: 20 * 16_000 + 77], count)
     recording = Recording(blocks, TINY, rules=RULES)
     assert sizes == [256, 256, 128]  # 8, 8 and 4 s, of which the last is filled up
     assert recording.speech_between(0, 10_000) == pytest.approx(2000, abs=4)

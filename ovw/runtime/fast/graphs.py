@@ -155,10 +155,10 @@ def _choose_positions(encoder: ov.Model) -> list[ov.Node]:
     add, side = use.get_node(), use.get_index()
     sound = ops.gather(add.input_value(1 - side), sources, np.int64(1))
     add.input(1 - side).replace_source_output(sound.output(0))
-    while table.get_type_name() == "Convert":  # the plugin gathers rows of f16 at a third of the speed
-        table = table.input_value(0).get_node()
-    embedding = ops.gather(table.get_data().astype(np.float32), places, np.int64(0))
-    add.input(side).replace_source_output(embedding.output(0))
+    if table.get_type_name() == "Convert" and table.get_input_element_type(0) == ov.Type.f16:
+        # the plugin gathers rows of f16 at a third of the speed
+        table = ops.constant(table.input_value(0).get_node().get_data().astype(np.float32))
+    add.input(side).replace_source_output(ops.gather(table, places, np.int64(0)).output(0))
     for attention in _attention(encoder, ".self_attn"):
         attention.input(3).replace_source_output(bias.output(0))
     return [sources, places, bias]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.decoding.filters import build_filters
-from ovw.transcribe.decoding.numeric import logsumexp, softmax
+from ovw.transcribe.decoding.numeric import Total, logsumexp, softmax
 from ovw.transcribe.decoding.search import BeamSearch, Sampling, Search, best_hypothesis
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt
@@ -48,7 +48,7 @@ class DecodingTask:
     tokenizer: Tokenizer
     options: TranscribeOptions
     n_text_ctx: int
-    total: Callable[[NDArray[np.float32]], NDArray[np.float32]] = logsumexp
+    total: Total = logsumexp
 
     def run(
         self, audio: Sequence[Audio], prompts: Sequence[Prompt], temperature: float, rng: np.random.Generator
