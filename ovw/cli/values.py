@@ -7,14 +7,6 @@ from typing import Any
 from ovw.config import NOTHING
 from ovw.errors import UsageError
 
-EXACTLY = {
-    "--no-vad": ("vad", False),
-    "--batch-size 1": ("batch_size", 1),
-    "--audio-context full": ("audio_context", "full"),
-    "--inference-precision f32": ("inference_precision", "f32"),
-}
-"""What openai/whisper's own way leaves no choice of."""
-
 
 def numbers(flag: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
     """`0,0.2` as numbers; nothing at all as an empty list."""
@@ -40,9 +32,14 @@ def optional(flag: str, text: str | None) -> Any:
 
 def check_exact(flags: dict[str, Any]) -> None:
     """Refuse flags that contradict `--exact`; a configuration file gives way to it."""
-    for flag, (key, value) in EXACTLY.items():
+    from ovw.runtime.device import EXACT
+    from ovw.transcribe.options import EXACTLY
+
+    for key, value in {**EXACTLY, "inference_precision": EXACT.precision}.items():
         if flags["exact"] and flags.get(key) not in (None, value):
-            raise UsageError(f"--exact goes with {flag} only", "leave one of them out")
+            name = key.replace("_", "-")
+            wanted = f"--no-{name}" if value is False else f"--{name} {value}"
+            raise UsageError(f"--exact goes with {wanted} only", "leave one of them out")
 
 
 def temperatures(listed: str | None, increment: str | None) -> tuple[float, ...] | None:

@@ -10,6 +10,8 @@ from ovw.audio.speech import SpeechRules
 from ovw.config import Config
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+EXACTLY = {"vad": False, "batch_size": 1, "audio_context": "full"}
+"""What openai/whisper's own way leaves no choice of."""
 
 
 def _as_numbers(value: Any) -> Any:
@@ -137,4 +139,4 @@ class TranscribeOptions(Config):
 
     def exactly(self) -> TranscribeOptions:
         """The same request done in openai/whisper's own way: window by window, over silence too."""
-        return self.model_copy(update={"vad": False, "batch_size": 1, "audio_context": "full"})
+        return self.model_copy(update=EXACTLY)

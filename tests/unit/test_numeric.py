@@ -1,18 +1,13 @@
 """Sums of exponentials and largest values of rows of logits."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.fast.logsumexp import LogSumExp
-from ovw.transcribe.decoding.numeric import largest, logsumexp
-
-Total = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+from ovw.transcribe.decoding.numeric import Total, largest, logsumexp
 
 
 @pytest.fixture(params=["numpy", "openvino"])

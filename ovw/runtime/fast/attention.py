@@ -20,6 +20,8 @@ LIMIT = 127
 SMALLEST = 1e-6
 """A scale of zeros."""
 LEVELS = 256
+LOWEST = -(LIMIT + 1) / LIMIT
+"""What -128 stands for."""
 POSITIONS_AXIS, LAST_AXIS = 2, 3
 
 
@@ -29,8 +31,7 @@ def quantize(values: ov.Output) -> tuple[ov.Output, ov.Output]:
     `dequantize` of the first times the second are the values again.
     """
     scale = _largest(values, POSITIONS_AXIS)
-    limits = (np.float32(limit) for limit in (-(LIMIT + 1) / LIMIT, 1, -(LIMIT + 1), LIMIT))
-    rounded = ops.fake_quantize(ops.divide(values, scale), *limits, LEVELS)  # the plugin has no fast round to int8
+    rounded = _eight_bits(ops.divide(values, scale), LOWEST, LIMIT)  # the plugin has no fast round to int8
     return ops.convert(rounded, ov.Type.i8).output(0), scale.output(0)
 
 
@@ -53,7 +54,7 @@ def attend(attention: ov.Node, keys: Sequence[ov.Node], values: Sequence[ov.Node
     queries, _, _, bias, factor = attention.input_values()
     asked = ops.multiply(ops.multiply(queries, factor), keys[1])
     scale = _largest(asked.output(0), LAST_AXIS)
-    asked = _eight_bits(ops.divide(asked, scale), -(LIMIT + 1) / LIMIT)
+    asked = _eight_bits(ops.divide(asked, scale), LOWEST)
     scores = ops.multiply(ops.matmul(asked, dequantize(keys[0]), transpose_a=False, transpose_b=True), scale)
     scores = ops.add(scores, bias)
     weights = ops.exp(ops.subtract(scores, ops.reduce_max(scores, [LAST_AXIS], keep_dims=True)))
@@ -67,7 +68,10 @@ def _largest(values: ov.Output, axis: int) -> ov.Node:
     return ops.maximum(ops.maximum(high, ops.negative(low)), np.float32(SMALLEST))
 
 
-def _eight_bits(values: ov.Node, lowest: float) -> ov.Node:
-    """Rounded to one of 256 values from the lowest to 1, which the plugin keeps as int8 or, from 0 on, as uint8."""
-    low, high = np.float32(lowest), np.float32(1)
-    return ops.fake_quantize(values, low, high, low, high, LEVELS)
+def _eight_bits(values: ov.Node, lowest: float, factor: float = 1) -> ov.Node:
+    """Rounded to one of 256 values from the lowest to 1, which the plugin keeps as int8 or, from 0 on, as uint8.
+
+    Given as they are, or times a factor.
+    """
+    low, high = (np.float32(limit) for limit in (lowest, 1))
+    return ops.fake_quantize(values, low, high, np.float32(lowest * factor), np.float32(factor), LEVELS)
