@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Any, Literal
 import psutil
 
 from ovw.benchmark.noise import NoiseMeter
+from ovw.lifetime import scratch_folder
 
 Ending = Literal["done", "failed", "crashed", "out of memory", "hang", "missing"]
 SAMPLE_S = 0.02
@@ -59,12 +59,12 @@ def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *,
         timeout: seconds without a result after which it is killed.
         watch_memory: look at its memory all the time, which costs it some speed.
     """
-    with tempfile.TemporaryDirectory(prefix="ovw-bench-") as folder:
-        results = Path(folder) / "results.jsonl"
+    with scratch_folder() as folder:
+        results = folder / "results.jsonl"
         results.touch()
         killed_before, noise = _oom_kills(), NoiseMeter()
         started = time.perf_counter()
-        with (Path(folder) / "said").open("w+b") as said:
+        with (folder / "said").open("w+b") as said:
             process = subprocess.Popen(
                 [*command, str(results)], stdin=subprocess.PIPE, stdout=said, stderr=said, start_new_session=True
             )

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from ovw.convert.plan import ConvertConfig
 from ovw.convert.recipe import Recipe
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.tune import Trial, search
+from ovw.lifetime import scratch_folder
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import open_encoder
 from ovw.transcribe.selftest import clip_mel
@@ -148,10 +148,10 @@ class Compressions:
 
     @contextmanager
     def _made(self, precision: str, compressor: Compressor | None) -> Iterator[Path]:
-        with TemporaryDirectory(prefix="ovw-gate-") as scratch:
+        with scratch_folder() as scratch:
             self._on_step(f"making {precision} to listen to")
-            self._make(Path(scratch), precision, compressor)
-            yield Path(scratch)
+            self._make(scratch, precision, compressor)
+            yield scratch
 
 
 def trials_verdict(trials: Sequence[Trial], recipe: Recipe) -> WerGate | None:

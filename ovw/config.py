@@ -9,11 +9,14 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ovw.errors import UsageError, did_you_mean, reason
+from ovw.errors import UsageError, did_you_mean, quoted, reason
+from ovw.parsing import YAML_BYTES, from_yaml
 
 C = TypeVar("C", bound="Config")
 NOTHING = object()
 """A flag's value that stands for `None`, where `None` itself means that the flag was not given."""
+LISTED = 20
+"""Problems of a validation in a message."""
 MAPPING = "a configuration is lines of `key: value`; --print-config shows one"
 
 
@@ -56,7 +59,7 @@ def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Mapp
         UsageError: an unknown key (with the closest known one) or a value out of range.
     """
     if unknown := [key for key in values if key not in cls.model_fields]:
-        raise UsageError(f"unknown key '{unknown[0]}'{where}", did_you_mean(unknown[0], cls.model_fields))
+        raise UsageError(f"unknown key {quoted(unknown[0])}{where}", did_you_mean(unknown[0], cls.model_fields))
     try:
         return cls(**values)
     except ValidationError as error:
@@ -73,11 +76,12 @@ def read_yaml(file: Path) -> dict[str, Any]:
         UsageError: no such file, not YAML, or not a mapping.
     """
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        with file.open(encoding="utf-8") as stream:
+            data = from_yaml(stream.read(YAML_BYTES + 1))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the configuration {file}: {reason(error)}", "check the path") from None
-    except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError
-        raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}", MAPPING) from None
+    except ValueError as error:
+        raise UsageError(f"{file} is not YAML: {error}", MAPPING) from None
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -91,8 +95,9 @@ def explain(error: ValidationError) -> str:
     for problem in error.errors():
         key = ".".join(str(p) for p in problem["loc"])
         reason = problem["msg"].removeprefix("Value error, ")
-        parts.append(f"{key} = {problem['input']!r}: {reason}" if key else reason)
-    return "; ".join(parts)
+        parts.append(f"{key} = {quoted(problem['input'])}: {reason}" if key else reason)
+    more = f"; and {len(parts) - LISTED} more" if len(parts) > LISTED else ""
+    return "; ".join(parts[:LISTED]) + more
 
 
 def as_list(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from ovw.artifact.hashing import file_sha256
 from ovw.artifact.manifest import Manifest, read_manifest, show_range
 from ovw.errors import OvwError, reason
 from ovw.models import Dims
+from ovw.parsing import from_json
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -107,7 +107,7 @@ def config_problems(folder: Path, manifest: Manifest) -> list[str]:
         if name not in manifest.files:
             continue
         try:
-            found = json.loads((folder / name).read_text(encoding="utf-8"))
+            found = from_json((folder / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             problems.append(f"{name}: cannot be read: {reason(error)}")
             continue

@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from numpy.typing import NDArray
 
+from ovw.audio.completeness import missing_end
 from ovw.audio.reading import MEDIA_ERRORS, Pcm, Source, choose_stream, duration_of, name_of, opened, start_of
 from ovw.audio.resample import Resampler, in_blocks, silence
 from ovw.audio.timeline import GAP_S, LOSS_S, Timeline
@@ -73,7 +74,7 @@ def stream_audio(source: Source, stream: int | None = None, pcm: Pcm | None = No
             raise OvwError(f"{name}: no audio could be decoded", "it may be empty or incomplete")
         yield first
         yield from blocks
-        if trouble := reader.trouble():
+        if trouble := reader.trouble() or missing_end(source):
             logger.warning("%s: %s", name, trouble)
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ovw.audio.download import Remote, download, list_remote
 from ovw.errors import OvwError, reason
+from ovw.lifetime import scratch_folder
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -136,8 +136,8 @@ def fetched(item: Input, fetch: Callable[[Remote, Path], Path] = download) -> It
         yield item.path
         return
     assert item.remote is not None  # callers see to standard input
-    with TemporaryDirectory(prefix="ovw-") as folder:
-        yield fetch(item.remote, Path(folder))
+    with scratch_folder() as folder:
+        yield fetch(item.remote, folder)
 
 
 def _inputs_of(argument: str) -> list[Input]:

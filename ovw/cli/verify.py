@@ -15,10 +15,13 @@ def run(
     from ovw.artifact.locate import locate
     from ovw.artifact.manifest import read_manifest
     from ovw.engines.layouts import open_layout
+    from ovw.runtime.fast.compiled import sweep_damaged
     from ovw.transcribe.selftest import find_golden_problems
 
     folder = locate(model)
     assert folder is not None
+    for path in sweep_damaged():
+        typer.echo(f"ovw: {path} was damaged and is removed: that graph is compiled anew when it is needed", err=True)
     problems = find_problems(folder) or find_golden_problems(folder, open_layout)
     if problems:
         for problem in problems:

@@ -31,6 +31,9 @@ LAYERS = [
         "ovw.config",
         "ovw.errors",
         "ovw.home",
+        "ovw.lifetime",
+        "ovw.parsing",
+        "ovw.telemetry",
     ],
 ]
 VERBS = LAYERS[1]
