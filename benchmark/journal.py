@@ -10,7 +10,7 @@ from typing import Any
 
 from ovw.benchmark.config import BenchConfig
 from ovw.config import build
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, quoted
 from ovw.home import home
 from ovw.record import Case, Record, new_record, read_record, write_record
 
@@ -114,5 +114,6 @@ def _require_same(earlier: Record, now: Record, path: Path) -> None:
     ]
     keys = [key for key in {**sides[0], **sides[1]} if sides[0].get(key) != sides[1].get(key)]
     if keys:
-        told = ", ".join(f"{key} {sides[0].get(key)!r} there, {sides[1].get(key)!r} now" for key in keys[:3])
+        there, here = ({key: quoted(side.get(key)) for key in keys[:3]} for side in sides)
+        told = ", ".join(f"{key} {there[key]} there, {here[key]} now" for key in there)
         raise OvwError(f"{path} holds another benchmark: {told}", "--force begins anew, -o chooses another file")

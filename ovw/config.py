@@ -60,6 +60,8 @@ def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Mapp
     """
     if unknown := [key for key in values if key not in cls.model_fields]:
         raise UsageError(f"unknown key {quoted(unknown[0])}{where}", did_you_mean(unknown[0], cls.model_fields))
+    if broken := [key for key, value in values.items() if _has_nul(value)]:
+        raise UsageError(f"{broken[0]}{where} has a NUL character in it", "leave it out")
     try:
         return cls(**values)
     except ValidationError as error:
@@ -67,6 +69,12 @@ def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Mapp
         if stored is not None and wrong and wrong.isdisjoint(stored):
             where = ""
         raise UsageError(f"bad configuration{where}: {explain(error)}", "--help lists the options") from None
+
+
+def _has_nul(value: Any) -> bool:
+    """Whether a text, alone or in a list, could not be a path: the system ends them at NUL."""
+    texts = value if isinstance(value, list | tuple) else (value,)
+    return any(isinstance(text, str) and "\0" in text for text in texts)
 
 
 def read_yaml(file: Path) -> dict[str, Any]:

@@ -61,7 +61,10 @@ def from_yaml(text: str) -> Any:
     """
     if len(text) > YAML_BYTES:
         raise ValueError(f"{len(text)} characters, a configuration has at most {YAML_BYTES}")
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.YAMLError as error:  # a character that YAML does not allow
+        raise ValueError(" ".join(str(error).split())) from None
     try:
         node = loader.get_single_node()
         if node is None:

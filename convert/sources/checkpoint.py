@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.errors import OvwError
+from ovw.errors import OvwError, quoted
 from ovw.models import Capabilities, Dims
 
 Tensors = Mapping[str, NDArray[np.floating]]
@@ -71,7 +71,8 @@ class Checkpoint:
 
     def _dims_problems(self) -> list[str]:
         dims = self.dims.as_dict()
-        problems = [f"{k} is {v}" for k, v in dims.items() if not isinstance(v, int) or isinstance(v, bool) or v < 1]
+        odd = {name: value for name, value in dims.items() if type(value) is not int or value < 1}
+        problems = [f"{name} is {quoted(value)}" for name, value in odd.items()]
         if problems:
             return problems
         if self.dims.n_audio_state != self.dims.n_text_state:

@@ -86,7 +86,7 @@ class LibriSpeechArchive(_LibriSpeech):
             str(PurePosixPath(name).parent / f"{key}.flac"): text
             for name, read in files.items()
             if name.endswith(".trans.txt")
-            for key, text in _lines(read().decode("utf-8"))
+            for key, text in _lines(_decode(read(), f"{self.path}!{name}"))
         }
         in_order = [name for name in files if name in texts] + [name for name in texts if name not in files]
         for name in in_order:
@@ -131,6 +131,13 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise OvwError(f"{path} cannot be read: {error}", "fetch the data again") from None
+
+
+def _decode(content: bytes, where: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise OvwError(f"{where} cannot be read: {error}", "fetch the data again") from None
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

@@ -32,6 +32,7 @@ LAYERS = [
         "ovw.errors",
         "ovw.home",
         "ovw.lifetime",
+        "ovw.network",
         "ovw.parsing",
         "ovw.telemetry",
     ],
