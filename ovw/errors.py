@@ -54,7 +54,10 @@ def quoted(value: object) -> str:
     short = reprlib.Repr()
     short.maxlevel, short.maxstring, short.maxother, short.maxlong = 3, QUOTED, QUOTED, QUOTED
     short.maxdict = short.maxlist = short.maxtuple = short.maxset = 20
-    text = short.repr(value)
+    try:
+        text = short.repr(value)
+    except (ValueError, RecursionError):  # an integer of more digits than Python writes
+        text = f"a {type(value).__name__} of no known size"
     return text if len(text) <= QUOTED else f"{text[: QUOTED - 3]}..."
 
 

@@ -123,9 +123,7 @@ class Redirects(urllib.request.HTTPRedirectHandler):
             raise OvwError(f"{req.full_url} leads to {newurl}, which is not encrypted", "fetch it by other means")
         hosts = getattr(req, "other_hosts", 0) + 1
         if hosts > OTHER_HOSTS:
-            raise OvwError(
-                f"{req.full_url} leads from host to host, more than {OTHER_HOSTS} times", "check the address"
-            )
+            raise OvwError(f"{req.full_url} leads over more than {OTHER_HOSTS} other hosts", "check the address")
         check_stray(f"{here.scheme}://{req.origin_req_host}", newurl)
         following.other_hosts = hosts  # type: ignore[attr-defined]
         return following

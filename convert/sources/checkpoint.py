@@ -70,7 +70,7 @@ class Checkpoint:
         return replace(self, tensors={name: narrow(self.tensors[name]) for name in tensor_shapes(self.dims)})
 
     def _dims_problems(self) -> list[str]:
-        dims = self.dims.as_dict()
+        dims = vars(self.dims)  # as they are: a copy of what a file puts there may never end
         odd = {name: value for name, value in dims.items() if type(value) is not int or value < 1}
         problems = [f"{name} is {quoted(value)}" for name, value in odd.items()]
         if problems:

@@ -23,7 +23,24 @@ def find_problems(folder: Path) -> list[str]:
         manifest = read_manifest(folder)
     except OvwError as error:
         return [str(error)]
-    return file_problems(folder, manifest) or graph_problems(folder, manifest) + config_problems(folder, manifest)
+    return (
+        file_problems(folder, manifest)
+        or description_problems(manifest)
+        or graph_problems(folder, manifest) + config_problems(folder, manifest)
+    )
+
+
+def description_problems(manifest: Manifest) -> list[str]:
+    """What the manifest says that no model is like."""
+    dims, heads = manifest.dims, manifest.alignment_heads or ()
+    problems = [f"{names.MANIFEST}: no languages"] if not manifest.languages else []
+    problems += [
+        f"{names.MANIFEST}: alignment head {layer}, {head} of a decoder with {dims['n_text_layer']} layers of "
+        f"{dims['n_text_head']} heads"
+        for layer, head in heads
+        if not (0 <= layer < dims["n_text_layer"] and 0 <= head < dims["n_text_head"])
+    ]
+    return problems
 
 
 def file_problems(folder: Path, manifest: Manifest) -> list[str]:

@@ -38,9 +38,9 @@ class Archive:
         try:
             self._tar = tarfile.open(path)  # noqa: SIM115, read from for as long as its utterances are
             self._members = [member for member in self._tar.getmembers() if member.isfile()]
+            self._check_to_the_end()
         except FileNotFoundError:
             raise OvwError(f"{path}: no such file", "check --data") from None
-            self._check_to_the_end()
         except DAMAGE as error:
             raise OvwError(f"{path} is not a whole archive: {reason(error)}", "fetch it again") from None
 
