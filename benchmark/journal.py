@@ -18,7 +18,7 @@ WITHOUT_INFLUENCE = {"output", "format", "budget", "timeout", "rounds"}
 """Keys that may change when a record is continued."""
 
 
-class Journal:
+class RecordJournal:
     """A record and its file.
 
     Args:
@@ -115,5 +115,5 @@ def _require_same(earlier: Record, now: Record, path: Path) -> None:
     keys = [key for key in {**sides[0], **sides[1]} if sides[0].get(key) != sides[1].get(key)]
     if keys:
         there, here = ({key: quoted(side.get(key)) for key in keys[:3]} for side in sides)
-        told = ", ".join(f"{key} {there[key]} there, {here[key]} now" for key in there)
-        raise OvwError(f"{path} holds another benchmark: {told}", "--force begins anew, -o chooses another file")
+        differences = ", ".join(f"{key} {there[key]} there, {here[key]} now" for key in there)
+        raise OvwError(f"{path} holds another benchmark: {differences}", "--force begins anew, -o chooses another file")

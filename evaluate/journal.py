@@ -28,7 +28,7 @@ MARKS = {"dataset", "beam_size"}
 """Keys that every request has: a folder whose `request.json` lacks them was not written by a run."""
 
 
-class Journal:
+class HypothesisJournal:
     """The results of a run, kept across interruptions.
 
     Use as a context manager; it holds a lock on the folder, which the operating system frees if this process is killed.
@@ -63,7 +63,7 @@ class Journal:
         self.engine = _read_json(folder / ENGINE)
         self._stream = self.path.open("a", encoding="utf-8", newline="\n")
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> HypothesisJournal:
         return self
 
     def __exit__(
@@ -89,7 +89,7 @@ class Journal:
         self.done[result.id] = result
 
     def note_engine(self, facts: dict[str, Any]) -> None:
-        """Keep what the engine says of itself, for when the run is taken up with nothing left to do."""
+        """Keep the engine's description, for a resumed run with nothing left to do."""
         if facts != self.engine:
             self.engine = facts
             write_whole(self.folder / ENGINE, json.dumps(facts, indent=2) + "\n")

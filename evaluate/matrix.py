@@ -15,7 +15,7 @@ from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.pipeline import Evaluation, evaluate
 from ovw.evaluate.reference import PytorchFile
-from ovw.evaluate.run import Observer
+from ovw.evaluate.transcription import EvalObserver
 from ovw.files import write_whole
 from ovw.record import Case, Record, new_record, read_record, write_record
 from ovw.record_tables import Row, case_rows, metric_rows, to_csv, to_markdown
@@ -26,7 +26,7 @@ OURS = (RECORD, "table.md", "table.csv")
 
 
 class MatrixConfig(Config):
-    """What a matrix file says; every key of `ovw eval` may stand in `defaults`, `datasets` and `options`."""
+    """The contents of a matrix file; every key of `ovw eval` may stand in `defaults`, `datasets` and `options`."""
 
     models: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(min_length=1)
     """Artifacts."""
@@ -73,7 +73,7 @@ def cells(matrix: MatrixConfig, flags: Mapping[str, Any]) -> list[Cell]:
 def evaluate_matrix(
     matrix: MatrixConfig,
     flags: Mapping[str, Any],
-    observer: Observer | None = None,
+    observer: EvalObserver | None = None,
     *,
     pytorch_file: PytorchFile | None = None,
 ) -> Record:

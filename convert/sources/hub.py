@@ -140,7 +140,7 @@ def _is_weights(name: str) -> bool:
 
 @dataclass(frozen=True)
 class _Found:
-    """What the hub says of a file: the commit it is of, and its hash if it is a large one."""
+    """A file's metadata on the hub: its commit, and its hash if it is a large one."""
 
     commit: str | None
     sha256: str | None

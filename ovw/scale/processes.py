@@ -58,7 +58,7 @@ class _ProcessCrew:
         self._workers[worker] = _Worker(process, ours)
 
     def send(self, worker: int, tag: int, item: Any) -> None:
-        with contextlib.suppress(OSError):  # it is dead, which `wait` will tell
+        with contextlib.suppress(OSError):  # it is dead, which `wait` will report
             self._workers[worker].pipe.send((tag, item))
 
     def wait(self) -> Ready | Result | Died:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import no_network
 import pytest
-from command import ovw
-from tiny_whisper import DEMO_VIDEO, ROOT
+from support.command import ovw
+from support.tiny_whisper import DEMO_VIDEO, ROOT
 
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.engines import standalone
 
 BLOCKED = "import sys; print(sys.modules.get('openvino_telemetry', 'free'))"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from command import OVW
-from speech_files import wav
-from tiny_whisper import SELFTEST_CLIP
+from support.command import OVW
+from support.speech_files import wav
+from support.tiny_whisper import SELFTEST_CLIP
 
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.lifetime import scratch_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")

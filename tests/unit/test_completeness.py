@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from odd_media import encode
-from speech_files import wav
+from support.odd_media import encode
+from support.speech_files import wav
 
 from ovw.audio.completeness import missing_end
 from ovw.audio.decode import load_audio

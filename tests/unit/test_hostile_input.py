@@ -9,21 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ggml_file import save_ggml
-from huggingface_folder import save_hf
-from speech_files import librispeech, pack, wav
-from tiny_whisper import TINY
+from support.ggml_file import save_ggml
+from support.huggingface_folder import save_hf
+from support.speech_files import librispeech, pack, wav
+from support.tiny_whisper import TINY
 
 from ovw.artifact.check import find_problems
 from ovw.artifact.manifest import read_manifest
 from ovw.config import Config, build, read_yaml, resolve
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.convert.sources.ctranslate2 import parse_model
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.datasets.archive import Archive
 from ovw.datasets.librispeech import open_librispeech
-from ovw.datasets.manifest import Manifest
+from ovw.datasets.manifest import ManifestDataset
 from ovw.datasets.utterance import Problem
 from ovw.errors import LONGEST, QUOTED, OvwError, UsageError, quoted
 from ovw.parsing import DEPTH, from_json, from_yaml
@@ -122,7 +122,7 @@ def test_one_bad_row_is_one_problem(tmp_path: Path) -> None:
     good = '{"id": "%s", "audio": "a.wav", "reference": "x"}\n'
     bad = ['{"id": "\\ud800", "audio": "a.wav", "reference": "x"}\n', CLOSED + "\n", BRACKETS + "\n"]
     (tmp_path / "m.jsonl").write_text(good % "a" + "".join(bad) + good % "b")
-    items = list(Manifest(tmp_path / "m.jsonl"))
+    items = list(ManifestDataset(tmp_path / "m.jsonl"))
     assert [isinstance(item, Problem) for item in items] == [False, True, True, True, False]
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from urllib.request import Request, build_opener
 
 import pytest
-from serve import serving
+from support.serve import serving
 
 from ovw import network
 from ovw.audio import download as media

@@ -29,7 +29,7 @@ DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass
-class Graph:
+class CompiledGraph:
     """A compiled graph, and the file it was read from."""
 
     compiled: ov.CompiledModel
@@ -41,7 +41,7 @@ class Graph:
             self.file.madvise(mmap.MADV_DONTNEED)
 
 
-def load_or_compile(artifact: Path, part: str, make: Callable[[], ov.Model], options: DeviceOptions) -> Graph:
+def load_or_compile(artifact: Path, part: str, make: Callable[[], ov.Model], options: DeviceOptions) -> CompiledGraph:
     """A compiled graph, from disk where the same one was compiled before; else it is kept there for the next time.
 
     Args:
@@ -56,7 +56,7 @@ def load_or_compile(artifact: Path, part: str, make: Callable[[], ov.Model], opt
     compiled = compile_model(make(), options)
     if sum(file.stat().st_size for file in artifact.glob("*.bin")) <= LARGEST:
         _keep(compiled, kept)
-    return Graph(compiled)
+    return CompiledGraph(compiled)
 
 
 def _fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
@@ -71,7 +71,7 @@ def _fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
     return known.hexdigest()
 
 
-def _load(kept: Path, options: DeviceOptions) -> Graph | None:
+def _load(kept: Path, options: DeviceOptions) -> CompiledGraph | None:
     try:
         with kept.open("rb") as opened:
             file = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
@@ -85,7 +85,7 @@ def _load(kept: Path, options: DeviceOptions) -> Graph | None:
     weakref.finalize(compiled, id, file).atexit = False
     with suppress(OSError):
         kept.touch()
-    return Graph(compiled, file)
+    return CompiledGraph(compiled, file)
 
 
 def _keep(compiled: ov.CompiledModel, kept: Path) -> None:
