@@ -147,7 +147,7 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _is_abandoned(folder: Path) -> bool:
-    """Whether the lock in it is free. Where there are no such locks, or none in it, only age tells."""
+    """Whether the lock in it is free. Where there are no such locks, or none in it, its age decides."""
     if sys.platform == "win32" or not (folder / LOCK).exists():
         return time.time() - folder.stat().st_mtime > STRAY_S
     lock = os.open(folder / LOCK, os.O_RDWR)

@@ -7,7 +7,7 @@ import shutil
 import socket
 import time
 import urllib.request
-from email.message import Message
+from http.client import HTTPMessage
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -43,10 +43,10 @@ class Transfer:
         self._started, self._moved, self._looked = time.monotonic(), 0, 0
 
     def announce(self, size: int, left: int) -> None:
-        """Take note of what the server says before anything is written.
+        """Check what the server announces before anything is written.
 
         Args:
-            size: of the whole file in bytes, 0 if it does not say.
+            size: of the whole file in bytes, 0 if not announced.
             left: bytes that are still to come.
 
         Raises:
@@ -56,7 +56,7 @@ class Transfer:
         self._check_disk(left)
 
     def advance(self, moved: int, done: int) -> None:
-        """Take note of bytes that have arrived.
+        """Check what has arrived.
 
         Args:
             moved: bytes, in this step.
@@ -113,7 +113,7 @@ class Redirects(urllib.request.HTTPRedirectHandler):
     """Follows a redirect to few other hosts, never from https to http, never into a private network."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
         here, there = urlsplit(req.full_url), urlsplit(newurl)
         following = super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -32,7 +32,7 @@ def disable_telemetry() -> None:
     for name, value in OFF.items():
         os.environ.setdefault(name, value)
     if sys.modules.get(PACKAGE) is None:
-        # Python's own way to say that a package is not there: importing it raises ImportError
+        # Python's own mark of a package that is not there: importing it raises ImportError
         sys.modules[PACKAGE] = None  # type: ignore[assignment]
     else:
         _decline()

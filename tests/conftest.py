@@ -15,7 +15,7 @@ import pytest
 # nothing of the user's own cache may help or suffer
 os.environ["OVW_HOME"] = tempfile.mkdtemp(prefix="ovw-tests-")
 
-import no_network
+from support import no_network
 from support.tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
 
 from ovw.audio.decode import load_audio

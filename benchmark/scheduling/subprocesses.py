@@ -64,7 +64,7 @@ def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *,
         results.touch()
         killed_before, noise = _oom_kills(), NoiseMeter()
         started = time.perf_counter()
-        with (folder / "said").open("w+b") as printed:
+        with (folder / "output").open("w+b") as printed:
             process = subprocess.Popen(
                 [*command, str(results)], stdin=subprocess.PIPE, stdout=printed, stderr=printed, start_new_session=True
             )

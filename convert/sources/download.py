@@ -82,8 +82,8 @@ def explain(error: BaseException) -> str:
     inner = getattr(error, "reason", None)
     if isinstance(error, urllib.error.HTTPError):
         return f"HTTP {error.code} {error.reason}"
-    told = reason(inner) if isinstance(inner, BaseException) else str(inner or reason(error))
-    return told.strip() or type(error).__name__
+    why = reason(inner) if isinstance(inner, BaseException) else str(inner or reason(error))
+    return why.strip() or type(error).__name__
 
 
 def with_patience(fetch: Callable[[], None], progress: Callable[[], int] = lambda: 0) -> None:

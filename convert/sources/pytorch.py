@@ -77,7 +77,7 @@ def _check_members(path: Path) -> None:
 
 def _is_inflated(tensor: torch.Tensor) -> bool:
     """Whether one stored value stands for many, as `torch.Tensor.expand` does: a file can so claim any size."""
-    return tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
+    return bool(tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes())
 
 
 def to_numpy(tensor: torch.Tensor) -> NDArray[np.floating]:

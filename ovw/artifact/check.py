@@ -31,7 +31,7 @@ def find_problems(folder: Path) -> list[str]:
 
 
 def description_problems(manifest: Manifest) -> list[str]:
-    """What the manifest says that no model is like."""
+    """Values of the manifest that no model has."""
     dims, heads = manifest.dims, manifest.alignment_heads or ()
     problems = [f"{names.MANIFEST}: no languages"] if not manifest.languages else []
     problems += [

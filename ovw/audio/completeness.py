@@ -1,4 +1,4 @@
-"""Whether a media file is cut off, by what its own header or last page says.
+"""Whether a media file is cut off, by its own header or last page.
 
 Of these containers FFmpeg reads as much as there is without a word: RIFF (WAV, AVI), RF64 and BW64 (EBU Tech 3306),
 Sony Wave64, Apple CAF, Sun AU and Ogg (RFC 3533).
@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from ovw.audio.reading import Source
 
@@ -38,8 +38,8 @@ def missing_end(source: Source) -> str:
             stream.seek(0)
             magic = stream.read(16)
             check = next((check for start, check in CHECKS.items() if magic.startswith(start)), None)
-            return check(cast("BinaryIO", stream), size) if check else ""
-    except (OSError, ValueError, struct.error):  # ends within a header, which decoding has told
+            return check(stream, size) if check else ""
+    except (OSError, ValueError, struct.error):  # ends within a header, which decoding has reported
         return ""
 
 

@@ -132,7 +132,7 @@ def golden_differences(found: Golden, manifest: Manifest) -> list[str]:
     if found.clip_sha256 != expected.clip_sha256:
         return [f"self-test: made with another clip (SHA-256 {expected.clip_sha256}), by {manifest.tools.get('ovw')}"]
     if found.tokens != expected.tokens:
-        return [f"self-test: it said {quoted(found.text)}, when it was made it said {quoted(expected.text)}"]
+        return [f"self-test: the text is {quoted(found.text)}, when it was made it was {quoted(expected.text)}"]
     if not np.allclose(found.hidden or [], expected.hidden or [], rtol=0, atol=HIDDEN_TOLERANCE):
         return [f"self-test: the encoder gave {found.hidden}, when it was made it gave {expected.hidden}"]
     return []

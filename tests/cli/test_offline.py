@@ -1,6 +1,6 @@
 """No connection that was not asked for: usage reports are off, and no verb opens a socket of the internet.
 
-All other tests run behind the same guard (`tests/socket_guard`); it sees Python's sockets. The slow test looks at the
+All other tests run behind the same guard (`tests/support/socket_guard`); it sees Python's sockets. The slow test looks at the
 system calls of a machine without interfaces.
 """
 
@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import no_network
 import pytest
+from support import no_network
 from support.command import ovw
 from support.tiny_whisper import DEMO_VIDEO, ROOT
 
