@@ -1,7 +1,7 @@
 """The packages that an installed ovw runs with: a bill of materials (CycloneDX 1.6, JSON), or their licences as a table.
 
-    python scripts/sbom.py > sbom.json
-    python scripts/sbom.py --licences
+python scripts/sbom.py > sbom.json
+python scripts/sbom.py --licences
 """
 
 from __future__ import annotations

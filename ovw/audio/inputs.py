@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -137,7 +138,27 @@ def fetched(item: Input, fetch: Callable[[Remote, Path], Path] = download) -> It
         return
     assert item.remote is not None  # callers see to standard input
     with scratch_folder() as folder:
-        yield fetch(item.remote, folder)
+        file = fetch(item.remote, folder)
+        with _called(str(file), item.label):
+            yield file
+
+
+@contextmanager
+def _called(path: str, label: str) -> Iterator[None]:
+    """Errors and warnings about a temporary file name what it was fetched from."""
+
+    def rename(record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.getMessage().replace(path, label), ()
+        return True
+
+    decoding = logging.getLogger("ovw.audio.decode")
+    decoding.addFilter(rename)
+    try:
+        yield
+    except OvwError as error:
+        raise type(error)(error.message.replace(path, label), error.hint) from error
+    finally:
+        decoding.removeFilter(rename)
 
 
 def _inputs_of(argument: str) -> list[Input]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ovw.audio.decode import stream_audio
 from ovw.audio.resample import BLOCK
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError, quoted
 
 Media = str | Path | BinaryIO | NDArray[Any] | Iterable[NDArray[Any]]
 """What can be transcribed: a path, an open binary file, samples (or a tensor of them), or blocks of samples."""
@@ -39,9 +39,14 @@ def blocks_of(media: Media, stream: int | None = None) -> Iterator[NDArray[np.fl
             yield samples[start : start + BLOCK]
     elif hasattr(media, "read"):
         yield from stream_audio(cast("BinaryIO", media), stream)
-    else:
+    elif isinstance(media, Iterable) and not isinstance(media, bytes | Mapping):
         for block in media:
             yield as_samples(block)
+    else:
+        seen = quoted(media)
+        raise UsageError(
+            f"{seen} cannot be transcribed", "give a path, an open binary file, samples, or blocks of them"
+        )
 
 
 def as_samples(array: NDArray[Any]) -> NDArray[np.float32]:

@@ -21,7 +21,9 @@ def run(
     folder = locate(model)
     assert folder is not None
     for path in sweep_damaged():
-        typer.echo(f"ovw: {path} was damaged and is removed: that graph is compiled anew when it is needed", err=True)
+        typer.echo(
+            f"ovw: removed {path}: damaged, or of an earlier ovw; it is compiled anew when it is needed", err=True
+        )
     problems = find_problems(folder) or find_golden_problems(folder, open_layout)
     if problems:
         for problem in problems:

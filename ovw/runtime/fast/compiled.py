@@ -112,7 +112,7 @@ def _is_whole(kept: Path, file: mmap.mmap) -> bool:
 
 
 def sweep_damaged() -> list[Path]:
-    """Remove the kept graphs that are damaged; they are made anew when they are needed.
+    """Remove the kept graphs that are damaged, or of an earlier ovw; they are made anew when they are needed.
 
     Returns:
         Those that were removed.
