@@ -1,4 +1,4 @@
-"""The packages that an installed ovw runs with: a bill of materials (CycloneDX 1.6, JSON), or their licences as a table.
+"""The packages that an installed ovw runs with: a bill of materials (CycloneDX 1.6), or their licences as a table.
 
 python scripts/sbom.py > sbom.json
 python scripts/sbom.py --licences
@@ -51,7 +51,7 @@ def _needs(package: Distribution, extras: tuple[str, ...]) -> Iterator[tuple[str
 
 
 def licence(package: Distribution) -> str:
-    """What a package's metadata states, in one line: the SPDX expression, the classifiers, or the first line of the text."""
+    """What a package's metadata states in one line: SPDX expression, classifiers, or the first line of the text."""
     facts = package.metadata
     if expression := facts.get("License-Expression"):
         return str(expression)
@@ -100,6 +100,7 @@ def _edges(name: str, package: Distribution, packages: dict[str, Distribution]) 
 
 
 def main() -> None:
+    """Print what was asked for."""
     packages = closure()
     if "--licences" in sys.argv[1:]:
         for name, package in packages.items():

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import openvino as ov
 
 
+MASKS = "the mask of self attention has no batch axis, which OpenVINO misreads for rows after the first in bf16"
+
+
 def find_problems(folder: Path) -> list[str]:
     """Everything that is wrong with an artifact, each in one line; empty when it is whole."""
     try:
@@ -27,6 +30,7 @@ def find_problems(folder: Path) -> list[str]:
         file_problems(folder, manifest)
         or description_problems(manifest)
         or graph_problems(folder, manifest) + config_problems(folder, manifest)
+        or mask_problems(folder)
     )
 
 
@@ -41,6 +45,13 @@ def description_problems(manifest: Manifest) -> list[str]:
         if not (0 <= layer < dims["n_text_layer"] and 0 <= head < dims["n_text_head"])
     ]
     return problems
+
+
+def mask_problems(folder: Path) -> list[str]:
+    """Decoders whose masks are misread in batches; ovw repairs them in memory, other programs do not."""
+    from ovw.artifact.masks import decoders_without_batch
+
+    return [f"{name}: {MASKS}" for name in decoders_without_batch(folder)]
 
 
 def file_problems(folder: Path, manifest: Manifest) -> list[str]:
