@@ -35,7 +35,7 @@ def load_pickle(path: Path) -> Any:
         if "Unsupported global" in str(error) or "GLOBAL" in str(error):
             raise ValueError("loading it would run code that it holds; nothing but tensors is read") from error
         raise ValueError("it is not a file of PyTorch's, or damaged") from error
-    except (RuntimeError, EOFError) as error:
+    except (RuntimeError, EOFError, AssertionError) as error:
         raise ValueError(reason(error)) from error
 
 

@@ -30,7 +30,7 @@ FOLDERS = "a Hugging Face folder has config.json and model.safetensors, a CTrans
 FILES = "give a .pt file, a ggml .bin file, a Hugging Face or CTranslate2 folder, or hf:owner/name"
 DAMAGE = (
     OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
-    ArithmeticError, MemoryError, struct.error, pickle.UnpicklingError,
+    ArithmeticError, AssertionError, MemoryError, struct.error, pickle.UnpicklingError,
 )  # fmt: skip
 """What reading a file can end in that is not what it seems to be."""
 

@@ -37,8 +37,12 @@ class Archive:
         self.path = path
         try:
             self._tar = tarfile.open(path)  # noqa: SIM115, read from for as long as its utterances are
-            self._members = [member for member in self._tar.getmembers() if member.isfile()]
-            self._check_to_the_end()
+            try:
+                self._members = [member for member in self._tar.getmembers() if member.isfile()]
+                self._check_to_the_end()
+            except BaseException:
+                self._tar.close()
+                raise
         except FileNotFoundError:
             raise OvwError(f"{path}: no such file", "check --data") from None
         except DAMAGE as error:

@@ -53,9 +53,14 @@ BENCH_YAML = "models: [a, b]\nengines:\n  - openvino\n  - {name: onnxruntime, mo
 
 def make_seeds(folder: Path) -> None:
     """Fill an empty folder, a sub-folder a kind."""
-    _media(folder / "media")
+    make_tables_and_media(folder)
     _checkpoints(folder)
     _artifact(folder / "artifact")
+
+
+def make_tables_and_media(folder: Path) -> None:
+    """The part of it that needs no checkpoint."""
+    _media(folder / "media")
     _tables(folder)
     _archives(folder / "archive")
 
