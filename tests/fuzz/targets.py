@@ -21,7 +21,6 @@ from ovw.cli.app import main
 from ovw.cli.transcription.config import TranscribeConfig
 from ovw.config import resolve
 from ovw.convert.config import ConvertConfig
-from ovw.convert.sources.ctranslate2 import read_ctranslate2
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.convert.tokenizer import build_tokenizer_json
 from ovw.datasets.archive import Archive
@@ -136,7 +135,7 @@ TARGETS = {
     "media": Target("media", "*", _media),
     "pt": Target("pt", "*.pt", _checkpoint),
     "ggml": Target("ggml", "*.bin", _checkpoint),
-    "ctranslate2": Target("ctranslate2", "model/*", lambda path: read_ctranslate2(path.parent).checked() and _checkpoint(path.parent)),
+    "ctranslate2": Target("ctranslate2", "model/*", lambda path: _checkpoint(path.parent)),
     "safetensors": Target("huggingface", "*/*.safetensors", lambda path: _checkpoint(path.parent)),
     "huggingface-json": Target("huggingface", "*/*.json", lambda path: _checkpoint(path.parent), TEXT),
     "artifact": Target("artifact", "*.bin", _artifact),
