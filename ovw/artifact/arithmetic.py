@@ -39,8 +39,9 @@ def unpack_array(packed: PackedArray) -> NDArray[np.float32]:
 
 
 class ProbeReference(ManifestPart):
-    """What the artifact's own graphs come to in f32 over two stretches of a bundled clip: on any machine, whatever
-    computes with this artifact is compared with it before it is used.
+    """What the artifact's own graphs come to in f32 over two stretches of a bundled clip.
+
+    On any machine, whatever computes with this artifact is compared with it before it is used.
     """
 
     clip_sha256: str

@@ -67,7 +67,7 @@ def probe_mels(dims: Dims) -> list[NDArray[np.float32]]:
 
 
 def make_reference(decoder: Decoder, audio: Sequence[Audio], prompt: Sequence[int], rows: int = 1) -> ProbeReference:
-    """The likeliest tokens after a prompt, whatever they are, and the figures of `observe`, in the decoder's arithmetic.
+    """The likeliest tokens after a prompt, whatever they are, and the figures of `observe`.
 
     Args:
         decoder: the session.
@@ -108,7 +108,7 @@ def observe(
     """Logits [n, n_vocab] of a sequence over a window, and the norms of the heads behind it where they are seen."""
     decoder.start([audio] * rows)
     logits = feed(decoder, np.array([sequence] * rows))[0]
-    heads = getattr(decoder, "head_norms", dict)()
+    heads: HeadNorms = getattr(decoder, "head_norms", dict)()
     decoder.release()
     return logits, heads
 
