@@ -18,11 +18,15 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from fuzz.targets import TARGETS, once
 
-SLOWEST_S = 60.0
+SLOWEST_S, STUCK_S = 60.0, 600.0
+"""Processor time, and time in all, of an input."""
 LARGEST_MB = 2000
 BATCH = 50
 """Inputs of a process; then a new one begins, whose memory can be told from that of the one before."""
@@ -97,23 +101,38 @@ def _batch(name: str, asked: argparse.Namespace, first: int, size: int, end: flo
         command, env=os.environ | {"OVW_FUZZ_STATE": str(state), "OVW_HOME": str(state / "home")},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
     )  # fmt: skip
-    started = time.time()
-    while process.poll() is None and time.monotonic() < end + SLOWEST_S:
-        time.sleep(0.2)
-        since = progress.stat().st_mtime if progress.exists() else started
-        if time.time() - max(since, started) > SLOWEST_S + (0 if progress.exists() else 120):
-            break
+    _wait(process, progress, end + STUCK_S)
     hung = process.poll() is None
     if hung:
         process.kill()
     errors = process.communicate()[1]
     reached = int(progress.read_text() or first) if progress.exists() else first
-    if hung and time.monotonic() < end + SLOWEST_S:
-        _keep(asked.out, name, reached, state / "work", f"over {SLOWEST_S:.0f} s")
+    if hung and time.monotonic() < end + STUCK_S:
+        _keep(
+            asked.out,
+            name,
+            reached,
+            state / "work",
+            f"over {SLOWEST_S:.0f} s of processor time, or {STUCK_S:.0f} s in all",
+        )
     elif not hung and process.returncode:
         _keep(asked.out, name, reached, state / "work", f"exit code {process.returncode}\n{errors[-3000:]}")
     shutil.rmtree(state, ignore_errors=True)
     return reached - first + 1
+
+
+def _wait(process: subprocess.Popen[str], progress: Path, end: float) -> None:
+    """Until it ends, or works on one input for too long; other programs on the machine do not count."""
+    number, since, used = "", time.monotonic(), 0.0
+    while process.poll() is None and time.monotonic() < end:
+        time.sleep(0.2)
+        with suppress(psutil.Error, OSError):
+            times = psutil.Process(process.pid).cpu_times()
+            current = progress.read_text() if progress.exists() else ""
+            if current != number:
+                number, since, used = current, time.monotonic(), times.user + times.system
+            if times.user + times.system - used > SLOWEST_S or time.monotonic() - since > STUCK_S:
+                return
 
 
 def _read(name: str, corpus: Path, out: Path, first: int, count: int) -> int:
