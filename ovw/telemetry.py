@@ -15,6 +15,7 @@ OFF = {
     "DO_NOT_TRACK": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 """What other packages read; a value that is set already stays."""

@@ -152,12 +152,12 @@ def save_torch(path: Path, **parts: object) -> Path:
 @pytest.mark.parametrize(
     ("parts", "told"),
     [
-        ({"model_state_dict": {"decoder.ln.bias": [1.0, 2.0]}}, "decoder.ln.bias is a list"),
+        ({"model_state_dict": {"decoder.ln.bias": [1.0, 2.0]}}, "'decoder.ln.bias' is a list"),
         ({"model_state_dict": [1, 2]}, "the state dict is a list"),
         ({"model_state_dict": {}}, "n_audio_layer is 2, of 0 tensors"),
         ({"dims": [1, 2]}, "is not an OpenAI Whisper checkpoint"),
         ({"dims": {"n_mels": 80}}, "is not an OpenAI Whisper checkpoint"),
-        ({"dims": TINY.as_dict() | {"n_text_layer": "two"}}, "n_text_layer is two"),
+        ({"dims": TINY.as_dict() | {"n_text_layer": "two"}}, "n_text_layer is 'two'"),
         ({"dims": TINY.as_dict() | {"n_audio_layer": 10**9}}, "n_audio_layer is 1000000000"),
         ({"dims": TINY.as_dict() | {"n_audio_head": 3}}, "n_audio_state 128 is not divisible by n_audio_head 3"),
         ({"dims": TINY.as_dict() | {"n_vocab": -1}}, "n_vocab is -1"),
