@@ -159,7 +159,6 @@ class FastModelSessions(ModelSessions):
     def _device(self) -> DeviceOptions:
         return self.device.model_copy(update={"grouped_scales": self.approximations.grouped_scales})
 
-
     @cached_property
     def row_logsumexp(self) -> RowLogSumExp:
         return LogSumExp(self.device)
