@@ -104,10 +104,12 @@ def _first_sound(folder: Path, manifest: Manifest, candidates: Sequence[Way]) ->
     reference = reference_of(folder, manifest)
     faults: list[str] = []
     for way in candidates:
-        way.sessions.load()
         try:
+            way.sessions.load()
             fault = find_fault(way, reference, manifest)
         except RuntimeError as error:  # such as bf16 on a CPU for which OpenVINO lacks an operation in it
+            if way is candidates[-1]:
+                raise
             fault = f"OpenVINO cannot run it: {reason(error)}"
         if fault is None:
             return way, faults
