@@ -14,7 +14,7 @@ class CaseSpec(Config):
     """A case."""
 
     name: str
-    """What sets it apart; cases of two records with the same name are compared."""
+    """Its settings in short; cases of two records with the same name are compared."""
     engine: EngineName = "openvino"
     model: str
     """A folder or a file."""

@@ -47,7 +47,7 @@ class EngineEntry(Config):
 
     name: EngineName
     model: str | None = None
-    """What it loads, such as a folder of CTranslate2; by default each of the artifacts."""
+    """Its model, such as a folder of CTranslate2; by default each of the artifacts."""
     precision: str | None = None
     """Of its weights or its arithmetic, in its own words, such as faster-whisper's `int8`."""
     python: str | None = None
@@ -69,11 +69,11 @@ class BenchConfig(Config):
     engines: Annotated[Engines, BeforeValidator(lambda v: [v] if isinstance(v, str | dict) else v)] = (
         EngineEntry(name="openvino"),
     )
-    """What runs them."""
+    """Engines to run the models with."""
     peers: str | None = None
     """A folder that the engines' `python` and `model` are looked for in."""
     stages: Annotated[tuple[Stage, ...], BeforeValidator(_listed), Field(min_length=1)] = STAGES
-    """What is timed."""
+    """Stages to time."""
     device: Annotated[tuple[str, ...], BeforeValidator(as_list), Field(min_length=1)] = ("CPU",)
     """OpenVINO devices."""
     hint: Annotated[tuple[Literal["latency", "throughput"], ...], BeforeValidator(_listed)] = ("latency",)
@@ -131,7 +131,7 @@ class BenchConfig(Config):
     output: str | None = None
     """The record; by default one below `$OVW_HOME/bench`."""
     format: Annotated[tuple[Literal["json", "csv", "md"], ...], BeforeValidator(_listed)] = ("json",)
-    """What is written beside the record."""
+    """Tables to write beside the record."""
 
     @model_validator(mode="after")
     def _check(self) -> BenchConfig:

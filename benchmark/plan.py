@@ -41,7 +41,7 @@ Point = dict[str, Any]
 
 @dataclass
 class BenchPlan:
-    """What is to be measured, and what cannot be, with the reason."""
+    """Cases to measure, and those that cannot be, with the reason."""
 
     cases: list[CaseSpec] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)

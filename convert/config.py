@@ -1,4 +1,4 @@
-"""What to convert: the configuration of `ovw convert`."""
+"""The configuration of `ovw convert`."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class ConvertConfig(Config):
     precision: Annotated[tuple[Precision, ...], BeforeValidator(as_list)] = ("fp16",)
     """Of the stored weights."""
     layout: Annotated[tuple[Layout, ...], BeforeValidator(as_list)] = ("genai",)
-    """What the files are named and arranged for: an artifact each."""
+    """Layouts, an artifact each."""
     frontend: FrontendName = "graph"
-    """How the graphs are made: `graph` (built op by op) or `onnx` (torch -> ONNX -> IR)."""
+    """Frontend of the graphs: `graph` (built op by op) or `onnx` (torch -> ONNX -> IR)."""
     shapes: Kind = "dynamic"
     """`dynamic`; `bounded`, the bounds written into the inputs; or `static`, one shape."""
     batch: Range | None = None
@@ -67,7 +67,7 @@ class ConvertConfig(Config):
     ggml_name: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
     """Further ggml files, such as `ggml-base-q5_0.bin`, that shall find the whispercpp layout's encoder."""
     recipe: Recipe | None = None
-    """How to compress, in place of the recipes that come with ovw."""
+    """A recipe in place of those that come with ovw."""
     calibration: Speech = DatasetOptions(dataset=BUNDLED, split="calibration")
     """Speech to find the ranges of activations with: as `ovw eval` takes datasets (`librispeech:train-clean-100`, a
     manifest), or any folder of audio. Not to be scored afterwards."""
@@ -143,12 +143,12 @@ class ConvertConfig(Config):
             raise UsageError("--tune needs words to judge by", "leave out --gate none and --weights random")
 
     def recipe_of(self, precision: str, size: str | None) -> Recipe | None:
-        """How a precision compresses a model of a size; `None` if it does not."""
+        """The recipe of a precision for a model of a size; `None` if it does not compress."""
         known = recipe_for(precision, size)
         return self.recipe or known if known else None
 
     def bounds(self) -> Bounds:
-        """What was asked of the shapes."""
+        """The requested shapes."""
         return Bounds(shapes=self.shapes, **{axis: getattr(self, axis) for axis in AXES})
 
     def ggml_stems(self) -> list[str]:
@@ -156,7 +156,7 @@ class ConvertConfig(Config):
         return [name.removesuffix(".bin") for name in dict.fromkeys(self.ggml_name)]
 
     def frontend_of(self, layout: str) -> FrontendName:
-        """How a layout's graphs are made; ONNX files come from torch.onnx in any case."""
+        """The frontend of a layout's graphs; ONNX files come from torch.onnx in any case."""
         return "onnx" if layout == "onnx" else self.frontend
 
     def ggml_files(self, layout: str) -> set[str]:
@@ -175,7 +175,7 @@ class ConvertConfig(Config):
 
 
 def name_of_weights(weights: str) -> str:
-    """What to call a checkpoint: the stem of its file, its folder or its repository, and never as a size is called."""
+    """The name of a checkpoint: the stem of its file, its folder or its repository, and never as a size is called."""
     last = weights.partition("@")[0] if weights.startswith("hf:") else Path(weights).expanduser().resolve().as_posix()
     stem = last.rpartition("/")[2].removesuffix(".pt").removesuffix(".bin") or "custom"
     return f"{stem}-custom" if is_size(stem) else stem

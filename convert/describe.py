@@ -54,7 +54,7 @@ def describe(
 
 
 def capabilities(info: ModelInfo | None, checkpoint: Checkpoint) -> Capabilities:
-    """What the model can be asked for: known for named sizes, else from the source or from OpenAI's vocabulary."""
+    """Languages and tasks of a model: known for named sizes, else from the source or from OpenAI's vocabulary."""
     if known := info.capabilities if info else checkpoint.capabilities:
         return known
     dims = checkpoint.dims

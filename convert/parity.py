@@ -30,7 +30,7 @@ class NotEqualError(OvwError):
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far an artifact may be from PyTorch.
+    """Largest distances of an artifact from PyTorch.
 
     Attributes:
         encoder: relative L2 distance of the hidden states.

@@ -31,7 +31,7 @@ ONNX_PEAK = 19
 ONNX_PEAK_BESIDE = 13
 """Bytes for each weight that goes through `torch.onnx`: in one message, and in files beside it."""
 MESSAGE_BYTES = 1 << 31
-"""What fits into one message."""
+"""Characters that fit into one message."""
 
 
 def check_room(jobs: Mapping[Job, Dims], config: ConvertConfig) -> None:

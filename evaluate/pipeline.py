@@ -29,7 +29,7 @@ from ovw.scoring.normalizer import describe_normalizer
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came out of an `ovw eval`."""
+    """The result of an `ovw eval`."""
 
     folder: Path
     record: Record
@@ -110,7 +110,7 @@ def find_model(config: EvalConfig) -> Path:
 
 
 def _count(config: EvalConfig, dataset: Dataset) -> int | None:
-    """How many clips are asked for; of a stream no more is known than the limit."""
+    """Number of clips asked for; of a stream only the limit is known."""
     if dataset.streamed:
         return config.limit
     return sum(isinstance(item, Utterance) for item in choose(dataset, config.speech()))
@@ -138,7 +138,7 @@ def _hypotheses_of(
     output: Path,
     watch: EvalObserver,
 ) -> list[Hypothesis] | None:
-    """What the reference made of the same clips; run now, or taken up, in a folder within the run's own."""
+    """The reference's hypotheses on the same clips; run or resumed in a folder within the run's own."""
     if reference is None or reference.spec is None:
         return reference.hypotheses if reference else None
     request = request_of(config, reference.spec, file_sha256(reference.spec.identity()))

@@ -1,4 +1,4 @@
-"""What a run is compared with: another engine, another artifact, or hypotheses that are there already."""
+"""References of a comparison: another engine, another artifact, or hypotheses that are there already."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Reference:
 
 
 def find_reference(config: EvalConfig, manifest: Manifest, pytorch_file: PytorchFile | None) -> Reference | None:
-    """What `--reference` means; `None` without one.
+    """The reference that `--reference` names; `None` without one.
 
     Raises:
         UsageError: nothing of that name.

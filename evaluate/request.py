@@ -1,4 +1,4 @@
-"""What a run's hypotheses depend on, and the folder that belongs to it."""
+"""The request that a run's hypotheses depend on, and its folder."""
 
 from __future__ import annotations
 

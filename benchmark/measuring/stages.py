@@ -90,7 +90,7 @@ class GraphBench:
 
     @cached_property
     def prompt(self) -> NDArray[np.int64]:
-        """What every hypothesis begins with, [batch * beams, n]."""
+        """The prompt of every hypothesis, [batch * beams, n]."""
         return np.repeat(np.array([golden_prompt(self.tokenizer)], np.int64), self._rows, axis=0)
 
     @property
@@ -119,7 +119,7 @@ class GraphBench:
         self._emit({"facts": self._facts()})
 
     def _cold(self, wanted: list[Any]) -> None:
-        """What happens once in a process: reading, compiling, the first inference."""
+        """Stages that happen once in a process: reading, compiling, the first inference."""
         folder, layout = self._case.folder, self._manifest.layout
         decoder = f"{names.DECODER if layout == 'genai' else names.STATELESS_DECODER}.xml"
         paths = [names.encoder_file(folder, layout), folder / decoder]

@@ -75,7 +75,7 @@ class Bench:
         self._done = 0
 
     def measure_peaks(self, *, again: bool = False) -> None:
-        """What each device can do with as many threads; a second time at the end, of which the better counts."""
+        """Measure the peaks of each device with its threads; a second time at the end, of which the better counts."""
         if not self._config.roofline or (again and not self._done):
             return
         found = dict(self._journal.record.facts.get("peaks", {}))

@@ -27,7 +27,7 @@ OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "not enough memory", "Unable to all
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a child process ended.
+    """The end of a child process and its results.
 
     Attributes:
         ending: `missing` is an engine that is not installed.
@@ -91,7 +91,7 @@ def worker_command() -> list[str]:
 
 
 class Patience:
-    """How long to wait on: every result starts the wait anew.
+    """The time left to wait: every result starts the wait again.
 
     Args:
         results: the file that grows.
@@ -122,7 +122,7 @@ def _attend(process: subprocess.Popen[bytes], job: bytes, patience: Patience, wa
 
 
 def _watch(process: subprocess.Popen[bytes], job: bytes, patience: Patience) -> list[float]:
-    """The same, with a look at its memory every now and then."""
+    """As `_attend`, with its memory sampled meanwhile."""
     assert process.stdin is not None
     seen, rss = psutil.Process(process.pid), []
     with suppress(BrokenPipeError):  # it has ended; how is found out later
@@ -159,7 +159,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _judge(code: int, results: Sequence[Mapping[str, Any]], output: str, oom: bool) -> tuple[Ending, str]:
-    """How it ended, from its last word, its exit code and what it printed."""
+    """Kind and reason of the end, from the last result, the exit code and the output."""
     last = results[-1] if results else {}
     if code == 0 and "done" in last:
         return "done", ""

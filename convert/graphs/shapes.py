@@ -46,7 +46,7 @@ Range = Annotated[
 
 
 class Bounds(Config):
-    """What the graphs shall take; what is not given follows from the model's dimensions."""
+    """Requested sizes of the graphs; those not given follow from the model's dimensions."""
 
     shapes: Kind = "dynamic"
     """`dynamic`; `bounded`, the bounds written into the ports; or `static`, one shape."""

@@ -1,4 +1,4 @@
-"""What a layout writer is given."""
+"""The input of a layout writer."""
 
 from __future__ import annotations
 

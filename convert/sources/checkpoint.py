@@ -55,7 +55,7 @@ class Checkpoint:
         return tensors_sha256(self.tensors)
 
     def checked(self) -> Checkpoint:
-        """The same checkpoint, tensors in their narrowest lossless type, every one present, finite and of its shape.
+        """This checkpoint, tensors in their narrowest lossless type, every one present, finite and of its shape.
 
         Raises:
             OvwError: listing every tensor that is missing, unknown, misshapen or not finite.

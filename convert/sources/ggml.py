@@ -40,7 +40,7 @@ SCALE, OFFSET, FIFTH_BITS, NIBBLES = ("scale", "<f2"), ("offset", "<f2"), ("fift
 
 @dataclass(frozen=True)
 class Quantisation:
-    """How a block of 32 values is stored: value = (q - zero) * scale + offset.
+    """The layout of a block of 32 values: value = (q - zero) * scale + offset.
 
     Attributes:
         layout: of a block.

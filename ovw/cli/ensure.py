@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ovw.transcribe.options import TranscribeOptions
 
 DEFAULT = PREFERRED[-1]
-"""What is offered where nothing is installed."""
+"""The conversion that is offered where nothing is installed."""
 
 
 def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, quiet: bool) -> Path:

@@ -61,7 +61,7 @@ NAMES: tuple[Name, ...] = ("openvino", "pytorch")
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """How to load an engine, here or in another process.
+    """An engine and its model, to be loaded here or in another process.
 
     Attributes:
         name: which engine.

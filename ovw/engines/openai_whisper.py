@@ -80,7 +80,7 @@ class OpenaiWhisperEngine(Engine):
 
 
 def translate_options(options: TranscribeOptions) -> dict[str, Any]:
-    """The same request in openai-whisper's words: greedy decoding is no beam search at all there.
+    """The options in openai-whisper's names: greedy decoding is no beam search at all there.
 
     Raises:
         OvwError: an option that it does not have.

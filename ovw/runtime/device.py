@@ -20,7 +20,7 @@ tenth longer; no text is less likely with 128 (base, 267 clips: 0.0002 +- 0.0006
 
 
 class DeviceOptions(Config):
-    """How OpenVINO runs a model."""
+    """Device, arithmetic and threads of OpenVINO."""
 
     device: str = "CPU"
     """An OpenVINO device; see `openvino.Core().available_devices`."""

@@ -1,4 +1,4 @@
-"""What encoders and decoders have in common, whatever runs them."""
+"""Protocols of encoders and decoders, whatever runs them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Decoder(Protocol):
 
     @property
     def max_tokens(self) -> int:
-        """How many tokens a row may have in one call; -1 without a bound."""
+        """Tokens that a row may have in one call; -1 without a bound."""
         return -1
 
     def start(self, audio: Windows) -> None:

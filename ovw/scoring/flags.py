@@ -10,7 +10,7 @@ MANY_INSERTIONS = 5
 
 
 def flags(hypothesis: str, length: int, insertions: int, deletions: int) -> tuple[str, ...]:
-    """What is suspicious about a hypothesis.
+    """Suspicious signs of a hypothesis.
 
     Args:
         hypothesis: raw.

@@ -1,4 +1,4 @@
-"""What the runner hands out."""
+"""Results of the runner: segments, words, language detection."""
 
 from __future__ import annotations
 

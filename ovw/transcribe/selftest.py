@@ -109,7 +109,7 @@ def text_golden(prompt: list[int], tokens: list[int], tokenizer: Tokenizer) -> G
 
 
 def encoder_golden(hidden: NDArray[np.float32]) -> Golden:
-    """How the hidden states of the clip begin, for a layout whose decoder is none of ours."""
+    """The first hidden values of the clip, for a layout whose decoder another program runs."""
     first = [round(float(value), 4) for value in hidden[0, 0, :HIDDEN_VALUES]]
     return Golden(clip=CLIP, clip_sha256=clip_sha256(), prompt=[], tokens=[], text="", hidden=first)
 

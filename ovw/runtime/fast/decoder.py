@@ -59,7 +59,7 @@ class FastDecoder(Decoder):
     def run(
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
     ) -> Mapping[str, NDArray[np.float32]]:
-        """The same with every output of the graph, by name."""
+        """As `step`, with every output of the graph by its name."""
         positions = np.arange(tokens.shape[1]) if at is None else np.array(at, np.int64)
         outputs: Mapping[str, NDArray[np.float32]] = self._request.infer(
             {"input_ids": tokens, "beam_idx": beam_idx, POSITIONS: positions}, share_outputs=True
