@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.config import Config, as_list, build
 from ovw.datasets.resolve import DatasetOptions
-from ovw.errors import UsageError, did_you_mean
+from ovw.engines.registry import EngineRow, engine_row
+from ovw.errors import UsageError
 from ovw.transcribe.options import TranscribeOptions
 
 Stage = Literal[
@@ -19,10 +20,6 @@ STAGES: tuple[Stage, ...] = (
 )  # fmt: skip
 GRAPHS = frozenset(STAGES) - {"pipeline"}
 """Stages that need the graphs alone; `pipeline` runs an engine on clips."""
-EngineName = Literal["openvino", "onnxruntime", "openvino-genai", "optimum-intel", "pytorch", "faster-whisper"]
-ENGINES: tuple[EngineName, ...] = (
-    "openvino", "onnxruntime", "openvino-genai", "optimum-intel", "pytorch", "faster-whisper",
-)  # fmt: skip
 
 
 def _listed(value: Any) -> Any:
@@ -37,15 +34,15 @@ def _engine(value: Any) -> Any:
     if not isinstance(value, str | dict):
         return value
     entry = {"name": value} if isinstance(value, str) else value
-    if (name := str(entry.get("name"))) not in ENGINES:
-        raise UsageError(f"no engine '{name}'", did_you_mean(name, ENGINES))
+    engine_row(str(entry.get("name")))
     return entry
 
 
 class EngineEntry(Config):
     """An engine, and what it runs if not the artifacts."""
 
-    name: EngineName
+    name: str
+    """A name of the registry of engines."""
     model: str | None = None
     """Its model, such as a folder of CTranslate2; by default each of the artifacts."""
     precision: str | None = None
@@ -54,6 +51,11 @@ class EngineEntry(Config):
     """An interpreter of an environment that has it; by default this one."""
     batch_size: int | None = Field(default=None, ge=1)
     """Windows or clips that it takes at once."""
+
+    @property
+    def row(self) -> EngineRow:
+        """The engine's row of the registry."""
+        return engine_row(self.name)
 
 
 Engines = tuple[Annotated[EngineEntry, BeforeValidator(_engine)], ...]

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from ovw.artifact.layouts import layout_row
 from ovw.artifact.names import GGML_ENCODER_ENDING
 from ovw.config import Config, as_list
 from ovw.convert.compression.recipe import Recipe, recipe_for
@@ -19,7 +20,6 @@ from ovw.errors import UsageError
 from ovw.models import find_size, is_size
 
 Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "int4"]
-Layout = Literal["genai", "stateless", "whispercpp", "onnx"]
 GGML_NAME = re.compile(r"[\w.-]+")
 
 
@@ -30,6 +30,10 @@ def _as_dataset(value: Any) -> Any:
     name, colon, split = value.partition(":")
     named = colon and not Path(value).exists() and not value.startswith("hf:")
     return {"dataset": name, "split": split} if named else {"dataset": value}
+
+
+def _known_layout(name: str) -> str:
+    return layout_row(name).name
 
 
 def _none_is_none(value: Any) -> Any:
@@ -50,7 +54,7 @@ class ConvertConfig(Config):
     by default what the size offers."""
     precision: Annotated[tuple[Precision, ...], BeforeValidator(as_list)] = ("fp16",)
     """Of the stored weights."""
-    layout: Annotated[tuple[Layout, ...], BeforeValidator(as_list)] = ("genai",)
+    layout: Annotated[tuple[Annotated[str, AfterValidator(_known_layout)], ...], BeforeValidator(as_list)] = ("genai",)
     """Layouts, an artifact each."""
     frontend: FrontendName = "graph"
     """Frontend of the graphs: `graph` (built op by op) or `onnx` (torch -> ONNX -> IR)."""
@@ -115,7 +119,7 @@ class ConvertConfig(Config):
             raise UsageError("precision or layout is empty", "leave it out for the default")
         self._check_shapes()
         self._check_compression()
-        if self.ggml_name and "whispercpp" not in self.layout:
+        if self.ggml_name and not any(layout_row(layout).has_ggml for layout in self.layout):
             raise UsageError("--ggml-name without the whispercpp layout", "add --layout whispercpp")
         if wrong := [name for name in self.ggml_stems() if not GGML_NAME.fullmatch(name)]:
             raise UsageError(f"'{wrong[0]}' is not the name of a ggml file", "such as ggml-base-q5_0.bin")
@@ -127,13 +131,18 @@ class ConvertConfig(Config):
         for name in self.size:
             for layout in self.layout:
                 self.bounds().resolve(find_size(name).dims, layout)
-        if self.frontend == "onnx" and self.shapes == "static" and "stateless" in self.layout:
+        rows = map(layout_row, self.layout)
+        in_ports = any(row.runtime == "openvino" and row.cache == "ports" for row in rows)
+        if self.frontend == "onnx" and self.shapes == "static" and in_ports:
             raise UsageError("--frontend onnx makes no static stateless decoder", "leave out one of the two")
 
     def _check_compression(self) -> None:
         compressed = [precision for precision in self.precision if precision not in ("fp32", "fp16")]
-        if compressed and "onnx" in self.layout:
-            raise UsageError(f"the onnx layout has no {compressed[0]}", "choose fp32 or fp16, or another --layout")
+        rigid = [layout for layout in self.layout if not layout_row(layout).compresses]
+        if compressed and rigid:
+            raise UsageError(
+                f"the {rigid[0]} layout has no {compressed[0]}", "choose fp32 or fp16, or another --layout"
+            )
         if self.recipe and len(compressed) != 1:
             raise UsageError(f"a recipe is for one compressed precision, not for {compressed or 'none'}", "name one")
 
@@ -157,11 +166,11 @@ class ConvertConfig(Config):
 
     def frontend_of(self, layout: str) -> FrontendName:
         """The frontend of a layout's graphs; ONNX files come from torch.onnx in any case."""
-        return "onnx" if layout == "onnx" else self.frontend
+        return layout_row(layout).frontend or self.frontend
 
     def ggml_files(self, layout: str) -> set[str]:
         """The encoders under further names that an artifact of a layout shall hold."""
-        stems = self.ggml_stems() if layout == "whispercpp" else []
+        stems = self.ggml_stems() if layout_row(layout).has_ggml else []
         return {f"{stem}{GGML_ENCODER_ENDING}.{end}" for stem in stems for end in ("xml", "bin")}
 
     def models(self) -> list[tuple[str, str | None]]:

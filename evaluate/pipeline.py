@@ -11,7 +11,7 @@ from ovw.artifact.manifest import read_manifest
 from ovw.artifact.names import MANIFEST
 from ovw.datasets.resolve import choose, open_dataset
 from ovw.datasets.utterance import Dataset, Problem, Utterance
-from ovw.engines.base import EngineSpec
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.facts import calibrated_on, delta_metrics, describe_dataset, describe_problems, describe_reference

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ovw.artifact.locate import is_artifact, locate
 from ovw.artifact.manifest import Manifest
-from ovw.engines.base import EngineSpec
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.hypothesis import Hypothesis, read_hypotheses

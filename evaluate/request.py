@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ovw.engines.base import EngineSpec
+from ovw.engines.registry import EngineSpec
 from ovw.evaluate.config import EvalConfig
 from ovw.home import home
 

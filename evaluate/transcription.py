@@ -12,7 +12,8 @@ from typing import Any
 from ovw.audio import SAMPLE_RATE
 from ovw.datasets.audio import Clip, read_bytes, read_clip
 from ovw.datasets.utterance import Item, Problem, Utterance
-from ovw.engines.base import Engine, EngineResult, EngineSpec
+from ovw.engines.base import Engine, EngineResult
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import HypothesisJournal

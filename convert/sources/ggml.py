@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.artifact.hashing import file_sha256
-from ovw.convert.sources.checkpoint import Checkpoint, Tensors
+from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, Tensors
 from ovw.convert.sources.reading import Reader, map_file
 from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES, text_vocabulary
 from ovw.errors import OvwError
@@ -140,3 +140,6 @@ def _values(reader: Reader, kind: str, count: int) -> NDArray[np.floating]:
         return quantisation.values(reader.take(count // BLOCK * quantisation.layout.itemsize))
     dtype = np.dtype("<f4" if kind == "f32" else "<f2")
     return np.frombuffer(reader.take(count * dtype.itemsize), dtype)
+
+
+FORMAT = CheckpointFormat("a ggml .bin file", lambda path: path.is_file() and is_ggml(path), read_ggml)

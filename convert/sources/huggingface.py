@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from ovw.artifact.hashing import file_sha256
-from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads, tensor_shapes
+from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads, tensor_shapes
 from ovw.convert.sources.identity import declared_capabilities
 from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
 from ovw.convert.sources.reading import read_json
@@ -192,3 +192,6 @@ def read_tokenizer(folder: Path) -> dict[str, Any] | None:
     if END in words:
         added.setdefault(END, words[END])
     return byte_level(words, merged, added)
+
+
+FORMAT = CheckpointFormat("a Hugging Face folder", lambda path: find_weights(path) is not None, read_huggingface)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from ovw.artifact import names
+from ovw.artifact.layouts import split_name
 from ovw.errors import UsageError, did_you_mean
 from ovw.home import models_dir
 from ovw.models import full_name
@@ -65,7 +66,7 @@ def locate(model: str | None) -> Path | None:
         UsageError: no such artifact, or several could be meant.
     """
     if model is None:
-        found = [p for p in installed() if names.split_name(p.name)[2] == names.DEFAULT_LAYOUT]
+        found = [p for p in installed() if split_name(p.name)[2] == names.DEFAULT_LAYOUT]
         preferred = [models_dir() / name for name in PREFERRED]
         return found[0] if len(found) == 1 else next((p for p in preferred if p in found), None)
     path = Path(model).expanduser()

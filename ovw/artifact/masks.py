@@ -40,4 +40,4 @@ def _lacks_batch(attention: ov.Node) -> bool:
     queries, mask = (attention.get_input_partial_shape(i) for i in (0, MASK))
     if mask.rank.is_dynamic or mask.rank.get_length() != queries.rank.get_length():
         return False
-    return mask[0] == ov.Dimension(1) and queries[0] != ov.Dimension(1)
+    return bool(mask[0] == ov.Dimension(1) and queries[0] != ov.Dimension(1))

@@ -134,7 +134,9 @@ def run(
 
 def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Converted]:
     """Convert, showing each step and the bytes of a download; yields each artifact as it is done."""
-    _require_extra("onnxruntime" if "onnx" in plan.layout else "onnx")
+    from ovw.artifact.layouts import layout_row
+
+    _require_extra("onnxruntime" if any(layout_row(name).runtime == "onnxruntime" for name in plan.layout) else "onnx")
     from ovw.cli.console import progress
     from ovw.convert.pipeline import convert
     from ovw.convert.plan import ConvertObserver

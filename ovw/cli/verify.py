@@ -14,7 +14,7 @@ def run(
     from ovw.artifact.check import find_problems
     from ovw.artifact.locate import locate
     from ovw.artifact.manifest import read_manifest
-    from ovw.engines.layouts import open_layout
+    from ovw.runtime.sessions import open_layout
     from ovw.transcribe.selftest import find_golden_problems
 
     folder = locate(model)

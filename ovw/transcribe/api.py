@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ovw.artifact.layouts import layout_row
 from ovw.artifact.locate import locate
 from ovw.artifact.manifest import read_manifest
 from ovw.audio import SAMPLE_RATE
@@ -107,8 +108,8 @@ class Whisper:
 
     def _is_cuttable(self) -> bool:
         """Whether the graphs are as `ovw.runtime.fast` expects them."""
-        made = (self.manifest.layout, self.manifest.frontend, self.manifest.shapes.kind)
-        return made == ("genai", "graph", "dynamic")
+        made = (layout_row(self.manifest.layout).cache, self.manifest.frontend, self.manifest.shapes.kind)
+        return made == ("inside", "graph", "dynamic")
 
     @property
     def precision(self) -> str:
@@ -197,7 +198,8 @@ class Whisper:
         chosen = build(TranscribeOptions, {**base, **overrides})
         language = check_request(self.folder.name, self.capabilities, chosen)
         n_vocab = self.manifest.dims["n_vocab"]
-        if chosen.word_timestamps and (self.manifest.layout, self.manifest.frontend) != ("genai", "graph"):
+        times_words = layout_row(self.manifest.layout).times_words and self.manifest.frontend == "graph"
+        if chosen.word_timestamps and not times_words:
             raise UsageError(
                 f"{self.folder.name} cannot time words: its decoder does not show what it attends to",
                 "leave word_timestamps out, or convert with --layout genai --frontend graph",
