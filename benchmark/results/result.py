@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any
 
 from ovw.benchmark.measuring.noise import noise_limit
+from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.statistics import mean_interval, percentiles, round_medians
-from ovw.benchmark.scheduling.subprocesses import Outcome
 from ovw.record import Case, Metric
 
 Texts = dict[int, str]

@@ -11,43 +11,17 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 
 from ovw.benchmark.measuring.noise import NoiseMeter
+from ovw.benchmark.outcome import Ending, Outcome
 
-Ending = Literal["done", "failed", "crashed", "out of memory", "hang", "missing"]
 SAMPLE_S = 0.02
 """Between two looks at a process's memory."""
 OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "not enough memory", "Unable to allocate", "out of memory")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The end of a child process and its results.
-
-    Attributes:
-        ending: `missing` is an engine that is not installed.
-        reason: in one line, empty when it is done.
-        results: what it wrote, in order, up to its end.
-        seconds: from its start to its end.
-        others: cores' worth of time that other processes took meanwhile; `None` where that is not known.
-        rss_mb: resident memory over time, where it was watched.
-    """
-
-    ending: Ending
-    reason: str
-    results: list[dict[str, Any]]
-    seconds: float
-    others: float | None
-    rss_mb: list[float] = field(default_factory=list)
-
-    def describe(self) -> dict[str, Any]:
-        """The descriptions among its results: versions, arithmetic, settings."""
-        return {key: value for result in self.results for key, value in result.get("facts", {}).items()}
 
 
 def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *, watch_memory: bool = False) -> Outcome:

@@ -11,6 +11,7 @@ from ovw.artifact.layouts import layout_row
 from ovw.engines.openvino import OpenvinoEngine
 from ovw.errors import OvwError
 from ovw.runtime.device import DeviceOptions
+from ovw.runtime.protocols import Decoder, Encoder
 from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder
 from ovw.transcribe.api import Whisper
 from ovw.transcribe.model_sessions import ModelSessions
@@ -44,11 +45,11 @@ class OnnxEngine(OpenvinoEngine):
 
 class _OnnxSessions(ModelSessions):
     @cached_property
-    def encoder(self) -> Any:
+    def encoder(self) -> Encoder:
         return open_layout_encoder(self.folder, self.layout, self.device)
 
     @cached_property
-    def decoder(self) -> Any:
+    def decoder(self) -> Decoder:
         return open_layout_decoder(self.folder, self.layout, self.device)
 
 

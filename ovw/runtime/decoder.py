@@ -13,10 +13,10 @@ from ovw.artifact import names
 from ovw.artifact.masks import give_masks_the_batch
 from ovw.runtime.bounds import PortBounds
 from ovw.runtime.device import DeviceOptions, compile_model, core
-from ovw.runtime.protocols import Decoder, Windows
+from ovw.runtime.protocols import OpenVinoDecoder, Windows
 
 
-class DecoderSession(Decoder):
+class DecoderSession(OpenVinoDecoder):
     """Tokens to logits over encoded audio.
 
     The cache lives in the model's state. `beam_idx` names the earlier row that each row continues, so the same call

@@ -15,12 +15,12 @@ from ovw.errors import OvwError
 from ovw.runtime.bounds import PortBounds
 from ovw.runtime.decoder import chosen
 from ovw.runtime.device import DeviceOptions, compile_ir, compile_model, core
-from ovw.runtime.protocols import Decoder, Windows
+from ovw.runtime.protocols import OpenVinoDecoder, Windows
 
 Caches = dict[str, NDArray[np.float32]]
 
 
-class StatelessDecoderSession(Decoder):
+class StatelessDecoderSession(OpenVinoDecoder):
     """Tokens to logits over encoded audio, as `DecoderSession`, with growing caches outside the graph.
 
     Args:
@@ -78,7 +78,7 @@ class StatelessDecoderSession(Decoder):
         return own | {name: np.zeros((len(self._hidden), 0, width), np.float32) for name in self._cross}
 
 
-class FixedDecoderSession(Decoder):
+class FixedDecoderSession(OpenVinoDecoder):
     """A stateless decoder over caches of one size, for static shapes.
 
     Prompts are fed in pieces of as many tokens as the graph takes. A piece that is not full is filled up: what is

@@ -24,7 +24,7 @@ from ovw.config import build
 from ovw.errors import OvwError, UsageError, reason
 from ovw.memory import give_back
 from ovw.models import Capabilities, find_language
-from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
+from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions
 from ovw.transcribe.options import TranscribeOptions
@@ -114,7 +114,7 @@ class Whisper:
     @property
     def precision(self) -> str:
         """The arithmetic that the device really uses, such as `bf16`."""
-        return inference_precision(self._sessions.decoder.compiled)
+        return self._sessions.decoder.precision
 
     def transcribe(
         self,

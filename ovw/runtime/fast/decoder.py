@@ -14,10 +14,10 @@ from ovw.runtime.device import DeviceOptions, compile_model
 from ovw.runtime.fast.compiled import CompiledGraph, load_or_compile
 from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_names, decoder_graph
 from ovw.runtime.fast.window import Array, EncodedWindow, in_int8, join
-from ovw.runtime.protocols import Decoder, Windows
+from ovw.runtime.protocols import OpenVinoDecoder, Windows
 
 
-class FastDecoder(Decoder):
+class FastDecoder(OpenVinoDecoder):
     """Tokens to logits, as `DecoderSession`, over windows of `FastEncoder`.
 
     Args:
@@ -38,8 +38,10 @@ class FastDecoder(Decoder):
 
     def start(self, audio: Windows) -> None:
         """Forget the cache and attend to new windows of a `FastEncoder`; their number A divides the number of rows."""
+        windows = [one for one in audio if isinstance(one, EncodedWindow)]
+        assert len(windows) == len(audio), "windows of another encoder"
         self._request.reset_state()
-        self._attend(list(audio))
+        self._attend(windows)
 
     def narrow(self, kept: Sequence[int]) -> bool:
         """Go on with some of the windows, by number; the next call's `beam_idx` names the rows that stay."""
