@@ -13,8 +13,10 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from ovw.artifact.layouts import layout_row
 from ovw.models import Dims
 from ovw.runtime.aligner import ScoringDecoder, add_scores
+from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions, core
 from ovw.runtime.encoder import fixed_window
@@ -47,7 +49,7 @@ class ModelSessions:
     heads: Sequence[tuple[int, int]]
 
     PARTS: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
-    """What every window needs."""
+    """Sessions that every window needs."""
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -107,6 +109,11 @@ class ModelSessions:
         """Log-sum-exp of each row of logits."""
         return logsumexp
 
+    @property
+    def approximations(self) -> Approximations:
+        """Those in use: none, but for the scales of activations, which are the device's matter."""
+        return NONE.model_copy(update={"grouped_scales": self.device.grouped_scales, "unsure_search": True})
+
     def _frames(self, size: int, *, full_context: bool) -> int:
         """Mel frames to encode for a window of which `size` hold sound."""
         return self.dims.n_frames
@@ -119,30 +126,52 @@ class ModelSessions:
         add_scores(model, self.heads)
 
 
+def is_specialisable(layout: str, frontend: str, shapes: str) -> bool:
+    """Whether graphs of that origin and kind of shapes are as `ovw.runtime.fast` expects them."""
+    return (layout_row(layout).cache, frontend, shapes) == ("inside", "graph", "dynamic")
+
+
 @dataclass(frozen=True)
 class FastModelSessions(ModelSessions):
-    """Sessions over graphs specialised for speed, see `ovw.runtime.fast`."""
+    """Sessions over graphs specialised for speed, see `ovw.runtime.fast`.
+
+    Attributes:
+        approximations: those to use; keys and values stay in floating point where f32 is asked for.
+        cached: keep compiled graphs on disk.
+    """
+
+    approximations: Approximations = ALL
+    cached: bool = True
 
     PARTS: ClassVar[tuple[str, ...]] = ("fast_encoder", "decoder")
 
     @cached_property
     def fast_encoder(self) -> FastEncoder:
-        return FastEncoder(self.folder, self.device, self.dims)
+        return FastEncoder(self.folder, self._device, self.dims, in_int8=self._in_int8, cached=self.cached)
 
     @cached_property
     def decoder(self) -> Decoder:
-        return FastDecoder(self.folder, self.device)
+        return FastDecoder(self.folder, self._device, in_int8=self._in_int8, cached=self.cached)
 
     @cached_property
     def aligner(self) -> ScoringDecoder:
-        return FastDecoder(self.folder, self.device, self._with_scores)
+        return FastDecoder(self.folder, self._device, self._with_scores, in_int8=self._in_int8)
+
+    @property
+    def _device(self) -> DeviceOptions:
+        return self.device.model_copy(update={"grouped_scales": self.approximations.grouped_scales})
+
+    @property
+    def _in_int8(self) -> bool:
+        return self.approximations.int8_attention and self.device.precision != "f32"
 
     @cached_property
     def row_logsumexp(self) -> RowLogSumExp:
         return LogSumExp(self.device)
 
     def _frames(self, size: int, *, full_context: bool) -> int:
-        return self.dims.n_frames if full_context else self.fast_encoder.frames_for(size)
+        short = self.approximations.merged_padding and not full_context
+        return self.fast_encoder.frames_for(size) if short else self.dims.n_frames
 
     def _encode_mels(self, mels: Sequence[NDArray[np.float32]], *, merge: bool) -> list[Audio]:
-        return list(self.fast_encoder(mels, merge=merge))
+        return list(self.fast_encoder(mels, merge=merge and self.approximations.token_merging))
