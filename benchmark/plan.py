@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ovw.artifact.locate import installed, locate
+from ovw.artifact.locate import installed, locate, none_installed
 from ovw.artifact.manifest import Manifest, read_manifest
 from ovw.benchmark.case import CaseSpec
 from ovw.benchmark.config import BenchConfig, EngineEntry
@@ -65,13 +65,13 @@ def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> B
             if model.random and "pipeline" in config.stages:
                 plan.left_out[f"{model.name}, pipeline"] = "random weights have no text to measure"
     if not plan.cases and not artifacts and not config.models:
-        raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
+        raise none_installed()
     _require_names_apart(plan.cases)
     return plan
 
 
 def _artifacts(config: BenchConfig) -> list[tuple[Path, Manifest]]:
-    named = [folder for name in config.models if (folder := locate(name))]
+    named = [locate(name) for name in config.models]
     known = [(folder, read_manifest(folder)) for folder in dict.fromkeys(named or installed())]
     return sorted(known, key=lambda pair: sum(file.bytes for file in pair[1].files.values()))
 
@@ -106,7 +106,6 @@ def _named_model(entry: EngineEntry, config: BenchConfig) -> BenchModel:
     path = _below(entry.model, config.peers)
     if entry.row.is_ours:
         folder = locate(str(path) if path.exists() else entry.model)
-        assert folder is not None  # with a name there is one
         return BenchModel(folder, read_manifest(folder).layout, folder.name)
     if path.exists():
         return BenchModel(path.resolve(), None, path.stem if path.is_file() else path.name)

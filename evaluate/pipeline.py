@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovw.artifact.hashing import file_sha256
-from ovw.artifact.locate import locate
+from ovw.artifact.locate import locate_or_default
 from ovw.artifact.manifest import read_manifest
 from ovw.artifact.names import MANIFEST
 from ovw.datasets.resolve import choose, open_dataset
@@ -52,7 +52,7 @@ def evaluate(
     """
     watch = observer or EvalObserver()
     normalizer = describe_normalizer()
-    folder = find_model(config)
+    folder = locate_or_default(config.model)
     manifest, manifest_sha256 = read_manifest(folder), file_sha256(folder / MANIFEST)
     reference = find_reference(config, manifest, pytorch_file)
     dataset = open_dataset(config.speech())
@@ -95,18 +95,6 @@ def evaluate(
     write_record(record, output / "record.json")
     write_reports(record, bad, output)
     return Evaluation(output, record, bad, problems)
-
-
-def find_model(config: EvalConfig) -> Path:
-    """The artifact to score.
-
-    Raises:
-        OvwError: none of that name, or none at all.
-    """
-    folder = locate(config.model)
-    if folder is None:
-        raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
-    return folder
 
 
 def _count(config: EvalConfig, dataset: Dataset) -> int | None:

@@ -70,5 +70,4 @@ def _artifact(name: str, config: EvalConfig) -> Reference:
     except UsageError as error:
         hint = "--reference takes pytorch, a .pt file, an artifact, an earlier run's folder or its hypotheses.jsonl"
         raise UsageError(f"no reference '{name}': {error.message}", hint) from None
-    assert folder is not None  # a name was given
     return Reference(folder.name, EngineSpec("openvino", folder.resolve(), config.running(), exact=config.exact))

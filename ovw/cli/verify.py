@@ -31,7 +31,6 @@ def run(
     from ovw.transcribe.selftest import find_golden_problems
 
     folder = locate(model)
-    assert folder is not None
     if mend:
         from ovw.convert.graphs.mend import mend as repair
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ovw.artifact.layouts import layout_row
-from ovw.artifact.locate import locate
+from ovw.artifact.locate import locate_or_default
 from ovw.artifact.manifest import read_manifest
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import media_duration
@@ -80,9 +80,7 @@ class Whisper:
         self, model: str | Path | None = None, *, device: DeviceOptions | None = None, exact: bool = False
     ) -> None:
         self.exact = exact
-        folder = locate(str(model) if model is not None else None)
-        if folder is None:
-            raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
+        folder = locate_or_default(model)
         options = device or DeviceOptions()
         if exact:
             options = options.model_copy(update={"precision": EXACT.precision})
