@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.audio.speech import SpeechRules
 from ovw.config import Config
+from ovw.transcribe.result import REPETITION
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 EXACTLY = {"vad": False, "batch_size": 1, "audio_context": "full"}
@@ -46,7 +47,7 @@ class TranscribeOptions(Config):
     """Runs of this many text tokens never come twice in a window; 0 allows them."""
     temperature: Annotated[tuple[float, ...], BeforeValidator(_as_numbers)] = Field(default=TEMPERATURES, min_length=1)
     """Tried in turn until a window passes the thresholds."""
-    compression_ratio_threshold: float | None = 2.4
+    compression_ratio_threshold: float | None = REPETITION
     """A window whose text compresses better than this is decoded again: it repeats itself."""
     logprob_threshold: float | None = -1.0
     """A window with a lower mean log probability is decoded again."""

@@ -32,6 +32,7 @@ LAYERS = [
         "ovw.config",
         "ovw.errors",
         "ovw.home",
+        "ovw.hub",
     ],
 ]
 VERBS = LAYERS[1]
