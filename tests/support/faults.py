@@ -60,7 +60,7 @@ def with_faulty_decoder(sessions: ModelSessions, spoil: Spoil) -> ModelSessions:
 
 def with_louder_head(sessions: Any, factor: float) -> Any:
     """Fast sessions whose encoder gives the values of one head times a factor."""
-    encoder = sessions.encoder
+    encoder = sessions.fast_encoder
 
     class Louder:
         def __call__(self, mels: Any, *, merge: bool = True) -> Any:
@@ -73,5 +73,5 @@ def with_louder_head(sessions: Any, factor: float) -> Any:
         def __getattr__(self, name: str) -> Any:
             return getattr(encoder, name)
 
-    sessions.__dict__["encoder"] = Louder()
+    sessions.__dict__["fast_encoder"] = Louder()
     return sessions

@@ -2,7 +2,7 @@
 
 The first time that an artifact runs on a machine, in an arithmetic, with a version of OpenVINO, two stretches of the
 bundled clip go through the graphs that would run, alone and in a batch. What does not compute what was proved is not
-used: the next way of computing is tried, and one line says so. The outcome is kept in `$OVW_HOME/checked`.
+used: the next way of computing is tried, and one line reports it. The outcome is kept in `$OVW_HOME/checked`.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _first_sound(folder: Path, manifest: Manifest, candidates: Sequence[Way]) ->
 
 
 def find_fault(way: Way, reference: ProbeReference, manifest: Manifest) -> str | None:
-    """How a way differs from what was proved by more than it may; `None` if it does not."""
+    """The difference of a way from what was proved, if it is more than it may be; else `None`."""
     sessions, most = way.sessions, manifest.shapes.batch[1]
     windows = probe_windows(sessions.dims)
     audio = sessions.encode(windows, full_context=True)

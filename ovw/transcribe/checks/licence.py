@@ -1,4 +1,4 @@
-"""What each approximation of the runner costs an artifact, and which of them it may use.
+"""The cost of each approximation of the runner for an artifact, and which of them it may use.
 
 The measure is the negative log-likelihood of fixed texts: of the same words over the same speech, a change of a
 thousandth of a nat shows, where the error rate would need hours of speech. The texts are those that the artifact
@@ -44,7 +44,7 @@ CLIPS = (
 )
 """Bundled clips and the seconds after which each is cut."""
 STEPS = (("merged_padding",), ("token_merging",), ("int8_attention", "grouped_scales"))
-"""What is switched on one after the other; the last two are of one pair of graphs."""
+"""Approximations in the order in which they are switched on; the last two are of one pair of graphs."""
 MOST_NATS = 0.02
 """A token, on average over the texts: the differences between precisions are of this size."""
 WORST_NATS = 0.3
@@ -54,7 +54,7 @@ GREEDY = TranscribeOptions(beam_size=1, temperature=(0.0,), language="en", vad=F
 
 @dataclass(frozen=True)
 class Licence:
-    """What the approximations cost, by name, and the words that change when all licensed ones are used."""
+    """Costs of the approximations, by name, and the words that change when all licensed ones are used."""
 
     costs: dict[str, ApproximationCost]
     words: int
@@ -154,7 +154,7 @@ class _Scorer:
         return np.array([-row[: len(text.tokens) + 1].sum() for row, text in zip(logprobs, texts, strict=True)])
 
     def search_cost(self, audio: Sequence[Audio], texts: Sequence[_Text]) -> ApproximationCost:
-        """What searched texts lose in likelihood against greedy ones."""
+        """Likelihood that searched texts lose against greedy ones."""
         searched = self.decode(audio, UNSURE_BEAMS)
         greedy_lengths, lengths = ([len(text.tokens) + 1 for text in which] for which in (texts, searched))
         greedy = self.nats(audio, texts) / greedy_lengths
@@ -162,7 +162,7 @@ class _Scorer:
         return _cost(change * lengths, lengths)
 
     def words(self, texts: Sequence[_Text]) -> list[str]:
-        """What the tokens spell."""
+        """The text of the tokens."""
         return [self._sessions.tokenizer.text_of(text.tokens) for text in texts]
 
 
