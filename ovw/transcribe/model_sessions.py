@@ -90,11 +90,10 @@ class ModelSessions:
         return self._encode_mels(mels, merge=merge and not full_context)
 
     def encode_opening(self, recording: Recording, start: int, *, full_context: bool = False) -> Audio:
-        """Encode the window at `start` for language detection."""
+        """Encode the window at `start` for language detection; merged tokens would change the probabilities."""
         size = recording.frames_before(start + self.dims.n_frames) - start
-        return self._encode_mels(
-            [recording.opening(start, size, self._frames(size, full_context=full_context))], merge=not full_context
-        )[0]
+        mel = recording.opening(start, size, self._frames(size, full_context=full_context))
+        return self._encode_mels([mel], merge=False)[0]
 
     def detached(self, audio: Audio) -> Audio:
         """A copy of a window that does not hold the memory of its whole batch."""
@@ -147,19 +146,19 @@ class FastModelSessions(ModelSessions):
 
     @cached_property
     def fast_encoder(self) -> FastEncoder:
-        return FastEncoder(self.folder, self._device, self.dims, **self._graph_options)
+        return FastEncoder(self.folder, self._device, self.dims, in_int8=self._in_int8, cached=self.cached)
 
     @cached_property
     def decoder(self) -> Decoder:
-        return FastDecoder(self.folder, self._device, **self._graph_options)
+        return FastDecoder(self.folder, self._device, in_int8=self._in_int8, cached=self.cached)
 
     @cached_property
     def aligner(self) -> ScoringDecoder:
-        return FastDecoder(self.folder, self._device, self._with_scores, **self._graph_options)
+        return FastDecoder(self.folder, self._device, self._with_scores, in_int8=self._in_int8)
 
     @property
-    def _graph_options(self) -> dict[str, bool]:
-        return {"in_int8": self.approximations.int8_attention, "cached": self.cached}
+    def _in_int8(self) -> bool:
+        return self.approximations.int8_attention
 
     @property
     def _device(self) -> DeviceOptions:

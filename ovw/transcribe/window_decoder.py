@@ -10,7 +10,7 @@ from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.numeric import logsumexp
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.fallback import decode_with_fallback
-from ovw.transcribe.language import detect_languages
+from ovw.transcribe.language import CERTAIN, detect_languages
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt, PromptBuilder
@@ -46,6 +46,10 @@ class WindowDecoder:
         if not self._options.multilingual or windows[0].language is None:
             return [window.language for window in windows]
         detections = detect_languages(self._sessions.decoder, audio, self._sessions.tokenizer)
+        for i, (window, found) in enumerate(zip(windows, detections, strict=True)):
+            if found.probability < CERTAIN and not self._sessions.is_full_context(audio[i]):
+                full = self._sessions.encode([window], full_context=True)
+                (detections[i],) = detect_languages(self._sessions.decoder, full, self._sessions.tokenizer)
         return [detection.language for detection in detections]
 
     def _decode(self, windows: Sequence[Window], audio: list[Audio], prompts: Sequence[Prompt]) -> list[DecodingResult]:
