@@ -48,6 +48,7 @@ def run(
         str | None,
         typer.Option(
             help="With commas: load, compile, first_inference, mel, encoder, throughput, prefill, token, "
+            "runner_encoder, runner_prefill, runner_token (of the graphs that the runner makes of the artifact's), "
             "detokenize, pipeline."
         ),
     ] = None,
