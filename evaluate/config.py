@@ -10,6 +10,7 @@ from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
 from ovw.models import find_language
 from ovw.scale.config import RunConfig
+from ovw.transcribe.options import AUTO
 
 
 class EvalConfig(RunConfig, DatasetOptions):
@@ -36,6 +37,8 @@ class EvalConfig(RunConfig, DatasetOptions):
 
     @model_validator(mode="after")
     def _check_language(self) -> EvalConfig:
+        if self.language and self.language.lower() == AUTO:
+            raise UsageError("language auto", "leave it out, and give --detect-language")
         if self.language:
             find_language(self.language)
         if self.detect_language and self.language:

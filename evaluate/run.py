@@ -18,7 +18,7 @@ from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import Journal
 from ovw.models import languages
 from ovw.scale.work import Lost, Pool
-from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.options import AUTO, TranscribeOptions
 
 GROUPED_BATCHES = 4
 
@@ -121,7 +121,9 @@ class Task:
     def _language(self, utterance: Utterance) -> tuple[str | None, str | None]:
         """The language of a clip as the dataset tells it, and what the model is told."""
         language = self.language or utterance.language
-        return language, None if self.detect or language not in languages() else language
+        if self.detect:
+            return language, AUTO
+        return language, language if language in languages() else None
 
     def _hypothesis(self, utterance: Utterance, clip: Clip, heard: Heard, seconds: float) -> Hypothesis:
         return Hypothesis(

@@ -23,8 +23,15 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     def part(self, cls: type[C]) -> C:
-        """The fields of one of the configurations that this one is made of."""
-        return cls(**{name: getattr(self, name) for name in cls.model_fields})
+        """The fields of one of the configurations that this one is made of; those left at its defaults stay unset."""
+        values = {name: getattr(self, name) for name in cls.model_fields}
+        return cls(
+            **{
+                name: value
+                for name, value in values.items()
+                if name in self.model_fields_set or value != cls.model_fields[name].default
+            }
+        )
 
 
 def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) -> C:

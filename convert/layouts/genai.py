@@ -80,6 +80,7 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
         "no_timestamps_token_id": ids["<|notimestamps|>"],
         "prev_sot_token_id": ids["<|startofprev|>"],
         "return_timestamps": False,
+        **checkpoint.generation.as_config(steered=checkpoint.multilingual),
     }
     if checkpoint.multilingual:
         tongues = (f"<|{code}|>" for code in languages())

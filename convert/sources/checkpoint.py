@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ovw.convert.sources.generation import GenerationDefaults
 from ovw.errors import OvwError
 from ovw.models import Capabilities, Dims
 
@@ -32,6 +33,7 @@ class Checkpoint:
         tokenizer_json: a Hugging Face tokenizer, where the source brings one.
         capabilities: what the model can be asked for, where that is known.
         steered: whether language and task tokens steer decoding, where the source knows.
+        generation: decoding defaults that the source brings.
     """
 
     dims: Dims
@@ -43,6 +45,7 @@ class Checkpoint:
     tokenizer_json: str | None = field(default=None, repr=False)
     capabilities: Capabilities | None = None
     steered: bool | None = None
+    generation: GenerationDefaults = field(default_factory=GenerationDefaults)
 
     @property
     def multilingual(self) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads
+from ovw.convert.sources.generation import from_ctranslate2
 from ovw.convert.sources.identity import told_capabilities
 from ovw.convert.sources.reading import Reader, map_file, read_json
 from ovw.errors import OvwError
@@ -59,6 +60,7 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
         tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
         capabilities=can,
         steered=steered,
+        generation=from_ctranslate2(config, dims),
     )
 
 

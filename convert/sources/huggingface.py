@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from ovw.artifact.hashing import file_sha256
 from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads, tensor_shapes
+from ovw.convert.sources.generation import from_huggingface
 from ovw.convert.sources.identity import told_capabilities
 from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
 from ovw.convert.sources.reading import read_json
@@ -87,6 +88,7 @@ def read_huggingface(folder: Path, reference: str | None = None) -> Checkpoint:
         tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
         capabilities=can,
         steered=steered,
+        generation=from_huggingface(generation, read_json(folder / CONFIG), tokenizer, dims),
     )
 
 

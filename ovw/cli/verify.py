@@ -12,6 +12,7 @@ def run(
 ) -> None:
     """Check an artifact: hashes, layout, shapes, and what it says about a bundled clip."""
     from ovw.artifact.check import find_problems
+    from ovw.artifact.decoding import describe_decoding
     from ovw.artifact.locate import locate
     from ovw.artifact.manifest import read_manifest
     from ovw.engines.layouts import open_layout
@@ -26,9 +27,11 @@ def run(
         typer.echo(f"ovw: {folder} is damaged: {len(problems)} problem(s). Hint: convert again with --force.", err=True)
         raise typer.Exit(1)
     manifest = read_manifest(folder)
+    decoding = f"\n  decoding: {text}" if (text := describe_decoding(folder)) else ""
     typer.echo(
         f"{folder}: good\n"
         f"  {manifest.name} {manifest.precision}, {len(manifest.files)} files with the hashes of {manifest.created}\n"
         f"  layout {manifest.layout}, shapes {manifest.shapes}\n"
         f"  self-test: {manifest.golden.hidden or repr(manifest.golden.text)}"
+        f"{decoding}"
     )

@@ -19,14 +19,14 @@ from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.samples import Media, blocks_of
-from ovw.config import build
 from ovw.errors import OvwError, UsageError, reason
 from ovw.memory import give_back
 from ovw.models import Capabilities, find_language
 from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
 from ovw.runtime.sessions import require_runnable
+from ovw.transcribe.defaults import artifact_defaults, with_defaults
 from ovw.transcribe.engine import Engine, FastEngine
-from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
@@ -92,6 +92,7 @@ class Whisper:
         try:
             self._engine = self._open(options)
             self._engine.load()
+            self._defaults = artifact_defaults(folder, self.manifest.dimensions())
         except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
             hint = f"ovw verify {folder} tells what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
@@ -191,8 +192,7 @@ class Whisper:
         self, options: TranscribeOptions | None, overrides: dict[str, Any]
     ) -> tuple[TranscribeOptions, str | None]:
         """The options in force, and the language if it need not be detected; raises as `transcribe`."""
-        base = options.model_dump() if options else {}
-        chosen = build(TranscribeOptions, {**base, **overrides})
+        chosen = with_defaults(options, overrides, self._defaults)
         language = check_request(self.folder.name, self.capabilities, chosen)
         n_vocab = self.manifest.dims["n_vocab"]
         if chosen.word_timestamps and (self.manifest.layout, self.manifest.frontend) != ("genai", "graph"):
@@ -270,7 +270,7 @@ def check_request(name: str, capabilities: Capabilities, options: TranscribeOpti
             "use a multilingual size such as base, medium or large-v3",
         )
     known = capabilities.languages
-    if options.language is None:
+    if options.language is None or options.language.lower() == AUTO:
         return known[0] if len(known) == 1 else None
     code = find_language(options.language)
     if code not in known:
