@@ -24,7 +24,9 @@ def run(
         str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the input.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="transcribe, or translate into English.")] = None,
-    language: Annotated[str | None, typer.Option(help="Code, name or locale; auto detects. Default: the artifact's, else auto.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Code, name or locale; auto detects. Default: the artifact's, else auto.")
+    ] = None,
     language_detection_segments: Annotated[
         int | None, typer.Option(help="Windows to detect it from. Default 1.")
     ] = None,

@@ -31,6 +31,12 @@ CHUNKS, MOST_CHUNKS = 32, 256
 """Chunks in an inference: multiples, up to 8 s, and the rest; the CPU plugin keeps kernels for each size."""
 LONGEST_INFERENCE = MOST_CHUNKS * CHUNK
 """Samples of the longest inference."""
+AUDIBLE = 0.05
+"""RMS of the loudest chunk below which the network misses speech; quieter sound is amplified to it."""
+MOST_GAIN = 100.0
+"""Below -66 dB there are too few bits to tell speech by."""
+FADE = 0.1 ** (1 / MOST_CHUNKS)
+"""Loss of the remembered level a chunk: quiet speech is found 8 s after loud one, pauses of loud speech stay as they are."""
 STFT_STRIDE = 128
 STATE = 128
 ENCODER_STRIDES = (1, 2, 2, 1)
@@ -51,6 +57,7 @@ class VoiceActivity:
             self._request = _network().create_infer_request()
         self._left = np.zeros(CONTEXT, np.float32)  # the last context, and samples short of a chunk
         self._state = [np.zeros((1, 1, STATE), np.float32)] * 2
+        self._level = 0.0
 
     def __call__(self, samples: NDArray[np.float32], *, last: bool = False) -> NDArray[np.float32]:
         """Probabilities of every chunk that these samples complete.
@@ -78,9 +85,21 @@ class VoiceActivity:
         return np.concatenate(found)[:count]
 
     def _infer(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
-        outputs = self._request.infer([np.ascontiguousarray(chunks), *self._state], share_inputs=True)
+        outputs = self._request.infer([self._audible(chunks), *self._state], share_inputs=True)
         probabilities, *self._state = (outputs[i].copy() for i in range(3))
         return np.asarray(probabilities, np.float32)
+
+    def _audible(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Quiet chunks amplified, as Whisper's spectrogram is blind to the level too; others as they are.
+
+        Noise and hum stay what they are for the network, however loud.
+        """
+        loudest = float(chunks[:, CONTEXT:].std(axis=1).max())
+        self._level = max(loudest, self._level * FADE ** len(chunks))
+        if self._level >= AUDIBLE:
+            return np.ascontiguousarray(chunks)
+        gain = min(AUDIBLE / max(self._level, 1e-9), MOST_GAIN)
+        return np.asarray((chunks - chunks.mean()) * np.float32(gain), np.float32)
 
 
 @cache
