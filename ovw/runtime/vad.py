@@ -36,7 +36,7 @@ AUDIBLE = 0.05
 MOST_GAIN = 100.0
 """Below -66 dB there are too few bits to tell speech by."""
 FADE = 0.1 ** (1 / MOST_CHUNKS)
-"""Loss of the remembered level a chunk: quiet speech is found 8 s after loud one, pauses of loud speech stay as they are."""
+"""Loss of the remembered level a chunk: quiet speech is found 8 s after loud speech, and its pauses are left alone."""
 STFT_STRIDE = 128
 STATE = 128
 ENCODER_STRIDES = (1, 2, 2, 1)
