@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ovw.audio.choice import SoundChoice, channel_name
 from ovw.audio.download import Remote, download, list_remote
 from ovw.errors import OvwError, reason
 
@@ -43,6 +44,7 @@ class Input:
         below: sub-folder of a folder that is asked for.
         path: the file, if it is one here.
         remote: where it is, if it has to be downloaded. Neither: standard input.
+        channel: the only channel to take, from 0; outputs are called after it too.
     """
 
     label: str
@@ -51,15 +53,44 @@ class Input:
     below: Path = Path()
     path: Path | None = None
     remote: Remote | None = None
+    channel: int | None = None
 
     @property
     def is_stdin(self) -> bool:
         return self.path is None and self.remote is None
 
+    def sound(self, choice: SoundChoice) -> SoundChoice:
+        """What to take of it: as chosen for all inputs, and its own channel."""
+        return choice if self.channel is None else replace(choice, channel=self.channel)
+
     @property
     def stem(self) -> str:
         """`name` without the ending of a file name; titles have none."""
-        return self.path.stem if self.path else self.name
+        name = self.path.stem if self.path else self.name
+        return name if self.channel is None else f"{name}.{channel_name(self.channel)}"
+
+
+def of_each_channel(item: Input, count: Callable[[Path], int]) -> list[Input]:
+    """An input for each of the channels of a file.
+
+    Args:
+        item: the file.
+        count: tells how many channels a file has.
+
+    Raises:
+        OvwError: the file is not here, so its channels cannot be counted and read one after the other.
+    """
+    if item.path is None:
+        raise OvwError(f"{item.label}: --channel each reads a file several times", "download or save it first")
+    channels = range(count(item.path))
+    return (
+        [
+            replace(item, label=f"{item.label} ({channel_name(i)})", name=f"{item.name}.{channel_name(i)}", channel=i)
+            for i in channels
+        ]
+        if len(channels) > 1
+        else [item]
+    )
 
 
 @dataclass(frozen=True)

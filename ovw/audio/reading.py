@@ -15,6 +15,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
+from ovw.audio.choice import DEFAULT, SoundChoice, choose_track
 from ovw.errors import OvwError
 
 Source = Path | BinaryIO
@@ -131,8 +132,8 @@ def _open(source: Source | _Pipe, name: str, pcm: Pcm | None) -> InputContainer:
         raise OvwError(f"{name}: cannot be read as audio or video: {reason}", hint) from None
 
 
-def choose_stream(container: InputContainer, name: str, index: int | None) -> AudioStream:
-    """The audio stream of that number, by default the first.
+def choose_stream(container: InputContainer, name: str, choice: SoundChoice = DEFAULT) -> AudioStream:
+    """The audio stream that is meant, by default the one that a player would begin with.
 
     Raises:
         OvwError: there is none, or none that FFmpeg can decode.
@@ -140,9 +141,7 @@ def choose_stream(container: InputContainer, name: str, index: int | None) -> Au
     streams = container.streams.audio
     if not streams:
         raise OvwError(f"{name}: has no audio stream", "nothing to transcribe")
-    if index is not None and not 0 <= index < len(streams):
-        raise OvwError(f"{name}: has no audio stream {index}", f"it has {len(streams)}, counted from 0")
-    chosen = streams[index or 0]
+    chosen = choose_track(streams, choice, name)
     codec = chosen.codec_context
     if codec is None:
         raise OvwError(f"{name}: FFmpeg has no decoder for its audio", "convert it to a common format")

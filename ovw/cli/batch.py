@@ -82,7 +82,7 @@ def media_of(item: Input, config: TranscribeConfig, *, quiet: bool) -> Iterator[
 
     if item.is_stdin:
         pcm = Pcm(config.pcm, config.pcm_rate, config.pcm_channels) if config.pcm else None
-        yield stream_audio(sys.stdin.buffer, config.stream, pcm)
+        yield stream_audio(sys.stdin.buffer, config.sound(), pcm)
         return
     with fetched(item, partial(_download, quiet=quiet)) as file:
         yield file

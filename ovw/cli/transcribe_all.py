@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from ovw.audio.inputs import Input
     from ovw.audio.samples import Media
     from ovw.cli.batch import Batch
     from ovw.cli.transcribe_bulk import Plan
     from ovw.cli.transcribe_config import TranscribeConfig
+    from ovw.errors import OvwError
     from ovw.subtitles.document import Document
     from ovw.subtitles.options import LayoutOptions
     from ovw.transcribe.api import Whisper
@@ -28,6 +30,7 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
     from ovw.subtitles.output import check_writable, output_folder, plan_outputs
 
     inputs, problems = expand(media, listed_audio)
+    inputs = _channels(inputs, problems, config)
     batch = Batch(len(inputs) + len(problems))
     for problem in problems:
         batch.fail(problem)
@@ -48,6 +51,23 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
     batch.finish()
 
 
+def _channels(inputs: list[Input], problems: list[OvwError], config: TranscribeConfig) -> list[Input]:
+    """Every channel an input of its own, where that is asked for; files that cannot be read become problems."""
+    from ovw.audio.decode import channels_of
+    from ovw.audio.inputs import of_each_channel
+    from ovw.errors import OvwError
+
+    if config.channel != "each":
+        return inputs
+    found: list[Input] = []
+    for item in inputs:
+        try:
+            found += of_each_channel(item, lambda path: channels_of(path, config.sound()))
+        except OvwError as problem:
+            problems.append(problem)
+    return found
+
+
 def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Batch, *, quiet: bool) -> None:
     from ovw.cli.batch import media_of
     from ovw.subtitles.embed import plan_embedding
@@ -61,29 +81,30 @@ def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Bat
         with batch.turn(item.label):
             copy = plan_embedding(item.path, item.label, place_of(item, folder)) if config.embed else None
             with media_of(item, config, quiet=quiet) as sound:
-                document = _transcribe(whisper, sound, item.name, config, quiet=quiet)
+                document = _transcribe(whisper, sound, item, config, quiet=quiet)
             _deliver(document, targets, config.layout(), to_stdout=to_stdout, quiet=quiet)
             if copy and item.path:
                 _embed(document, item.path, copy, config.layout(), quiet=quiet)
 
 
-def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeConfig, *, quiet: bool) -> Document:
+def _transcribe(whisper: Whisper, sound: Media, item: Input, config: TranscribeConfig, *, quiet: bool) -> Document:
     import time
 
     from ovw.audio.mel import FRAMES_PER_SECOND
     from ovw.cli.console import progress
     from ovw.subtitles.document import document_of
 
+    choice = item.sound(config.sound())
     started = time.perf_counter()
     with progress(quiet=quiet) as bars:
-        bar = bars.add_task(name, total=None, note="")
+        bar = bars.add_task(item.name, total=None, note="")
 
         def on_progress(done: int, total: int) -> None:
             speed = done / FRAMES_PER_SECOND / (time.perf_counter() - started)
             bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
 
-        result = whisper.transcribe(sound, config.decoding(), stream=config.stream, on_progress=on_progress)
-        return document_of(name, whisper, result)
+        result = whisper.transcribe(sound, config.decoding(), stream=choice, on_progress=on_progress)
+        return document_of(item.name, whisper, result)
 
 
 def _deliver(

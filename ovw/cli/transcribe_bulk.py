@@ -36,7 +36,7 @@ def transcribe_bulk(plan: Plan, artifact: Path, config: TranscribeConfig, batch:
     files = list(_files(plan, config, batch))
     todo = [file for file in files if config.force or not file.is_done()]
     work = TranscribeFiles(
-        artifact.resolve(), config.decoding(), config.running(), config.exact, config.layout(), config.stream
+        artifact.resolve(), config.decoding(), config.running(), config.exact, config.layout(), config.sound()
     )
     done: list[Finished] = []
     started = time.perf_counter()

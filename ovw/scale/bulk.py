@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovw.audio.choice import DEFAULT, SoundChoice
 from ovw.audio.inputs import Input, fetched
 from ovw.errors import OvwError, reason
 from ovw.files import write_whole
@@ -87,7 +88,7 @@ class TranscribeFiles:
         device: how to run it.
         exact: openai/whisper's algorithm in f32.
         layout: of subtitle cues.
-        stream: which audio stream, counted from 0.
+        choice: which track and channel to take of each file.
     """
 
     model: Path
@@ -95,7 +96,7 @@ class TranscribeFiles:
     device: DeviceOptions
     exact: bool = False
     layout: LayoutOptions = PLAIN
-    stream: int | None = None
+    choice: SoundChoice = DEFAULT
 
     def load(self) -> Callable[[File], Finished | Failed]:
         """Load the model once; the result is called for every file."""
@@ -116,7 +117,7 @@ class TranscribeFiles:
 
     def _write(self, whisper: Whisper, file: File) -> float:
         with fetched(file.item) as media:
-            result = whisper.transcribe(media, self.options, stream=self.stream)
+            result = whisper.transcribe(media, self.options, stream=file.item.sound(self.choice))
             document = document_of(file.item.name, whisper, result)
         for name, target in file.targets.items():
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import numpy as np
 from ovw.artifact.locate import locate
 from ovw.artifact.manifest import read_manifest
 from ovw.audio import SAMPLE_RATE
+from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.samples import Media, blocks_of
@@ -119,7 +120,7 @@ class Whisper:
         media: Media,
         options: TranscribeOptions | None = None,
         *,
-        stream: int | None = None,
+        stream: Stream = None,
         on_progress: Progress = lambda done, total: None,
         **overrides: Any,
     ) -> Transcription:
@@ -129,7 +130,7 @@ class Whisper:
             media: path of any audio or video file, an open binary file, samples at 16 kHz (any common type, mono or
                 channels), or blocks of samples as they arrive.
             options: decoding options.
-            stream: which audio stream of the file, counted from 0.
+            stream: which audio stream of the file, counted from 0, or a fuller choice.
             on_progress: told the mel frames done and the frames in all.
             **overrides: single fields of `TranscribeOptions`, over `options`.
 
@@ -214,14 +215,14 @@ class Whisper:
         return language if self._engine.tokenizer.multilingual else None
 
     def _record(
-        self, media: Media, stream: int | None, options: TranscribeOptions, listener: Executor | None = None
+        self, media: Media, stream: Stream, options: TranscribeOptions, listener: Executor | None = None
     ) -> Recording:
         dims = self.manifest.dimensions()
         opened = partial(Recording, dims=dims, pad=options.padding, rules=options.speech_rules(), listener=listener)
         if not isinstance(media, str | Path):
             lookahead = LOOKAHEAD if hasattr(media, "__array__") else 0  # what arrives live is not waited for
             return opened(blocks_of(media, stream), lookahead=lookahead)
-        expected = media_duration(Path(media), stream) or 0.0
+        expected = media_duration(Path(media), stream, report=True) or 0.0
         # the loudness floor needs the loudest sound; what does not fit the lookahead is heard twice to be exact
         twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
         loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
