@@ -55,6 +55,12 @@ class Dims:
         layers = self.n_audio_layer * encoder_block + self.n_text_layer * decoder_block
         return convolutions + layers + embeddings + final_norms
 
+    @property
+    def upper_half(self) -> list[tuple[int, int]]:
+        """(layer, head) of the decoder's upper half: openai/whisper's stand-in for alignment heads not known."""
+        layers = range(self.n_text_layer // 2, self.n_text_layer)
+        return [(layer, head) for layer in layers for head in range(self.n_text_head)]
+
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
 

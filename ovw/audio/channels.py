@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
@@ -87,9 +89,9 @@ def mean_of_channels(frame: AudioFrame) -> AudioFrame:
     return _mono(frame, planes.mean(axis=0, keepdims=True).astype(planes.dtype))
 
 
-def _raw_planes(frame: AudioFrame) -> NDArray[np.generic]:
+def _raw_planes(frame: AudioFrame) -> NDArray[Any]:
     samples = frame.to_ndarray()
-    planes: NDArray[np.generic] = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
+    planes: NDArray[Any] = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
     return planes
 
 

@@ -16,6 +16,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from ovw.audio.choice import SoundChoice, Stream, as_choice, channel_name, choose_track, describe_tracks
+from ovw.audio.pipes import is_pipe
 from ovw.audio.reading import MEDIA_ERRORS, Pcm, Source, choose_stream, duration_of, name_of, opened, start_of
 from ovw.audio.resample import Resampler, in_blocks, silence
 from ovw.audio.timeline import GAP_S, LOSS_S, Timeline
@@ -69,7 +70,7 @@ def stream_audio(source: Source, stream: Stream = None, pcm: Pcm | None = None) 
     name, choice = name_of(source), as_choice(stream)
     with opened(source, pcm) as container:
         reader = _Reader(container, choose_stream(container, name, choice), choice.channel)
-        if not isinstance(source, Path):
+        if not isinstance(source, Path) or is_pipe(source):
             _report_tracks(container, name, choice)
         blocks = in_blocks(reader.pieces())
         if (first := next(blocks, None)) is None:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from ovw.audio.choice import SoundChoice, channel_name
 from ovw.audio.download import Remote, download, list_remote
+from ovw.audio.pipes import is_pipe
 from ovw.errors import OvwError, reason
 
 STDIN = "-"
@@ -64,6 +65,16 @@ class Input:
         return choice if self.channel is None else replace(choice, channel=self.channel)
 
     @property
+    def reads_once(self) -> bool:
+        """Whether it can be neither read again nor copied: standard input, pipes."""
+        return self.is_stdin or (self.path is not None and is_pipe(self.path))
+
+    @property
+    def file(self) -> Path | None:
+        """The path of a file that is here and can be read again."""
+        return None if self.reads_once else self.path
+
+    @property
     def stem(self) -> str:
         """`name` without the ending of a file name; titles have none."""
         name = self.path.stem if self.path else self.name
@@ -80,9 +91,9 @@ def of_each_channel(item: Input, count: Callable[[Path], int]) -> list[Input]:
     Raises:
         OvwError: the file is not here, so its channels cannot be counted and read one after the other.
     """
-    if item.path is None:
+    if item.file is None:
         raise OvwError(f"{item.label}: --channel each reads a file several times", "download or save it first")
-    channels = range(count(item.path))
+    channels = range(count(item.file))
     return (
         [
             replace(item, label=f"{item.label} ({channel_name(i)})", name=f"{item.name}.{channel_name(i)}", channel=i)
@@ -206,7 +217,8 @@ def _place(path: Path) -> Path:
 
 
 def _file(path: Path, below: Path = Path()) -> Input:
-    return Input(str(path), path.name, path.parent, below, path=path)
+    folder = Path() if path.is_relative_to("/dev") or path.is_relative_to("/proc") else path.parent
+    return Input(str(path), path.name, folder, below, path=path)
 
 
 def _is_folder(argument: str) -> bool:

@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from ovw.audio.choice import DEFAULT, SoundChoice, choose_track
+from ovw.audio.pipes import is_pipe, open_pipe
 from ovw.errors import OvwError
 
 Source = Path | BinaryIO
@@ -68,7 +69,10 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
         OvwError: no such file, or not media.
     """
     name = name_of(source)
-    if isinstance(source, Path) or source.seekable():
+    if isinstance(source, Path) and is_pipe(source):
+        with open_pipe(source) as pipe, opened(pipe, pcm) as container:
+            yield container
+    elif isinstance(source, Path) or source.seekable():
         with _open(source, name, pcm) as container:
             yield container
     elif pcm is None and _needs_seeking(source):
@@ -78,12 +82,12 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
             with _open(cast("BinaryIO", copy), name, pcm) as container:
                 yield container
     else:
-        pipe = _Pipe(source)
+        once = _Once(source)
         try:
-            with _open(pipe, name, pcm) as container:
+            with _open(once, name, pcm) as container:
                 yield container
         finally:
-            if pipe.interrupted:
+            if once.interrupted:
                 raise KeyboardInterrupt
 
 
@@ -93,7 +97,7 @@ def _needs_seeking(source: BinaryIO) -> bool:
     return peek is not None and peek(8)[4:8] in (b"ftyp", b"mdat", b"wide", b"free")
 
 
-class _Pipe:
+class _Once:
     """A file that cannot seek, read as far as it has come.
 
     FFmpeg's callbacks swallow Ctrl-C; here it ends the file and is remembered.
@@ -111,7 +115,7 @@ class _Pipe:
             return b""
 
 
-def _open(source: Source | _Pipe, name: str, pcm: Pcm | None) -> InputContainer:
+def _open(source: Source | _Once, name: str, pcm: Pcm | None) -> InputContainer:
     is_path = isinstance(source, Path)
     try:
         container: InputContainer = av.open(

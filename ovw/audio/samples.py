@@ -85,10 +85,11 @@ def _mono(array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim == 1:
         return array
     if array.ndim == 2 and min(array.shape) <= MOST_CHANNELS:
-        planes = np.moveaxis(array, int(np.argmin(array.shape)), 0)
+        planes: NDArray[Any] = np.moveaxis(array, int(np.argmin(array.shape)), 0)
         if len(planes) == 2 and planes.size and cancels(power := powers(planes)):
             logger.warning("the channels of the samples cancel each other, the louder one is used alone")
-            return planes[better(power)]
+            louder: NDArray[Any] = planes[better(power)]
+            return louder
         mixed: NDArray[Any] = planes.mean(axis=0, dtype=np.float64)
         return mixed
     raise OvwError(f"samples of shape {list(array.shape)} are neither mono nor channels", WANTED)

@@ -75,14 +75,14 @@ class Batch:
 
 @contextmanager
 def media_of(item: Input, config: TranscribeConfig, *, quiet: bool) -> Iterator[Media]:
-    """What the runner reads for an input: its file, a download that is removed afterwards, or standard input."""
+    """What the runner reads for an input: its file, a download that is removed afterwards, or a stream."""
     from ovw.audio.decode import stream_audio
     from ovw.audio.inputs import fetched
     from ovw.audio.reading import Pcm
 
-    if item.is_stdin:
+    if item.reads_once:
         pcm = Pcm(config.pcm, config.pcm_rate, config.pcm_channels) if config.pcm else None
-        yield stream_audio(sys.stdin.buffer, config.sound(), pcm)
+        yield stream_audio(item.path or sys.stdin.buffer, config.sound(), pcm)
         return
     with fetched(item, partial(_download, quiet=quiet)) as file:
         yield file

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
     """Transcribe every input; one that fails does not stop the others and is named at the end."""
-    from ovw.audio.inputs import STDIN, expand
+    from ovw.audio.inputs import expand
     from ovw.cli.batch import Batch
     from ovw.cli.ensure import ensure_model
     from ovw.cli.transcribe_bulk import transcribe_bulk
@@ -37,8 +37,8 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
     if not inputs:
         batch.finish()
         return
-    if config.pcm and STDIN not in media:
-        raise UsageError("--pcm tells what standard input holds, which is not among the inputs", "name it: -")
+    if config.pcm and not any(item.reads_once for item in inputs):
+        raise UsageError("--pcm tells what standard input or a pipe holds, neither is among the inputs", "name it: -")
     formats: tuple[str, ...] = config.format
     if config.output == "-":
         plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
@@ -79,7 +79,7 @@ def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Bat
     folder = None if to_stdout else output_folder(config.output)
     for item, targets in plan.items():
         with batch.turn(item.label):
-            copy = plan_embedding(item.path, item.label, place_of(item, folder)) if config.embed else None
+            copy = plan_embedding(item.file, item.label, place_of(item, folder)) if config.embed else None
             with media_of(item, config, quiet=quiet) as sound:
                 document = _transcribe(whisper, sound, item, config, quiet=quiet)
             _deliver(document, targets, config.layout(), to_stdout=to_stdout, quiet=quiet)

@@ -75,12 +75,12 @@ def _file(item: Input, targets: dict[str, Path], config: TranscribeConfig) -> Fi
     from ovw.subtitles.embed import plan_embedding
     from ovw.subtitles.output import output_folder, place_of
 
-    if item.is_stdin:
+    if item.reads_once:
         raise OvwError(f"{item.label}: workers cannot share it", "leave out --workers and --ray")
     if not config.embed:
         return File(item, targets)
     place = place_of(item, output_folder(config.output))
-    file = File(item, targets, plan_embedding(item.path, item.label, place, overwrite=True))
+    file = File(item, targets, plan_embedding(item.file, item.label, place, overwrite=True))
     if not (config.force or file.is_done()):
         plan_embedding(item.path, item.label, place)  # a copy without the other outputs is not ours
     return file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from ovw.audio import SAMPLE_RATE
 from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media, blocks_of
 from ovw.errors import OvwError, UsageError, reason
 from ovw.memory import give_back
@@ -31,6 +33,8 @@ from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
+
+logger = logging.getLogger(__name__)
 
 GROUP = 2
 """Batches whose recordings are read at a time."""
@@ -65,7 +69,7 @@ class Transcription:
 
 
 class Whisper:
-    """A loaded artifact.
+    """A loaded artifact. Threads may share one; their windows take turns, see docs/runner.md.
 
     Args:
         model: an artifact folder or the name of an installed one, such as `base-fp16`; the preferred one if not given.
@@ -101,7 +105,7 @@ class Whisper:
     def _open(self, options: DeviceOptions) -> Engine:
         """The sessions of the artifact; raises as the constructor does."""
         require_runnable(self.folder, self.manifest.layout)
-        heads = tuple(self.manifest.alignment_heads or ())
+        heads = tuple(self.manifest.alignment_heads or self.manifest.dimensions().upper_half)
         kind = FastEngine if not self.exact and self._is_cuttable() and options.device == "CPU" else Engine
         return kind(self.folder, self.manifest.layout, options, self.manifest.dimensions(), heads)
 
@@ -202,9 +206,10 @@ class Whisper:
                 "leave word_timestamps out, or convert with --layout genai --frontend graph",
             )
         if chosen.word_timestamps and not self.manifest.alignment_heads:
-            raise UsageError(
-                f"{self.folder.name} has no alignment heads, without which words cannot be timed",
-                "leave word_timestamps out, or convert it from a checkpoint that knows them",
+            logger.warning(
+                "%s has no alignment heads: words are timed by the decoder's upper half, which is less exact; "
+                "convert it with --size to lend it those of its size",
+                self.folder.name,
             )
         if beyond := [token for token in chosen.suppress_tokens if token >= n_vocab]:
             raise UsageError(f"suppress_tokens holds {beyond[0]}, the vocabulary has {n_vocab}", "ids start at 0")
@@ -219,7 +224,7 @@ class Whisper:
     ) -> Recording:
         dims = self.manifest.dimensions()
         opened = partial(Recording, dims=dims, pad=options.padding, rules=options.speech_rules(), listener=listener)
-        if not isinstance(media, str | Path):
+        if not isinstance(media, str | Path) or is_pipe(Path(media)):
             lookahead = LOOKAHEAD if hasattr(media, "__array__") else 0  # what arrives live is not waited for
             return opened(blocks_of(media, stream), lookahead=lookahead)
         expected = media_duration(Path(media), stream, report=True) or 0.0
@@ -232,7 +237,7 @@ class Whisper:
 def _seconds(media: Media) -> float:
     """About how long a recording is; 0 where that is not known before it is read. Raises as `transcribe`."""
     if isinstance(media, str | Path):
-        return media_duration(Path(media)) or 0.0
+        return 0.0 if is_pipe(Path(media)) else media_duration(Path(media)) or 0.0
     return np.asarray(media).size / SAMPLE_RATE if hasattr(media, "__array__") else 0.0
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,7 @@ class Engine:
         device: how it runs.
         dims: of the model.
         heads: (layer, head) pairs whose attention tells where a word is said.
+        lock: held for each call that encodes, decodes or aligns: the sessions do one at a time, whoever calls.
     """
 
     folder: Path
@@ -45,6 +48,7 @@ class Engine:
     device: DeviceOptions
     dims: Dims
     heads: Sequence[tuple[int, int]]
+    lock: AbstractContextManager[bool] = field(default_factory=RLock, init=False, repr=False, compare=False)
 
     @cached_property
     def encoder(self) -> EncoderSession:
@@ -82,12 +86,15 @@ class Engine:
         mels = [
             one.recording.window(one.span.start, one.size, length) for one, length in zip(windows, frames, strict=True)
         ]
-        return self._encode(mels, merge=merge and not whole)
+        with self.lock:
+            return self._encode(mels, merge=merge and not whole)
 
     def hear_opening(self, recording: Recording, start: int, *, whole: bool = False) -> Audio:
         """Encode the window at `start` as language detection hears it."""
         size = recording.frames_before(start + self.dims.n_frames) - start
-        return self._encode([recording.opening(start, size, self._frames(size, whole=whole))], merge=not whole)[0]
+        mel = recording.opening(start, size, self._frames(size, whole=whole))
+        with self.lock:
+            return self._encode([mel], merge=not whole)[0]
 
     def apart(self, audio: Audio) -> Audio:
         """A window that does not hold the memory of those that were heard with it."""

@@ -62,7 +62,9 @@ def identify(engine: Engine, recording: Recording, options: TranscribeOptions) -
             at = start + i * engine.dims.n_frames
             if i == 0 or recording.frames_before(at + 1) > at:
                 audio = engine.hear_opening(recording, at, whole=whole)
-                yield from detect_languages(engine.decoder, [audio], engine.tokenizer)
+                with engine.lock:
+                    found = detect_languages(engine.decoder, [audio], engine.tokenizer)
+                yield from found
 
     return vote(detections(), options.language_detection_threshold)
 

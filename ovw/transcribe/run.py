@@ -29,7 +29,7 @@ class Run:
         self._engine = engine
         self._options = options
         total = engine.total if options.batch_size > 1 else logsumexp  # of a few rows NumPy is done as soon
-        self._task = DecodingTask(engine.decoder, engine.tokenizer, options, engine.dims.n_text_ctx, total)
+        self._task = DecodingTask(engine.decoder, engine.tokenizer, options, engine.dims.n_text_ctx, total, engine.lock)
         self._prompts = PromptBuilder(engine.tokenizer, options, engine.dims.n_text_ctx)
 
     def _hear(self, windows: Sequence[Window]) -> list[Audio]:
@@ -41,7 +41,8 @@ class Run:
         """The language of each window: its recording's, or with `multilingual` what is heard in it."""
         if not self._options.multilingual or windows[0].language is None:
             return [window.language for window in windows]
-        detections = detect_languages(self._engine.decoder, audio, self._engine.tokenizer)
+        with self._engine.lock:
+            detections = detect_languages(self._engine.decoder, audio, self._engine.tokenizer)
         return [detection.language for detection in detections]
 
     def _decode(self, windows: Sequence[Window], audio: list[Audio], prompts: Sequence[Prompt]) -> list[DecodingResult]:
