@@ -1,4 +1,4 @@
-"""One case: an engine, a model and a point on every axis; and what its child processes are told."""
+"""One case: an engine, a model and a point on every axis; and the jobs of its child processes."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class CaseSpec(Config):
         return Path(self.model)
 
     def axes(self) -> dict[str, Any]:
-        """What a record says of the case."""
-        told = self.model_dump(mode="json", exclude={"name", "model", "device", "python"}, exclude_none=True)
+        """The case as a record describes it."""
+        described = self.model_dump(mode="json", exclude={"name", "model", "device", "python"}, exclude_none=True)
         running = self.device.model_dump(mode="json", exclude={"profile", "precision"})
-        return told | running | {"inference_precision": self.device.precision or "default"}
+        return described | running | {"inference_precision": self.device.precision or "default"}
 
 
 class Timing(Config):
@@ -53,7 +53,7 @@ class Timing(Config):
 
 
 class GraphJob(Config):
-    """What a child process is told that times the graphs of an artifact."""
+    """The job of a child process that times the graphs of an artifact."""
 
     case: CaseSpec
     cache: tuple[int, ...]
@@ -65,7 +65,7 @@ class GraphJob(Config):
 
 
 class PeakJob(Config):
-    """What a child process is told that measures what the machine can do."""
+    """The job of a child process that measures what the machine can do."""
 
     device: DeviceOptions
     seconds: float

@@ -1,4 +1,4 @@
-"""The clips that every engine hears: decoded once, handed over as samples."""
+"""The clips that every engine transcribes: decoded once, handed over as samples."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from ovw.transcribe.selftest import CLIP
 
 
 @dataclass(frozen=True)
-class Clip:
+class ClipFile:
     """A clip on disk.
 
     Attributes:
         id: in its dataset.
         file: `.npy` of its samples at 16 kHz, float32.
         seconds: of audio.
-        reference: what is said, where that is known.
+        reference: its text, where that is known.
         language: of it, where that is known.
     """
 
@@ -42,10 +42,10 @@ class Clip:
 
 @dataclass(frozen=True)
 class Clips:
-    """All of them, and what a record says of them."""
+    """All clips, and their description for a record."""
 
-    clips: Sequence[Clip]
-    facts: dict[str, Any]
+    clips: Sequence[ClipFile]
+    description: dict[str, Any]
 
     @property
     def seconds(self) -> float:
@@ -77,14 +77,14 @@ def prepare_clips(config: BenchConfig, folder: Path) -> Clips:
     if not made:
         raise OvwError(f"{dataset.name} has no clip that can be used", f"{dataset.origin} was read")
     prints = fingerprint((clip.id, clip.reference or "", digest) for clip, digest in made)
-    facts = {"name": dataset.name, "clips": len(made), "fingerprint": prints, "problems": len(unusable)}
-    return Clips([clip for clip, _ in made], facts)
+    description = {"name": dataset.name, "clips": len(made), "fingerprint": prints, "problems": len(unusable)}
+    return Clips([clip for clip, _ in made], description)
 
 
-def _decode(utterance: Utterance, folder: Path, number: int) -> tuple[Clip, str]:
+def _decode(utterance: Utterance, folder: Path, number: int) -> tuple[ClipFile, str]:
     samples = read_clip(utterance).samples
     file = folder / f"{number}.npy"
     np.save(file, samples)
     seconds = len(samples) / SAMPLE_RATE
-    clip = Clip(utterance.id, file, seconds, utterance.reference or None, utterance.language)
+    clip = ClipFile(utterance.id, file, seconds, utterance.reference or None, utterance.language)
     return clip, sha256(samples.tobytes()).hexdigest()

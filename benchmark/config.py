@@ -62,7 +62,7 @@ Counts = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_lis
 
 
 class BenchConfig(Config):
-    """What a command line or a YAML file says; the lists are axes, and every combination is a case."""
+    """The options of `ovw bench`; the lists are axes, and every combination is a case."""
 
     models: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
     """Artifacts; every one that is installed if none is given."""
@@ -119,7 +119,7 @@ class BenchConfig(Config):
     warmup: int = Field(default=2, ge=0)
     """Iterations of a stage before its clock starts."""
     budget: float | None = Field(default=None, gt=0)
-    """Seconds for everything: rounds that do not fit are left out, and said to be."""
+    """Seconds for everything: rounds that do not fit are skipped and reported."""
     timeout: float = Field(default=600.0, gt=0)
     """Seconds without a result after which a process counts as hanging."""
     memory: bool = True
@@ -127,7 +127,7 @@ class BenchConfig(Config):
     layers: bool = False
     """Time every layer of the graphs, in a run of its own."""
     roofline: bool = True
-    """Measure what the machine can do at most, and tell the stages' share of it."""
+    """Measure what the machine can do at most, and the share of it that stages reach."""
     output: str | None = None
     """The record; by default one below `$OVW_HOME/bench`."""
     format: Annotated[tuple[Literal["json", "csv", "md"], ...], BeforeValidator(_listed)] = ("json",)

@@ -18,7 +18,7 @@ WITHOUT_INFLUENCE = {"output", "format", "budget", "timeout", "rounds"}
 """Keys that may change when a record is continued."""
 
 
-class Journal:
+class RecordJournal:
     """A record and its file.
 
     Args:
@@ -99,5 +99,5 @@ def _require_same(earlier: Record, now: Record, path: Path) -> None:
     ]
     keys = [key for key in {**sides[0], **sides[1]} if sides[0].get(key) != sides[1].get(key)]
     if keys:
-        told = ", ".join(f"{key} {sides[0].get(key)!r} there, {sides[1].get(key)!r} now" for key in keys[:3])
-        raise OvwError(f"{path} holds another benchmark: {told}", "--force begins anew, -o chooses another file")
+        differences = ", ".join(f"{key} {sides[0].get(key)!r} there, {sides[1].get(key)!r} now" for key in keys[:3])
+        raise OvwError(f"{path} holds another benchmark: {differences}", "--force begins anew, -o chooses another file")

@@ -7,18 +7,18 @@ from pathlib import Path
 
 from ovw.benchmark.clips import prepare_clips
 from ovw.benchmark.config import BenchConfig
-from ovw.benchmark.finish import finish
-from ovw.benchmark.journal import Journal, default_path
+from ovw.benchmark.journal import RecordJournal, default_path
+from ovw.benchmark.models import artifacts_of, require_devices, subjects_of
 from ovw.benchmark.plan import PytorchFile, make_plan
-from ovw.benchmark.processes import Bench, Observer
-from ovw.benchmark.report import write_tables
-from ovw.benchmark.subjects import artifacts_of, require_devices, subjects_of
+from ovw.benchmark.results.derived import finish
+from ovw.benchmark.results.report import write_tables
+from ovw.benchmark.scheduling.schedule import Bench, BenchObserver
 from ovw.record import Record
 
 
 def bench(
     config: BenchConfig,
-    observer: Observer | None = None,
+    observer: BenchObserver | None = None,
     *,
     pytorch_file: PytorchFile | None = None,
     force: bool = False,
@@ -27,7 +27,7 @@ def bench(
 
     Args:
         config: the request.
-        observer: told what happens.
+        observer: callbacks for progress.
         pytorch_file: finds an artifact's checkpoint, for the engine pytorch.
         force: begin anew where the record's file holds another benchmark.
 
@@ -38,18 +38,18 @@ def bench(
         OvwError: nothing to measure, or a record of something else in the way.
         KeyboardInterrupt: on Ctrl-C; the record holds what was measured.
     """
-    watch = observer or Observer()
+    watch = observer or BenchObserver()
     require_devices(config.device)
     plan = make_plan(config, pytorch_file)
     path = Path(config.output).expanduser() if config.output else default_path()
-    journal = Journal(config, path, subjects_of(plan.cases), force=force)
+    journal = RecordJournal(config, path, subjects_of(plan.cases), force=force)
     watch.on_path(path)
 
     with tempfile.TemporaryDirectory(prefix="ovw-bench-") as folder:
         watch.on_step("decoding the clips")
         clips = prepare_clips(config, Path(folder))
         run = Bench(config, plan.cases, clips, journal, artifacts_of(plan.cases), watch)
-        journal.note(clips=clips.facts, left_out=plan.left_out, interrupted=True)
+        journal.note(clips=clips.description, left_out=plan.left_out, interrupted=True)
         try:
             run.measure_peaks()
             run.round(0)

@@ -40,7 +40,7 @@ Point = dict[str, Any]
 
 
 @dataclass
-class Plan:
+class BenchPlan:
     """What is to be measured, and what cannot be, with the reason."""
 
     cases: list[CaseSpec] = field(default_factory=list)
@@ -48,17 +48,17 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Model:
+class BenchModel:
     """Something an engine can load."""
 
     path: Path | str
     layout: str | None
     name: str
     random: bool = False
-    """Its weights are: what it says goes on and on, and means nothing."""
+    """Its weights are random: its text is endless and means nothing."""
 
 
-def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> Plan:
+def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> BenchPlan:
     """All cases of a configuration, the smaller models first.
 
     Args:
@@ -69,7 +69,7 @@ def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> P
         UsageError: no such artifact, or nothing to measure at all.
     """
     artifacts = _artifacts(config)
-    plan = Plan()
+    plan = BenchPlan()
     for entry in config.engines:
         try:
             models = list(_models(entry, config, artifacts, pytorch_file))
@@ -81,7 +81,7 @@ def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> P
         for model in models:
             plan.cases += [case for case in _cases(entry, model, config) if case not in plan.cases]
             if model.random and "pipeline" in config.stages:
-                plan.left_out[f"{model.name}, pipeline"] = "random weights say nothing"
+                plan.left_out[f"{model.name}, pipeline"] = "random weights have no text to measure"
     if not plan.cases and not artifacts and not config.models:
         raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
     _require_names_apart(plan.cases)
@@ -99,8 +99,8 @@ def _models(
     config: BenchConfig,
     artifacts: list[tuple[Path, Manifest]],
     pytorch_file: PytorchFile | None,
-) -> Iterator[Model]:
-    """What an engine runs: what its entry says, or those of the artifacts that it can."""
+) -> Iterator[BenchModel]:
+    """The models of an engine: its entry's own, or those of the artifacts that it can run."""
     if entry.python and not _below(entry.python, config.peers).is_file():
         raise OvwError(f"no interpreter {_below(entry.python, config.peers)}", "--peers names the folder it is in")
     if entry.model:
@@ -113,23 +113,23 @@ def _models(
         if manifest.layout not in LAYOUTS[entry.name]:
             continue
         if entry.name != "pytorch":
-            yield Model(folder, manifest.layout, folder.name, manifest.source.kind == "random")
+            yield BenchModel(folder, manifest.layout, folder.name, manifest.source.kind == "random")
         elif pytorch_file and manifest.source.tensors_sha256 not in seen:
             seen.add(manifest.source.tensors_sha256)
-            yield Model(pytorch_file(manifest), None, manifest.name)
+            yield BenchModel(pytorch_file(manifest), None, manifest.name)
 
 
-def _named_model(entry: EngineEntry, config: BenchConfig) -> Model:
+def _named_model(entry: EngineEntry, config: BenchConfig) -> BenchModel:
     assert entry.model is not None  # _models asked
     path = _below(entry.model, config.peers)
     if entry.name in ("openvino", "onnxruntime"):
         folder = locate(str(path) if path.exists() else entry.model)
         assert folder is not None  # with a name there is one
-        return Model(folder, read_manifest(folder).layout, folder.name)
+        return BenchModel(folder, read_manifest(folder).layout, folder.name)
     if path.exists():
-        return Model(path.resolve(), None, path.stem if path.is_file() else path.name)
+        return BenchModel(path.resolve(), None, path.stem if path.is_file() else path.name)
     if entry.name == "faster-whisper" and "/" not in entry.model:
-        return Model(entry.model, None, entry.model)
+        return BenchModel(entry.model, None, entry.model)
     raise OvwError(f"no model {path}", "--peers names the folder it is in")
 
 
@@ -139,7 +139,7 @@ def _below(path: str, peers: str | None) -> Path:
     return Path(peers).expanduser().absolute() / given if peers and not given.is_absolute() else given.absolute()
 
 
-def _cases(entry: EngineEntry, model: Model, config: BenchConfig) -> Iterator[CaseSpec]:
+def _cases(entry: EngineEntry, model: BenchModel, config: BenchConfig) -> Iterator[CaseSpec]:
     own = entry.name in ("openvino", "onnxruntime")
     stages = tuple(s for s in config.stages if (own or s == "pipeline") and not (model.random and s == "pipeline"))
     if not stages:
@@ -172,7 +172,7 @@ def _device(point: Point) -> DeviceOptions:
     return DeviceOptions(**own, precision=precision)
 
 
-def _case_name(entry: EngineEntry, model: Model, point: Point) -> str:
+def _case_name(entry: EngineEntry, model: BenchModel, point: Point) -> str:
     """`base-fp16 threads=1 batch=8`: what is not as by default, so that it does not depend on what else is measured."""
     who = [model.name] if entry.name == "openvino" else [entry.name, model.name]
     more = [entry.precision] if entry.precision else []

@@ -54,12 +54,12 @@ def describe(
 
 
 def capabilities(info: ModelInfo | None, checkpoint: Checkpoint) -> Capabilities:
-    """What the model can be asked for: known for named sizes, else told by the source or by OpenAI's vocabulary."""
+    """What the model can be asked for: known for named sizes, else from the source or from OpenAI's vocabulary."""
     if known := info.capabilities if info else checkpoint.capabilities:
         return known
     dims = checkpoint.dims
-    tongues = tuple(languages())[: dims.n_languages] if dims.multilingual else ("en",)
-    return Capabilities(tongues, dims.multilingual)
+    codes = tuple(languages())[: dims.n_languages] if dims.multilingual else ("en",)
+    return Capabilities(codes, dims.multilingual)
 
 
 def tool_versions(layout: str, precision: str) -> dict[str, str]:

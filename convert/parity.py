@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ovw.artifact.manifest import Golden, Parity, Shapes
 from ovw.artifact.names import GGML_ENCODER_ENDING
-from ovw.convert.reference import Reference
+from ovw.convert.reference import PyTorchReference
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ggml import read_ggml
 from ovw.engines.layouts import open_layout_decoder, open_layout_encoder
@@ -51,7 +51,7 @@ COMPRESSED = {
     "int8-ptq": Tolerance(encoder=0.3, logits=8.0, greedy=False),
     "int4": Tolerance(encoder=0.3, logits=30.0, greedy=False),
 }
-"""A graph that is wired wrongly is beyond these by far; whether words are lost, the WER gate tells."""
+"""A graph that is wired wrongly is beyond these by far; whether words are lost is for the WER gate to decide."""
 
 
 def tolerance_for(checkpoint: Checkpoint, precision: str) -> Tolerance:
@@ -68,7 +68,7 @@ def prove(
     """Run the graphs in `folder` beside PyTorch on the bundled clip.
 
     Compared are the encoder's output, and decoder logits with an empty cache, with a filled one and after a reorder of
-    beams, each against PyTorch without a cache; and what both say greedily, from log-mel to tokens. Of the whispercpp
+    beams, each against PyTorch without a cache; and the greedy tokens of both, from log-mel on. Of the whispercpp
     layout it is the encoder and every tensor of the ggml file. Encoder and decoder, ours and PyTorch's, are four models
     in f32: only one is in memory at a time.
 
@@ -82,7 +82,7 @@ def prove(
     Raises:
         OvwError: beyond the tolerance; the message holds the figures.
     """
-    reference = Reference(checkpoint)
+    reference = PyTorchReference(checkpoint)
     mel = clip_mel(checkpoint.dims, shapes)
     hidden = reference.encode(mel)
     own_hidden = open_layout_encoder(folder, layout, EXACT)(mel)
@@ -100,10 +100,10 @@ def prove(
     del decoder
     give_back()
     one = hidden[:1]
-    beams, spoken = reference.logits([(probe.sequences, one.repeat(probe.beams, 0)), (probe.spoken, one)])
+    beams, greedy_logits = reference.logits([(probe.sequences, one.repeat(probe.beams, 0)), (probe.greedy, one)])
     split = len(prompt), len(prompt) + probe.steps.shape[1]
     expected = (beams[:1, : split[0]], beams[:1, split[0] : split[1]], beams[:, -1:])
-    same = spoken[0, len(prompt) - 1 :].argmax(-1).tolist() == tokens
+    same = greedy_logits[0, len(prompt) - 1 :].argmax(-1).tolist() == tokens
     distances = [None if f is None else _distance(f, e) for f, e in zip(found, expected, strict=True)]
     parity = _measured(tolerance, off, distances, same)
     return _passed(parity, tolerance), text_golden(prompt, tokens, tokenizer)
@@ -120,7 +120,7 @@ class _Probe:
 
     The prompt goes into an empty cache and the next tokens, one by one, into a filled one. Beams then continue it with
     different tokens, are reordered, and continue once more; `sequences` [beams, n] holds what each has seen then.
-    `spoken` [1, n] is the greedy sequence, fed to PyTorch in one go: if every next token is its likeliest too, greedy
+    `greedy` [1, n] is the greedy sequence, fed to PyTorch in one go: if every next token is its likeliest too, greedy
     decoding is equal.
     """
 
@@ -133,7 +133,7 @@ class _Probe:
         self.first, self.second = rng.integers(0, n_vocab, (2, beams, 1))
         shared = np.concatenate([self.prompt, self.steps], 1).repeat(beams, 0)
         self.sequences = np.concatenate([shared, self.first[self.order], self.second], 1)
-        self.spoken = np.array([[*prompt, *tokens[:-1]]])
+        self.greedy = np.array([[*prompt, *tokens[:-1]]])
 
     def run(self, decoder: Decoder, hidden: NDArray[np.float32]) -> tuple[NDArray[np.float32] | None, ...]:
         """Logits with an empty cache, with a filled cache and after the reorder (if there is more than one beam)."""

@@ -11,24 +11,24 @@ from tempfile import TemporaryDirectory
 from ovw.artifact.manifest import Compression, Manifest, Shapes, write_manifest
 from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.artifact.staging import clean_up, staged_folder
-from ovw.convert.compress import Compressor
-from ovw.convert.compressions import Compressions
+from ovw.convert.compression.nncf_backend import Compressor
+from ovw.convert.compression.selection import CompressionSelection
+from ovw.convert.config import ConvertConfig
 from ovw.convert.describe import capabilities, describe, tool_versions
-from ovw.convert.frontends import open_frontend
-from ovw.convert.jobs import SILENT, Converted, Job, Observer, existing, plan_jobs
+from ovw.convert.graphs.frontends import open_frontend
+from ovw.convert.graphs.shapes import Bounds
 from ovw.convert.layouts import write_layout
 from ovw.convert.layouts.export import Export
 from ovw.convert.parity import prove, tolerance_for
-from ovw.convert.plan import ConvertConfig
+from ovw.convert.plan import SILENT, Converted, ConvertObserver, Job, existing, plan_jobs
 from ovw.convert.preflight import check_room
-from ovw.convert.shapes import Bounds
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError, reason
 from ovw.models import Dims, ModelInfo
 
 
-def convert(config: ConvertConfig, observer: Observer = SILENT) -> Iterator[Converted]:
+def convert(config: ConvertConfig, observer: ConvertObserver = SILENT) -> Iterator[Converted]:
     """Convert everything that a configuration asks for, yielding each artifact as it is in place.
 
     A checkpoint is loaded once for all its precisions and layouts. An artifact that cannot be made does not stop the
@@ -37,7 +37,7 @@ def convert(config: ConvertConfig, observer: Observer = SILENT) -> Iterator[Conv
     Raises:
         OvwError: before the work, if there is too little memory or disk for it; behind it, if something was not made.
     """
-    model: Model | None = None
+    model: ModelConverter | None = None
     failures: list[OvwError] = []
     jobs = plan_jobs(config)
     check_room({job: job.info.dims for job in jobs if job.info}, config)
@@ -48,7 +48,7 @@ def convert(config: ConvertConfig, observer: Observer = SILENT) -> Iterator[Conv
                 observer.on_step(f"{job.name}: loading weights")
                 model = None  # two checkpoints need not fit in memory
                 model = load_model(job, config, observer)
-                if job.info is None:  # only the weights tell the dimensions; all jobs are made of them
+                if job.info is None:  # only the weights have the dimensions; all jobs are made of them
                     check_room(dict.fromkeys(jobs, model.dims), config)
             made = model.convert(job, started)
         except OvwError as error:
@@ -63,13 +63,13 @@ def convert(config: ConvertConfig, observer: Observer = SILENT) -> Iterator[Conv
         raise OvwError(f"{len(failures)} of {len(jobs)} artifacts were not made: {named}")
 
 
-def load_model(job: Job, config: ConvertConfig, observer: Observer) -> Model:
+def load_model(job: Job, config: ConvertConfig, observer: ConvertObserver) -> ModelConverter:
     """The model that a job is about."""
     checkpoint = load_checkpoint(job.info, config.weights, offline=config.offline, on_progress=observer.on_download)
-    return Model(job.name, job.info, checkpoint, config, observer)
+    return ModelConverter(job.name, job.info, checkpoint, config, observer)
 
 
-class Model:
+class ModelConverter:
     """A loaded checkpoint and what is made of it.
 
     Args:
@@ -77,16 +77,21 @@ class Model:
         info: of its size, if it is an official one.
         checkpoint: the weights.
         config: the request.
-        observer: told what happens.
+        observer: callbacks for progress.
     """
 
     def __init__(
-        self, name: str, info: ModelInfo | None, checkpoint: Checkpoint, config: ConvertConfig, observer: Observer
+        self,
+        name: str,
+        info: ModelInfo | None,
+        checkpoint: Checkpoint,
+        config: ConvertConfig,
+        observer: ConvertObserver,
     ) -> None:
         self.name, self._info, self._checkpoint = name, info, checkpoint
         self._config, self._observer = config, observer
         size = info.name if info else None
-        self._compressions = Compressions(checkpoint, size, config, self._make_to_listen, self._step)
+        self._compressions = CompressionSelection(checkpoint, size, config, self._make_for_scoring, self._step)
 
     @property
     def dims(self) -> Dims:
@@ -115,7 +120,7 @@ class Model:
         self._step(f"writing {job.precision} {job.layout}")
         export = write(folder, job, checkpoint, shapes, self._config, compressor)
         self._step(f"comparing {job.precision} {job.layout} with PyTorch")
-        with _told("run"):
+        with _explained("run"):
             proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision), job.layout, shapes)
         self._step(f"hashing {job.precision} {job.layout}")
         can = capabilities(self._info, checkpoint)
@@ -123,7 +128,7 @@ class Model:
         write_manifest(manifest, folder)
         return manifest
 
-    def _make_to_listen(self, folder: Path, precision: str, compressor: Compressor | None) -> None:
+    def _make_for_scoring(self, folder: Path, precision: str, compressor: Compressor | None) -> None:
         job = Job(self.name, self._info, precision, DEFAULT_LAYOUT, folder)
         self._make(folder, job, Bounds().resolve(self._checkpoint.dims, DEFAULT_LAYOUT), compressor, None)
 
@@ -141,8 +146,8 @@ def write(
 ) -> Export:
     """Write the layout's files."""
     frontend = config.frontend_of(job.layout)
-    facts = {"name": job.name, "precision": job.precision, "layout": job.layout, "shapes": str(shapes)}
-    with TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch, _told("make"):
+    metadata = {"name": job.name, "precision": job.precision, "layout": job.layout, "shapes": str(shapes)}
+    with TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch, _explained("make"):
         export = Export(
             name=job.name,
             layout=job.layout,
@@ -152,7 +157,7 @@ def write(
             frontend=open_frontend(frontend, checkpoint, Path(scratch)),
             scratch=Path(scratch),
             compressor=compressor,
-            facts=facts | {"frontend": frontend} | tool_versions(job.layout, job.precision),
+            metadata=metadata | {"frontend": frontend} | tool_versions(job.layout, job.precision),
             ggml_names=tuple(config.ggml_stems()),
         )
         write_layout(folder, export)
@@ -160,8 +165,8 @@ def write(
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Tell OpenVINO's failures in one line; those of the disk, the staging folder tells.
+def _explained(what: str) -> Iterator[None]:
+    """Report OpenVINO's failures in one line; the staging folder reports those of the disk.
 
     Raises:
         OvwError: OpenVINO failed.

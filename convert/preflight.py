@@ -14,8 +14,8 @@ from ovw.memory import free_memory
 from ovw.models import Dims, sizes
 
 if TYPE_CHECKING:
-    from ovw.convert.jobs import Job
-    from ovw.convert.plan import ConvertConfig
+    from ovw.convert.config import ConvertConfig
+    from ovw.convert.plan import Job
 
 BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1, "int8-ptq": 1, "int4": 1}
 TOKENIZER_BYTES = 8_000_000

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from whisper.model import AudioEncoder, TextDecoder
 
 
-class Reference:
+class PyTorchReference:
     """openai/whisper's encoder and decoder on the checkpoint's weights, each held only while it is used.
 
     Args:

@@ -113,8 +113,8 @@ def _highest(tokenizer: dict[str, Any]) -> int:
 
 def control_names(n_languages: int) -> list[str]:
     """Whisper's control tokens in the order of their ids, without the timestamps."""
-    tongues = [f"<|{code}|>" for code in list(languages())[:n_languages]]
-    return [END, "<|startoftranscript|>", *tongues, *TASKS, NO_TIMESTAMPS]
+    language_tokens = [f"<|{code}|>" for code in list(languages())[:n_languages]]
+    return [END, "<|startoftranscript|>", *language_tokens, *TASKS, NO_TIMESTAMPS]
 
 
 def _added(token: int, content: str, *, special: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ovw.transcribe.options import AUTO
 
 
 class EvalConfig(RunConfig, DatasetOptions):
-    """What a command line or a YAML file says."""
+    """The options of `ovw eval`, from a command line or a YAML file."""
 
     beam_size: int = Field(default=1, ge=1, le=64)
     """Beams at temperature 0; 1 is greedy decoding."""
@@ -23,13 +23,13 @@ class EvalConfig(RunConfig, DatasetOptions):
     output: str | None = None
     """The run's folder; by default one below `$OVW_HOME/evals` that belongs to just this request."""
     detect_language: bool = False
-    """Let the model find the language, even where the dataset tells it."""
+    """Let the model detect the language, even where the dataset has it."""
     strict: bool = False
     """Stop at the first clip that cannot be used."""
     force: bool = False
     """Begin anew where the folder holds another run."""
     interval: Literal["utterance", "speaker"] = "utterance"
-    """What the bootstrap draws: speakers, where few of them said much."""
+    """The unit that the bootstrap draws: speakers, where few of them have many utterances."""
     draws: int = Field(default=2000, ge=100, le=100_000)
     """Sets that the bootstrap draws."""
     worst: int = Field(default=10, ge=0)

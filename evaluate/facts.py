@@ -14,13 +14,13 @@ from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.reference import Reference
 from ovw.evaluate.score import Scored, Unit
 from ovw.record import Metric
-from ovw.scoring.paired import Comparison
+from ovw.scoring.paired import PairedComparison
 
 LISTED = 100
 """Problems named one by one; all are counted."""
 
 
-def dataset_facts(dataset: Dataset, hypotheses: Sequence[Hypothesis]) -> dict[str, Any]:
+def describe_dataset(dataset: Dataset, hypotheses: Sequence[Hypothesis]) -> dict[str, Any]:
     """Which clips were used, with the fingerprint of texts and audio."""
     return {
         "name": dataset.name,
@@ -38,7 +38,7 @@ def calibrated_on(manifest: Manifest, hypotheses: Sequence[Hypothesis]) -> list[
     return [h.id for h in hypotheses if h.audio_sha256 in used]
 
 
-def problem_facts(scored: Scored, problems: Sequence[Problem]) -> dict[str, Any]:
+def describe_problems(scored: Scored, problems: Sequence[Problem]) -> dict[str, Any]:
     """What could not be used, and why."""
     unscored = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if not ok]
     empty = [Problem(h.id, h.audio, "the reference is empty once normalized") for h in unscored]
@@ -46,7 +46,7 @@ def problem_facts(scored: Scored, problems: Sequence[Problem]) -> dict[str, Any]
     return {"count": len(found), "listed": [asdict(problem) for problem in found[:LISTED]]}
 
 
-def reference_facts(reference: Reference | None, comparisons: Mapping[Unit, Comparison]) -> dict[str, Any]:
+def describe_reference(reference: Reference | None, comparisons: Mapping[Unit, PairedComparison]) -> dict[str, Any]:
     """Who was compared with and how that ended."""
     if reference is None:
         return {}
@@ -55,7 +55,7 @@ def reference_facts(reference: Reference | None, comparisons: Mapping[Unit, Comp
     return {"reference": {"name": reference.name, "verdict": verdicts, "comparison": counts}}
 
 
-def delta_metrics(comparisons: Mapping[Unit, Comparison]) -> dict[str, Metric]:
+def delta_metrics(comparisons: Mapping[Unit, PairedComparison]) -> dict[str, Metric]:
     """The paired difference in percentage points, and the reference's own rate on the same clips."""
     found: dict[str, Metric] = {}
     for unit, comparison in comparisons.items():

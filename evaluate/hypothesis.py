@@ -1,4 +1,4 @@
-"""A line of `hypotheses.jsonl`: a clip, what was said and what was understood, both raw."""
+"""A line of `hypotheses.jsonl`: a clip, its reference and its hypothesis, both raw."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Hypothesis:
         id: of the clip.
         audio: where it lies.
         duration_s: of the decoded audio.
-        language: of the reference, as the dataset or `--language` says; decides the normalizer.
+        language: of the reference, from the dataset or `--language`; selects the normalizer.
         reference: raw.
         hypothesis: raw.
-        speaker: where the dataset tells.
+        speaker: where the dataset names one.
         detected: language that the model worked in.
         seconds: to decode the media and to transcribe it.
         tokens: of the result.

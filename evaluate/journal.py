@@ -23,7 +23,7 @@ ENGINE = "engine.json"
 OURS = (HYPOTHESES, REQUEST, ENGINE, "record.json", "report.md", "report.html")
 
 
-class Journal:
+class HypothesisJournal:
     """The results of a run, kept across interruptions.
 
     Use as a context manager; it holds a lock on the folder, which the operating system frees if this process is killed.
@@ -53,7 +53,7 @@ class Journal:
         self.engine = _read_json(folder / ENGINE)
         self._stream = self.path.open("a", encoding="utf-8", newline="\n")
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> HypothesisJournal:
         return self
 
     def __exit__(
@@ -79,7 +79,7 @@ class Journal:
         self.done[result.id] = result
 
     def note_engine(self, facts: dict[str, Any]) -> None:
-        """Keep what the engine says of itself, for when the run is taken up with nothing left to do."""
+        """Keep the engine's description, for a resumed run with nothing left to do."""
         if facts != self.engine:
             self.engine = facts
             write_whole(self.folder / ENGINE, json.dumps(facts, indent=2) + "\n")

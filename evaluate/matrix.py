@@ -14,7 +14,7 @@ from ovw.config import Config, as_list, build
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.pipeline import Evaluation, evaluate
 from ovw.evaluate.reference import PytorchFile
-from ovw.evaluate.run import Observer
+from ovw.evaluate.transcription import EvalObserver
 from ovw.files import write_whole
 from ovw.record import Case, Record, new_record, write_record
 from ovw.record_tables import Row, case_rows, metric_rows, to_csv, to_markdown
@@ -23,7 +23,7 @@ Values = dict[str, Any]
 
 
 class MatrixConfig(Config):
-    """What a matrix file says; every key of `ovw eval` may stand in `defaults`, `datasets` and `options`."""
+    """The contents of a matrix file; every key of `ovw eval` may stand in `defaults`, `datasets` and `options`."""
 
     models: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(min_length=1)
     """Artifacts."""
@@ -70,7 +70,7 @@ def cells(matrix: MatrixConfig, flags: Mapping[str, Any]) -> list[Cell]:
 def evaluate_matrix(
     matrix: MatrixConfig,
     flags: Mapping[str, Any],
-    observer: Observer | None = None,
+    observer: EvalObserver | None = None,
     *,
     pytorch_file: PytorchFile | None = None,
 ) -> Record:

@@ -14,17 +14,17 @@ from ovw.datasets.utterance import Dataset, Problem, Utterance
 from ovw.engines.base import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
-from ovw.evaluate.facts import calibrated_on, dataset_facts, delta_metrics, problem_facts, reference_facts
+from ovw.evaluate.facts import calibrated_on, delta_metrics, describe_dataset, describe_problems, describe_reference
 from ovw.evaluate.hypothesis import Hypothesis
-from ovw.evaluate.journal import Journal
+from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.reference import PytorchFile, Reference, find_reference
 from ovw.evaluate.report import write_reports
 from ovw.evaluate.request import default_output, request_of
-from ovw.evaluate.run import Observer, Task, run
-from ovw.evaluate.score import Bad, Sampling, compare_with, flag_counts, metrics, score, tables, worst
+from ovw.evaluate.score import Bad, BootstrapOptions, compare_with, flag_counts, metrics, score, tables, worst
+from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
 from ovw.models import find_language
-from ovw.record import Record, artifact_facts, new_record, write_record
-from ovw.scoring.normalizer import normalizer_facts
+from ovw.record import Record, describe_artifact, new_record, write_record
+from ovw.scoring.normalizer import describe_normalizer
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,20 @@ class Evaluation:
 
 
 def evaluate(
-    config: EvalConfig, observer: Observer | None = None, *, pytorch_file: PytorchFile | None = None
+    config: EvalConfig, observer: EvalObserver | None = None, *, pytorch_file: PytorchFile | None = None
 ) -> Evaluation:
     """Transcribe a dataset, score it, compare it and write everything down.
 
     Args:
         config: the request.
-        observer: told what happens.
+        observer: callbacks for progress.
         pytorch_file: finds an artifact's checkpoint, for `--reference pytorch`.
 
     Raises:
         OvwError: no model or dataset, nothing that could be scored, or with `strict` a problem.
     """
-    watch = observer or Observer()
-    normalizer = normalizer_facts()
+    watch = observer or EvalObserver()
+    normalizer = describe_normalizer()
     folder = find_model(config)
     manifest, manifest_sha256 = read_manifest(folder), file_sha256(folder / MANIFEST)
     reference = find_reference(config, manifest, pytorch_file)
@@ -61,7 +61,7 @@ def evaluate(
     total = _count(config, dataset)  # a dataset that is not there leaves no folder behind
     output = Path(config.output).expanduser() if config.output else default_output(folder.name, dataset.name, request)
 
-    with Journal(output, request, force=config.force) as journal:
+    with HypothesisJournal(output, request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {folder.name}")
         hypotheses, problems = _transcribe(config, spec, dataset, total, journal, watch)
         engine = journal.engine
@@ -72,23 +72,23 @@ def evaluate(
     if not scored.counts.scored.any():
         seen = f": {problems[0].id}: {problems[0].reason}" if problems else ""
         raise OvwError(f"no clip of {dataset.name} could be scored{seen}", f"{dataset.origin} was read")
-    sampling = Sampling(config.interval, config.draws, config.seed)
+    sampling = BootstrapOptions(config.interval, config.draws, config.seed)
     comparisons = compare_with(scored, other, sampling) if other else {}
     bad = worst(scored, config.worst, other)
 
     facts = {
-        "dataset": dataset_facts(dataset, hypotheses),
+        "dataset": describe_dataset(dataset, hypotheses),
         "normalizer": normalizer,
         "engine": engine,
-        "problems": problem_facts(scored, problems),
+        "problems": describe_problems(scored, problems),
         "flags": flag_counts(scored),
         "calibrated_on": calibrated_on(manifest, hypotheses),
     }
     record = new_record(
         "eval",
         config.model_dump(mode="json"),
-        artifact=artifact_facts(folder, manifest, manifest_sha256),
-        facts=facts | reference_facts(reference, comparisons),
+        artifact=describe_artifact(folder, manifest, manifest_sha256),
+        facts=facts | describe_reference(reference, comparisons),
         metrics=metrics(scored, sampling) | delta_metrics(comparisons),
         tables=tables(scored, sampling),
     )
@@ -117,10 +117,15 @@ def _count(config: EvalConfig, dataset: Dataset) -> int | None:
 
 
 def _transcribe(
-    config: EvalConfig, spec: EngineSpec, dataset: Dataset, total: int | None, journal: Journal, watch: Observer
+    config: EvalConfig,
+    spec: EngineSpec,
+    dataset: Dataset,
+    total: int | None,
+    journal: HypothesisJournal,
+    watch: EvalObserver,
 ) -> tuple[list[Hypothesis], list[Problem]]:
     language = find_language(config.language) if config.language else None
-    task = Task(spec, config.decoding(), language, config.detect_language)
+    task = TranscribeClips(spec, config.decoding(), language, config.detect_language)
     clips = choose(dataset, config.speech())
     return run(clips, task, config.pool(), journal, total=total, strict=config.strict, observer=watch)
 
@@ -131,12 +136,12 @@ def _hypotheses_of(
     dataset: Dataset,
     total: int | None,
     output: Path,
-    watch: Observer,
+    watch: EvalObserver,
 ) -> list[Hypothesis] | None:
     """What the reference made of the same clips; run now, or taken up, in a folder within the run's own."""
     if reference is None or reference.spec is None:
         return reference.hypotheses if reference else None
     request = request_of(config, reference.spec, file_sha256(reference.spec.identity()))
-    with Journal(output / "reference", request, force=config.force) as journal:
+    with HypothesisJournal(output / "reference", request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {reference.name}")
         return _transcribe(config, reference.spec, dataset, total, journal, watch)[0]

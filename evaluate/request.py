@@ -15,7 +15,7 @@ from ovw.home import home
 WITHOUT_INFLUENCE = {
     "output", "reference", "strict", "force", "interval", "draws", "worst", "workers", "ray", "model",
 }  # fmt: skip
-"""Fields that a hypothesis does not depend on; the model is told by its hash instead of its name."""
+"""Fields that a hypothesis does not depend on; the model is identified by its hash instead of its name."""
 
 
 def request_of(config: EvalConfig, spec: EngineSpec, model_sha256: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def request_of(config: EvalConfig, spec: EngineSpec, model_sha256: str) -> dict[
 
 
 def default_output(model: str, dataset: str, request: dict[str, Any]) -> Path:
-    """A folder that only this request comes to, so that saying it again takes the run up."""
+    """A folder of its own for each request, so that the same request resumes its run."""
     key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:8]
     name = re.sub(r"[^\w.+-]+", "-", f"{dataset}-{model}").strip("-.")
     return home() / "evals" / f"{name}-{key}"

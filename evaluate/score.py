@@ -17,7 +17,7 @@ from ovw.scoring.bootstrap import Interval, by_cluster, rate_interval
 from ovw.scoring.counts import Counts, Pair, Step, align, count
 from ovw.scoring.flags import flags
 from ovw.scoring.normalizer import by_characters
-from ovw.scoring.paired import Comparison, compare
+from ovw.scoring.paired import PairedComparison, compare
 
 LENGTHS_S = (5.0, 10.0, 20.0, 30.0)
 """Bounds of the table by length: up to 5 s, up to 10 s, ..."""
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Sampling:
+class BootstrapOptions:
     """How intervals are made: what is drawn, how often, from which seed."""
 
     unit: Literal["utterance", "speaker"] = "utterance"
@@ -79,27 +79,27 @@ def score(hypotheses: Sequence[Hypothesis]) -> Scored:
     return Scored(ordered, counts, np.array([by_characters(h.language) for h in ordered], np.bool_))
 
 
-def metrics(scored: Scored, sampling: Sampling) -> dict[str, Metric]:
+def metrics(scored: Scored, sampling: BootstrapOptions) -> dict[str, Metric]:
     """Every figure of a run."""
     found: dict[str, Metric] = {}
     for unit in scored.units:
         found |= _rates(scored, unit, sampling)
-    heard = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if ok]
-    found["utterances"] = Metric(value=len(heard), unit="1")
-    audio_s, work_s = sum(h.duration_s for h in heard), sum(h.seconds or 0 for h in heard)
+    used = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if ok]
+    found["utterances"] = Metric(value=len(used), unit="1")
+    audio_s, work_s = sum(h.duration_s for h in used), sum(h.seconds or 0 for h in used)
     found["audio"] = Metric(value=round(audio_s, 3), unit="s")
     if work_s and audio_s:
         found["rtf"] = Metric(value=round(work_s / audio_s, 5), unit="1")
         found["speed"] = Metric(value=round(audio_s / work_s, 3), unit="x")
-    if heard:
-        again = sum((h.temperature or 0) > 0 for h in heard)
-        found["fallback_rate"] = Metric(value=round(100 * again / len(heard), 4), unit="%")
+    if used:
+        again = sum((h.temperature or 0) > 0 for h in used)
+        found["fallback_rate"] = Metric(value=round(100 * again / len(used), 4), unit="%")
         flagged = sum(bool({"repeats", "invents"} & set(f)) for f in all_flags(scored))
-        found["hallucination_rate"] = Metric(value=round(100 * flagged / len(heard), 4), unit="%")
+        found["hallucination_rate"] = Metric(value=round(100 * flagged / len(used), 4), unit="%")
     return found
 
 
-def _rates(scored: Scored, unit: Unit, sampling: Sampling) -> dict[str, Metric]:
+def _rates(scored: Scored, unit: Unit, sampling: BootstrapOptions) -> dict[str, Metric]:
     which = scored.part(unit)
     counts = scored.counts.take(which)
     prefix, noun = ("", "words") if unit == "wer" else ("cer_", "characters")
@@ -119,7 +119,7 @@ def _rates(scored: Scored, unit: Unit, sampling: Sampling) -> dict[str, Metric]:
 
 
 def _units_drawn(
-    scored: Scored, which: NDArray[np.bool_], sampling: Sampling, *columns: NDArray[np.int64]
+    scored: Scored, which: NDArray[np.bool_], sampling: BootstrapOptions, *columns: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], ...]:
     """The columns as they are, or summed by speaker."""
     if sampling.unit == "utterance":
@@ -135,10 +135,10 @@ def all_flags(scored: Scored) -> list[tuple[str, ...]]:
     return [flags(h.hypothesis, length, inserted, deleted) for h, length, inserted, deleted in columns]
 
 
-def compare_with(scored: Scored, reference: Scored, sampling: Sampling) -> dict[Unit, Comparison]:
+def compare_with(scored: Scored, reference: Scored, sampling: BootstrapOptions) -> dict[Unit, PairedComparison]:
     """The difference to another system on the utterances both have, for WER and CER apart."""
     places = {h.id: i for i, h in enumerate(reference.hypotheses)}
-    found: dict[Unit, Comparison] = {}
+    found: dict[Unit, PairedComparison] = {}
     for unit in scored.units:
         mine = np.array(
             [ok and h.id in places for h, ok in zip(scored.hypotheses, scored.part(unit), strict=True)], np.bool_
@@ -152,7 +152,7 @@ def compare_with(scored: Scored, reference: Scored, sampling: Sampling) -> dict[
     return found
 
 
-def tables(scored: Scored, sampling: Sampling) -> dict[str, list[Row]]:
+def tables(scored: Scored, sampling: BootstrapOptions) -> dict[str, list[Row]]:
     """WER or CER by length, speaker and language, where there is more than one of them."""
     groups: dict[str, Callable[[Hypothesis], Any]] = {
         "length": lambda h: length_class(h.duration_s),
@@ -163,7 +163,7 @@ def tables(scored: Scored, sampling: Sampling) -> dict[str, list[Row]]:
     return {name: rows for name, rows in made.items() if len(rows) > 1 or name == "length"}
 
 
-def _table(scored: Scored, name: str, key: Callable[[Hypothesis], Any], sampling: Sampling) -> list[Row]:
+def _table(scored: Scored, name: str, key: Callable[[Hypothesis], Any], sampling: BootstrapOptions) -> list[Row]:
     labels = [key(h) for h in scored.hypotheses]
     rows = []
     for unit in scored.units:
@@ -176,7 +176,9 @@ def _table(scored: Scored, name: str, key: Callable[[Hypothesis], Any], sampling
     return rows
 
 
-def _row(scored: Scored, unit: Unit, which: NDArray[np.bool_], name: str, label: Any, sampling: Sampling) -> Row:
+def _row(
+    scored: Scored, unit: Unit, which: NDArray[np.bool_], name: str, label: Any, sampling: BootstrapOptions
+) -> Row:
     counts = scored.counts.take(which)
     ci95: Interval | None = rate_interval(counts.errors, counts.lengths, draws=sampling.draws, seed=sampling.seed)
     audio_s = sum(h.duration_s for h, ok in zip(scored.hypotheses, which, strict=True) if ok)

@@ -16,7 +16,7 @@ from ovw.record import Metric, Record
 from ovw.record_tables import number, show
 from ovw.scoring.counts import Step
 
-LEGEND = Step("substitute", "said", "understood")
+LEGEND = Step("substitute", "reference", "hypothesis")
 
 
 def print_evaluation(done: Evaluation) -> None:
@@ -70,14 +70,14 @@ def _worst(entry: Bad, *, colour: bool) -> Text:
 
 
 def diff(steps: Sequence[Step], *, colour: bool) -> Text:
-    """An alignment: what was said in red, what was understood instead in green; without colour `[-said-] {+heard+}`."""
-    said, heard = (("{}", "red strike"), ("{}", "green")) if colour else (("[-{}-]", ""), ("{{+{}+}}", ""))
+    """An alignment: reference in red, hypothesis in green; without colour `[-reference-] {+hypothesis+}`."""
+    deleted, inserted = (("{}", "red strike"), ("{}", "green")) if colour else (("[-{}-]", ""), ("{{+{}+}}", ""))
     words: list[Text] = []
     for step in steps:
         if step.kind == "equal":
             words.append(Text(step.reference, style="default"))
             continue
-        sides = ((step.reference, *said), (step.hypothesis, *heard))
+        sides = ((step.reference, *deleted), (step.hypothesis, *inserted))
         words += [Text(form.format(text), style=style) for text, form, style in sides if text]
     return Text(" ").join(words)
 

@@ -51,7 +51,7 @@ def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) ->
 
 
 def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Mapping[str, Any] | None = None) -> C:
-    """A configuration from exactly these values; a wrong key or value is told in one line.
+    """A configuration from exactly these values; a wrong key or value is reported in one line.
 
     Args:
         cls: the configuration to build.

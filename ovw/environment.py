@@ -40,7 +40,7 @@ UNLIMITED = 1 << 60
 
 
 class Environment(BaseModel):
-    """Where a measurement was made; `None` for what this system does not tell."""
+    """Where a measurement was made; `None` for what this system does not report."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -112,7 +112,7 @@ def _isa(info: str) -> tuple[str, ...]:
 
 
 def _physical_cores(info: str) -> int | None:
-    """Distinct (socket, core) pairs; a virtual machine may not tell."""
+    """Distinct (socket, core) pairs; a virtual machine may not report them."""
     pairs = re.findall(r"^physical id\s*:\s*(\d+)$.*?^core id\s*:\s*(\d+)$", info, re.MULTILINE | re.DOTALL)
     return len(set(pairs)) or None
 

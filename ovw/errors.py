@@ -1,4 +1,4 @@
-"""Mistakes a user can make, told in one line with the way out."""
+"""Errors that a user sees: one line with the problem and the way out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class UsageError(OvwError):
 
 
 def reason(error: BaseException) -> str:
-    """Why something failed, in one line: the last line of what the error says, or its kind if it says nothing."""
+    """The reason of a failure in one line: the last line of the error's message, or its type where there is none."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

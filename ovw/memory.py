@@ -36,7 +36,7 @@ def free_memory(root: Path = Path("/")) -> FreeMemory | None:
         root: of the file system.
 
     Returns:
-        `None` where the system does not tell: macOS and Windows.
+        `None` where the system does not report it: macOS and Windows.
     """
     found = re.search(r"^MemAvailable:\s*(\d+) kB", _read(root / "proc/meminfo"), re.MULTILINE)
     machine = [FreeMemory(int(found[1]) * 1024, "on this machine")] if found else []

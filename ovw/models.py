@@ -206,13 +206,13 @@ def _data(name: str) -> dict[str, Any]:
 
 def _info(name: str, entry: dict[str, Any]) -> ModelInfo:
     dims = Dims(**entry["dims"])
-    spoken = ("en",) if entry["languages"] == "english" else tuple(languages())[: dims.n_languages]
+    codes = ("en",) if entry["languages"] == "english" else tuple(languages())[: dims.n_languages]
     sources = {**entry["sources"], "wheels": tuple(tuple(w) for w in entry["sources"].get("wheels", ()))}
     heads = entry["alignment_heads"]
     return ModelInfo(
         name=name,
         dims=dims,
-        capabilities=Capabilities(spoken, entry["translate"]),
+        capabilities=Capabilities(codes, entry["translate"]),
         sources=Sources(**sources),
         alignment_heads=tuple((layer, head) for layer, head in heads) if heads else None,
     )

@@ -102,8 +102,8 @@ def new_record(kind: Literal["bench", "eval"], config: dict[str, Any], **parts: 
     return Record(kind=kind, created=created, environment=environment, config=config, **parts)
 
 
-def artifact_facts(folder: Path, manifest: Manifest, manifest_sha256: str) -> Artifact:
-    """What a record says of an artifact.
+def describe_artifact(folder: Path, manifest: Manifest, manifest_sha256: str) -> Artifact:
+    """The artifact as a record describes it.
 
     Args:
         folder: of the artifact.

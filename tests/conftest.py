@@ -14,11 +14,11 @@ import pytest
 # nothing of the user's own cache may help or suffer
 os.environ["OVW_HOME"] = tempfile.mkdtemp(prefix="ovw-tests-")
 
-from tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
+from support.tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
 
 from ovw.audio.decode import load_audio
-from ovw.convert.jobs import Converted
-from ovw.convert.plan import ConvertConfig
+from ovw.convert.config import ConvertConfig
+from ovw.convert.plan import Converted
 
 # in the background of a script Ctrl-C is ignored, by whatever the tests start too
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import openvino as ov
 
-from ovw.artifact.graphs import Graph, layout_graphs
+from ovw.artifact.graphs import GraphSpec, layout_graphs
 from ovw.artifact.manifest import Shapes
-from ovw.convert.compress import Compressor
-from ovw.convert.frontends import Frontend
-from ovw.convert.ir import name_ports, save_ir
-from ovw.convert.shapes import apply_shapes
+from ovw.convert.compression.nncf_backend import Compressor
+from ovw.convert.graphs.frontends import Frontend
+from ovw.convert.graphs.ir import name_ports, save_ir
+from ovw.convert.graphs.shapes import apply_shapes
 from ovw.convert.sources.checkpoint import Checkpoint
 
 
@@ -29,7 +29,7 @@ class Export:
         frontend: makes the graphs.
         scratch: a folder for files that are not part of the artifact.
         compressor: compresses the graphs; `None` where weights stay in floating point.
-        facts: strings for the graphs' metadata, under `ovw`.
+        metadata: strings for the graphs' metadata, under `ovw`.
         ggml_names: stems of further ggml files that shall find the whispercpp layout's encoder.
     """
 
@@ -41,14 +41,14 @@ class Export:
     frontend: Frontend
     scratch: Path
     compressor: Compressor | None = None
-    facts: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
     ggml_names: tuple[str, ...] = ()
 
-    def graphs(self) -> list[Graph]:
+    def graphs(self) -> list[GraphSpec]:
         """The layout's graph files, encoder first, decoder last."""
         return layout_graphs(self.layout, self.name, self.checkpoint.dims, self.shapes)
 
-    def save_encoder(self, graph: Graph, folder: Path) -> None:
+    def save_encoder(self, graph: GraphSpec, folder: Path) -> None:
         """Write the encoder, its ports called as the layout has them."""
         encoder = self.frontend.encoder()
         if self.compressor:
@@ -56,10 +56,10 @@ class Export:
         name_ports(encoder, list(graph.inputs), graph.outputs)
         self._save(encoder, graph, folder)
 
-    def save_decoder(self, decoder: ov.Model, graph: Graph, folder: Path) -> None:
+    def save_decoder(self, decoder: ov.Model, graph: GraphSpec, folder: Path) -> None:
         """Write a graph of the decoder."""
         self._save(self.compressor.decoder(decoder) if self.compressor else decoder, graph, folder)
 
-    def _save(self, model: ov.Model, graph: Graph, folder: Path) -> None:
+    def _save(self, model: ov.Model, graph: GraphSpec, folder: Path) -> None:
         """Write a graph under its file name and with its shapes."""
-        save_ir(apply_shapes(model, graph), folder / graph.file, self.precision, self.facts)
+        save_ir(apply_shapes(model, graph), folder / graph.file, self.precision, self.metadata)

@@ -83,8 +83,8 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
         **checkpoint.generation.as_config(steered=checkpoint.multilingual),
     }
     if checkpoint.multilingual:
-        tongues = (f"<|{code}|>" for code in languages())
-        config["lang_to_id"] = {tongue: ids[tongue] for tongue in tongues if tongue in ids}
+        language_tokens = (f"<|{code}|>" for code in languages())
+        config["lang_to_id"] = {token: ids[token] for token in language_tokens if token in ids}
         config["task_to_id"] = {task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")}
     return config
 

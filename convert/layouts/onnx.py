@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ovw.artifact import names
+from ovw.convert.graphs.onnx_export import export_cross, export_encoder, export_step, finish
 from ovw.convert.layouts.export import Export
 from ovw.convert.layouts.genai import write_configs
-from ovw.convert.onnx_export import export_cross, export_encoder, export_step, finish
 from ovw.memory import give_back
 
 
@@ -21,6 +21,6 @@ def write_onnx(folder: Path, export: Export) -> None:
     ):
         source = export.scratch / name
         make(export.checkpoint, source)
-        finish(source, folder / name, export.precision, export.facts)
+        finish(source, folder / name, export.precision, export.metadata)
         source.unlink()
         give_back()

@@ -11,8 +11,8 @@ from ovw.convert.layouts.genai import write_configs
 def write_stateless(folder: Path, export: Export) -> None:
     """Write every file of the layout but the manifest.
 
-    With static shapes the caches keep their size, a third graph projects the audio, and the decoder is told how much
-    of its caches is filled.
+    With static shapes the caches keep their size, a third graph projects the audio, and an input of the decoder
+    holds how much of its caches is filled.
     """
     write_configs(folder, export.checkpoint)
     encoder, *decoder = export.graphs()

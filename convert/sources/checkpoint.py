@@ -17,7 +17,7 @@ from ovw.models import Capabilities, Dims
 
 Tensors = Mapping[str, NDArray[np.floating]]
 SHOWN = 8
-"""Problems that are told; of the rest, the number."""
+"""Problems that are listed; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Checkpoint:
 
     @property
     def multilingual(self) -> bool:
-        """Whether language and task tokens steer decoding; of OpenAI's vocabularies, the size tells it."""
+        """Whether language and task tokens steer decoding; known from the size of OpenAI's vocabularies."""
         return self.dims.multilingual if self.steered is None else self.steered
 
     @cached_property

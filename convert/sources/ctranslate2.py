@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads
 from ovw.convert.sources.generation import from_ctranslate2
-from ovw.convert.sources.identity import told_capabilities
+from ovw.convert.sources.identity import declared_capabilities
 from ovw.convert.sources.reading import Reader, map_file, read_json
 from ovw.errors import OvwError
 from ovw.models import Dims
@@ -49,7 +49,7 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
     tensors = to_openai(variables)
     dims = _dims(variables, tensors)
     tokenizer = read_json(folder / "tokenizer.json") if (folder / "tokenizer.json").is_file() else None
-    can, steered = told_capabilities({}, tokenizer, dims)
+    can, steered = declared_capabilities({}, tokenizer, dims)
     return Checkpoint(
         dims=dims,
         tensors=tensors,

@@ -48,7 +48,7 @@ def download(
         url: where it is.
         target: where it shall be.
         sha256: what it must hash to; `None` if not known.
-        on_progress: told the bytes done and the bytes in all (0 if unknown).
+        on_progress: called with the bytes done and the bytes in all (0 if unknown).
         secrets: headers for this server alone, not for one that it redirects to.
         otherwise: another way to come by it, for the message.
 

@@ -130,7 +130,7 @@ class _Fetch:
 
 @dataclass(frozen=True)
 class _Found:
-    """What the hub says of a file: the commit it is of, and its hash if it is a large one."""
+    """A file's metadata on the hub: its commit, and its hash if it is a large one."""
 
     commit: str | None
     sha256: str | None

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from ovw.artifact.hashing import file_sha256
 from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads, tensor_shapes
 from ovw.convert.sources.generation import from_huggingface
-from ovw.convert.sources.identity import told_capabilities
+from ovw.convert.sources.identity import declared_capabilities
 from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
 from ovw.convert.sources.reading import read_json
 from ovw.convert.tokenizer import END, byte_level
@@ -77,7 +77,7 @@ def read_huggingface(folder: Path, reference: str | None = None) -> Checkpoint:
     generation = _optional(folder, "generation_config.json")
     tensors = rename(_load(folder, weights), dims)
     tokenizer = read_tokenizer(folder)
-    can, steered = told_capabilities(generation, tokenizer, dims)
+    can, steered = declared_capabilities(generation, tokenizer, dims)
     return Checkpoint(
         dims=dims,
         tensors=tensors,
@@ -107,7 +107,7 @@ def _theirs(name: str) -> str:
 
 
 def rename(tensors: Arrays, dims: Dims) -> Arrays:
-    """The tensors under openai/whisper's names; those of no known name keep theirs, to be told as unknown.
+    """The tensors under openai/whisper's names; those of no known name keep theirs, to be reported as unknown.
 
     Raises:
         OvwError: an output projection of its own, which Whisper does not have.
@@ -123,7 +123,7 @@ def rename(tensors: Arrays, dims: Dims) -> Arrays:
     if output is not None:
         full.setdefault(EMBEDDING, output)
     if (layers := max(dims.n_audio_layer, dims.n_text_layer)) > len(full):
-        raise ValueError(f"{CONFIG} speaks of {layers} layers, there are {len(full)} tensors")
+        raise ValueError(f"{CONFIG} gives {layers} layers, there are {len(full)} tensors")
     known = names_of(dims)
     return {known.get(name, name): value for name, value in full.items()}
 

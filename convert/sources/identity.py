@@ -16,9 +16,9 @@ ENGLISH_END = 50256
 
 
 def published_as(checkpoint: Checkpoint) -> ModelInfo | None:
-    """The published size that a checkpoint is: proved by a hash, or told by a publisher's own name for it.
+    """The published size that a checkpoint is: proved by a hash, or known from a publisher's own name for it.
 
-    Dimensions alone tell nothing: a fine-tune has those of the model that it began as.
+    Dimensions alone prove nothing: a fine-tune has those of the model that it began as.
     """
     alike = (info for info in sizes().values() if info.dims == checkpoint.dims)
     return next((info for info in alike if _has_hash(checkpoint, info) or _has_name(checkpoint, info)), None)
@@ -38,10 +38,10 @@ def _has_name(checkpoint: Checkpoint, info: ModelInfo) -> bool:
     return checkpoint.reference == f"hf:{info.sources.huggingface}"
 
 
-def told_capabilities(
+def declared_capabilities(
     generation: dict[str, Any], tokenizer: dict[str, Any] | None, dims: Dims
 ) -> tuple[Capabilities | None, bool | None]:
-    """What a model can be asked for, and whether language and task tokens steer it, as far as its files tell.
+    """What a model can be asked for, and whether language and task tokens steer it, as far as its files state it.
 
     Args:
         generation: its generation config, if it has one.
@@ -54,6 +54,9 @@ def told_capabilities(
         return None, None
     if not steered:  # it has language tokens all the same
         return Capabilities(("en",), translate=False), False
-    spoken = generation.get("lang_to_id") or control
-    tongues = tuple(code for code in languages() if f"<|{code}|>" in spoken) or tuple(languages())[: dims.n_languages]
-    return Capabilities(tongues, "translate" in generation.get("task_to_id", ("translate",))), True
+    language_tokens = generation.get("lang_to_id") or control
+    codes = (
+        tuple(code for code in languages() if f"<|{code}|>" in language_tokens)
+        or tuple(languages())[: dims.n_languages]
+    )
+    return Capabilities(codes, "translate" in generation.get("task_to_id", ("translate",))), True

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.convert.sources.checkpoint import Checkpoint, tensor_shapes
-from ovw.convert.sources.spool import Spool
+from ovw.convert.sources.disk_tensors import DiskTensors
 from ovw.models import Dims
 
 SEED = 20220921
@@ -27,7 +27,7 @@ def random_checkpoint(dims: Dims, folder: Path | None = None) -> Checkpoint:
         folder: where the tensors are kept; by default in memory.
     """
     drawn = ((name, _tensor(name, shape)) for name, shape in tensor_shapes(dims).items())
-    return Checkpoint(dims, Spool(drawn, folder) if folder else dict(drawn), "random", "random")
+    return Checkpoint(dims, DiskTensors(drawn, folder) if folder else dict(drawn), "random", "random")
 
 
 def _tensor(name: str, shape: tuple[int, ...]) -> NDArray[np.floating]:

@@ -132,7 +132,7 @@ def _read(path: Path, reader: Callable[[Path], T]) -> T:
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Tell damage in one line that names its file; what really happened stays the error's cause.
+    """Report damage in one line that names the file; the original error stays its cause.
 
     Raises:
         OvwError: instead of whatever damaged data led to.

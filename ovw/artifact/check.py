@@ -1,4 +1,4 @@
-"""What can be said about an artifact without running it: files, hashes, ports and dimensions."""
+"""Checks of an artifact without running it: files, hashes, ports and dimensions."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def file_problems(folder: Path, manifest: Manifest) -> list[str]:
         if not path.is_file():
             problems.append(f"{name}: missing")
         elif path.stat().st_size != entry.bytes:
-            problems.append(f"{name}: {path.stat().st_size} bytes, the manifest says {entry.bytes}")
+            problems.append(f"{name}: {path.stat().st_size} bytes, the manifest has {entry.bytes}")
         elif (found := file_sha256(path)) != entry.sha256:
-            problems.append(f"{name}: SHA-256 {found}, the manifest says {entry.sha256}")
+            problems.append(f"{name}: SHA-256 {found}, the manifest has {entry.sha256}")
     return problems
 
 
@@ -64,16 +64,16 @@ def graph_problems(folder: Path, manifest: Manifest) -> list[str]:
         for (port, axis), expected in graph.sizes.items():
             seen = (ports[port][axis].get_min_length(), ports[port][axis].get_max_length())
             if seen != expected:
-                says = show_range(*expected)
+                promised = show_range(*expected)
                 problems.append(
-                    f"{graph.file}: {port} has {ports[port][axis]} in axis {axis}, the manifest says {says}"
+                    f"{graph.file}: {port} has {ports[port][axis]} in axis {axis}, the manifest has {promised}"
                 )
         problems += _inner_problems(graph.file, model, manifest) if graph.file.endswith(".xml") else []
     return problems
 
 
 def _inner_problems(file: str, model: ov.Model, manifest: Manifest) -> list[str]:
-    """The states of an IR, and what it says of itself in `rt_info`, against the manifest."""
+    """The states of an IR, and its `rt_info`, against the manifest."""
     states = {variable.info.variable_id for variable in model.get_variables()}
     expected = decoder_states(manifest.dimensions()) if file == f"{names.DECODER}.xml" else set()
     problems = [f"{file}: has no state {name}" for name in sorted(expected - states)[:1]]
@@ -83,7 +83,7 @@ def _inner_problems(file: str, model: ov.Model, manifest: Manifest) -> list[str]
         path = ["ovw", key]
         found = model.get_rt_info(path).astype(str) if model.has_rt_info(path) else "missing"
         if found != value:
-            problems.append(f"{file}: rt_info {key} is {found}, the manifest says {value}")
+            problems.append(f"{file}: rt_info {key} is {found}, the manifest has {value}")
     return problems
 
 
@@ -117,7 +117,7 @@ def config_problems(folder: Path, manifest: Manifest) -> list[str]:
         problems += _shape_problems(name, found, manifest.dims["n_vocab"]) if name == names.GENERATION_CONFIG else []
         for key, value in values.items():
             if found.get(key) != value:
-                problems.append(f"{name}: {key} is {found.get(key)}, the manifest says {value}")
+                problems.append(f"{name}: {key} is {found.get(key)}, the manifest has {value}")
     return problems
 
 

@@ -14,7 +14,7 @@ ANY = (0, -1)
 
 
 @dataclass(frozen=True)
-class Graph:
+class GraphSpec:
     """A graph file.
 
     Attributes:
@@ -30,12 +30,12 @@ class Graph:
     sizes: Mapping[tuple[str, int], Range]
 
 
-def graphs_of(manifest: Manifest) -> list[Graph]:
+def graphs_of(manifest: Manifest) -> list[GraphSpec]:
     """The graphs of an artifact."""
     return layout_graphs(manifest.layout, manifest.name, manifest.dimensions(), manifest.shapes)
 
 
-def layout_graphs(layout: str, name: str, dims: Dims, shapes: Shapes) -> list[Graph]:
+def layout_graphs(layout: str, name: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
     """The graphs of an artifact that is to be.
 
     Args:
@@ -69,18 +69,18 @@ def cross_names(dims: Dims) -> list[str]:
     return [name for name in cache_names(dims) if name.endswith("c")]
 
 
-def _graph(file: str, inputs: dict[str, tuple[Range, ...]], outputs: tuple[str, ...], last: int) -> Graph:
+def _graph(file: str, inputs: dict[str, tuple[Range, ...]], outputs: tuple[str, ...], last: int) -> GraphSpec:
     """A graph whose first output ends in an axis of `last`."""
     sizes = {(port, axis): size for port, axes in inputs.items() for axis, size in enumerate(axes)}
-    return Graph(file, inputs, outputs, sizes | {(outputs[0], 2): (last, last)})
+    return GraphSpec(file, inputs, outputs, sizes | {(outputs[0], 2): (last, last)})
 
 
-def _encoder(file: str, dims: Dims, shapes: Shapes) -> Graph:
+def _encoder(file: str, dims: Dims, shapes: Shapes) -> GraphSpec:
     axes = (_open(shapes, shapes.batch), (dims.n_mels, dims.n_mels), _open(shapes, shapes.frames))
     return _graph(file, {"mel": axes}, ("output_features",), dims.n_audio_state)
 
 
-def _genai(dims: Dims, shapes: Shapes) -> list[Graph]:
+def _genai(dims: Dims, shapes: Shapes) -> list[GraphSpec]:
     windows, *state = _audio(dims, shapes)
     if shapes.kind == "bounded":  # openvino-genai gives both a batch of 0 when it is done with a window
         windows = (0, windows[1])
@@ -95,16 +95,16 @@ def _genai(dims: Dims, shapes: Shapes) -> list[Graph]:
     return [encoder, _graph(f"{names.DECODER}.xml", inputs, ("logits",), dims.n_vocab)]
 
 
-def _stateless(dims: Dims, shapes: Shapes) -> list[Graph]:
+def _stateless(dims: Dims, shapes: Shapes) -> list[GraphSpec]:
     encoder = _encoder(f"{names.STATELESS_ENCODER}.xml", dims, shapes)
     width = (dims.n_text_state, dims.n_text_state)
     batch, audio = _open(shapes, shapes.batch), _audio(dims, shapes)
     own = (batch, _open(shapes, shapes.cache), width)
     tokens = {"tokens": (batch, _open(shapes, shapes.tokens))}
     if shapes.kind == "static":
-        heard = {"audio_features": audio}
+        audio_input = {"audio_features": audio}
         projected = tuple(f"out_{name}" for name in cross_names(dims))
-        cross = _graph(f"{names.STATELESS_CROSS}.xml", heard, projected, dims.n_text_state)
+        cross = _graph(f"{names.STATELESS_CROSS}.xml", audio_input, projected, dims.n_text_state)
         inputs = {**tokens, "length": ((1, 1),), **_caches(dims, own, audio)}
         outputs = tuple(f"out_{name}" for name in own_names(dims))
         return [encoder, cross, _graph(f"{names.STATELESS_DECODER}.xml", inputs, ("logits", *outputs), dims.n_vocab)]
@@ -118,13 +118,13 @@ def _caches(dims: Dims, own: tuple[Range, ...], cross: tuple[Range, ...]) -> dic
     return {f"in_{name}": own if name.endswith("a") else cross for name in cache_names(dims)}
 
 
-def _onnx(dims: Dims, shapes: Shapes) -> list[Graph]:
+def _onnx(dims: Dims, shapes: Shapes) -> list[GraphSpec]:
     encoder = _encoder(names.ONNX_ENCODER, dims, shapes)
     heads = (dims.n_text_head, dims.n_text_head)
     head_dim = (dims.n_text_state // dims.n_text_head,) * 2
     state = (dims.n_audio_state, dims.n_audio_state)
     cross_outputs = tuple(f"out_{name}" for name in cross_names(dims))
-    cross = Graph(
+    cross = GraphSpec(
         names.ONNX_CROSS, {"audio_features": (ANY, ANY, state)}, cross_outputs, {("audio_features", 2): state}
     )
     caches = _caches(dims, *2 * ((ANY, heads, ANY, head_dim),))

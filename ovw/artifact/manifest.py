@@ -16,13 +16,13 @@ from ovw.models import Dims
 SCHEMA_VERSION = 1
 
 
-class Record(BaseModel):
+class ManifestPart(BaseModel):
     """A frozen part of the manifest; keys of later versions are kept out rather than guessed at."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class Source(Record):
+class Source(ManifestPart):
     """The checkpoint an artifact was made from."""
 
     kind: str
@@ -35,14 +35,14 @@ class Source(Record):
     """Of the tensors, whatever file format brought them."""
 
 
-class FileEntry(Record):
+class FileEntry(ManifestPart):
     """A file of the artifact."""
 
     bytes: int
     sha256: str
 
 
-class Parity(Record):
+class Parity(ManifestPart):
     """How close the files on disk came to PyTorch in f32, as measured before the artifact was put in place.
 
     The figures of the decoder are null where a layout has no decoder graph, that of the reorder also where the shapes
@@ -67,8 +67,8 @@ class Parity(Record):
         return max((value for value in measured if value is not None), default=None)
 
 
-class SpeechSet(Record):
-    """Speech that had a part in an artifact, told so exactly that it can be kept apart from what is scored."""
+class SpeechSet(ManifestPart):
+    """Speech that an artifact was made with, described exactly enough to keep it apart from what is scored."""
 
     name: str
     """Of the dataset."""
@@ -78,7 +78,7 @@ class SpeechSet(Record):
     """Id of each utterance -> SHA-256 of its media file."""
 
 
-class WerGate(Record):
+class WerGate(ManifestPart):
     """What compressing cost in words: the artifact against the fp32 IR on the same clips, by greedy decoding."""
 
     speech: SpeechSet
@@ -98,7 +98,7 @@ class WerGate(Record):
     """`undecided`: above what is allowed, but so few words that it may be chance. `breached`: accepted all the same."""
 
 
-class Compression(Record):
+class Compression(ManifestPart):
     """How an artifact was compressed, and what that cost."""
 
     recipe: dict[str, Any]
@@ -110,8 +110,8 @@ class Compression(Record):
     """The recipes that a search tried, and what each came to."""
 
 
-class Golden(Record):
-    """What the artifact must say about the bundled clip, on any machine, with any later runtime."""
+class Golden(ManifestPart):
+    """The self-test's result: the same on any machine, with any later runtime."""
 
     clip: str
     clip_sha256: str
@@ -122,7 +122,7 @@ class Golden(Record):
     """Where a layout has no decoder graph: how the encoder's output begins, instead of tokens and text."""
 
 
-class Shapes(Record):
+class Shapes(ManifestPart):
     """What the graphs take, as inclusive (lowest, highest); -1 for no upper bound, null where nothing takes it."""
 
     kind: str
@@ -136,8 +136,8 @@ class Shapes(Record):
 
     def __str__(self) -> str:
         ranges = {axis: getattr(self, axis) for axis in ("batch", "tokens", "cache", "frames")}
-        told = (f"{axis} {show_range(*ends)}" for axis, ends in ranges.items() if ends)
-        return f"{self.kind}: {', '.join(told)}"
+        listed = (f"{axis} {show_range(*ends)}" for axis, ends in ranges.items() if ends)
+        return f"{self.kind}: {', '.join(listed)}"
 
 
 def show_range(low: int, high: int) -> str:
@@ -147,7 +147,7 @@ def show_range(low: int, high: int) -> str:
     return f"{low}..{high if high >= 0 else ''}"
 
 
-class Manifest(Record):
+class Manifest(ManifestPart):
     """All facts of an artifact."""
 
     schema_version: int

@@ -24,7 +24,7 @@ from ovw.errors import OvwError, reason
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
-"""What a kernel or a file system says that does not know how to exchange."""
+"""Error codes of a kernel or a file system that cannot exchange folders."""
 
 
 @contextmanager

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 READ_ATTEMPTS = 8
 """Read errors in a row after which a container is given up."""
 EARLY_END_S, EARLY_END_SHARE = 1.0, 0.02
-"""Sound that ends earlier than its container says, by more than both, is worth a warning."""
+"""Sound that ends earlier than its container claims, by more than both, is worth a warning."""
 MISSING_S = 1.0
 """Pauses of the clock, together, that are worth a warning: damage that a container steps over looks like them."""
 WITH_DURATION = ("mov", "matroska", "flac", "mp3", "asf", "avi", "flv", "aiff", "wv")
@@ -176,7 +176,7 @@ class _Reader:
         claimed = duration_of(self._container, self._stream) or 0.0
         early = claimed - end > max(EARLY_END_S, EARLY_END_SHARE * claimed)
         if early and self._container.format.name.startswith(WITH_DURATION):
-            return f"its sound ends at {_clock(end)}, its header says {_clock(claimed)}"
+            return f"its sound ends at {_clock(end)}, its header claims {_clock(claimed)}"
         if damage.broke_off or (damage.packets and damage.last_at > end - GAP_S):
             return f"damaged after {_clock(end)}, transcribed up to there"
         if damage.packets:

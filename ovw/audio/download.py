@@ -63,7 +63,7 @@ def _entry(url: str, number: int, entry: dict[str, Any], depth: int) -> Iterator
         try:
             yield from _list(entry["url"], depth + 1)
             return
-        except OvwError:  # told when its turn comes
+        except OvwError:  # reported when its turn comes
             title = entry["url"].rstrip("/").rpartition("/")[2]
     named = _file_name(title or entry.get("id") or str(number))
     yield Remote(entry["url"], named) if points_elsewhere else Remote(url, named, number)
@@ -77,7 +77,7 @@ def download(
     Args:
         remote: what to download.
         folder: an empty one.
-        on_progress: told the bytes done and the bytes in all, if known.
+        on_progress: called with the bytes done and the bytes in all, if known.
 
     Raises:
         OvwError: the address cannot be reached, or nothing there can be downloaded.
@@ -120,7 +120,7 @@ class _Silent:
 
 @contextmanager
 def _session(url: str, options: dict[str, Any]) -> Iterator[Any]:
-    """A yt-dlp session whose failures are told in one line."""
+    """A yt-dlp session whose failures are reported in one line."""
     try:
         import yt_dlp
     except ImportError:

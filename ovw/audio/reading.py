@@ -1,4 +1,4 @@
-"""Open media and choose what to listen to; every way this can fail is told in one line."""
+"""Open media and choose the audio stream; every failure is reported in one line."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ LEAST_FILL = 0.5
 
 
 @dataclass(frozen=True)
-class Span:
+class FrameSpan:
     """Mel frames [start, end)."""
 
     start: int
@@ -69,36 +69,36 @@ class SpeechTracker:
         self._pause = max(1, round(SHORTEST_PAUSE_S / chunk_s))
         self._shortest = rules.min_speech / chunk_s
         self._open: list[float] = []  # probabilities since speech began
-        self._quiet = 0  # chunks since it was last heard
-        self._heard = 0
-        self.spans: list[Span] = []
+        self._quiet = 0  # chunks since the last one with speech
+        self._n_chunks = 0
+        self.spans: list[FrameSpan] = []
 
     @property
     def settled(self) -> int:
         """The frame before which all is known; speech that is still going on begins there."""
-        return self._frame(self._heard - len(self._open))
+        return self._frame(self._n_chunks - len(self._open))
 
     @property
-    def speaking(self) -> bool:
+    def in_speech(self) -> bool:
         """Whether speech is going on at the last frame."""
         return len(self._open) >= max(self._shortest, 1)
 
-    def after(self, frame: int) -> list[Span]:
+    def after(self, frame: int) -> list[FrameSpan]:
         """The spans that end after a frame."""
         return self.spans[bisect_right(self.spans, frame, key=lambda span: span.end) :]
 
     def feed(self, probabilities: NDArray[np.float32]) -> None:
         """Take the next chunks' probabilities."""
         for probability in probabilities.tolist():
-            self._heard += 1
-            self._hear(probability)
+            self._n_chunks += 1
+            self._advance(probability)
 
     def finish(self) -> None:
         """Close what is open: the recording has ended."""
         if self._open:
             self._close(len(self._open) - self._quiet)
 
-    def _hear(self, probability: float) -> None:
+    def _advance(self, probability: float) -> None:
         if not self._open and probability < self._rules.threshold:
             return
         self._open.append(probability)
@@ -111,9 +111,9 @@ class SpeechTracker:
 
     def _close(self, length: int, *, goes_on: bool = False) -> None:
         """End the open span after `length` chunks; the rest is a pause, or speech that goes on."""
-        begin = self._heard - len(self._open)
+        begin = self._n_chunks - len(self._open)
         if length >= self._shortest:
-            self.spans.append(Span(self._frame(begin), self._frame(begin + length)))
+            self.spans.append(FrameSpan(self._frame(begin), self._frame(begin + length)))
         self._open = self._open[length:] if goes_on else []
         self._quiet = 0
 
@@ -121,12 +121,12 @@ class SpeechTracker:
         return round(chunk * self._frames_per_chunk)
 
 
-def overlap(spans: Iterable[Span], start: int, stop: int) -> int:
+def overlap(spans: Iterable[FrameSpan], start: int, stop: int) -> int:
     """Frames of [start, stop) that the spans cover."""
     return sum(max(0, min(span.end, stop) - max(span.start, start)) for span in spans)
 
 
-def join(spans: Iterable[Span], rules: SpeechRules, limit: int) -> Iterator[Span]:
+def join(spans: Iterable[FrameSpan], rules: SpeechRules, limit: int) -> Iterator[FrameSpan]:
     """Join spans across short pauses to windows, padded into the pauses around them.
 
     Args:
@@ -135,7 +135,7 @@ def join(spans: Iterable[Span], rules: SpeechRules, limit: int) -> Iterator[Span
         limit: frames of the longest window; one that would be longer is cut at its longest pause.
     """
     silence, pad = rules.silence_frames, rules.pad_frames
-    held: list[Span] = []
+    held: list[FrameSpan] = []
     free_from = 0
     for span in spans:
         while held and (span.start - held[-1].end >= silence or span.end - held[0].start > limit - 2 * pad):
@@ -151,14 +151,14 @@ def join(spans: Iterable[Span], rules: SpeechRules, limit: int) -> Iterator[Span
         yield _padded(held, free_from, held[-1].end + 2 * pad, pad)
 
 
-def _longest_pause(spans: list[Span], limit: int) -> int:
+def _longest_pause(spans: list[FrameSpan], limit: int) -> int:
     """How many spans come before the longest pause in the later part of a full window."""
     cuts = range(1, len(spans))
     late = [i for i in cuts if spans[i - 1].end - spans[0].start >= LEAST_FILL * limit] or [len(spans) - 1]
     return max(late, key=lambda i: (spans[i].start - spans[i - 1].end, i))
 
 
-def _padded(spans: list[Span], free_from: int, upto: int, pad: int) -> Span:
+def _padded(spans: list[FrameSpan], free_from: int, upto: int, pad: int) -> FrameSpan:
     """The window around spans: up to `pad` into the pauses before and after, no further than half of the latter."""
     end = spans[-1].end
-    return Span(max(free_from, spans[0].start - pad, 0), min(end + pad, (end + upto) // 2))
+    return FrameSpan(max(free_from, spans[0].start - pad, 0), min(end + pad, (end + upto) // 2))

@@ -28,7 +28,7 @@ class MelStream:
     Args:
         blocks: of samples, 16 kHz, of any sizes.
         n_mels: 80 or 128.
-        on_samples: told every block as it is read.
+        on_samples: called with every block as it is read.
     """
 
     def __init__(self, blocks: Iterable[Samples], n_mels: int, on_samples: Callable[[Samples], None]) -> None:
@@ -99,7 +99,7 @@ class MelStream:
         self._n_pending = len(self._pending[0])
 
     def _end(self) -> None:
-        """The frames of what is left, with the two that still hear the last samples."""
+        """The remaining frames, with the two whose window still reaches the last samples."""
         if self.n_samples == 0:
             self._begin()
         self.ended = True

@@ -11,7 +11,7 @@ LONGEST_GAP_S = 1800.0
 
 
 class Timeline:
-    """Says how much silence goes before each frame, so that later sound keeps its time.
+    """Computes how much silence goes before each frame, so that later sound keeps its time.
 
     Lost packets and pauses leave a gap between the clocks of two frames. A jump that the next frame does not confirm is
     ignored. One that leads past the end of the media, is longer than `LONGEST_GAP_S` or goes back is a broken clock,

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest
     from ovw.benchmark.config import BenchConfig
-    from ovw.benchmark.processes import Observer
+    from ovw.benchmark.scheduling.schedule import BenchObserver
     from ovw.record import Record
 
 DEFAULT = "quick"
@@ -125,11 +125,11 @@ def compare(
     ] = None,
     formats: Annotated[str, typer.Option("--format", "-f", help="table (default), json, csv or md.")] = "table",
 ) -> None:
-    """Tell what is faster or slower in a second record.
+    """Show what is faster or slower in a second record.
 
     Ratios with confidence intervals; what was measured while something else ran is no finding.
     """
-    from ovw.benchmark.compare import compare as compare_records
+    from ovw.benchmark.results.compare import compare as compare_records
     from ovw.cli.bench_compare import print_as
     from ovw.errors import OvwError
     from ovw.record import read_record
@@ -189,18 +189,18 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
             raise typer.Exit(130) from None
         raise
     _show(record, path, quiet=quiet)
-    from ovw.benchmark.result import has_failed
+    from ovw.benchmark.results.result import has_failed
 
     if bad := [case for case in record.cases if has_failed(case)]:
         named = ", ".join(f"{case.name} ({case.facts['status']})" for case in bad)
         hint = f"ovw bench --resume {path} tries them again"
         raise OvwError(f"{len(bad)} of {len(record.cases)} cases failed: {named}", hint)
     if not any(case.metrics for case in record.cases):
-        raise OvwError("nothing was measured", "the lines above say why; --budget none takes all the time it needs")
+        raise OvwError("nothing was measured", "see the lines above; --budget none takes all the time it needs")
 
 
 def _show(record: Record, path: Path, *, quiet: bool) -> None:
-    from ovw.benchmark.terminal import print_benchmark
+    from ovw.benchmark.results.terminal import print_benchmark
 
     if quiet:
         typer.echo(str(path))
@@ -215,9 +215,9 @@ def _pytorch_file(manifest: Manifest) -> Path:
 
 
 @contextmanager
-def _observer(seen: list[Path], *, quiet: bool) -> Iterator[Observer]:
+def _observer(seen: list[Path], *, quiet: bool) -> Iterator[BenchObserver]:
     """A bar over the processes; problems as they come, each in a line."""
-    from ovw.benchmark.processes import Observer
+    from ovw.benchmark.scheduling.schedule import BenchObserver
     from ovw.cli.console import progress
 
     with progress(quiet=quiet) as bars:
@@ -227,7 +227,7 @@ def _observer(seen: list[Path], *, quiet: bool) -> Iterator[Observer]:
             if not quiet:
                 bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-        yield Observer(
+        yield BenchObserver(
             on_path=seen.append,
             on_step=lambda text: bars.update(bar, description=text),
             on_case=lambda done, total: bars.update(bar, completed=done, total=total),
@@ -236,7 +236,7 @@ def _observer(seen: list[Path], *, quiet: bool) -> Iterator[Observer]:
 
 
 def _require_extra() -> None:
-    """Say what is missing on a machine that only runs artifacts."""
+    """Report packages that are missing on a machine that only runs artifacts."""
     from importlib.util import find_spec
 
     from ovw.errors import OvwError

@@ -10,7 +10,7 @@ import typer
 from ovw.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from ovw.benchmark.compare import Comparison
+    from ovw.benchmark.results.compare import Comparison
 
 FORMATS = ("table", "json", "csv", "md")
 
@@ -26,7 +26,7 @@ def print_as(comparison: Comparison, form: str) -> None:
     if form not in FORMATS:
         raise UsageError(f"no format '{form}'", did_you_mean(form, FORMATS))
     if form == "table":
-        from ovw.benchmark.terminal import print_comparison
+        from ovw.benchmark.results.terminal import print_comparison
 
         print_comparison(comparison)
     elif form == "json":

@@ -10,8 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest, Parity
-    from ovw.convert.jobs import Converted
-    from ovw.convert.plan import ConvertConfig
+    from ovw.convert.config import ConvertConfig
+    from ovw.convert.plan import Converted
 
 
 def run(
@@ -116,7 +116,7 @@ def run(
         "skip_memory_check": skip_memory_check or None,
     }
     from ovw.config import dump_yaml, resolve
-    from ovw.convert.plan import ConvertConfig
+    from ovw.convert.config import ConvertConfig
 
     plan = resolve(ConvertConfig, flags, config)
     if print_config:
@@ -136,8 +136,8 @@ def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Conve
     """Convert, showing each step and the bytes of a download; yields each artifact as it is done."""
     _require_extra("onnxruntime" if "onnx" in plan.layout else "onnx")
     from ovw.cli.console import progress
-    from ovw.convert.jobs import Observer
     from ovw.convert.pipeline import convert
+    from ovw.convert.plan import ConvertObserver
 
     with progress(quiet=quiet) as bars:
         bar = bars.add_task("starting", total=None, note="")
@@ -145,7 +145,7 @@ def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Conve
         def on_download(done: int, total: int) -> None:
             bars.update(bar, completed=done, total=total or None, note=f"{done / 1e6:.0f} MB")
 
-        observer = Observer(
+        observer = ConvertObserver(
             on_step=lambda text: bars.update(bar, description=text, total=None, note=""),
             on_download=on_download,
             on_failure=lambda failure: typer.echo(f"ovw: {failure}", err=True),
@@ -156,7 +156,7 @@ def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Conve
 def convert_size(size: str, precision: str, *, quiet: bool) -> Converted:
     """Convert one named artifact, as `ovw convert --size ... --precision ...` does."""
     from ovw.config import build
-    from ovw.convert.plan import ConvertConfig
+    from ovw.convert.config import ConvertConfig
 
     (made,) = convert_with_progress(build(ConvertConfig, {"size": size, "precision": precision}), quiet=quiet)
     return made
@@ -166,7 +166,7 @@ def _report(made: Converted, *, quiet: bool) -> None:
     if quiet:
         typer.echo(str(made.folder))
         return
-    from ovw.convert.gate import told
+    from ovw.convert.compression.wer_gate import describe_gate
 
     how = f"in {made.seconds:.1f} s" if made.fresh else "was there already, its hashes hold"
     manifest = made.manifest
@@ -177,7 +177,7 @@ def _report(made: Converted, *, quiet: bool) -> None:
         f"  {_closeness(manifest)} PyTorch f32: {', '.join(_figures(manifest.parity))}"
     )
     if manifest.compression and (gate := manifest.compression.gate):
-        typer.echo(f"  {told(gate)}: {gate.verdict}")
+        typer.echo(f"  {describe_gate(gate)}: {gate.verdict}")
 
 
 def _sum_up(finished: list[Converted]) -> None:
@@ -230,7 +230,7 @@ def _closeness(manifest: Manifest) -> str:
 
 
 def _require_extra(*more: str) -> None:
-    """Say what is missing on a machine that only runs artifacts."""
+    """Report packages that are missing on a machine that only runs artifacts."""
     from importlib.util import find_spec
 
     from ovw.errors import OvwError

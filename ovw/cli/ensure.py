@@ -27,7 +27,7 @@ def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, qu
     """The artifact folder to run, converted now if it is missing and the user agrees.
 
     Args:
-        model: what `-m` says.
+        model: the value of `-m`.
         options: what it will be asked for.
         yes: convert without asking.
         quiet: no progress.

@@ -13,7 +13,7 @@ from ovw.cli import options
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest
-    from ovw.evaluate.run import Observer
+    from ovw.evaluate.transcription import EvalObserver
 
 NEEDED = {"jiwer": "jiwer", "whisper_normalization": "whisper-normalization"}
 
@@ -43,9 +43,9 @@ def run(
         str | None, typer.Option("--output", "-o", help="The run's folder; the same request goes on there.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="transcribe (default) or translate.")] = None,
-    language: Annotated[str | None, typer.Option(help="Of every clip. Default: as the dataset tells.")] = None,
+    language: Annotated[str | None, typer.Option(help="Of every clip. Default: the dataset's.")] = None,
     detect_language: Annotated[
-        bool, typer.Option("--detect-language", help="By the model, even where the dataset tells.")
+        bool, typer.Option("--detect-language", help="By the model, even where the dataset has the language.")
     ] = False,
     beam_size: Annotated[int | None, typer.Option(help="Default 1, greedy.")] = None,
     temperature: options.Temperature = None,
@@ -160,10 +160,10 @@ def _pytorch_file(manifest: Manifest) -> Path:
 
 
 @contextmanager
-def _observer(*, quiet: bool) -> Iterator[Observer]:
+def _observer(*, quiet: bool) -> Iterator[EvalObserver]:
     """A bar with clips and speed; problems as they come, each in a line."""
     from ovw.cli.console import progress
-    from ovw.evaluate.run import Observer
+    from ovw.evaluate.transcription import EvalObserver
 
     with progress(quiet=quiet) as bars:
         bar = bars.add_task("starting", total=None, note="")
@@ -176,11 +176,11 @@ def _observer(*, quiet: bool) -> Iterator[Observer]:
             if not quiet:
                 bars.console.print(f"{problem.id}: {problem.reason}", markup=False, highlight=False, soft_wrap=True)
 
-        yield Observer(lambda text: bars.update(bar, description=text, total=None), on_clip, on_problem)
+        yield EvalObserver(lambda text: bars.update(bar, description=text, total=None), on_clip, on_problem)
 
 
 def _require_extra() -> None:
-    """Say what is missing on a machine that only runs artifacts."""
+    """Report packages that are missing on a machine that only runs artifacts."""
     from importlib.util import find_spec
 
     from ovw.errors import OvwError

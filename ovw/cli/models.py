@@ -21,14 +21,14 @@ def run() -> None:
     rows = []
     for info in sizes().values():
         dims = info.dims
-        spoken = len(info.capabilities.languages)
+        n_languages = len(info.capabilities.languages)
         rows.append(
             [
                 info.name,
                 f"{dims.parameters / 1e6:.0f} M",
                 str(dims.n_mels),
                 f"{dims.n_audio_layer} + {dims.n_text_layer}",
-                "English" if spoken == 1 else str(spoken),
+                "English" if n_languages == 1 else str(n_languages),
                 "yes" if info.capabilities.translate else "no",
                 _origins(info.sources),
                 ", ".join(name for name in here if split_name(name)[0] == info.name),

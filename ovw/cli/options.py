@@ -15,7 +15,7 @@ Temperature = Annotated[
 ]
 Pad = Annotated[str | None, typer.Option(help="What fills the last window: auto (default), mel or audio.")]
 AudioContext = Annotated[
-    str | None, typer.Option(help="auto (default): silence and sounds that go on are heard as one; full: all of it.")
+    str | None, typer.Option(help="auto (default): padding and positions that are alike are merged; full: nothing is.")
 ]
 Exact = Annotated[bool, typer.Option("--exact", help="openai/whisper's algorithm in f32, no approximation.")]
 Device = Annotated[str | None, typer.Option(help="OpenVINO device. Default CPU.")]

@@ -23,12 +23,12 @@ def run(
 ) -> None:
     """Give an artifact other shapes, without its checkpoint.
 
-    The weights stay as they are. The new artifact is put in place once it says the same about a bundled clip.
+    The weights stay as they are. The new artifact is put in place once it gives the same transcript of a bundled clip.
     """
     from ovw.artifact.locate import locate
     from ovw.config import resolve
-    from ovw.convert.reshape import reshape
-    from ovw.convert.shapes import Bounds
+    from ovw.convert.graphs.reshape import reshape
+    from ovw.convert.graphs.shapes import Bounds
 
     given = {"batch": batch, "tokens": tokens, "cache": cache, "frames": frames}
     kind = shapes or ("bounded" if any(given.values()) else None)

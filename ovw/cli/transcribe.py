@@ -84,7 +84,7 @@ def run(
         bool, typer.Option("--without-timestamps", help="Text only, a cue a window.")
     ] = False,
     max_new_tokens: Annotated[int | None, typer.Option(help="In a window. Default 224.")] = None,
-    word_timestamps: Annotated[bool, typer.Option("--word-timestamps", help="Say when each word is spoken.")] = False,
+    word_timestamps: Annotated[bool, typer.Option("--word-timestamps", help="Give the time of each word.")] = False,
     prepend_punctuations: Annotated[str | None, typer.Option(help="Marks that belong to the word after.")] = None,
     append_punctuations: Annotated[str | None, typer.Option(help="Marks that belong to the word before.")] = None,
     hallucination_silence_threshold: Annotated[
@@ -147,8 +147,8 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")] = False,
 ) -> None:
     """Write subtitles for audio and video files."""
-    from ovw.cli.transcribe_all import transcribe_all
-    from ovw.cli.transcribe_config import TranscribeConfig
+    from ovw.cli.transcription.config import TranscribeConfig
+    from ovw.cli.transcription.sequential import transcribe_all
     from ovw.cli.values import check_exact, numbers, optional, temperatures
     from ovw.config import dump_yaml, resolve
 

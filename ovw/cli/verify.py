@@ -10,7 +10,7 @@ import typer
 def run(
     model: Annotated[str, typer.Argument(help="An artifact folder, or the name of an installed artifact.")],
 ) -> None:
-    """Check an artifact: hashes, layout, shapes, and what it says about a bundled clip."""
+    """Check an artifact: hashes, layout, shapes, and its transcript of a bundled clip."""
     from ovw.artifact.check import find_problems
     from ovw.artifact.decoding import describe_decoding
     from ovw.artifact.locate import locate

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from ovw.datasets.manifest import Manifest
+from ovw.datasets.manifest import ManifestDataset
 from ovw.errors import UsageError, did_you_mean
 
 BUNDLED = "bundled"
@@ -17,7 +17,7 @@ SPLITS = ("test", "calibration")
 
 
 @dataclass(frozen=True)
-class BundledSpeech(Manifest):
+class BundledSpeech(ManifestDataset):
     """One of the two sets."""
 
     split: str

@@ -56,7 +56,7 @@ class Columns:
             key: the clip's id.
             audio: the media file.
             location: where it lies, for people.
-            language: of every clip of the table, whatever the row says.
+            language: of every clip of the table; it goes before the row's own.
         """
         return Utterance(
             id=key,

@@ -37,8 +37,8 @@ class HubDataset:
         config: its configuration, where it has several.
         split: as the Hub names it.
         name: for people.
-        language: of every clip, where no column says so.
-        id_from_audio: the id column does not tell clips apart; their file names do.
+        language: of every clip, where no column has it.
+        id_from_audio: the id column is not unique; take file names instead.
         reference: column with the text, where several would do.
         or_else: what to do without the Hub.
     """

@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Manifest:
+class ManifestDataset:
     """A manifest: one clip a line, audio paths relative to the file.
 
     It must have `audio` and `reference` (or `text`), and may have `id`, `language`, `speaker` and `duration_s`; other

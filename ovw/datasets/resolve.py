@@ -15,7 +15,7 @@ from ovw.datasets.bundled import BUNDLED, bundled
 from ovw.datasets.columns import language_code
 from ovw.datasets.folder import AudioFolder
 from ovw.datasets.hub import PREFIX, HubDataset, SavedDataset, is_datasets_folder
-from ovw.datasets.manifest import Manifest
+from ovw.datasets.manifest import ManifestDataset
 from ovw.datasets.multilingual import CORPORA, hub_corpus, open_corpus
 from ovw.datasets.utterance import Dataset, Item, Problem, select
 from ovw.errors import UsageError, did_you_mean
@@ -76,7 +76,7 @@ def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
 
     Args:
         options: which one.
-        texts: what is said is needed; a folder of nothing but sound does where it is not.
+        texts: reference texts are needed; without them a folder of audio files is enough.
 
     Raises:
         UsageError: no such dataset, split or language.
@@ -89,7 +89,7 @@ def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
         return _from_hub(options.dataset, options)
     path = Path(options.dataset).expanduser()
     if path.suffix in manifest.ENDINGS:
-        return Manifest(path)
+        return ManifestDataset(path)
     if is_datasets_folder(path):
         return SavedDataset(path, options.split, path.name)
     if path.is_dir() and librispeech.is_librispeech(path):

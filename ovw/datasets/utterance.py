@@ -15,16 +15,16 @@ Audio = Path | bytes | Callable[[], bytes]
 
 @dataclass(frozen=True)
 class Utterance:
-    """A clip and what is said in it.
+    """A clip and its reference text.
 
     Attributes:
         id: unique in its dataset.
         audio: the media file.
         location: where the audio lies, for people: a path, or a member of an archive.
         reference: the text as the dataset has it.
-        language: Whisper's code where the dataset tells one.
-        speaker: where the dataset tells.
-        duration_s: where the dataset tells.
+        language: Whisper's code where the dataset has one.
+        speaker: where the dataset names one.
+        duration_s: where the dataset has it.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What every engine takes and gives."""
+"""The protocol of an engine, its result, and how to load one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ovw.transcribe.options import TranscribeOptions
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What an engine made of a clip; `None` for figures it does not tell.
+class EngineResult:
+    """An engine's result for a clip; `None` for figures that it does not report.
 
     Attributes:
         text: the whole of it.
@@ -40,19 +40,19 @@ class Heard:
 class Engine(Protocol):
     """A loaded model."""
 
-    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> Heard:
+    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> EngineResult:
         """Transcribe samples [n] at 16 kHz.
 
         Raises:
             OvwError: the engine cannot do what is asked.
         """
 
-    def transcribe_many(self, clips: Sequence[NDArray[np.float32]], options: TranscribeOptions) -> list[Heard]:
+    def transcribe_many(self, clips: Sequence[NDArray[np.float32]], options: TranscribeOptions) -> list[EngineResult]:
         """Transcribe several; together, where the engine can."""
         return [self.transcribe(samples, options) for samples in clips]
 
-    def facts(self) -> dict[str, Any]:
-        """What a record says of it: engine, version, arithmetic, device."""
+    def describe(self) -> dict[str, Any]:
+        """Its description for a record: engine, version, arithmetic, device."""
 
 
 Name = Literal["openvino", "pytorch"]
@@ -76,7 +76,7 @@ class EngineSpec:
     exact: bool = False
 
     def identity(self) -> Path:
-        """The file whose hash tells this model from every other."""
+        """The file whose hash identifies this model."""
         return self.model / MANIFEST if self.name == "openvino" else self.model
 
     def load(self) -> Engine:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ovw.engines.onnx import OnnxDecoderSession, OnnxEncoderSession
 from ovw.runtime.device import DeviceOptions
+from ovw.runtime.onnx import OnnxDecoderSession, OnnxEncoderSession
 from ovw.runtime.protocols import Decoder, Encoder
 from ovw.runtime.sessions import open_decoder, open_encoder, require_runnable
 

@@ -7,12 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ovw.engines.onnx import OnnxDecoderSession, OnnxEncoderSession
 from ovw.engines.openvino import OpenvinoEngine
 from ovw.errors import OvwError
 from ovw.runtime.device import DeviceOptions
+from ovw.runtime.onnx import OnnxDecoderSession, OnnxEncoderSession
 from ovw.transcribe.api import Whisper
-from ovw.transcribe.engine import Engine
+from ovw.transcribe.model_sessions import ModelSessions
 
 
 class OnnxEngine(OpenvinoEngine):
@@ -30,7 +30,7 @@ class OnnxEngine(OpenvinoEngine):
         self._device = device
         self._whisper = _OnnxWhisper(folder, device=device)
 
-    def facts(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Engine, version, arithmetic, threads."""
         return {
             "engine": "onnxruntime",
@@ -41,7 +41,7 @@ class OnnxEngine(OpenvinoEngine):
         }
 
 
-class _OnnxSessions(Engine):
+class _OnnxSessions(ModelSessions):
     @cached_property
     def encoder(self) -> Any:
         return OnnxEncoderSession(self.folder, self.device.threads)
@@ -52,7 +52,7 @@ class _OnnxSessions(Engine):
 
 
 class _OnnxWhisper(Whisper):
-    def _open(self, options: DeviceOptions) -> Engine:
+    def _open(self, options: DeviceOptions) -> ModelSessions:
         if self.manifest.layout != "onnx":
             raise OvwError(f"{self.folder} has no graphs for onnxruntime", "ovw convert --layout onnx makes some")
         return _OnnxSessions(self.folder, "onnx", options, self.manifest.dimensions(), ())

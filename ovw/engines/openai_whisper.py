@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.engines.base import Engine, Heard
+from ovw.engines.base import Engine, EngineResult
 from ovw.errors import OvwError
 from ovw.transcribe.options import AUTO, TranscribeOptions
 
@@ -49,7 +49,7 @@ class OpenaiWhisperEngine(Engine):
             reason = str(error).strip().splitlines()[0]
             raise OvwError(f"{checkpoint} cannot be loaded: {reason}", "give an OpenAI .pt file") from None
 
-    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> Heard:
+    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> EngineResult:
         """Transcribe samples [n] at 16 kHz.
 
         Raises:
@@ -58,7 +58,7 @@ class OpenaiWhisperEngine(Engine):
         self._torch.manual_seed(options.seed)
         result = self._model.transcribe(samples, fp16=False, verbose=None, **translate_options(options))
         segments = result["segments"]
-        return Heard(
+        return EngineResult(
             text=str(result["text"]).strip(),
             language=str(result["language"]),
             tokens=sum(len(segment["tokens"]) for segment in segments),
@@ -67,7 +67,7 @@ class OpenaiWhisperEngine(Engine):
             no_speech_prob=max((float(segment["no_speech_prob"]) for segment in segments), default=None),
         )
 
-    def facts(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Engine, versions, arithmetic and threads."""
         return {
             "engine": "pytorch",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.engines.base import Engine, Heard
+from ovw.engines.base import Engine, EngineResult
 from ovw.runtime.device import DeviceOptions
 from ovw.transcribe.api import Transcription, Whisper
 from ovw.transcribe.options import TranscribeOptions
@@ -32,15 +32,15 @@ class OpenvinoEngine(Engine):
         self._device = device
         self._whisper = Whisper(folder, device=device, exact=exact)
 
-    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> Heard:
+    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> EngineResult:
         """Transcribe samples [n] at 16 kHz."""
-        return _heard(self._whisper.transcribe(samples, options))
+        return _result_of(self._whisper.transcribe(samples, options))
 
-    def transcribe_many(self, clips: Sequence[NDArray[np.float32]], options: TranscribeOptions) -> list[Heard]:
+    def transcribe_many(self, clips: Sequence[NDArray[np.float32]], options: TranscribeOptions) -> list[EngineResult]:
         """Transcribe several, with `batch_size` above 1 windows of all of them beside each other."""
-        return [_heard(result) for result in self._whisper.transcribe_many(clips, options)]
+        return [_result_of(result) for result in self._whisper.transcribe_many(clips, options)]
 
-    def facts(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Engine, version, arithmetic really used, device and threads."""
         return {
             "engine": "openvino",
@@ -51,9 +51,9 @@ class OpenvinoEngine(Engine):
         }
 
 
-def _heard(result: Transcription) -> Heard:
+def _result_of(result: Transcription) -> EngineResult:
     segments = list(result)
-    return Heard(
+    return EngineResult(
         text="".join(segment.text for segment in segments).strip(),
         language=result.language,
         tokens=sum(len(segment.tokens) for segment in segments),

@@ -50,5 +50,5 @@ class PortBounds:
         for axis, size, low, high in zip(self.axes, shape, self.lows, self.highs, strict=True):
             if size < low or (size > high and high >= 0):
                 allowed = str(low) if low == high else f"{low}..{high if high >= 0 else ''}"
-                hint = HINTS.get(axis, "ovw verify tells what it is made for")
+                hint = HINTS.get(axis, "ovw verify prints its shapes")
                 raise OvwError(f"{self.who} of this artifact takes {axis} {allowed}, it was given {size}", hint)

@@ -18,9 +18,9 @@ from ovw.runtime.protocols import Decoder, Windows
 class DecoderSession(Decoder):
     """Tokens to logits over encoded audio.
 
-    The cache lives in the model's state. `beam_idx` says which earlier row each row continues, so the same call grows,
-    reorders or multiplies hypotheses; cross-attention keys and values are computed once, for the audio as given, and
-    shared by the hypotheses of a window.
+    The cache lives in the model's state. `beam_idx` names the earlier row that each row continues, so the same call
+    grows, reorders or multiplies hypotheses; cross-attention keys and values are computed once, for the audio as given,
+    and shared by the hypotheses of a window.
 
     Args:
         artifact: folder of the genai layout.

@@ -43,7 +43,7 @@ class Decoder(Protocol):
     def step(
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
-        """Feed tokens after what is cached; row b hears window b // (rows / A).
+        """Feed tokens after what is cached; row b attends to window b // (rows / A).
 
         Args:
             tokens: [rows, n].

@@ -26,7 +26,7 @@ CHUNK = 512
 """Samples a probability is given for."""
 CHUNK_S = CHUNK / SAMPLE_RATE
 CONTEXT = 64
-"""Samples of the chunk before that the network hears again."""
+"""Samples of the chunk before that the network takes as context."""
 CHUNKS, MOST_CHUNKS = 32, 256
 """Chunks in an inference: multiples, up to 8 s, and the rest; the CPU plugin keeps kernels for each size."""
 LONGEST_INFERENCE = MOST_CHUNKS * CHUNK
@@ -69,14 +69,14 @@ class VoiceActivity:
         Returns:
             [(pending + n) // 512], rounded up at the last ones.
         """
-        heard = np.concatenate([self._left, samples])
+        buffered = np.concatenate([self._left, samples])
         if last:
-            heard = np.pad(heard, (0, -(len(heard) - CONTEXT) % CHUNK))
-        count = (len(heard) - CONTEXT) // CHUNK
-        self._left = heard[count * CHUNK :]
+            buffered = np.pad(buffered, (0, -(len(buffered) - CONTEXT) % CHUNK))
+        count = (len(buffered) - CONTEXT) // CHUNK
+        self._left = buffered[count * CHUNK :]
         if last:  # one inference of a usual size, not two
-            heard = np.pad(heard, (0, -count % CHUNKS * CHUNK))
-        chunks = np.lib.stride_tricks.sliding_window_view(heard, CONTEXT + CHUNK)[::CHUNK] if count else heard[:0]
+            buffered = np.pad(buffered, (0, -count % CHUNKS * CHUNK))
+        chunks = np.lib.stride_tricks.sliding_window_view(buffered, CONTEXT + CHUNK)[::CHUNK] if count else buffered[:0]
         found = [np.zeros(0, np.float32)]
         while len(chunks):
             size = min(len(chunks) // CHUNKS * CHUNKS, MOST_CHUNKS) or len(chunks)
@@ -106,7 +106,7 @@ class VoiceActivity:
 def _network() -> ov.CompiledModel:
     """The compiled graph, in f32: bf16 moves its probabilities.
 
-    A stream a core, of one thread each: a recording gains nothing from a second thread, several do from being heard at
+    A stream a core, of one thread each: a recording gains nothing from a second thread, several do from being read at
     once.
     """
     cores = os.cpu_count() or 1
@@ -129,8 +129,8 @@ def build_vad(w: Tensors) -> ov.Model:
     weight, recurrent = (_gates(w[f"decoder.rnn.weight_{part}"])[None] for part in ("ih", "hh"))
     bias = _gates(w["decoder.rnn.bias_ih"] + w["decoder.rnn.bias_hh"])[None]
     lstm = ops.lstm_sequence(sequence, h, c, length, weight, recurrent, bias, STATE, "forward")
-    spoken = ops.matmul(ops.relu(lstm.output(0)), w["decoder.decoder.2.weight"].reshape(STATE, 1), False, False)
-    probability = ops.sigmoid(ops.add(spoken, w["decoder.decoder.2.bias"].reshape(1)))
+    logit = ops.matmul(ops.relu(lstm.output(0)), w["decoder.decoder.2.weight"].reshape(STATE, 1), False, False)
+    probability = ops.sigmoid(ops.add(logit, w["decoder.decoder.2.bias"].reshape(1)))
     results = [ops.reshape(probability, [-1], special_zero=False), lstm.output(1), lstm.output(2)]
     return ov.Model([ops.result(r) for r in results], [chunks, h, c], "silero_vad")
 

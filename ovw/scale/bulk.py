@@ -158,7 +158,7 @@ class _Keep(logging.Handler):
 
 @contextmanager
 def _warnings() -> Iterator[list[str]]:
-    """What this package warns of meanwhile: a worker has nobody to tell it to, the first process has."""
+    """Collects this package's warnings in a worker, for the first process to show."""
     lines: list[str] = []
     package = logging.getLogger("ovw")
     before, package.handlers = package.handlers, [_Keep(lines)]

@@ -56,7 +56,7 @@ class _ProcessCrew:
         self._workers[worker] = _Worker(process, ours)
 
     def send(self, worker: int, tag: int, item: Any) -> None:
-        with contextlib.suppress(OSError):  # it is dead, which `wait` will tell
+        with contextlib.suppress(OSError):  # it is dead, which `wait` will report
             self._workers[worker].pipe.send((tag, item))
 
     def wait(self) -> Ready | Result | Died:
@@ -90,7 +90,7 @@ class _ProcessCrew:
 
 def _serve(pipe: Connection, task: Task) -> None:
     """A worker's life: load, then item after item until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and closes the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it and closes the pipe
     share_heaps()
     work: Callable[[Any], Any] | None = None
     greeting: tuple[str, int, OvwError | None] = ("ready", 0, None)

@@ -63,7 +63,7 @@ class _RayCrew:
     def __init__(self, size: int, task: Task, address: str, threads: int) -> None:
         self.size = size
         self._quiet = contextlib.ExitStack()
-        self._quiet.enter_context(contextlib.redirect_stdout(sys.stderr))  # where Ray tells of workers that died
+        self._quiet.enter_context(contextlib.redirect_stdout(sys.stderr))  # where Ray reports workers that died
         self._ray = _connect(address, size * threads)
         self._actor = self._ray.remote(num_cpus=threads)(Worker)
         self._task = self._ray.put(task)
@@ -112,8 +112,8 @@ def _connect(address: str, cpus: int) -> Any:
         else:
             ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        told = str(error).strip().splitlines()[0].rstrip(".")
-        raise OvwError(f"no Ray at {address}: {told}", HINT) from None
+        message = str(error).strip().splitlines()[0].rstrip(".")
+        raise OvwError(f"no Ray at {address}: {message}", HINT) from None
     return ray
 
 

@@ -56,7 +56,7 @@ def rate_interval(
 def by_cluster(clusters: Sequence[str | None], *columns: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
     """Sums over the utterances of a speaker, so that speakers are drawn instead of utterances.
 
-    Utterances of one speaker are alike; where few speakers said much, an interval over utterances is too narrow.
+    Utterances of one speaker are alike; where few speakers have most, an interval over utterances is too narrow.
 
     Args:
         clusters: [n], a speaker each; utterances without one stand for themselves.

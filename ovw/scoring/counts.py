@@ -18,7 +18,7 @@ KINDS: tuple[Kind, ...] = ("equal", "substitute", "delete", "insert")
 
 @dataclass(frozen=True)
 class Pair:
-    """What was said and what was understood, raw."""
+    """A reference and a hypothesis, raw."""
 
     reference: str
     hypothesis: str
@@ -93,14 +93,16 @@ def align(pair: Pair) -> list[Step]:
     found = []
     for equal, group in groupby(steps, key=lambda step: step[0] == "equal"):
         run = list(group)
-        said = joint.join(word for _, reference, _ in run for word in reference)
-        heard = joint.join(word for _, _, hypothesis in run for word in hypothesis)
-        found.append(Step("equal" if equal else _kind(said, heard), said, heard))
+        reference_text = joint.join(word for _, reference, _ in run for word in reference)
+        hypothesis_text = joint.join(word for _, _, hypothesis in run for word in hypothesis)
+        found.append(
+            Step("equal" if equal else _kind(reference_text, hypothesis_text), reference_text, hypothesis_text)
+        )
     return found
 
 
-def _kind(said: str, heard: str) -> Kind:
-    return "substitute" if said and heard else "delete" if said else "insert"
+def _kind(reference_text: str, hypothesis_text: str) -> Kind:
+    return "substitute" if reference_text and hypothesis_text else "delete" if reference_text else "insert"
 
 
 def _align(texts: Sequence[tuple[str, str]], characters: bool) -> list[list[tuple[Kind, Sequence[str], Sequence[str]]]]:

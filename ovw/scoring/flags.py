@@ -1,4 +1,4 @@
-"""Signs that a hypothesis was made up rather than heard."""
+"""Signs of a hallucinated hypothesis."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def flags(hypothesis: str, length: int, insertions: int, deletions: int) -> tupl
         deletions: of the alignment.
 
     Returns:
-        `repeats` (compresses too well), `invents` (at least five inserted words, and half as many as were said),
-        `silent` (nothing was understood where at least three words were said).
+        `repeats` (compresses too well), `invents` (at least five inserted words, and half as many as the
+        reference has), `silent` (an empty hypothesis for a reference of at least three words).
     """
     found = []
     if compression_ratio(hypothesis) > REPEATS_FROM:

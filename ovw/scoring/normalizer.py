@@ -40,8 +40,8 @@ def by_characters(language: str | None) -> bool:
     return language in CHARACTER_LANGUAGES
 
 
-def normalizer_facts() -> dict[str, str]:
-    """What a record says of the normalizer."""
+def describe_normalizer() -> dict[str, str]:
+    """The normalizer's package, version and rules, for a record."""
     _require()
     return {"package": PACKAGE, "version": version(PACKAGE), "rules": "english for en, basic for the rest"}
 

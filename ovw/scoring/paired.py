@@ -11,7 +11,7 @@ from ovw.scoring.bootstrap import DRAWS, Interval, interval, resampled_rates
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """A system against a reference on the utterances both have.
 
     Attributes:
@@ -51,7 +51,7 @@ def compare(
     *,
     draws: int = DRAWS,
     seed: int = 0,
-) -> Comparison:
+) -> PairedComparison:
     """Compare the errors [n] of two systems on the same utterances with `lengths` [n] words.
 
     Both are resampled together, so what is hard in an utterance cancels out.
@@ -60,7 +60,7 @@ def compare(
     words = max(1, int(lengths.sum()))
     rate, reference_rate = 100 * float(errors.sum()) / words, 100 * float(reference_errors.sum()) / words
     change = errors - reference_errors
-    return Comparison(
+    return PairedComparison(
         utterances=len(lengths),
         rate=round(rate, 4),
         reference_rate=round(reference_rate, 4),

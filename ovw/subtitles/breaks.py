@@ -16,7 +16,7 @@ AFTER_SENTENCE, AFTER_PHRASE, ANYWHERE, AFTER_SHORT_WORD = 0.0, 1.0, 3.0, 5.0
 SHORT_COLUMNS = 3
 """Words this short are mostly articles and prepositions, which belong to what follows, in any language with spaces."""
 PAUSE_MS = 300
-"""A pause like this is heard as the end of a phrase."""
+"""A pause that counts as the end of a phrase."""
 WIDOW = 3.0
 """Cost of a part that is a single short word."""
 WIDOW_COLUMNS = 8

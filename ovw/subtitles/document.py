@@ -53,7 +53,7 @@ def document_of(name: str, whisper: Whisper, result: Transcription) -> Document:
     Args:
         name: of the media file, or a title.
         whisper: the model at work.
-        result: what it is about to say.
+        result: the transcription, not iterated yet.
 
     Raises:
         OvwError: the media breaks off in a way that cannot be passed over.

@@ -103,7 +103,7 @@ def embed_subtitles(video: Path, cues: Sequence[Cue], target: Path, language: st
     Args:
         video: the file to copy; it is never changed.
         cues: in time order.
-        target: the copy; its ending says what container it is.
+        target: the copy; its ending selects the container.
         language: code, as Whisper has it.
         overwrite: whether `target` may be replaced.
 

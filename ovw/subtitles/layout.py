@@ -35,7 +35,7 @@ def lay_out(document: Document, options: LayoutOptions = PLAIN, tick_ms: int = 1
 
 
 def lay_out_words(document: Document, options: LayoutOptions) -> list[Cue]:
-    """The same for formats that show the spoken word: where that is asked for, every cue becomes one a word."""
+    """Cues for formats that mark the spoken word: with `highlight_words`, every cue becomes one for each word."""
     cues = lay_out(document, options)
     return [shown for cue in cues for shown in _word_by_word(cue)] if options.highlight_words else cues
 

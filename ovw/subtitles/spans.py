@@ -17,7 +17,7 @@ LAST_RESORT_MS = 1000
 
 
 @dataclass(frozen=True)
-class Span:
+class TimedText:
     """Text and its time; `start_ms < end_ms`, and the atoms' times are in order within."""
 
     start_ms: int
@@ -25,7 +25,7 @@ class Span:
     atoms: tuple[Atom, ...]
 
     @classmethod
-    def of(cls, start_ms: int, end_ms: int, atoms: Sequence[Atom]) -> Span:
+    def of(cls, start_ms: int, end_ms: int, atoms: Sequence[Atom]) -> TimedText:
         """A span whose atoms fill it from its start to its end."""
         fitted: list[Atom] = []
         at = start_ms
@@ -38,7 +38,7 @@ class Span:
         return cls(start_ms, end_ms, tuple(fitted))
 
     @classmethod
-    def sharing(cls, start_ms: int, end_ms: int, atoms: Sequence[Atom]) -> Span:
+    def sharing(cls, start_ms: int, end_ms: int, atoms: Sequence[Atom]) -> TimedText:
         """A span whose atoms share its time in proportion to their columns."""
         widths = [columns(atom.text) for atom in atoms]
         scale = (end_ms - start_ms) / max(1, sum(widths))
@@ -52,7 +52,7 @@ def last_tick(duration: float, tick_ms: int) -> int:
     return int(duration * MS + 1e-6) // tick_ms * tick_ms
 
 
-def spans_of(segments: Iterable[Segment], last_ms: int, tick_ms: int) -> list[Span]:
+def spans_of(segments: Iterable[Segment], last_ms: int, tick_ms: int) -> list[TimedText]:
     """A span for every segment that has text and time; text without time joins the span before it.
 
     Args:
@@ -60,7 +60,7 @@ def spans_of(segments: Iterable[Segment], last_ms: int, tick_ms: int) -> list[Sp
         last_ms: end of the media; spans are cut there.
         tick_ms: times are multiples of this.
     """
-    found: list[Span] = []
+    found: list[TimedText] = []
     timeless: list[Atom] = []
     for segment in segments:
         atoms = list(_atoms(segment))
@@ -69,17 +69,17 @@ def spans_of(segments: Iterable[Segment], last_ms: int, tick_ms: int) -> list[Sp
         start, end = on_tick(segment.start * MS, tick_ms), on_tick(segment.end * MS, tick_ms)
         own_start, own_end = max(start, found[-1].end_ms if found else 0), min(end, last_ms)
         if own_end - own_start >= max(tick_ms, min(end - start, SHORTEST_MS)):
-            fill = Span.sharing if timeless else Span.of
+            fill = TimedText.sharing if timeless else TimedText.of
             found.append(fill(own_start, own_end, timeless + atoms))
             timeless = []
         elif found:
             last = found[-1]
-            found[-1] = Span.sharing(last.start_ms, last.end_ms, (*last.atoms, *atoms))
+            found[-1] = TimedText.sharing(last.start_ms, last.end_ms, (*last.atoms, *atoms))
         else:
             timeless += atoms
     if timeless and last_ms:
         start = on_tick(max(0, min(timeless[0].start_ms, last_ms - LAST_RESORT_MS)), tick_ms)
-        found.append(Span.sharing(start, min(last_ms, start + LAST_RESORT_MS), timeless))
+        found.append(TimedText.sharing(start, min(last_ms, start + LAST_RESORT_MS), timeless))
     return found
 
 
@@ -96,8 +96,8 @@ def _atoms(segment: Segment) -> Iterator[Atom]:
         until = space.start() if space else len(text)
         for part in unbroken(text[position:until]):
             if part.strip():
-                spoken = times[position : position + len(part)]
-                yield Atom(no_arrow(part.strip()), gap, round(spoken[0][0] * MS), round(spoken[-1][1] * MS))
+                timed = times[position : position + len(part)]
+                yield Atom(no_arrow(part.strip()), gap, round(timed[0][0] * MS), round(timed[-1][1] * MS))
                 gap = ""
             position += len(part)
         if space:

@@ -8,7 +8,7 @@ from ovw.subtitles.breaks import break_cost, fewest, partition, widow_cost
 from ovw.subtitles.cues import MS, Atom, Cue
 from ovw.subtitles.lines import Ruler, break_lines
 from ovw.subtitles.options import LayoutOptions
-from ovw.subtitles.spans import Span, on_tick
+from ovw.subtitles.spans import TimedText, on_tick
 
 CUE = 2.0
 """Cost of a cue: one more is worth it where it saves a break within a phrase."""
@@ -16,7 +16,7 @@ SHORT = 2.0
 """Cost of a cue that stays for less than `min_cue`."""
 
 
-def cues_of(span: Span, options: LayoutOptions, tick_ms: int) -> list[Cue]:
+def cues_of(span: TimedText, options: LayoutOptions, tick_ms: int) -> list[Cue]:
     """A cue, or several where the options demand it.
 
     Args:
@@ -57,7 +57,7 @@ def _parts(atoms: tuple[Atom, ...], options: LayoutOptions) -> list[tuple[int, i
 
 
 class _Fitting:
-    """Says how many atoms one cue can hold."""
+    """Counts the atoms that one cue can hold."""
 
     def __init__(self, atoms: tuple[Atom, ...], options: LayoutOptions) -> None:
         self.ruler = Ruler(atoms)

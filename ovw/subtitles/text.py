@@ -19,7 +19,7 @@ IDEOGRAPHIC = re.compile(
 NEVER_FIRST = frozenset(
     "ーぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯｰ々〻ゝゞヽヾ゛゜〜～"
 )
-"""Small kana, marks of length and repetition (JIS X 4051); punctuation is told by its category."""
+"""Small kana, marks of length and repetition (JIS X 4051); punctuation is recognised by its category."""
 CLOSING = frozenset({"Pe", "Pf", "Po", "Mn", "Mc", "Me", "Cf", "Zs"})
 OPENING = frozenset({"Ps", "Pi", "Cf"})
 OPENING_MARKS = frozenset("¿¡")

@@ -28,7 +28,7 @@ from ovw.models import Capabilities, find_language
 from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
 from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.defaults import artifact_defaults, with_defaults
-from ovw.transcribe.engine import Engine, FastEngine
+from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
@@ -92,21 +92,23 @@ class Whisper:
             options = options.model_copy(update={"precision": EXACT.precision})
         self.folder = folder
         self.manifest = read_manifest(folder)
-        self._listener = ThreadPoolExecutor(1, "voice-activity")
+        self._vad_executor = ThreadPoolExecutor(1, "voice-activity")
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
-            self._engine = self._open(options)
-            self._engine.load()
+            self._sessions = self._open(options)
+            self._sessions.load()
             self._defaults = artifact_defaults(folder, self.manifest.dimensions())
         except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
-            hint = f"ovw verify {folder} tells what is wrong"
+            hint = f"ovw verify {folder} lists what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
 
-    def _open(self, options: DeviceOptions) -> Engine:
+    def _open(self, options: DeviceOptions) -> ModelSessions:
         """The sessions of the artifact; raises as the constructor does."""
         require_runnable(self.folder, self.manifest.layout)
         heads = tuple(self.manifest.alignment_heads or self.manifest.dimensions().upper_half)
-        kind = FastEngine if not self.exact and self._is_cuttable() and options.device == "CPU" else Engine
+        kind = (
+            FastModelSessions if not self.exact and self._is_cuttable() and options.device == "CPU" else ModelSessions
+        )
         return kind(self.folder, self.manifest.layout, options, self.manifest.dimensions(), heads)
 
     def _is_cuttable(self) -> bool:
@@ -117,7 +119,7 @@ class Whisper:
     @property
     def precision(self) -> str:
         """The arithmetic that the device really uses, such as `bf16`."""
-        return inference_precision(self._engine.decoder.compiled)
+        return inference_precision(self._sessions.decoder.compiled)
 
     def transcribe(
         self,
@@ -135,19 +137,19 @@ class Whisper:
                 channels), or blocks of samples as they arrive.
             options: decoding options.
             stream: which audio stream of the file, counted from 0, or a fuller choice.
-            on_progress: told the mel frames done and the frames in all.
+            on_progress: called with the mel frames done and the frames in all.
             **overrides: single fields of `TranscribeOptions`, over `options`.
 
         Raises:
             OvwError: the media cannot be read, or the model cannot do what is asked.
         """
         chosen, language = self._request(options, overrides)
-        recording = self._record(media, stream, chosen, self._listener)
+        recording = self._record(media, stream, chosen, self._vad_executor)
         detection = None
         if language is None:
-            detection = identify(self._engine, recording, chosen)
+            detection = identify(self._sessions, recording, chosen)
             language = detection.language
-        segments = transcribe(self._engine, recording, self._steering(language), chosen, on_progress)
+        segments = transcribe(self._sessions, recording, self._steering(language), chosen, on_progress)
         return Transcription(language, detection, chosen, recording, segments)
 
     def transcribe_many(
@@ -182,10 +184,10 @@ class Whisper:
         # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
         with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
             recordings = list(pool.map(lambda one: self._record(one, None, options), media))
-        detections = [identify(self._engine, one, options) if asked is None else None for one in recordings]
+        detections = [identify(self._sessions, one, options) if asked is None else None for one in recordings]
         languages = [found.language if found else str(asked) for found in detections]
         steered = [(one, self._steering(code)) for one, code in zip(recordings, languages, strict=True)]
-        texts = transcribe_many(self._engine, steered, options)
+        texts = transcribe_many(self._sessions, steered, options)
         for recording in recordings:
             recording.forget(sys.maxsize)
         return [
@@ -216,19 +218,21 @@ class Whisper:
         return (chosen.exactly() if self.exact else chosen), language
 
     def _steering(self, language: str) -> str | None:
-        """The language as the decoder is told it; an English-only model is not."""
-        return language if self._engine.tokenizer.multilingual else None
+        """The language for the decoder's prompt; `None` for an English-only model."""
+        return language if self._sessions.tokenizer.multilingual else None
 
     def _record(
-        self, media: Media, stream: Stream, options: TranscribeOptions, listener: Executor | None = None
+        self, media: Media, stream: Stream, options: TranscribeOptions, vad_executor: Executor | None = None
     ) -> Recording:
         dims = self.manifest.dimensions()
-        opened = partial(Recording, dims=dims, pad=options.padding, rules=options.speech_rules(), listener=listener)
+        opened = partial(
+            Recording, dims=dims, pad=options.padding, rules=options.speech_rules(), vad_executor=vad_executor
+        )
         if not isinstance(media, str | Path) or is_pipe(Path(media)):
             lookahead = LOOKAHEAD if hasattr(media, "__array__") else 0  # what arrives live is not waited for
             return opened(blocks_of(media, stream), lookahead=lookahead)
         expected = media_duration(Path(media), stream, report=True) or 0.0
-        # the loudness floor needs the loudest sound; what does not fit the lookahead is heard twice to be exact
+        # the loudness floor needs the loudest sound; what does not fit the lookahead is read twice to be exact
         twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
         loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
         return opened(blocks_of(media, stream), expected=expected, loudest=loudest)
@@ -280,7 +284,7 @@ def check_request(name: str, capabilities: Capabilities, options: TranscribeOpti
         return known[0] if len(known) == 1 else None
     code = find_language(options.language)
     if code not in known:
-        spoken = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
+        listed = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
         hint = "use a multilingual size such as base" if len(known) == 1 else "large-v3 knows the most languages"
-        raise UsageError(f"{name} does not know the language '{code}': it knows {spoken}", hint)
+        raise UsageError(f"{name} does not know the language '{code}': it knows {listed}", hint)
     return code

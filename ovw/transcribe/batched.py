@@ -9,20 +9,20 @@ from itertools import chain, islice
 import numpy as np
 
 from ovw.audio.mel import FRAMES_PER_SECOND
-from ovw.audio.speech import Span
+from ovw.audio.speech import FrameSpan
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.fallback import UNSURE_BEAMS, is_doubtful, is_skippable, is_unsure
 from ovw.transcribe.prompt import Prompt
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment
-from ovw.transcribe.run import Run
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
+from ovw.transcribe.window_decoder import WindowDecoder
 from ovw.transcribe.words.timer import time_words
 
 SHORTEST_REST = FRAMES_PER_SECOND
 """Frames behind a window's last timestamp that are worth a window of their own."""
-UNHEARD = 2 * FRAMES_PER_SECOND
+UNTRANSCRIBED = 2 * FRAMES_PER_SECOND
 """Frames of speech after the text has ended that mean the decoder gave up too early."""
 SHORTEST_SPLIT = 5 * FRAMES_PER_SECOND
 SPARSE = 1.0
@@ -30,7 +30,7 @@ SPARSE = 1.0
 
 
 SHORTEST_ECHO = 30
-"""Letters of a text which, said just before, were not said again; shorter phrases people do repeat."""
+"""Letters of a text that counts as an echo where it repeats the text before it; people do repeat shorter phrases."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,19 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a window said, and what of it is still to be heard."""
+class WindowResult:
+    """The segments of a decoded window, and the parts of it to decode again."""
 
     window: Window
     segments: list[Segment]
     rests: list[Window]
 
 
-class BatchedRun(Run):
+class BatchedDecoder(WindowDecoder):
     """Several windows at a time, of one recording or of many."""
 
     def one(
-        self, recording: Recording, language: str | None, clips: Iterable[Span]
+        self, recording: Recording, language: str | None, clips: Iterable[FrameSpan]
     ) -> Iterator[tuple[list[Segment], int]]:
         """The segments of each batch of a recording in turn, and the frame up to which it is done."""
         windows = chain.from_iterable(self._windows(recording, language, clip) for clip in clips)
@@ -65,11 +65,13 @@ class BatchedRun(Run):
         size = most if recording.ended else 1  # a long recording begins with small batches: text comes at once
         while group := list(islice(windows, size)):
             size = min(2 * size, most)
-            segments = [segment for heard in self._all(group) for segment in heard.segments]
+            segments = [segment for result in self._all(group) for segment in result.segments]
             yield sorted(segments, key=lambda segment: segment.start), group[-1].span.end
             recording.forget(group[-1].span.end)
 
-    def many(self, recordings: Sequence[tuple[Recording, str | None]], clips: Iterable[Span]) -> list[list[Segment]]:
+    def many(
+        self, recordings: Sequence[tuple[Recording, str | None]], clips: Iterable[FrameSpan]
+    ) -> list[list[Segment]]:
         """The segments of each of several recordings; windows of about the same length are decoded together."""
         places = {id(recording): place for place, (recording, _) in enumerate(recordings)}
         spans = list(clips)
@@ -77,26 +79,26 @@ class BatchedRun(Run):
             w for recording, language in recordings for s in spans for w in self._windows(recording, language, s)
         ]
         found: list[list[Segment]] = [[] for _ in recordings]
-        for heard in self._all(sorted(windows, key=lambda window: -window.size)):
-            found[places[id(heard.window.recording)]] += heard.segments
+        for result in self._all(sorted(windows, key=lambda window: -window.size)):
+            found[places[id(result.window.recording)]] += result.segments
         return [sorted(segments, key=lambda segment: segment.start) for segments in found]
 
-    def _windows(self, recording: Recording, language: str | None, clip: Span) -> Iterator[Window]:
+    def _windows(self, recording: Recording, language: str | None, clip: FrameSpan) -> Iterator[Window]:
         """The windows of a stretch of a recording, cut at pauses."""
-        longest = self._engine.dims.n_frames
+        longest = self._sessions.dims.n_frames
         if recording.expected_frames > longest:
             longest = min(longest, round(self._options.chunk_length * FRAMES_PER_SECOND))
         for span in recording.speech_windows(clip.start, clip.end, longest):
             yield Window(recording, span, language)
 
-    def _all(self, windows: Iterable[Window]) -> Iterator[Heard]:
+    def _all(self, windows: Iterable[Window]) -> Iterator[WindowResult]:
         """Windows batch by batch, and what is left of them after that."""
         todo = list(windows)
         while todo:
             rests: list[Window] = []
-            for heard in filter(None, map(self._heard, self._decoded(todo))):
-                rests += heard.rests
-                yield heard
+            for result in filter(None, map(self._result_of, self._decoded(todo))):
+                rests += result.rests
+                yield result
             todo = rests
 
     def _decoded(self, windows: Sequence[Window]) -> Iterator[Decoded]:
@@ -106,7 +108,7 @@ class BatchedRun(Run):
         for at in range(0, len(windows), size):
             for one in self._batch(windows[at : at + size]):
                 if self._is_unsure(one):
-                    unsure.append(replace(one, audio=self._engine.apart(one.audio)))
+                    unsure.append(replace(one, audio=self._sessions.detached(one.audio)))
                 else:
                     yield one
             del one  # it holds the audio of its whole batch
@@ -119,8 +121,8 @@ class BatchedRun(Run):
 
     def _batch(self, windows: Sequence[Window]) -> list[Decoded]:
         """Encode and decode windows together."""
-        audio = self._hear(windows)
-        languages = self._spoken(windows, audio)
+        audio = self._encode(windows)
+        languages = self._languages(windows, audio)
         prompts = [self._prompts.build(language, first=False) for language in languages]
         results = self._decode(windows, audio, prompts)
         return [Decoded(*parts) for parts in zip(windows, languages, prompts, audio, results, strict=True)]
@@ -128,7 +130,7 @@ class BatchedRun(Run):
     def _searched(self, unsure: Sequence[Decoded]) -> list[Decoded]:
         """The same, with what a small beam search finds where that is likelier.
 
-        The text before a window would help where it is hard to tell what is said; windows of a batch have none.
+        The text before a window would help where speech is unclear; windows of a batch have none.
         """
         if not unsure:
             return []
@@ -142,20 +144,20 @@ class BatchedRun(Run):
             for one, found in zip(unsure, results, strict=True)
         ]
 
-    def _heard(self, decoded: Decoded) -> Heard | None:
-        """What a window said; nothing if it is silent or only repeats the end of the window it is the rest of."""
+    def _result_of(self, decoded: Decoded) -> WindowResult | None:
+        """The result of a window; `None` if it is silent or only repeats the end of the window it is the rest of."""
         window, result = decoded.window, decoded.result
         if is_skippable(result, self._options):
             return None
         pieces, again = self._cut(window, result)
-        tokenizer = self._engine.tokenizer
+        tokenizer = self._sessions.tokenizer
         made = [make_segment(piece, result, tokenizer, window.span.start, decoded.language) for piece in pieces]
-        spoken = [segment for segment in made if segment.start < segment.end and segment.text.strip()]
-        text = "".join(segment.text for segment in spoken)
+        kept = [segment for segment in made if segment.start < segment.end and segment.text.strip()]
+        text = "".join(segment.text for segment in kept)
         if is_echo(text, window.before):
             return None
         rests = [Window(window.recording, span, window.language, text) for span in again]
-        return Heard(window, self._timed(spoken, decoded), rests)
+        return WindowResult(window, self._timed(kept, decoded), rests)
 
     def _timed(self, segments: list[Segment], decoded: Decoded) -> list[Segment]:
         """The segments with their words, if words are wanted."""
@@ -163,36 +165,36 @@ class BatchedRun(Run):
             return segments
         window, language = decoded.window, decoded.language
         begin = window.span.start / FRAMES_PER_SECOND
-        return time_words(self._engine, self._options, segments, decoded.audio, language, window.size, begin)
+        return time_words(self._sessions, self._options, segments, decoded.audio, language, window.size, begin)
 
-    def _cut(self, of: Window, result: DecodingResult) -> tuple[list[Piece], list[Span]]:
-        """The pieces of a window, held inside it, and what of it has to be heard again."""
+    def _cut(self, of: Window, result: DecodingResult) -> tuple[list[Piece], list[FrameSpan]]:
+        """The pieces of a window, held inside it, and the parts of it to decode again."""
         window, recording = of.span, of.recording
         if halves := self._halves(of, result):
             return [], halves
-        cut = split_window(result.tokens, self._engine.tokenizer, window.start, of.size)
+        cut = split_window(result.tokens, self._sessions.tokenizer, window.start, of.size)
         end = window.end / FRAMES_PER_SECOND
         onset = recording.onset(window.start)
         pieces = [within(piece, onset, window.end) for piece in cut.pieces]
-        heard = round(pieces[-1].end * FRAMES_PER_SECOND)
-        if heard <= window.start or self._options.without_timestamps:
+        text_end = round(pieces[-1].end * FRAMES_PER_SECOND)
+        if text_end <= window.start or self._options.without_timestamps:
             return pieces, []
         unfinished = not cut.closed and cut.advance < of.size
-        if unfinished and window.end - heard >= SHORTEST_REST:
-            return pieces, [Span(heard, window.end)]
-        if recording.speech_between(heard, window.end) >= UNHEARD:
-            return pieces, [Span(heard, window.end)]
+        if unfinished and window.end - text_end >= SHORTEST_REST:
+            return pieces, [FrameSpan(text_end, window.end)]
+        if recording.speech_between(text_end, window.end) >= UNTRANSCRIBED:
+            return pieces, [FrameSpan(text_end, window.end)]
         if unfinished:
-            spoken = sum(len(piece.tokens) for piece in pieces)
-            pieces.append(Piece(pieces[-1].end, end, result.tokens[spoken:]))
+            used = sum(len(piece.tokens) for piece in pieces)
+            pieces.append(Piece(pieces[-1].end, end, result.tokens[used:]))
         return pieces, []
 
-    def _halves(self, of: Window, result: DecodingResult) -> list[Span]:
+    def _halves(self, of: Window, result: DecodingResult) -> list[FrameSpan]:
         """The parts of a window whose text is far too short for the speech in it, and which has a pause to cut at."""
         window, recording = of.span, of.recording
-        spoken = recording.speech_between(window.start, window.end)
-        words = sum(token < self._engine.tokenizer.eot for token in result.tokens)
-        if spoken < SHORTEST_SPLIT or words >= SPARSE * spoken / FRAMES_PER_SECOND:
+        speech = recording.speech_between(window.start, window.end)
+        words = sum(token < self._sessions.tokenizer.eot for token in result.tokens)
+        if speech < SHORTEST_SPLIT or words >= SPARSE * speech / FRAMES_PER_SECOND:
             return []
         parts = list(recording.speech_windows(window.start, window.end, of.size * 2 // 3))
         return parts if len(parts) > 1 else []
@@ -200,5 +202,5 @@ class BatchedRun(Run):
 
 def is_echo(text: str, before: str) -> bool:
     """Whether the rest of a window only repeats how the window ended: its last timestamp came too early."""
-    said, heard = ("".join(filter(str.isalnum, part.casefold())) for part in (before, text))
-    return len(heard) >= SHORTEST_ECHO and said.endswith(heard)
+    previous, current = ("".join(filter(str.isalnum, part.casefold())) for part in (before, text))
+    return len(current) >= SHORTEST_ECHO and previous.endswith(current)

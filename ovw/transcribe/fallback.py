@@ -17,7 +17,7 @@ def decode_with_fallback(
     decode: Callable[[Sequence[int], float], list[DecodingResult]],
     windows: int,
     options: TranscribeOptions,
-    hear_in_full: Callable[[Sequence[int]], list[int]] = lambda doubtful: [],
+    encode_full: Callable[[Sequence[int]], list[int]] = lambda doubtful: [],
 ) -> list[DecodingResult]:
     """Try the temperatures in turn on the windows that have not passed; the last result stands if none passes.
 
@@ -25,8 +25,8 @@ def decode_with_fallback(
         decode: decodes some of the windows, by number, at a temperature.
         windows: how many there are.
         options: temperatures and thresholds.
-        hear_in_full: encodes windows anew of which something was left out or merged, and says which ones were; these
-            have the first temperature again.
+        encode_full: encodes those of the windows in full that were merged or shortened, and returns their numbers;
+            they are decoded at the first temperature again.
     """
     first, *higher = options.temperature
     results = decode(range(windows), first)
@@ -36,14 +36,14 @@ def decode_with_fallback(
             for i, result in zip(chosen, decode(chosen, temperature), strict=True):
                 results[i] = result
 
-    again(hear_in_full([i for i, result in enumerate(results) if is_doubtful(result, options)]), first)
+    again(encode_full([i for i, result in enumerate(results) if is_doubtful(result, options)]), first)
     for temperature in higher:
         again([i for i, result in enumerate(results) if needs_fallback(result, options)], temperature)
     return results
 
 
 def is_doubtful(result: DecodingResult, options: TranscribeOptions) -> bool:
-    """Nothing, or something that would not pass: not to be believed of a window of which not all was heard."""
+    """Empty, or would not pass: not to be trusted for a window that was not encoded in full context."""
     return needs_fallback(result, options) or is_skippable(result, options) or not result.tokens
 
 
@@ -65,7 +65,7 @@ def is_silence(result: DecodingResult, options: TranscribeOptions) -> bool:
 
 
 def is_skippable(result: DecodingResult, options: TranscribeOptions) -> bool:
-    """Nothing was said here: high no-speech probability that a good text does not contradict."""
+    """No speech: high no-speech probability that a good text does not contradict."""
     threshold, floor = options.no_speech_threshold, options.logprob_threshold
     if threshold is None or result.no_speech_prob <= threshold:
         return False

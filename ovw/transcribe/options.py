@@ -29,7 +29,7 @@ class TranscribeOptions(Config):
     language: str | None = None
     """Language code, name or locale; `auto` detects it. By default the artifact's own, else detected."""
     language_detection_segments: int = Field(default=1, ge=1)
-    """Windows heard to detect the language; they vote unless one is sure."""
+    """Windows to detect the language from; they vote unless one is sure."""
     language_detection_threshold: float = Field(default=0.5, ge=0, le=1)
     """Probability from which on one window decides the language."""
     multilingual: bool = False
@@ -77,7 +77,7 @@ class TranscribeOptions(Config):
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Tokens to sample in a window; half of the text context if not given."""
     word_timestamps: bool = False
-    """Say when each word is spoken, and how probable it is."""
+    """Give the time and probability of each word."""
     prepend_punctuations: str = "\"'“¿([{-"
     """Marks that belong to the word after them."""
     append_punctuations: str = "\"'.。,，!！?？:：”)]}、"
@@ -104,8 +104,8 @@ class TranscribeOptions(Config):
     """What fills the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI, Hugging
     Face); `auto` is `mel` in full audio context, else `audio`."""
     audio_context: Literal["auto", "full"] = "auto"
-    """How much of a window is computed: `auto` hears neighbouring positions that are alike as one, the silence behind
-    short audio in a few, and what then looks wrong again in full; `full` computes all of it, always."""
+    """How much of a window is computed: `auto` merges neighbouring positions that are alike and the padding behind
+    short audio, and re-encodes in full what then looks wrong; `full` always computes all of it."""
     seed: int = Field(default=0, ge=0)
     """Of the sampling above temperature 0."""
 

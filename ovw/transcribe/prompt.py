@@ -69,7 +69,7 @@ class PromptBuilder:
         return Prompt((*head, *control, *(self._prefix if first else ())), len(head))
 
     def extend(self, pieces: Iterable[list[int]], temperature: float) -> None:
-        """Remember what a window said, sampled at that temperature."""
+        """Remember the tokens of a window that was sampled at this temperature."""
         for tokens in pieces:
             self._text += tokens
         limit = self._options.prompt_reset_on_temperature

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import FRAMES_PER_SECOND, SILENCE, normalise, pad_frames
-from ovw.audio.speech import Span, SpeechRules, SpeechTracker, join, overlap
+from ovw.audio.speech import FrameSpan, SpeechRules, SpeechTracker, join, overlap
 from ovw.audio.stream import MelStream
 from ovw.models import Dims
 from ovw.runtime.vad import CHUNK_S, LONGEST_INFERENCE, VoiceActivity
 
 LOOKAHEAD = 300 * FRAMES_PER_SECOND
-"""Frames heard before the first window: Whisper's loudness floor hangs on the loudest sound of the whole recording, of
-which longer ones know only what came so far."""
+"""Frames read before the first window: Whisper's loudness floor depends on the loudest sound of the whole recording; of
+longer ones only the part read so far is known."""
 STRIDE = 10 * FRAMES_PER_SECOND
 """Frames read at a time in search of speech."""
 
@@ -37,7 +37,7 @@ class Recording:
         expected: seconds of audio that the file claims, for progress; 0 if not known.
         loudest: of the whole recording where it is known, see `loudest_bin`.
         lookahead: frames to read before the first window.
-        listener: where speech is looked for, of one worker, while the frames are computed; `None` for the same thread.
+        vad_executor: of one worker, detects speech while the frames are computed; `None` for the same thread.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Recording:
         expected: float = 0.0,
         loudest: float | None = None,
         lookahead: int = LOOKAHEAD,
-        listener: Executor | None = None,
+        vad_executor: Executor | None = None,
     ) -> None:
         self._limit = dims.n_frames
         self._pad = pad
@@ -58,11 +58,11 @@ class Recording:
         self._expected = round(expected * FRAMES_PER_SECOND)
         self._loudest = loudest
         self._activity = VoiceActivity() if rules else None
-        self._listener = listener
-        self._listening: list[Future[NDArray[np.float32]]] = []
-        self._unheard: list[NDArray[np.float32]] = []
+        self._vad_executor = vad_executor
+        self._pending_vad: list[Future[NDArray[np.float32]]] = []
+        self._buffered: list[NDArray[np.float32]] = []
         self._tracker = SpeechTracker(rules or SpeechRules(), CHUNK_S, dims.n_frames)
-        self._stream = MelStream(blocks, dims.n_mels, self._hear)
+        self._stream = MelStream(blocks, dims.n_mels, self._buffer)
         self._read_to(max(lookahead, dims.n_frames))
 
     @property
@@ -96,7 +96,7 @@ class Recording:
         return pad_frames(frames, length or self._limit)
 
     def opening(self, start: int, size: int, length: int | None = None) -> Mel:
-        """A window for language detection: the silence after a short recording is heard, not filled with zeros."""
+        """A window for language detection: a short recording is followed by encoded silence, not by zeros."""
         return self._in_silence(start, size, length, own_floor=self._pad == "audio")
 
     def _in_silence(self, start: int, size: int, length: int | None, *, own_floor: bool) -> Mel:
@@ -117,7 +117,7 @@ class Recording:
         """Where to go on from `seek`: there, or a little before the next speech when that is long in coming.
 
         Returns:
-            A frame, or `None` when nothing more is said.
+            A frame, or `None` when no more speech follows.
         """
         if self.frames_before(seek + 1) <= seek:
             return None
@@ -127,7 +127,7 @@ class Recording:
         at = seek
         while True:
             begin = next((span.start for span in self._tracker.after(seek)), None)
-            if begin is None and self._tracker.speaking:
+            if begin is None and self._tracker.in_speech:
                 begin = self._tracker.settled
             if begin is not None:
                 return seek if begin - seek < silence else max(seek, begin - pad)
@@ -138,7 +138,7 @@ class Recording:
             self._read_to(self._stream.n_frames + STRIDE)
 
     def until(self, start: int, stop: int) -> int:
-        """The end of what is said from `start` on without a long pause, at most `stop`."""
+        """The end of the speech that goes on from `start` without a long pause, at most `stop`."""
         if self._rules is None:
             return self.frames_before(stop)
         silence, pad = self._rules.silence_frames, self._rules.pad_frames
@@ -148,11 +148,11 @@ class Recording:
             if span.start - last >= silence and last > start:
                 return min(stop, last + pad)
             last = span.end
-        if not self._tracker.speaking and self._tracker.settled - last >= silence:
+        if not self._tracker.in_speech and self._tracker.settled - last >= silence:
             return min(stop, last + pad)
         return stop
 
-    def speech_windows(self, start: int, stop: int, limit: int) -> Iterator[Span]:
+    def speech_windows(self, start: int, stop: int, limit: int) -> Iterator[FrameSpan]:
         """Windows between two frames that hold all speech and are cut at pauses, for decoding apart from each other.
 
         Args:
@@ -162,7 +162,7 @@ class Recording:
         """
         assert self._rules is not None
         for window in join(self._spans(start, stop), self._rules, limit):
-            inside = Span(max(window.start, start), min(stop, self.frames_before(window.end)))
+            inside = FrameSpan(max(window.start, start), min(stop, self.frames_before(window.end)))
             if inside.start < inside.end:
                 yield from fitting(inside, limit, self._rules.pad_frames)
 
@@ -174,13 +174,13 @@ class Recording:
         """Frames of speech between two frames that were read."""
         return overlap(self._tracker.after(start), start, stop)
 
-    def _spans(self, start: int, stop: int) -> Iterator[Span]:
+    def _spans(self, start: int, stop: int) -> Iterator[FrameSpan]:
         seen = start
         while True:
             for span in self._tracker.after(seen):
                 if span.start >= stop:
                     return
-                yield Span(max(start, span.start), min(stop, span.end))
+                yield FrameSpan(max(start, span.start), min(stop, span.end))
                 seen = span.end
             if self._stream.ended:
                 return
@@ -190,43 +190,43 @@ class Recording:
         was_ended = self._stream.ended
         self._stream.read_to(frame)
         ends = self._stream.ended and not was_ended
-        unheard, self._unheard = self._unheard, []
-        self._look_for_speech(np.concatenate([np.zeros(0, np.float32), *unheard]), last=ends)
-        for heard in self._listening:
-            self._tracker.feed(heard.result())
-        self._listening = []
+        buffered, self._buffered = self._buffered, []
+        self._look_for_speech(np.concatenate([np.zeros(0, np.float32), *buffered]), last=ends)
+        for pending in self._pending_vad:
+            self._tracker.feed(pending.result())
+        self._pending_vad = []
         if ends and self._activity:
             self._tracker.finish()
             self._activity = None  # its memory is larger than a short recording
 
-    def _hear(self, samples: NDArray[np.float32]) -> None:
+    def _buffer(self, samples: NDArray[np.float32]) -> None:
         """Put samples by: a few long inferences of the voice activity network take half the time of many short ones."""
         if self._activity:
-            self._unheard.append(samples)
-            if sum(map(len, self._unheard)) >= LONGEST_INFERENCE:
-                unheard = np.concatenate(self._unheard)
-                whole = len(unheard) // LONGEST_INFERENCE * LONGEST_INFERENCE
-                self._unheard = [unheard[whole:].copy()]
-                self._look_for_speech(unheard[:whole])
+            self._buffered.append(samples)
+            if sum(map(len, self._buffered)) >= LONGEST_INFERENCE:
+                buffered = np.concatenate(self._buffered)
+                whole = len(buffered) // LONGEST_INFERENCE * LONGEST_INFERENCE
+                self._buffered = [buffered[whole:].copy()]
+                self._look_for_speech(buffered[:whole])
 
     def _look_for_speech(self, samples: NDArray[np.float32], *, last: bool = False) -> None:
         if self._activity and (len(samples) or last):
-            hear = partial(self._activity, samples, last=last)
-            if self._listener:
-                self._listening.append(self._listener.submit(hear))
+            detect = partial(self._activity, samples, last=last)
+            if self._vad_executor:
+                self._pending_vad.append(self._vad_executor.submit(detect))
             else:
-                self._tracker.feed(hear())
+                self._tracker.feed(detect())
 
 
-def fitting(span: Span, limit: int, pad: int) -> list[Span]:
+def fitting(span: FrameSpan, limit: int, pad: int) -> list[FrameSpan]:
     """A span in pieces of at most `limit` frames: without some `pad` where that is enough, else in equal parts."""
     size = span.end - span.start
     excess = max(0, size - limit)
     if excess <= 2 * pad:
-        return [Span(span.start + excess // 2, span.start + excess // 2 + size - excess)]
+        return [FrameSpan(span.start + excess // 2, span.start + excess // 2 + size - excess)]
     count = -(-size // limit)
     ends = [span.start + size * i // count for i in range(count + 1)]
-    return [Span(*ends[i : i + 2]) for i in range(count)]
+    return [FrameSpan(*ends[i : i + 2]) for i in range(count)]
 
 
 @dataclass(frozen=True)
@@ -237,11 +237,11 @@ class Window:
         recording: which it is of.
         span: its mel frames.
         language: code; `None` for an English-only model.
-        before: what was said before it, when it is the rest of a window.
+        before: the text before it, when it is the rest of a window.
     """
 
     recording: Recording
-    span: Span
+    span: FrameSpan
     language: str | None
     before: str = ""
 

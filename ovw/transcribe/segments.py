@@ -1,4 +1,4 @@
-"""Cut the tokens of a window into timed segments and say where the next window starts."""
+"""Cut the tokens of a window into timed segments and find where the next window starts."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) 
         cuts.append(len(tokens))
     slices = [tokens[a:b] for a, b in zip([0, *cuts], cuts, strict=False)]
     pieces = [Piece(offset + tokenizer.seconds(s[0]), offset + tokenizer.seconds(s[-1]), s) for s in slices]
-    heard = size if closed else (slices[-1][-1] - tokenizer.timestamp_begin) * FRAMES_PER_TIMESTAMP
-    return Cut(pieces, heard, closed)
+    advance = size if closed else (slices[-1][-1] - tokenizer.timestamp_begin) * FRAMES_PER_TIMESTAMP
+    return Cut(pieces, advance, closed)
 
 
 def within(piece: Piece, start: int, stop: int) -> Piece:

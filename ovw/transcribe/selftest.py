@@ -1,4 +1,4 @@
-"""The golden self-test: what an artifact says about a bundled clip, in f32, by plain greedy decoding."""
+"""The golden self-test: an artifact's tokens for a bundled clip, in f32, by plain greedy decoding."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def run_golden(folder: Path, manifest: Manifest, opener: Opener = open_sessions)
 
 
 def text_golden(prompt: list[int], tokens: list[int], tokenizer: Tokenizer) -> Golden:
-    """What was said about the clip."""
+    """The self-test's result for a layout with a decoder: prompt, tokens and text."""
     text = tokenizer.text_of(tokens).strip()
     return Golden(clip=CLIP, clip_sha256=clip_sha256(), prompt=prompt, tokens=tokens, text=text)
 
@@ -115,7 +115,7 @@ def encoder_golden(hidden: NDArray[np.float32]) -> Golden:
 
 
 def find_golden_problems(folder: Path, opener: Opener = open_sessions) -> list[str]:
-    """Run the self-test; empty when the artifact says what it said when it was made."""
+    """Run the self-test; empty when the result equals the one in the manifest."""
     try:
         manifest = read_manifest(folder)
         found = run_golden(folder, manifest, opener)
@@ -127,12 +127,12 @@ def find_golden_problems(folder: Path, opener: Opener = open_sessions) -> list[s
 
 
 def golden_differences(found: Golden, manifest: Manifest) -> list[str]:
-    """What a self-test says otherwise than a manifest has it."""
+    """Differences between a self-test's result and a manifest."""
     expected = manifest.golden
     if found.clip_sha256 != expected.clip_sha256:
         return [f"self-test: made with another clip (SHA-256 {expected.clip_sha256}), by {manifest.tools.get('ovw')}"]
     if found.tokens != expected.tokens:
-        return [f"self-test: it said {found.text!r}, when it was made it said {expected.text!r}"]
+        return [f"self-test: the text is {found.text!r}, when it was made it was {expected.text!r}"]
     if not np.allclose(found.hidden or [], expected.hidden or [], rtol=0, atol=HIDDEN_TOLERANCE):
         return [f"self-test: the encoder gave {found.hidden}, when it was made it gave {expected.hidden}"]
     return []

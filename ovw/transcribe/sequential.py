@@ -6,35 +6,37 @@ import sys
 from collections.abc import Iterator
 
 from ovw.audio.mel import FRAMES_PER_SECOND
-from ovw.audio.speech import Span
-from ovw.transcribe.engine import Engine
+from ovw.audio.speech import FrameSpan
 from ovw.transcribe.fallback import is_skippable
+from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment
-from ovw.transcribe.run import Run
 from ovw.transcribe.segments import Cut, Piece, make_segment, split_window, within
+from ovw.transcribe.window_decoder import WindowDecoder
 from ovw.transcribe.words.hallucination import is_anomalous, made_up_from
 from ovw.transcribe.words.timer import last_word_end, time_words
 
 
-class SequentialRun(Run):
+class SequentialDecoder(WindowDecoder):
     """One recording, window by window."""
 
-    def __init__(self, engine: Engine, recording: Recording, language: str | None, options: TranscribeOptions) -> None:
-        super().__init__(engine, options)
+    def __init__(
+        self, sessions: ModelSessions, recording: Recording, language: str | None, options: TranscribeOptions
+    ) -> None:
+        super().__init__(sessions, options)
         self._recording = recording
         self._language = language
         self._first = True
         self._last_speech = 0.0
 
-    def run(self, clips: list[Span]) -> Iterator[tuple[list[Segment], int]]:
+    def run(self, clips: list[FrameSpan]) -> Iterator[tuple[list[Segment], int]]:
         """The segments of each window in turn, and the frame up to which the recording is done."""
         seek = 0
         for clip in clips:
             seek = max(seek, clip.start)
             while (begin := self._recording.resume(seek)) is not None and begin < clip.end:
-                size = self._recording.until(begin, min(begin + self._engine.dims.n_frames, clip.end)) - begin
+                size = self._recording.until(begin, min(begin + self._sessions.dims.n_frames, clip.end)) - begin
                 onset = self._recording.onset(begin) if begin > seek else begin
                 segments, advance = self._window(begin, size, onset)
                 seek = begin + max(advance, 1)  # words that end where the window begins must not hold it up
@@ -42,27 +44,27 @@ class SequentialRun(Run):
                 self._recording.forget(seek)
 
     def _window(self, seek: int, size: int, onset: int) -> tuple[list[Segment], int]:
-        """Transcribe a window whose speech begins at `onset`: what it said, and how many frames to move on."""
-        window = Window(self._recording, Span(seek, seek + size), self._language)
-        audio = self._hear([window])
-        (language,) = self._spoken([window], audio)
+        """Transcribe a window whose speech begins at `onset`: its segments, and how many frames to move on."""
+        window = Window(self._recording, FrameSpan(seek, seek + size), self._language)
+        audio = self._encode([window])
+        (language,) = self._languages([window], audio)
         self._language = language
         prompt = self._prompts.build(language, first=self._first)
         (result,) = self._decode([window], audio, [prompt])
         self._first = False
         if is_skippable(result, self._options):
             return [], size
-        cut = split_window(result.tokens, self._engine.tokenizer, seek, size)
+        cut = split_window(result.tokens, self._sessions.tokenizer, seek, size)
         pieces = [self._held(piece, onset, seek + size) for piece in cut.pieces]
-        segments = [make_segment(piece, result, self._engine.tokenizer, seek, language) for piece in pieces]
+        segments = [make_segment(piece, result, self._sessions.tokenizer, seek, language) for piece in pieces]
         advance = cut.advance
         if self._options.word_timestamps:
-            segments = time_words(self._engine, self._options, segments, audio[0], language, size, self._last_speech)
+            segments = time_words(self._sessions, self._options, segments, audio[0], language, size, self._last_speech)
             segments, advance = self._by_words(segments, cut, seek, size)
             self._last_speech = last_word_end(segments, self._last_speech)
-        spoken = [s for s in segments if s.start != s.end and s.text.strip()]
-        self._prompts.extend((s.tokens for s in spoken), result.temperature)
-        return spoken, advance
+        kept = [s for s in segments if s.start != s.end and s.text.strip()]
+        self._prompts.extend((s.tokens for s in kept), result.temperature)
+        return kept, advance
 
     def _held(self, piece: Piece, onset: int, stop: int) -> Piece:
         """A piece between speech and where the pause after it was cut; else the model's own time stands."""
@@ -71,7 +73,7 @@ class SequentialRun(Run):
 
     def _by_words(self, segments: list[Segment], cut: Cut, seek: int, size: int) -> tuple[list[Segment], int]:
         """Move on by the last word's end, and over silence that the text only seems to fill."""
-        begin, stop, end = (f / FRAMES_PER_SECOND for f in (seek, seek + size, seek + self._engine.dims.n_frames))
+        begin, stop, end = (f / FRAMES_PER_SECOND for f in (seek, seek + size, seek + self._sessions.dims.n_frames))
         advance, silence = cut.advance, self._options.hallucination_silence_threshold
         last = last_word_end(segments, begin)
         if not cut.closed and last > begin:

@@ -93,7 +93,7 @@ class Tokenizer:
         return text
 
     def text_of(self, tokens: Iterable[int]) -> str:
-        """The spoken text: everything but control tokens and timestamps."""
+        """The text without control tokens and timestamps."""
         return self.decode(t for t in tokens if t < self.eot or t >= self.timestamp_end)
 
     def is_timestamp(self, token: int) -> bool:

@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from command import OVW, ovw, refused
-from speech_files import librispeech
-from tiny_whisper import TINY, save_pt
+from support.command import OVW, ovw, refused
+from support.speech_files import librispeech
+from support.tiny_whisper import TINY, save_pt
 
+from ovw.convert.config import ConvertConfig
 from ovw.convert.pipeline import Converted, convert
-from ovw.convert.plan import ConvertConfig
 from ovw.record import read_record
 
 SHORT = {

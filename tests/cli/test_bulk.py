@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from command import ovw, refused
-from odd_media import half_of_an_mp4
-from speech_files import manifest, wav
-from tiny_whisper import DEMO_VIDEO
+from support.command import ovw, refused
+from support.odd_media import half_of_an_mp4
+from support.speech_files import manifest, wav
+from support.tiny_whisper import DEMO_VIDEO
 
 from ovw.convert.pipeline import Converted
 

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import OVW, all_refused, ovw, refused
-from tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
+from support.command import OVW, all_refused, ovw, refused
+from support.tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
 
-from ovw.cli.transcribe_config import TranscribeConfig
-from ovw.convert.jobs import Converted
+from ovw.cli.transcription.config import TranscribeConfig
+from ovw.convert.plan import Converted
 from ovw.convert.sources.random import random_checkpoint
 
 GOLDEN = ROOT / "tests" / "golden"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import jiwer
 import pytest
-from command import ovw, refused
-from speech_files import TEXTS, librispeech, manifest, pack, wav
-from tiny_whisper import TINY, save_pt
+from support.command import ovw, refused
+from support.speech_files import TEXTS, librispeech, manifest, pack, wav
+from support.tiny_whisper import TINY, save_pt
 
 from ovw.config import build
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.pipeline import Evaluation, evaluate

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from odd_media import half_of_an_mp4, speech
-from serve import serve
-from speech_files import wav
-from tiny_whisper import SELFTEST_CLIP
+from support.odd_media import half_of_an_mp4, speech
+from support.serve import serve
+from support.speech_files import wav
+from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.audio.decode import load_audio
-from ovw.cli.batch import Batch
-from ovw.convert.jobs import Converted
+from ovw.cli.transcription.failures import FailureCollector
+from ovw.convert.plan import Converted
 from ovw.errors import OvwError
 
 CLIP = SELFTEST_CLIP.read_bytes()
@@ -129,7 +129,7 @@ def test_damage_is_one_line(env: dict[str, str], work: Path) -> None:
     half_of_an_mp4(work / "a.mp4")
     done = run("a.mp4", *FAST, env=env, cwd=work)
     (line,) = done.stderr.decode().splitlines()
-    assert line.startswith("ovw: a.mp4: its sound ends at 00:00:03, its header says 00:00:07")
+    assert line.startswith("ovw: a.mp4: its sound ends at 00:00:03, its header claims 00:00:07")
 
 
 def test_ctrl_c_keeps_what_is_done(env: dict[str, str], work: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_terminal_is_no_input(env: dict[str, str], work: Path) -> None:
 
 
 def test_the_unexpected_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
-    batch = Batch(2)
+    batch = FailureCollector(2)
     with batch.turn("a.mp3"):
         raise RuntimeError("two\nlines")
     with batch.turn("b.mp3"):

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_whisper import ROOT, SELFTEST_CLIP
+from support.tiny_whisper import ROOT, SELFTEST_CLIP
 
-from ovw.convert.jobs import Converted
+from ovw.convert.config import ConvertConfig
 from ovw.convert.pipeline import convert
-from ovw.convert.plan import ConvertConfig
+from ovw.convert.plan import Converted
 
 pytestmark = [pytest.mark.consumer, pytest.mark.weights]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import openvino_genai
 import pytest
-from tiny_whisper import DEMO_VIDEO, convert_one
+from support.tiny_whisper import DEMO_VIDEO, convert_one
 
 from ovw import Whisper
-from ovw.convert.jobs import Converted
-from ovw.convert.plan import ConvertConfig
+from ovw.convert.config import ConvertConfig
+from ovw.convert.plan import Converted
 
 pytestmark = pytest.mark.consumer
 

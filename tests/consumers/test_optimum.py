@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tiny_whisper import DEMO_VIDEO
+from support.tiny_whisper import DEMO_VIDEO
 
 from ovw import Whisper
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 
 pytestmark = [pytest.mark.consumer, pytest.mark.slow, pytest.mark.weights]
 

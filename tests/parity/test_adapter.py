@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 import whisper
-from tiny_whisper import SELFTEST_CLIP
+from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.adapters.openai_whisper import load
 from ovw.audio.decode import load_audio
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError
 from ovw.models import find_size

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import openvino as ov
 import pytest
-from tiny_whisper import ROOT, convert_one
+from support.tiny_whisper import ROOT, convert_one
 
 from ovw.artifact import names
 from ovw.config import resolve
-from ovw.convert.plan import ConvertConfig
+from ovw.convert.config import ConvertConfig
 from ovw.models import find_size, sizes
 
 

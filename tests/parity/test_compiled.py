@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.home import compiled_dir
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.fast import compiled, graphs

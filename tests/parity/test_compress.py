@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from speech_files import wav
-from tiny_whisper import TINY, TINY_V3, convert_one, save_pt
+from support.speech_files import wav
+from support.tiny_whisper import TINY, TINY_V3, convert_one, save_pt
 
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
 from ovw.artifact.manifest import SpeechSet, WerGate, read_manifest
-from ovw.convert import gate, parity
-from ovw.convert.calibrate import read_speech, windows_of
+from ovw.convert import parity
+from ovw.convert.compression import wer_gate
+from ovw.convert.compression.calibration import read_speech, windows_of
+from ovw.convert.compression.recipe import GraphRecipe, Recipe, recipe_for
+from ovw.convert.config import ConvertConfig
 from ovw.convert.pipeline import convert
-from ovw.convert.plan import ConvertConfig
-from ovw.convert.recipe import GraphRecipe, Recipe, recipe_for
 from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
@@ -32,7 +33,7 @@ from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.sessions import open_sessions
 from ovw.scoring.counts import Pair, count
-from ovw.scoring.paired import Comparison
+from ovw.scoring.paired import PairedComparison
 from ovw.transcribe.selftest import clip_mel, find_golden_problems
 
 CALIBRATED = Recipe(encoder=GraphRecipe(activations="int8", smooth_quant=0.5), decoder=GraphRecipe(), windows=4)
@@ -180,8 +181,8 @@ def a_gate(delta: float, ci95: tuple[float, float], **more: object) -> WerGate:
     return WerGate(speech=speech, inference_precision="f32", **figures, **more)
 
 
-def scored(texts: list[str], references: list[str]) -> gate.Score:
-    return gate.Score(count([Pair(r, h, "en") for r, h in zip(references, texts, strict=True)]), "f32")
+def scored(texts: list[str], references: list[str]) -> wer_gate.Score:
+    return wer_gate.Score(count([Pair(r, h, "en") for r, h in zip(references, texts, strict=True)]), "f32")
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def test_verdicts(wrong: int, verdict: str) -> None:
     said = [f"number {i} of one hundred" for i in range(40)]
     heard = ["something else" if i < wrong else text for i, text in enumerate(said)]
     speech = read_speech(DatasetOptions(dataset="bundled", limit=1), 1, texts=True)
-    found = gate.judge(scored(heard, said), scored(said, said), speech, allowed=0.5)
+    found = wer_gate.judge(scored(heard, said), scored(said, said), speech, allowed=0.5)
     assert found.verdict == verdict
     assert (found.delta > 0.5) == (wrong > 0)
     assert found.ci95[0] <= found.delta <= found.ci95[1]
@@ -208,16 +209,16 @@ def test_verdicts(wrong: int, verdict: str) -> None:
     ],
 )
 def test_what_an_interval_can_tell(delta: float, ci95: tuple[float, float], verdict: str) -> None:
-    comparison = Comparison(1, 10 + delta, 10, delta, ci95, better=0, worse=1, equal=0)
-    assert gate._verdict(comparison, allowed=0.5) == verdict
+    comparison = PairedComparison(1, 10 + delta, 10, delta, ci95, better=0, worse=1, equal=0)
+    assert wer_gate._verdict(comparison, allowed=0.5) == verdict
 
 
 def test_a_breach_is_refused_or_accepted() -> None:
     breach = a_gate(3, (1, 5), verdict="breached")
     with pytest.raises(OvwError, match=r"costs too many words: WER 13.00 % against fp32's 10.00 %.*--accept-wer"):
-        gate.require(breach, accept=False)
-    gate.require(breach, accept=True)
-    gate.require(a_gate(1, (-1, 3), verdict="undecided"), accept=False)
+        wer_gate.require(breach, accept=False)
+    wer_gate.require(breach, accept=True)
+    wer_gate.require(a_gate(1, (-1, 3), verdict="undecided"), accept=False)
 
 
 @pytest.mark.slow
@@ -257,7 +258,7 @@ def test_ranges_found_on_silence_are_refused(tmp_path: Path, monkeypatch: pytest
 def test_every_size_has_a_recipe(size: str, precision: str) -> None:
     recipe = recipe_for(precision, size)
     assert recipe.calibrated == (precision == "int8-ptq")
-    assert Recipe(**recipe.facts()) == recipe
+    assert Recipe(**recipe.describe()) == recipe
 
 
 @pytest.mark.parametrize(

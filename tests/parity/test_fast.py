@@ -9,7 +9,7 @@ import pytest
 
 from ovw import Whisper
 from ovw.audio.mel import log_mel_spectrogram, pad_frames
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.models import Dims
 from ovw.runtime.aligner import add_scores, align
 from ovw.runtime.device import EXACT, DeviceOptions
@@ -17,10 +17,10 @@ from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.fast.window import ABSENT, join
 from ovw.runtime.sessions import open_sessions
-from ovw.transcribe import api, fallback, run
+from ovw.transcribe import api, fallback, window_decoder
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
-from ovw.transcribe.engine import Engine, FastEngine
 from ovw.transcribe.language import detect_languages
+from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -89,10 +89,10 @@ def test_a_window_apart_says_the_same(tiny: Converted) -> None:
     windows = encoder(mels(dims, 3, encoder.frames_for(500)))
     tokens, one = np.array([[11, 12, 13]]), np.zeros(1, np.int32)
     found = []
-    for window in (windows[1], windows[1].apart()):
+    for window in (windows[1], windows[1].detached()):
         decoder.start([window])
         found.append(decoder.step(tokens, one).copy())
-    assert windows[1].apart().batch is not windows[1].batch
+    assert windows[1].detached().batch is not windows[1].batch
     assert np.array_equal(*found)
 
 
@@ -147,13 +147,13 @@ def test_merged_positions_stand_for_all_of_the_window(tiny: Converted) -> None:
     dims = tiny.manifest.dimensions()
     encoder, _ = sessions(tiny.folder, dims)
     first, second = encoder(mels(dims, 2, dims.n_frames))
-    assert not first.whole
+    assert not first.full_context
     assert len(first.bias) == first.batch.caches[0].shape[2] < dims.n_audio_ctx / 2
     for window in (first, second):
         assert np.exp(window.bias).sum() == pytest.approx(dims.n_audio_ctx, rel=1e-4)
     assert not np.array_equal(first.bias, second.bias)
     (plain,) = encoder(mels(dims, 1, dims.n_frames), merge=False)
-    assert plain.whole
+    assert plain.full_context
     assert not plain.bias.any()
 
 
@@ -185,8 +185,8 @@ def test_a_window_goes_when_its_language_or_words_were_found(tiny: Converted) ->
 
 
 def test_which_engine_runs(tiny: Converted) -> None:
-    assert isinstance(Whisper(tiny.folder)._engine, FastEngine)
-    assert type(Whisper(tiny.folder, exact=True)._engine) is Engine
+    assert isinstance(Whisper(tiny.folder)._sessions, FastModelSessions)
+    assert type(Whisper(tiny.folder, exact=True)._sessions) is ModelSessions
 
 
 def test_short_context_says_what_full_context_says(base: Converted, speech: list[np.ndarray]) -> None:
@@ -298,16 +298,16 @@ def test_what_looks_wrong_is_heard_in_full(
     """A window that repeats itself in its short context is decoded again in the full one, at the same temperature."""
     whisper = Whisper(base.folder)
     heard: list[tuple[list[bool], float]] = []
-    decode = run.DecodingTask.run
+    decode = window_decoder.DecodingTask.run
 
-    def watched(self: run.DecodingTask, audio: list, prompts: list, temperature: float, rng: object) -> list:
+    def watched(self: window_decoder.DecodingTask, audio: list, prompts: list, temperature: float, rng: object) -> list:
         results = decode(self, audio, prompts, temperature, rng)  # type: ignore[arg-type]
-        heard.append(([window.whole for window in audio], temperature))
-        if not audio[0].whole:
+        heard.append(([window.full_context for window in audio], temperature))
+        if not audio[0].full_context:
             return [DecodingResult(r.tokens, r.avg_logprob, r.no_speech_prob, 9.9, temperature) for r in results]
         return results
 
-    monkeypatch.setattr(run.DecodingTask, "run", watched)
+    monkeypatch.setattr(window_decoder.DecodingTask, "run", watched)
     found = list(whisper.transcribe(speech[1], language="en", beam_size=1))
     assert heard == [([False], 0.0), ([True], 0.0)]
     assert "welcome" in text(found)

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from tiny_whisper import TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
+from support.tiny_whisper import TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
 
 import ovw
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
 from ovw.artifact.hashing import hash_folder
 from ovw.artifact.manifest import read_manifest, write_manifest
-from ovw.convert import encoder as encoder_module
-from ovw.convert.blocks import Weights
-from ovw.convert.jobs import Converted, Observer
+from ovw.convert.config import ConvertConfig
+from ovw.convert.graphs import encoder as encoder_module
+from ovw.convert.graphs.blocks import Weights
 from ovw.convert.layouts import genai
 from ovw.convert.pipeline import convert
-from ovw.convert.plan import ConvertConfig
+from ovw.convert.plan import Converted, ConvertObserver
 from ovw.errors import OvwError, UsageError
 from ovw.models import Dims
 from ovw.transcribe.selftest import find_golden_problems
@@ -80,7 +80,7 @@ def test_a_refusal_does_not_stop_the_others(tmp_path: Path, tiny_pt: Path) -> No
     config = ConvertConfig(weights=str(tiny_pt), precision=("fp16", "fp32"), shapes="bounded", output=tmp_path)
     taken = convert_one(config.model_copy(update={"precision": ("fp16",), "output": tmp_path / "tiny-random-fp16"}))
     told: list[OvwError] = []
-    work = convert(config.model_copy(update={"shapes": "dynamic"}), Observer(on_failure=told.append))
+    work = convert(config.model_copy(update={"shapes": "dynamic"}), ConvertObserver(on_failure=told.append))
     assert next(work).folder.name == "tiny-random-fp32"
     with pytest.raises(
         OvwError, match=r"1 of 2 artifacts were not made: tiny-random fp16 genai: .*already holds"
@@ -239,12 +239,12 @@ def rewritten(folder: Path, name: str, text: str) -> Path:
     [
         (names.CONFIG, None, "config.json: cannot be read"),
         (names.CONFIG, [], "config.json: holds a list"),
-        (names.CONFIG, {"decoder_layers": 3}, "decoder_layers is 3, the manifest says 2"),
+        (names.CONFIG, {"decoder_layers": 3}, "decoder_layers is 3, the manifest has 2"),
         (names.PREPROCESSOR_CONFIG, "80", "preprocessor_config.json: holds a str"),
         (names.GENERATION_CONFIG, {"suppress_tokens": "all"}, "suppress_tokens is no list of token ids below 51865"),
         (names.GENERATION_CONFIG, {"suppress_tokens": [51865]}, "suppress_tokens is no list of token ids below 51865"),
         (names.GENERATION_CONFIG, {"is_multilingual": "yes"}, "is_multilingual is yes, expected true or false"),
-        (names.GENERATION_CONFIG, {"is_multilingual": False}, "is_multilingual is False, the manifest says True"),
+        (names.GENERATION_CONFIG, {"is_multilingual": False}, "is_multilingual is False, the manifest has True"),
     ],
 )
 def test_verify_finds_configs_of_the_wrong_shape(
@@ -273,7 +273,7 @@ def test_verify_compares_what_the_ir_says(tmp_path: Path, tiny: Converted) -> No
     renamed = read_manifest(folder).model_copy(update={"precision": "fp32"})
     write_manifest(renamed, folder)
     problems = find_problems(folder)
-    assert len([p for p in problems if "rt_info precision is fp16, the manifest says fp32" in p]) == 2
+    assert len([p for p in problems if "rt_info precision is fp16, the manifest has fp32" in p]) == 2
     assert f"{names.DECODER}.xml: has no state past_key_values.1.encoder.key" in problems
     assert f"{names.DECODER}.xml: has a state past_key_values.9.encoder.key of no known use" in problems
 
@@ -295,7 +295,7 @@ def test_golden_tells_a_changed_model(tmp_path: Path, tiny: Converted) -> None:
     folder = shutil.copytree(tiny.folder, tmp_path / "copy")
     wrong = tiny.manifest.golden.model_copy(update={"tokens": [1, 2, 3]})
     write_manifest(tiny.manifest.model_copy(update={"golden": wrong}), folder)
-    assert "self-test: it said" in find_golden_problems(folder)[0]
+    assert "self-test: the text is" in find_golden_problems(folder)[0]
 
 
 def test_disk_space_is_checked_first(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:

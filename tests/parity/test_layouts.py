@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP, TINY, TINY_V3, convert_one, save_pt
+from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP, TINY, TINY_V3, convert_one, save_pt
 
 from ovw import Whisper
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
 from ovw.artifact.manifest import read_manifest, write_manifest
 from ovw.convert import pipeline
-from ovw.convert.jobs import Converted
+from ovw.convert.config import ConvertConfig
+from ovw.convert.graphs.reshape import reshape
+from ovw.convert.graphs.shapes import Bounds
 from ovw.convert.layouts import whispercpp
 from ovw.convert.pipeline import convert
-from ovw.convert.plan import ConvertConfig
-from ovw.convert.reshape import reshape
-from ovw.convert.shapes import Bounds
+from ovw.convert.plan import Converted
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ggml import read_ggml
 from ovw.convert.sources.random import random_checkpoint
@@ -84,7 +84,7 @@ def test_verify_finds_another_model_in_any_layout(
     assert "when it was made" in problem
     smaller = made.manifest.shapes.model_copy(update={"kind": "static", "batch": (7, 7), "frames": (8, 8)})
     write_manifest(made.manifest.model_copy(update={"shapes": smaller}), folder)
-    assert any("the manifest says" in problem or "expected" in problem for problem in find_problems(folder))
+    assert any("the manifest has" in problem or "expected" in problem for problem in find_problems(folder))
 
 
 def test_converting_again_knows_layout_shapes_and_frontend(every_layout: dict[str, Converted]) -> None:
@@ -157,7 +157,7 @@ def test_the_way_by_onnx_passes_the_same_gate(tmp_path: Path, layout: str, preci
 
 
 def test_a_damaged_onnx_export_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ovw.convert import onnx_export
+    from ovw.convert.graphs import onnx_export
 
     whole = onnx_export._attend
     monkeypatch.setattr(onnx_export, "_attend", lambda attention, q, k, v, mask=None: whole(attention, q, k, v) * 1.01)
@@ -224,7 +224,7 @@ def test_stateless_says_the_same_words(base: Converted, tmp_path: Path) -> None:
     config = ConvertConfig(size="base", layout="stateless", shapes="bounded", offline=True, output=tmp_path / "out")
     models = Whisper(base.folder, exact=True), Whisper(convert_one(config).folder, exact=True)
     prompt = "OpenVINO turns speech into subtitles. " * 60
-    assert len(models[0]._engine.tokenizer.encode(prompt)) > 227
+    assert len(models[0]._sessions.tokenizer.encode(prompt)) > 227
     for options in ({}, {"initial_prompt": prompt}):
         said = [
             [
@@ -323,7 +323,7 @@ def test_reshape_refuses(every_layout: dict[str, Converted], tmp_path: Path) -> 
 def test_reshape_notices_another_answer(
     every_layout: dict[str, Converted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ovw.convert import reshape as module
+    from ovw.convert.graphs import reshape as module
 
     monkeypatch.setattr(module, "_reshape_graph", lambda source, target, *rest: wrong_weights(source, target))
     with pytest.raises(OvwError, match="the new artifact differs"):

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ggml_file import save_ggml
-from huggingface_folder import save_hf, with_more_words
-from tiny_whisper import SELFTEST_CLIP, TINY, convert_one, save_pt
+from support.ggml_file import save_ggml
+from support.huggingface_folder import save_hf, with_more_words
+from support.tiny_whisper import SELFTEST_CLIP, TINY, convert_one, save_pt
 
 from ovw import Whisper
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
-from ovw.convert.jobs import Converted
+from ovw.convert.config import ConvertConfig
 from ovw.convert.layouts.ggml import write_ggml
-from ovw.convert.plan import ConvertConfig
+from ovw.convert.plan import Converted
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.models import Dims, find_size

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from spoken import WORDS, words
+from support.spoken import WORDS, words
 
 from ovw import Whisper
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.errors import UsageError
 from ovw.transcribe.decoding.task import DecodingTask
-from ovw.transcribe.engine import Engine
 from ovw.transcribe.language import vote
+from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import PromptBuilder
 from ovw.transcribe.recording import Window
@@ -72,13 +72,13 @@ def test_long_media_with_silence_between(model: Whisper, long: np.ndarray, optio
 @pytest.mark.weights
 def test_longest_window_of_a_batch(model: Whisper, demo_samples: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    hear = model._engine.hear
+    encode = model._sessions.encode
 
-    def watched(self: Engine, windows: list[Window], **how: bool) -> list:
+    def watched(self: ModelSessions, windows: list[Window], **how: bool) -> list:
         sizes.extend(window.size for window in windows)
-        return hear(windows, **how)
+        return encode(windows, **how)
 
-    monkeypatch.setattr(type(model._engine), "hear", watched)
+    monkeypatch.setattr(type(model._sessions), "encode", watched)
     options = {"language": "en", "beam_size": 1, "batch_size": 4, "chunk_length": 8.0}
     long = list(model.transcribe(np.tile(demo_samples, 2), **options))
     assert max(sizes) <= 800
@@ -141,13 +141,13 @@ def test_prompts_reach_the_decoder(model: Whisper, demo_samples: np.ndarray) -> 
 def test_windows_of_a_batch_do_not_touch_each_other(tiny: Converted) -> None:
     """Together or apart, in f32: the same tokens, greedily, with beams and with the same prompt."""
     model = Whisper(tiny.folder, exact=True)
-    engine = model._engine
+    sessions = model._sessions
     # louder than any encoder's, or a random decoder would not listen
-    hidden = 8 * np.random.default_rng(0).standard_normal((3, 60, engine.dims.n_audio_state)).astype(np.float32)
+    hidden = 8 * np.random.default_rng(0).standard_normal((3, 60, sessions.dims.n_audio_state)).astype(np.float32)
     for options in ({"beam_size": 1}, {"beam_size": 3}):
         chosen = TranscribeOptions(max_new_tokens=20, initial_prompt="Once upon a time", **options)
-        task = DecodingTask(engine.decoder, engine.tokenizer, chosen, engine.dims.n_text_ctx)
-        prompts = PromptBuilder(engine.tokenizer, chosen, engine.dims.n_text_ctx)
+        task = DecodingTask(sessions.decoder, sessions.tokenizer, chosen, sessions.dims.n_text_ctx)
+        prompts = PromptBuilder(sessions.tokenizer, chosen, sessions.dims.n_text_ctx)
         prompt, rng = prompts.build("en"), np.random.default_rng(0)
         together = task.run(hidden, [prompt] * 3, 0.0, rng)
         apart = [task.run(hidden[i : i + 1], [prompt], 0.0, rng)[0] for i in range(3)]

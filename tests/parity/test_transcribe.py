@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 import whisper
-from spoken import WORDS, words
-from tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
+from support.spoken import WORDS, words
+from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
 
 from ovw import Whisper
 from ovw.audio.decode import load_audio
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError, UsageError
 from ovw.models import find_size

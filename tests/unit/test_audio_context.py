@@ -40,7 +40,7 @@ def test_the_silent_position_feels_neither_the_sound_nor_the_edge() -> None:
 
 def test_the_whole_window_is_just_that() -> None:
     context = AudioContext(TOTAL, TOTAL)
-    assert context.whole
+    assert context.full_context
     assert context.frames == context.room == 2 * TOTAL
     assert np.array_equal(context.places, np.arange(TOTAL))
     assert not context.bias.any()
@@ -51,10 +51,10 @@ def test_there_is_a_context_for_every_length() -> None:
     rooms = [context.room for context in found]
     assert rooms == sorted(rooms)
     assert rooms[-1] == 2 * TOTAL
-    assert all(not context.whole for context in found[:-1])
-    assert found[-1].whole
+    assert all(not context.full_context for context in found[:-1])
+    assert found[-1].full_context
 
 
 def test_a_model_of_a_tiny_window_has_the_whole_one_only() -> None:
     (only,) = contexts(60, 64)
-    assert only.whole
+    assert only.full_context

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ovw.benchmark.child import Outcome, run_child
-from ovw.benchmark.result import add_memory, has_failed
+from ovw.benchmark.results.result import add_memory, has_failed
+from ovw.benchmark.scheduling.subprocesses import Outcome, run_child
 from ovw.record import Case
 
 
@@ -53,7 +53,7 @@ def test_a_hang_is_ended_with_what_it_started(tmp_path: Path, watch: bool) -> No
     assert (found.ending, found.reason) == ("hang", "no result for 2 s")
     assert found.results[0]["samples"] == [3]
     for _ in range(600):
-        if is_gone(found.facts()["pid"]):
+        if is_gone(found.describe()["pid"]):
             return
         time.sleep(0.05)
     pytest.fail("what it started is still there")

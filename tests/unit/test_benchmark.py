@@ -11,21 +11,21 @@ import numpy as np
 import psutil
 import pytest
 
-from ovw.benchmark import noise
 from ovw.benchmark.case import CaseSpec, Timing
-from ovw.benchmark.child import Outcome
-from ovw.benchmark.clock import collect, timed
-from ovw.benchmark.compare import compare
 from ovw.benchmark.config import BenchConfig
-from ovw.benchmark.energy import EnergyMeter
-from ovw.benchmark.journal import Journal, config_of
-from ovw.benchmark.noise import NoiseMeter
-from ovw.benchmark.peaks import _product, _quantized_product
-from ovw.benchmark.report import detail_rows, overview_rows, problem_lines
-from ovw.benchmark.result import add_round
-from ovw.benchmark.roofline import add_shares, bandwidth, better_peaks, roof, roofline_rows
-from ovw.benchmark.statistics import mean_interval, percentiles, ratio, round_medians, student_t
-from ovw.benchmark.work import count, decoder_work, encoder_flops, encoder_work, graph_files
+from ovw.benchmark.journal import RecordJournal, config_of
+from ovw.benchmark.measuring import noise
+from ovw.benchmark.measuring.clock import collect, timed
+from ovw.benchmark.measuring.energy import EnergyMeter
+from ovw.benchmark.measuring.noise import NoiseMeter
+from ovw.benchmark.results.compare import compare
+from ovw.benchmark.results.report import detail_rows, overview_rows, problem_lines
+from ovw.benchmark.results.result import add_round
+from ovw.benchmark.results.statistics import mean_interval, percentiles, ratio, round_medians, student_t
+from ovw.benchmark.roofline.graph_cost import count, decoder_work, encoder_flops, encoder_work, graph_files
+from ovw.benchmark.roofline.peaks import _product, _quantized_product
+from ovw.benchmark.roofline.roofs import add_shares, bandwidth, better_peaks, roof, roofline_rows
+from ovw.benchmark.scheduling.subprocesses import Outcome
 from ovw.config import build, resolve
 from ovw.convert.pipeline import Converted
 from ovw.errors import OvwError, UsageError
@@ -325,8 +325,8 @@ def test_refused_configurations(values: dict, parts: list[str]) -> None:
 
 def test_a_record_is_taken_up_by_the_same_request_only(tmp_path: Path) -> None:
     path, config = tmp_path / "new" / "r.json", BenchConfig(rounds=2)
-    Journal(config, path, {"m": "1"}).put(Case(name="c", facts={"rounds": 1}))
-    more = Journal(config.model_copy(update={"rounds": 9, "budget": 1.0}), path, {"m": "1"})
+    RecordJournal(config, path, {"m": "1"}).put(Case(name="c", facts={"rounds": 1}))
+    more = RecordJournal(config.model_copy(update={"rounds": 9, "budget": 1.0}), path, {"m": "1"})
     assert more.cases["c"].facts == {"rounds": 1}
     assert config_of(path) == config.model_copy(update={"output": str(path)})
     for other, subjects, told in (
@@ -334,13 +334,13 @@ def test_a_record_is_taken_up_by_the_same_request_only(tmp_path: Path) -> None:
         (config, {"m": "2"}, "files of m '1' there, '2' now"),
     ):
         with pytest.raises(OvwError, match=told):
-            Journal(other, path, subjects)
-        assert Journal(other, path, subjects, force=True).cases == {}
+            RecordJournal(other, path, subjects)
+        assert RecordJournal(other, path, subjects, force=True).cases == {}
     (tmp_path / "eval.json").write_text(json.dumps(new_record("eval", {}).model_dump(mode="json", exclude_none=True)))
     with pytest.raises(UsageError, match="no record of ovw bench"):
         config_of(tmp_path / "eval.json")
     with pytest.raises(OvwError, match="choose another file"):
-        Journal(config, tmp_path / "eval.json", {})
+        RecordJournal(config, tmp_path / "eval.json", {})
     assert read_record(path).kind == "bench"
 
 

@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from odd_media import half_of_an_mp4
-from serve import serve
-from speech_files import wav
+from support.odd_media import half_of_an_mp4
+from support.serve import serve
+from support.speech_files import wav
 
 from ovw.audio.inputs import expand
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.bulk import Failed, File, Finished, TranscribeFiles, transcribe_files
 from ovw.scale.plan import Plan, main

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from speech_files import TEXTS, librispeech, manifest, pack, wav
+from support.speech_files import TEXTS, librispeech, manifest, pack, wav
 
 from ovw.config import build
 from ovw.datasets.audio import read_clip

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from datasets_hub import serve_hub
-from speech_files import TEXTS, manifest, wav
+from support.datasets_hub import serve_hub
+from support.speech_files import TEXTS, manifest, wav
 
 datasets = pytest.importorskip("datasets")
 

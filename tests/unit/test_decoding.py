@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from whisper.tokenizer import get_tokenizer
 
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.transcribe.decoding.filters import (
     NoRepeatNgram,
     RepetitionPenalty,
@@ -19,7 +19,7 @@ from ovw.transcribe.decoding.filters import (
     suppressed_tokens,
 )
 from ovw.transcribe.decoding.numeric import logsumexp
-from ovw.transcribe.decoding.search import BeamSearch, Hypothesis, Sampling, best_hypothesis
+from ovw.transcribe.decoding.search import BeamSearch, DecodedSequence, Sampling, best_sequence
 from ovw.transcribe.result import compression_ratio
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -150,7 +150,7 @@ def test_beam_search_is_whispers(seed: int, patience: float) -> None:
     best = openai.MaximumLikelihoodRanker(None).rank(
         [[t[len(prompt) : t.tolist().index(EOT)] for t in expected[0]]], logprobs
     )[0]
-    winner = best_hypothesis(ours.hypotheses(), None)
+    winner = best_sequence(ours.hypotheses(), None)
     assert winner.tokens == expected[0][best].tolist()[len(prompt) : -1]
     assert winner.sum_logprob == pytest.approx(logprobs[0][best], abs=1e-4)
 
@@ -187,13 +187,13 @@ def test_ended_rows_stay_ended() -> None:
     total = search.hypotheses()[0].sum_logprob
     search.advance(other, logsumexp(other))
     assert search.done
-    assert search.hypotheses() == [Hypothesis([], total)]
+    assert search.hypotheses() == [DecodedSequence([], total)]
 
 
 def test_ranking_by_length() -> None:
-    short, long = Hypothesis([1], -1.0), Hypothesis([1] * 10, -5.0)
-    assert best_hypothesis([short, long], None) is long
-    assert best_hypothesis([short, long], 0.0) is short
+    short, long = DecodedSequence([1], -1.0), DecodedSequence([1] * 10, -5.0)
+    assert best_sequence([short, long], None) is long
+    assert best_sequence([short, long], 0.0) is short
 
 
 def test_compression_ratio() -> None:
@@ -204,8 +204,8 @@ def test_compression_ratio() -> None:
 
 
 def test_words_behind_the_timestamps_are_text(tokenizer: Tokenizer) -> None:
-    from huggingface_folder import with_more_words
-    from tiny_whisper import TINY
+    from support.huggingface_folder import with_more_words
+    from support.tiny_whisper import TINY
     from tokenizers import Tokenizer as BpeTokenizer
 
     ours = Tokenizer(BpeTokenizer.from_str(with_more_words(TINY, [" covfefe"])), tokenizer.suppress)

@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from tiny_whisper import DEMO_VIDEO
-from transcripts import document, segment
+from support.tiny_whisper import DEMO_VIDEO
+from support.transcripts import document, segment
 
 from ovw.errors import OvwError
 from ovw.models import languages, track_language

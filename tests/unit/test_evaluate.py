@@ -12,19 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from speech_files import manifest, wav
+from support.speech_files import manifest, wav
 
 from ovw.config import build, resolve
 from ovw.datasets.utterance import Problem, Utterance
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.hypothesis import Hypothesis, parse, read_hypotheses
-from ovw.evaluate.journal import Journal
+from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.matrix import MatrixConfig, cells, on_front
 from ovw.evaluate.report import diff_html, diff_markdown
-from ovw.evaluate.run import Done, Observer, run
-from ovw.evaluate.score import Sampling, compare_with, length_class, metrics, score, tables, worst
+from ovw.evaluate.score import BootstrapOptions, compare_with, length_class, metrics, score, tables, worst
 from ovw.evaluate.terminal import diff
+from ovw.evaluate.transcription import Done, EvalObserver, run
 from ovw.record import Case, Metric
 from ovw.scale.work import Here
 from ovw.scoring.counts import Pair, align
@@ -79,13 +79,13 @@ def test_read_hypotheses_names_the_line(tmp_path: Path) -> None:
 
 
 def test_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
-    with Journal(tmp_path / "run", REQUEST) as journal:
+    with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
         for key in "ab":
             journal.add(heard(key, "x", "é"))
         journal.add(heard("a", "x", "another"))
     with journal.path.open("ab") as stream:
         stream.write(heard("c", "x", "é").to_json().encode()[:-9])
-    with Journal(tmp_path / "run", REQUEST) as journal:
+    with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
         assert list(journal.done) == ["a", "b"]
         journal.add(heard("c", "x", "y"))
         assert [h.id for h in journal.finish(["c", "a", "d", "b"])] == ["c", "a", "b"]
@@ -95,33 +95,33 @@ def test_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
 
 def test_journal_keeps_runs_apart(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with Journal(folder, REQUEST) as journal:
+    with HypothesisJournal(folder, REQUEST) as journal:
         journal.add(heard("a", "x", "y"))
         with pytest.raises(OvwError, match="another run is writing"):
-            Journal(folder, REQUEST)
+            HypothesisJournal(folder, REQUEST)
     with pytest.raises(OvwError, match=r"another run: beam_size 1 there, 5 now.*--force"):
-        Journal(folder, REQUEST | {"beam_size": 5})
-    with Journal(folder, REQUEST | {"beam_size": 5}, force=True) as journal:
+        HypothesisJournal(folder, REQUEST | {"beam_size": 5})
+    with HypothesisJournal(folder, REQUEST | {"beam_size": 5}, force=True) as journal:
         assert journal.done == {}
-    with Journal(tmp_path / "nothing", REQUEST):
+    with HypothesisJournal(tmp_path / "nothing", REQUEST):
         pass
-    with Journal(tmp_path / "nothing", REQUEST | {"beam_size": 5}) as journal:
+    with HypothesisJournal(tmp_path / "nothing", REQUEST | {"beam_size": 5}) as journal:
         assert not journal.done
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "hypotheses.jsonl").write_text("mine\n")
     with pytest.raises(OvwError, match="something else"):
-        Journal(tmp_path / "foreign", REQUEST)
+        HypothesisJournal(tmp_path / "foreign", REQUEST)
     assert (tmp_path / "foreign" / "hypotheses.jsonl").read_text() == "mine\n"
     (tmp_path / "file").write_text("")
     with pytest.raises(OvwError, match="cannot write to"):
-        Journal(tmp_path / "file", REQUEST)
+        HypothesisJournal(tmp_path / "file", REQUEST)
 
 
 def test_problems_are_named_and_counted(tmp_path: Path) -> None:
     items = [*utterances(3), Problem("p", "m.jsonl:4", "not JSON"), replace(utterances(5)[4], reference=" ")]
     seen: list[Problem] = []
-    with Journal(tmp_path / "run", REQUEST) as journal:
-        done, problems = run(items, Echo("u1"), Here(), journal, observer=Observer(on_problem=seen.append))
+    with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
+        done, problems = run(items, Echo("u1"), Here(), journal, observer=EvalObserver(on_problem=seen.append))
     assert [h.id for h in done] == ["u0", "u2"]
     assert {p.id: p.reason for p in problems} == {
         "u1": "cannot be read",
@@ -129,12 +129,12 @@ def test_problems_are_named_and_counted(tmp_path: Path) -> None:
         "u4": "the reference is empty",
     }
     assert seen == problems
-    with Journal(tmp_path / "run", REQUEST) as journal:
+    with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
         again = Echo()
         done, problems = run(items, again, Here(), journal)
         assert (again.calls, len(done), len(problems)) == (1, 3, 2)  # the clip that failed was tried again
     for item in items[3:]:
-        with Journal(tmp_path / "strict", REQUEST) as journal, pytest.raises(OvwError, match="goes on"):
+        with HypothesisJournal(tmp_path / "strict", REQUEST) as journal, pytest.raises(OvwError, match="goes on"):
             run([item], Echo(), Here(), journal, strict=True)
 
 
@@ -143,8 +143,8 @@ SCRIPT = """
     from pathlib import Path
     sys.path.insert(0, {tests!r})
     from test_evaluate import REQUEST, Echo, utterances
-    from ovw.evaluate.journal import Journal
-    from ovw.evaluate.run import run
+    from ovw.evaluate.journal import HypothesisJournal
+    from ovw.evaluate.transcription import run
     from ovw.scale.work import Here
 
     class Slow(Echo):
@@ -152,7 +152,7 @@ SCRIPT = """
             time.sleep(0.02)
             return super().work(utterance)
 
-    with Journal(Path({folder!r}), REQUEST) as journal:
+    with HypothesisJournal(Path({folder!r}), REQUEST) as journal:
         run(utterances(40), Slow(), Here(), journal)
 """
 
@@ -175,7 +175,7 @@ def test_killed_five_times_and_taken_up(tmp_path: Path) -> None:
         process.wait()
     assert 15 <= lines_of(path) < 40
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
-    with Journal(tmp_path / "whole", REQUEST) as journal:
+    with HypothesisJournal(tmp_path / "whole", REQUEST) as journal:
         whole, _ = run(utterances(40), Echo(), Here(), journal)
     assert read_hypotheses(path) == whole
 
@@ -188,7 +188,7 @@ def test_figures() -> None:
         heard("d", "(noise)", "you"),
     ]
     scored = score(hypotheses)
-    found = metrics(scored, Sampling(draws=200))
+    found = metrics(scored, BootstrapOptions(draws=200))
     assert found["wer"].value == pytest.approx(100 * 3 / 9, abs=1e-4)
     assert (found["words"].value, found["substitutions"].value, found["deletions"].value) == (9, 1, 2)
     assert found["cer"].value == pytest.approx(25.0)
@@ -196,8 +196,8 @@ def test_figures() -> None:
     assert found["utterances"].value == 3
     assert found["rtf"].value == pytest.approx(3 / 20)
     assert found["fallback_rate"].value == pytest.approx(100 / 3, abs=1e-3)
-    assert metrics(score(hypotheses[::-1]), Sampling(draws=200)) == found
-    made = tables(scored, Sampling(draws=200))
+    assert metrics(score(hypotheses[::-1]), BootstrapOptions(draws=200)) == found
+    made = tables(scored, BootstrapOptions(draws=200))
     assert [(r["length"], r["metric"], r["utterances"]) for r in made["length"]] == [
         ("up to 5 s", "wer", 1), ("10 to 20 s", "wer", 1), ("up to 5 s", "cer", 1),
     ]  # fmt: skip
@@ -210,19 +210,19 @@ def test_intervals_over_speakers() -> None:
     rng = np.random.default_rng(0)
     texts = [" ".join("good" if rng.random() > 0.1 + 0.4 * (i // 20) else "bad" for _ in range(20)) for i in range(40)]
     hypotheses = [heard(f"{i:02}", "good " * 20, text, speaker=str(i // 10)) for i, text in enumerate(texts)]
-    low, high = metrics(score(hypotheses), Sampling("speaker"))["wer"].ci95 or (0, 0)
-    narrow = metrics(score(hypotheses), Sampling("utterance"))["wer"].ci95 or (0, 0)
+    low, high = metrics(score(hypotheses), BootstrapOptions("speaker"))["wer"].ci95 or (0, 0)
+    narrow = metrics(score(hypotheses), BootstrapOptions("utterance"))["wer"].ci95 or (0, 0)
     assert high - low > narrow[1] - narrow[0]
 
 
 def test_compared_on_the_clips_both_have() -> None:
     mine = [heard(str(i), "one good day", "one good day" if i else "one bad day") for i in range(6)]
     theirs = [heard(str(i), "one good day", "one good") for i in range(3)]
-    found = compare_with(score(mine), score(theirs), Sampling(draws=300))["wer"]
+    found = compare_with(score(mine), score(theirs), BootstrapOptions(draws=300))["wer"]
     assert found.utterances == 3
     assert found.delta == pytest.approx(100 * (1 - 3) / 9, abs=1e-3)
     assert (found.better, found.worse, found.equal) == (2, 0, 1)
-    assert compare_with(score(mine), score([heard("other", "x", "x")]), Sampling()) == {}
+    assert compare_with(score(mine), score([heard("other", "x", "x")]), BootstrapOptions()) == {}
 
 
 @pytest.mark.parametrize(("seconds", "place"), [(0.0, 0), (5.0, 0), (5.1, 1), (30.0, 3), (31.0, 4)])
@@ -283,17 +283,17 @@ def test_config() -> None:
 
 def test_manifest_clip_that_is_no_media(tmp_path: Path) -> None:
     from ovw.engines.base import EngineSpec
-    from ovw.evaluate.run import Task
+    from ovw.evaluate.transcription import TranscribeClips
     from ovw.transcribe.options import TranscribeOptions
 
     class Silent:
         def transcribe(self, samples: np.ndarray, options: TranscribeOptions):
             raise RuntimeError("first line\nno memory")
 
-        def facts(self) -> dict:
+        def describe(self) -> dict:
             return {}
 
-    task = Task(EngineSpec("openvino", tmp_path), TranscribeOptions())
+    task = TranscribeClips(EngineSpec("openvino", tmp_path), TranscribeOptions())
     (tmp_path / "a.wav").write_text("no media")
     (outcome,) = task.transcribe(Silent(), [Utterance("a", tmp_path / "a.wav", str(tmp_path / "a.wav"), "x")])
     assert isinstance(outcome, Problem)
@@ -304,25 +304,25 @@ def test_manifest_clip_that_is_no_media(tmp_path: Path) -> None:
 
 def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:
     """By language; one that cannot be read, or that the engine stumbles over, is its own problem."""
-    from ovw.engines.base import Engine, EngineSpec, Heard
-    from ovw.evaluate.run import Task
+    from ovw.engines.base import Engine, EngineResult, EngineSpec
+    from ovw.evaluate.transcription import TranscribeClips
     from ovw.transcribe.options import TranscribeOptions
 
     class Together(Engine):
         calls: list[tuple[int, str | None]] = []  # noqa: RUF012, of this test alone
 
-        def transcribe(self, samples: np.ndarray, options: TranscribeOptions) -> Heard:
+        def transcribe(self, samples: np.ndarray, options: TranscribeOptions) -> EngineResult:
             if len(samples) < 1000:
                 raise RuntimeError("too short")
-            return Heard("alone")
+            return EngineResult("alone")
 
-        def transcribe_many(self, clips: list, options: TranscribeOptions) -> list[Heard]:
+        def transcribe_many(self, clips: list, options: TranscribeOptions) -> list[EngineResult]:
             self.calls.append((len(clips), options.language))
             if any(len(samples) < 1000 for samples in clips):
                 raise RuntimeError("one of them is too short")
-            return [Heard("together") for _ in clips]
+            return [EngineResult("together") for _ in clips]
 
-    task = Task(EngineSpec("openvino", tmp_path), TranscribeOptions(batch_size=2))
+    task = TranscribeClips(EngineSpec("openvino", tmp_path), TranscribeOptions(batch_size=2))
     assert task.group > 2
     (tmp_path / "no.wav").write_text("no media")
     clips = [

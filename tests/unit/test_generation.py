@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from huggingface_folder import hf_config, save_hf
-from tiny_whisper import TINY, TINY_EN
+from support.huggingface_folder import hf_config, save_hf
+from support.tiny_whisper import TINY, TINY_EN
 
 from ovw import Whisper
 from ovw.artifact.check import config_problems
 from ovw.artifact.decoding import describe_decoding
 from ovw.artifact.manifest import read_manifest
-from ovw.convert.jobs import Converted, same_generation
 from ovw.convert.layouts.genai import generation_config
+from ovw.convert.plan import Converted, same_generation
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.generation import GenerationDefaults, from_ctranslate2, from_huggingface
 from ovw.convert.sources.huggingface import read_huggingface

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ggml_file import save_ggml
-from tiny_whisper import TINY, TINY_EN, TINY_V3
+from support.ggml_file import save_ggml
+from support.tiny_whisper import TINY, TINY_EN, TINY_V3
 
 from ovw.convert.layouts.ggml import write_ggml
 from ovw.convert.sources.checkpoint import Checkpoint, tensors_sha256

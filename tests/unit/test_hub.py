@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from huggingface_folder import save_hf
-from tiny_whisper import TINY
+from support.huggingface_folder import save_hf
+from support.tiny_whisper import TINY
 
 from ovw.convert.sources import download as download_module
 from ovw.convert.sources.hub import Repository, fetch_repository

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from huggingface_folder import hf_state, save_hf, with_more_words
-from tiny_whisper import TINY, TINY_EN, TINY_V3
+from support.huggingface_folder import hf_state, save_hf, with_more_words
+from support.tiny_whisper import TINY, TINY_EN, TINY_V3
 from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.convert.describe import capabilities
@@ -184,7 +184,7 @@ def test_absurd_dimensions_are_told(tmp_path: Path) -> None:
     folder = save_hf(tmp_path / "a", random_checkpoint(TINY))
     config = json.loads((folder / "config.json").read_text())
     for key, value, told in (
-        ("encoder_layers", 10**9, "speaks of 1000000000 layers"),
+        ("encoder_layers", 10**9, "gives 1000000000 layers"),
         ("decoder_layers", 0, "n_text_layer is 0"),
         ("d_model", True, "n_audio_state is True"),
         ("encoder_attention_heads", 5, "not divisible by n_audio_head 5"),

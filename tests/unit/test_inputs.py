@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from serve import Ranges, serve
-from tiny_whisper import SELFTEST_CLIP
+from support.serve import Ranges, serve
+from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.audio.decode import load_audio
 from ovw.audio.download import Remote, download, list_remote

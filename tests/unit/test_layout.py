@@ -1,7 +1,7 @@
 """Cue layout: lines, splits, times."""
 
 import pytest
-from transcripts import document, segment, spoken
+from support.transcripts import document, segment, spoken
 
 from ovw.subtitles.cues import Cue
 from ovw.subtitles.layout import lay_out

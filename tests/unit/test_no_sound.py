@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from odd_media import decoded, encode, no_hang, speech
+from support.odd_media import decoded, encode, no_hang, speech
 
 _no_hang = pytest.fixture(autouse=True)(no_hang)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from odd_media import RATE, decoded, encode, likeness, no_hang, speech
+from support.odd_media import RATE, decoded, encode, likeness, no_hang, speech
 
 from ovw.audio.decode import load_audio, media_duration, stream_audio
 
@@ -192,7 +192,7 @@ def test_damage_is_told_in_one_line(
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "cut.mp4: its sound ends at 00:00:0" in record.getMessage()
-    assert "its header says 00:00:11" in record.getMessage()
+    assert "its header claims 00:00:11" in record.getMessage()
 
 
 class Broken(io.BytesIO):

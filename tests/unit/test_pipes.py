@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_whisper import SELFTEST_CLIP
+from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw import Whisper
 from ovw.audio import pipes
 from ovw.audio.decode import load_audio
 from ovw.audio.inputs import expand, of_each_channel
 from ovw.audio.pipes import is_pipe, open_pipe
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.errors import OvwError
 
 

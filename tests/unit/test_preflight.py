@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tiny_whisper import convert_one
+from support.tiny_whisper import convert_one
 
 from ovw.config import read_yaml
 from ovw.convert import pipeline, preflight
-from ovw.convert.jobs import Converted
+from ovw.convert.config import ConvertConfig
 from ovw.convert.pipeline import convert
-from ovw.convert.plan import ConvertConfig
+from ovw.convert.plan import Converted
 from ovw.convert.preflight import artifact_bytes, memory_bytes
 from ovw.errors import OvwError
 from ovw.memory import FreeMemory

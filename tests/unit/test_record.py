@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ovw import environment
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.environment import read_environment
 from ovw.errors import OvwError
-from ovw.record import Case, Metric, Record, all_cases, artifact_facts, new_record, read_record, write_record
+from ovw.record import Case, Metric, Record, all_cases, describe_artifact, new_record, read_record, write_record
 from ovw.record_tables import case_rows, metric_rows, number, show, to_csv, to_markdown
 
 
@@ -77,7 +77,7 @@ def test_numbers(value: float, shown: str) -> None:
 
 
 def test_artifact_facts(tiny: Converted) -> None:
-    facts = artifact_facts(tiny.folder, tiny.manifest, "ab")
+    facts = describe_artifact(tiny.folder, tiny.manifest, "ab")
     assert facts.precision == "fp16"
     assert facts.size_mb == pytest.approx(sum(p.stat().st_size for p in tiny.folder.iterdir()) / 1e6, abs=0.3)
     record = new_record("bench", {}, artifact=facts, cases=(Case(name="c"),))

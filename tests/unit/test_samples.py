@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_whisper import SELFTEST_CLIP
+from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.audio.decode import load_audio, stream_audio
 from ovw.audio.reading import Pcm

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ovw.scoring.bootstrap import by_cluster, interval, rate_interval, resampled_rates
 from ovw.scoring.counts import Pair, align, count
 from ovw.scoring.flags import flags
-from ovw.scoring.normalizer import by_characters, normalize, normalizer_facts
+from ovw.scoring.normalizer import by_characters, describe_normalizer, normalize
 from ovw.scoring.paired import compare
 
 HARD = [
@@ -49,8 +49,8 @@ def test_normalizer_is_openai_whisper_s_on_numbers(words: list[str]) -> None:
 
 
 def test_normalizer_facts() -> None:
-    assert normalizer_facts()["package"] == "whisper-normalization"
-    assert normalizer_facts()["version"] == "1.0.0"
+    assert describe_normalizer()["package"] == "whisper-normalization"
+    assert describe_normalizer()["version"] == "1.0.0"
 
 
 def test_counts_are_jiwer_s() -> None:

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
-from tiny_whisper import TINY, TINY_V3
+from support.tiny_whisper import TINY, TINY_V3
 
 from ovw.artifact.graphs import layout_graphs
 from ovw.artifact.manifest import Shapes
 from ovw.artifact.names import artifact_name, split_name
 from ovw.config import build
-from ovw.convert.plan import ConvertConfig
-from ovw.convert.shapes import Bounds
+from ovw.convert.config import ConvertConfig
+from ovw.convert.graphs.shapes import Bounds
 from ovw.errors import UsageError
 from ovw.models import sizes
 

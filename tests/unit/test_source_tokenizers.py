@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tiny_whisper import TINY, TINY_EN
+from support.tiny_whisper import TINY, TINY_EN
 from tokenizers import Tokenizer as BpeTokenizer
 from whisper.tokenizer import get_tokenizer
 

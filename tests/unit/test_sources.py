@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_whisper import TINY, TINY_EN, save_pt
+from support.tiny_whisper import TINY, TINY_EN, save_pt
 
-from ovw.convert.plan import ConvertConfig
+from ovw.convert.config import ConvertConfig
 from ovw.convert.sources import resolve as resolve_module
 from ovw.convert.sources.checkpoint import Checkpoint, narrow, tensor_shapes, tensors_sha256
 from ovw.convert.sources.ctranslate2 import read_ctranslate2
+from ovw.convert.sources.disk_tensors import DiskTensors
 from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint, sinusoids
 from ovw.convert.sources.resolve import load_checkpoint
-from ovw.convert.sources.spool import Spool
 from ovw.convert.sources.wheel import find_wheels, read_wheels
 from ovw.errors import OvwError, UsageError
 from ovw.models import find_size, sizes
@@ -130,7 +130,7 @@ def test_random_is_the_same_every_time(tmp_path: Path) -> None:
 
 def test_a_spool_reads_what_it_was_given(tmp_path: Path) -> None:
     given = {"a": np.arange(6, dtype=np.float16).reshape(2, 3), "b": np.array([1 / 3], np.float32)}
-    spool = Spool(iter(given.items()), tmp_path / "deep" / "folder")
+    spool = DiskTensors(iter(given.items()), tmp_path / "deep" / "folder")
     assert list(spool) == ["a", "b"]
     for name in ("b", "a", "b"):
         assert spool[name].dtype == given[name].dtype

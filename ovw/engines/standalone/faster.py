@@ -63,7 +63,7 @@ class Faster:
             texts[int(np.searchsorted(starts, segment.start * 16000, "right")) - 1] += segment.text
         return [text.strip() for text in texts]
 
-    def facts(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Versions and arithmetic."""
         return {
             "version": version("faster-whisper"),

@@ -41,7 +41,7 @@ class Genai:
     def transcribe_all(self, clips: list[NDArray[np.float32]]) -> None:
         """It takes one recording at a time."""
 
-    def facts(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Version; how it differs."""
         return {"version": version("openvino-genai"), "threads": self._threads, "fallback": False}
 

@@ -31,12 +31,12 @@ class ClipEngine(Protocol):
     """A loaded engine."""
 
     def transcribe(self, samples: Samples) -> tuple[str, int | None]:
-        """The text of a clip [n] at 16 kHz, and its tokens where the engine tells."""
+        """The text of a clip [n] at 16 kHz, and its number of tokens where the engine reports it."""
 
     def transcribe_all(self, clips: list[Samples]) -> list[str] | None:
         """The texts of clips handed over at once; `None` if there is no such way."""
 
-    def facts(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Version, arithmetic, what of the job it could not do."""
 
 
@@ -93,11 +93,11 @@ def measure(engine: ClipEngine, job: dict[str, Any], emit: Emit) -> None:
     started = time.perf_counter()
     if job["offline"] and engine.transcribe_all(clips) is not None:
         emit({"stage": "offline_rtf", "unit": "1", "samples": [(time.perf_counter() - started) / _seconds(clips)]})
-    emit({"facts": engine.facts()})
+    emit({"facts": engine.describe()})
 
 
 def _pass(engine: ClipEngine, clips: list[Samples], emit: Emit, deadline: float | None) -> list[float]:
-    """Milliseconds of every clip; the first pass has no deadline, and tells the texts."""
+    """Milliseconds of every clip; the first pass has no deadline, and emits the texts."""
     times = []
     for number, clip in enumerate(clips):
         if deadline is not None and time.perf_counter() > deadline:

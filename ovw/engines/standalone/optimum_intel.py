@@ -57,7 +57,7 @@ class OptimumIntel:
         texts = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return [text.strip() for text in texts], int(ids.numel())
 
-    def facts(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Versions; how it differs."""
         return {
             "version": version("optimum-intel"),

@@ -28,18 +28,18 @@ class Ours:
 
     def transcribe(self, samples: NDArray[np.float32]) -> tuple[str, int | None]:
         """The text of a clip [n]."""
-        heard = self._engine.transcribe(samples, self._options)
-        return heard.text, heard.tokens
+        result = self._engine.transcribe(samples, self._options)
+        return result.text, result.tokens
 
     def transcribe_all(self, clips: list[NDArray[np.float32]]) -> list[str] | None:
         """The texts of clips handed over at once; with a batch of one there is no such way."""
         if self._options.batch_size == 1:
             return None
-        return [heard.text for heard in self._engine.transcribe_many(clips, self._options)]
+        return [result.text for result in self._engine.transcribe_many(clips, self._options)]
 
-    def facts(self) -> dict[str, Any]:
-        """As the engine tells."""
-        return self._engine.facts()
+    def describe(self) -> dict[str, Any]:
+        """The engine's own description."""
+        return self._engine.describe()
 
 
 load = Ours

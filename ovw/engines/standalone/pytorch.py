@@ -39,7 +39,7 @@ class Pytorch:
     def transcribe_all(self, clips: list[NDArray[np.float32]]) -> None:
         """It takes one recording at a time."""
 
-    def facts(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Versions, arithmetic and threads."""
         return {
             "version": version("openai-whisper"),

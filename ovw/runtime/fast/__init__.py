@@ -3,6 +3,6 @@
 - Cross-attention keys and values are projected behind the encoder, once a window, and go into the decoder as inputs in
   int8, see `ovw.runtime.fast.attention`; as states the CPU plugin would copy all of them at every token.
 - The decoder gives logits of the positions that are asked for, not of a whole prompt.
-- A window with little sound in it is heard in a short context, see `ovw.runtime.fast.context`.
-- Neighbouring positions that sound alike are heard as one, see `ovw.runtime.fast.merging`.
+- The padding behind a short window is merged into few positions, see `ovw.runtime.fast.context`.
+- Neighbouring positions that are alike are merged, see `ovw.runtime.fast.merging`.
 """

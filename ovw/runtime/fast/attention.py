@@ -1,4 +1,4 @@
-"""Attention over the audio in int8, with scales that follow what was heard: nothing has to be calibrated.
+"""Attention over the audio in int8, with scales taken from the values of each window: nothing has to be calibrated.
 
 Keys and values are written once and read at every token, for all rows of a batch: four times fewer bytes than in f32.
 The CPU plugin multiplies int8 by int8 where it sees fixed scales; the ones that depend on the audio and the token are

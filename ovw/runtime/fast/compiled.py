@@ -27,7 +27,7 @@ UNUSED_DAYS = 30
 
 
 @dataclass
-class Graph:
+class CompiledGraph:
     """A compiled graph, and the file it was read from."""
 
     compiled: ov.CompiledModel
@@ -39,7 +39,7 @@ class Graph:
             self.file.madvise(mmap.MADV_DONTNEED)
 
 
-def load_or_compile(artifact: Path, part: str, make: Callable[[], ov.Model], options: DeviceOptions) -> Graph:
+def load_or_compile(artifact: Path, part: str, make: Callable[[], ov.Model], options: DeviceOptions) -> CompiledGraph:
     """A compiled graph, from disk where the same one was compiled before; else it is kept there for the next time.
 
     Args:
@@ -54,7 +54,7 @@ def load_or_compile(artifact: Path, part: str, make: Callable[[], ov.Model], opt
     compiled = compile_model(make(), options)
     if sum(file.stat().st_size for file in artifact.glob("*.bin")) <= LARGEST:
         _keep(compiled, kept)
-    return Graph(compiled)
+    return CompiledGraph(compiled)
 
 
 def _fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
@@ -69,7 +69,7 @@ def _fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
     return known.hexdigest()
 
 
-def _load(kept: Path, options: DeviceOptions) -> Graph | None:
+def _load(kept: Path, options: DeviceOptions) -> CompiledGraph | None:
     try:
         with kept.open("rb") as opened:
             file = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
@@ -81,7 +81,7 @@ def _load(kept: Path, options: DeviceOptions) -> Graph | None:
     weakref.finalize(compiled, id, file).atexit = False
     with suppress(OSError):
         kept.touch()
-    return Graph(compiled, file)
+    return CompiledGraph(compiled, file)
 
 
 def _keep(compiled: ov.CompiledModel, kept: Path) -> None:

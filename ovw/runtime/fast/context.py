@@ -1,8 +1,8 @@
-"""How much of a window the model computes: the sound, and the silence behind it in a few weighted positions.
+"""Merged padding: the sound of a window is computed in full, the silence behind it in a few weighted positions.
 
-Whisper always hears 30 seconds. Behind a short clip they are silence, two thirds of the work; but a model that is not
+Whisper always encodes 30 seconds. Behind a short clip they are silence, two thirds of the work; but a model that is not
 given them at all loses its place and repeats itself. All silent positions differ by their positional embedding alone,
-so each group of neighbours is heard as its middle one, and every attention adds the logarithm of the group's size to
+so each group of neighbours is computed as its middle one, and every attention adds the logarithm of the group's size to
 that one's score: in the softmax it then weighs as much as the group. (Bolya et al., 2023, "Token Merging", call this
 proportional attention.)
 """
@@ -19,7 +19,7 @@ FRAMES_PER_POSITION = 2
 EDGE = 2
 """Positions at the end of a shortened mel that feel its edge: the reach of the two convolutions."""
 SMALLEST_GROUP, LARGEST_GROUP = 8, 64
-"""Silent positions that are heard as one: 0.16 s next to the sound, up to 1.28 s further off."""
+"""Silent positions that are merged into one: 0.16 s next to the sound, up to 1.28 s further off."""
 GROUPS_OF_A_SIZE = 4
 
 
@@ -28,33 +28,33 @@ class AudioContext:
     """The positions of a window that are computed.
 
     Attributes:
-        heard: positions from the first on that are computed each.
+        computed: positions from the first on that are computed each.
         total: positions of the whole window.
     """
 
-    heard: int
+    computed: int
     total: int
 
     @property
-    def whole(self) -> bool:
+    def full_context(self) -> bool:
         """Whether nothing is left out."""
-        return self.heard >= self.total
+        return self.computed >= self.total
 
     @property
     def frames(self) -> int:
         """Mel frames the encoder takes."""
-        return FRAMES_PER_POSITION * (self.total if self.whole else self.heard + EDGE)
+        return FRAMES_PER_POSITION * (self.total if self.full_context else self.computed + EDGE)
 
     @property
     def room(self) -> int:
         """Mel frames that may hold sound: those which the silent positions must not feel stay free."""
-        return FRAMES_PER_POSITION * (self.total if self.whole else self.heard - EDGE)
+        return FRAMES_PER_POSITION * (self.total if self.full_context else self.computed - EDGE)
 
     @cached_property
     def _groups(self) -> list[tuple[int, int]]:
         """First position and size of each group of silent positions: small ones next to the sound, then larger ones."""
         found: list[tuple[int, int]] = []
-        start = self.heard
+        start = self.computed
         while start < self.total:
             size = min(SMALLEST_GROUP * 2 ** (len(found) // GROUPS_OF_A_SIZE), LARGEST_GROUP, self.total - start)
             found.append((start, size))
@@ -64,18 +64,18 @@ class AudioContext:
     @cached_property
     def sources(self) -> NDArray[np.int64]:
         """Which convolved position each computed one takes its sound from, [n]; the first silent one serves all."""
-        return np.array([*range(self.heard), *(self.heard for _ in self._groups)], np.int64)
+        return np.array([*range(self.computed), *(self.computed for _ in self._groups)], np.int64)
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
         """Where in the window each computed position stands, [n]."""
         middles = (start + size // 2 for start, size in self._groups)
-        return np.array([*range(self.heard), *middles], np.int64)
+        return np.array([*range(self.computed), *middles], np.int64)
 
     @cached_property
     def bias(self) -> NDArray[np.float32]:
         """What attention adds to the score of each computed position, [n]."""
-        sizes = [*(1 for _ in range(self.heard)), *(size for _, size in self._groups)]
+        sizes = [*(1 for _ in range(self.computed)), *(size for _, size in self._groups)]
         return np.log(np.array(sizes, np.float32))
 
 
@@ -86,5 +86,5 @@ def contexts(total: int, step: int) -> list[AudioContext]:
         total: positions of the window.
         step: positions that the sound in neighbouring contexts differs by.
     """
-    shortened = [AudioContext(heard, total) for heard in range(step, total - step + 1, step)]
+    shortened = [AudioContext(computed, total) for computed in range(step, total - step + 1, step)]
     return [*shortened, AudioContext(total, total)]

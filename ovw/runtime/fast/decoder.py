@@ -11,9 +11,9 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.runtime.device import DeviceOptions, compile_model
-from ovw.runtime.fast.compiled import Graph, load_or_compile
+from ovw.runtime.fast.compiled import CompiledGraph, load_or_compile
 from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_names, decoder_graph
-from ovw.runtime.fast.window import Array, Window, in_int8, join
+from ovw.runtime.fast.window import Array, EncodedWindow, in_int8, join
 from ovw.runtime.protocols import Decoder, Windows
 
 
@@ -29,11 +29,11 @@ class FastDecoder(Decoder):
     def __init__(self, artifact: Path, options: DeviceOptions, edit: Edit | None = None) -> None:
         make = partial(decoder_graph, artifact, edit, in_int8=in_int8(options))
         kept = None if edit else load_or_compile(artifact, "decoder", make, options)
-        self._graph = kept or Graph(compile_model(make(), options))
+        self._graph = kept or CompiledGraph(compile_model(make(), options))
         self.compiled = self._graph.compiled
         self._cross = cross_names(self.compiled)
         self._request = self.compiled.create_infer_request()
-        self._windows: list[Window] = []
+        self._windows: list[EncodedWindow] = []
         self._held: list[Array] = []
 
     def start(self, audio: Windows) -> None:
@@ -66,7 +66,7 @@ class FastDecoder(Decoder):
         )
         return outputs
 
-    def _attend(self, windows: list[Window]) -> None:
+    def _attend(self, windows: list[EncodedWindow]) -> None:
         self._windows = windows
         self._held = join(windows)  # the request reads this memory, it does not own it
         for name, array in zip([*self._cross, AUDIO_BIAS], self._held, strict=True):

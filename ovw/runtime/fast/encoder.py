@@ -16,7 +16,7 @@ from ovw.runtime.fast.compiled import load_or_compile
 from ovw.runtime.fast.context import AudioContext, contexts
 from ovw.runtime.fast.graphs import AUDIO_BIAS, PAIRS, PLACES, SCALE, SOURCES, encoder_graph
 from ovw.runtime.fast.merging import blocks_to_merge_before, pairs_to_merge
-from ovw.runtime.fast.window import ABSENT, Array, Batch, Window, in_int8
+from ovw.runtime.fast.window import ABSENT, Array, EncodedBatch, EncodedWindow, in_int8
 
 CONTEXT_STEP = 128
 """Positions between one context and the next longer one, 2.56 s: the CPU plugin makes new kernels for each length."""
@@ -43,21 +43,21 @@ class FastEncoder:
         """Mel frames to give for a window of which `size` hold sound: as many as its context takes."""
         return next(context for context in self._contexts if context.room >= size).frames
 
-    def __call__(self, mels: Sequence[NDArray[np.float32]], *, merge: bool = True) -> list[Window]:
+    def __call__(self, mels: Sequence[NDArray[np.float32]], *, merge: bool = True) -> list[EncodedWindow]:
         """Encode windows for one batch of the decoder, one after the other: side by side they would not be faster.
 
         Args:
-            mels: [1, n_mels, frames] each, as many frames as `frames_for` says.
-            merge: hear neighbours that sound alike as one.
+            mels: [1, n_mels, frames] each, `frames_for` their size.
+            merge: merge neighbouring positions that are alike.
         """
         taken = [next(one for one in self._contexts if one.frames == mel.shape[-1]) for mel in mels]
         pairs = [pairs_to_merge(len(context.bias)) * merge for context in taken]
         left = [len(context.bias) - merged.sum() for context, merged in zip(taken, pairs, strict=True)]
-        batch = self._memory(max(left), [c.whole and not p.any() for c, p in zip(taken, pairs, strict=True)])
+        batch = self._memory(max(left), [c.full_context and not p.any() for c, p in zip(taken, pairs, strict=True)])
         for row, mel in enumerate(mels):
             self._encode(mel, taken[row], pairs[row], batch.row(row, left[row]))
         self._graph.settle()
-        return [Window(batch, row) for row in range(len(mels))]
+        return [EncodedWindow(batch, row) for row in range(len(mels))]
 
     def _encode(
         self, mel: NDArray[np.float32], context: AudioContext, pairs: NDArray[np.int64], into: Sequence[Array]
@@ -72,16 +72,16 @@ class FastEncoder:
             if part is not result:  # of fewer positions than the longest window of the batch
                 part[...] = result
 
-    def _memory(self, positions: int, whole: Sequence[bool]) -> Batch:
+    def _memory(self, positions: int, full_context: Sequence[bool]) -> EncodedBatch:
         ports = self.compiled.outputs[1:]
         scales = [port for port in ports if port.get_any_name().endswith(SCALE)]
         caches = ports[: len(ports) - len(scales)]
         heads, head_dim = (caches[0].get_partial_shape()[axis].get_length() for axis in (1, 3))
         dtype = caches[0].get_element_type().to_dtype()
         # in one piece: what is this large, the C library gives back to the system when it goes
-        return Batch(
-            [*np.zeros((len(caches), len(whole), heads, positions, head_dim), dtype)],
-            [*np.empty((len(scales), len(whole), heads, 1, head_dim), np.float32)],
-            np.full((len(whole), 1, 1, positions), ABSENT, np.float32),
-            whole,
+        return EncodedBatch(
+            [*np.zeros((len(caches), len(full_context), heads, positions, head_dim), dtype)],
+            [*np.empty((len(scales), len(full_context), heads, 1, head_dim), np.float32)],
+            np.full((len(full_context), 1, 1, positions), ABSENT, np.float32),
+            full_context,
         )

@@ -79,9 +79,9 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
             keys, values = list(zip(caches, scales, strict=True))[2 * layer : 2 * layer + 2]
             _replace(attention, attend(attention, keys, values))
     for i, state in enumerate(states.values()):
-        heard = ops.multiply(dequantize(caches[i]), scales[i]) if in_int8 else caches[i]
+        floating = ops.multiply(dequantize(caches[i]), scales[i]) if in_int8 else caches[i]
         for use in state.output(0).get_target_inputs():
-            source = caches[i] if use.get_node().get_type_name() == "ShapeOf" else heard
+            source = caches[i] if use.get_node().get_type_name() == "ShapeOf" else floating
             use.replace_source_output(source.output(0))
     vocabulary = decoder.output("logits").get_node().input_value(0).get_node()
     vocabulary.input(0).replace_source_output(ops.gather(vocabulary.input_value(0), positions, np.int64(1)).output(0))
@@ -146,7 +146,7 @@ def _rows_of(table: ov.Output, rows: ov.Output) -> ov.Output:
 
 
 def _choose_positions(encoder: ov.Model) -> list[ov.Node]:
-    """Have the encoder compute the positions that its new inputs name, each as heavy as they say."""
+    """Have the encoder compute the positions that its new inputs name, with the weights that they give."""
     sources, places = (_parameter(name, [-1], ov.Type.i64) for name in (SOURCES, PLACES))
     bias = _parameter(AUDIO_BIAS, [1, 1, 1, -1], ov.Type.f32)
     (table,) = (op for op in encoder.get_ops() if op.get_friendly_name() == "encoder.positional_embedding")

@@ -1,10 +1,10 @@
-"""Neighbouring positions that sound alike, heard as one.
+"""Token merging: neighbouring positions that are alike become one.
 
 Speech changes more slowly than Whisper's 50 positions a second. Before some blocks of the encoder and behind the last,
 the most similar pairs of neighbours are replaced by their weighted mean; what follows, the decoder's attention to the
 audio too, has fewer positions to compute. A position that stands for several adds the logarithm of their number to its
 attention scores, as the groups of silent positions of `AudioContext` do. (Bolya et al., 2023, "Token Merging"; there
-any two tokens may merge, here neighbours: what is heard stays in order, and a merged position is one stretch of time.)
+any two tokens may merge, here neighbours only: positions stay in order, and a merged one is a stretch of time.)
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ def merge_before(encoder: ov.Model, block: int, pairs: ov.Output, bias: ov.Outpu
     return left
 
 
-def merge_neighbours(heard: ov.Output, pairs: ov.Output, bias: ov.Output) -> tuple[ov.Output, ov.Output]:
+def merge_neighbours(hidden: ov.Output, pairs: ov.Output, bias: ov.Output) -> tuple[ov.Output, ov.Output]:
     """The most similar of the pairs (0, 1), (2, 3), ... of positions become their weighted means.
 
     Args:
-        heard: f32 [1, n, state].
+        hidden: f32 [1, n, state].
         pairs: how many to merge, i64 [1].
         bias: the logarithm of how many positions each stands for, f32 [1, 1, 1, n].
 
@@ -70,7 +70,7 @@ def merge_neighbours(heard: ov.Output, pairs: ov.Output, bias: ov.Output) -> tup
     """
     weights = ops.exp(ops.reshape(bias, [-1], False))
     size = ops.shape_of(weights)
-    absorbed = _absorbed(heard, size, pairs)
+    absorbed = _absorbed(hidden, size, pairs)
     count, last = ops.squeeze(ops.subtract(size, pairs), [0]), ops.subtract(size, [1])
     kept = ops.topk(absorbed, count, 0, "min", "index", "i64").output(1)
     after = ops.minimum(ops.add(kept, [1]), last)
@@ -78,15 +78,15 @@ def merge_neighbours(heard: ov.Output, pairs: ov.Output, bias: ov.Output) -> tup
     other = ops.gather(ops.multiply(weights, absorbed), after, np.int64(0))
     both = ops.add(own, other)
     part = ops.reshape(ops.divide(other, both), [1, -1, 1], False)
-    ours, theirs = (ops.gather(heard, which, np.int64(1)) for which in (kept, after))
+    ours, theirs = (ops.gather(hidden, which, np.int64(1)) for which in (kept, after))
     mean = ops.add(ours, ops.multiply(ops.subtract(theirs, ours), part))
     return mean.output(0), ops.reshape(ops.log(both), [1, 1, 1, -1], False).output(0)
 
 
-def _absorbed(heard: ov.Output, size: ov.Node, pairs: ov.Output) -> ov.Node:
+def _absorbed(hidden: ov.Output, size: ov.Node, pairs: ov.Output) -> ov.Node:
     """1 for each position that its left neighbour takes in, 0 for the others; f32 [n]."""
     # how alike two positions are shows in what sets them apart from all others
-    own = ops.subtract(heard, ops.reduce_mean(heard, [1], True))
+    own = ops.subtract(hidden, ops.reduce_mean(hidden, [1], True))
     unit = ops.normalize_l2(own, [2], 1e-6, "add")
     even = ops.slice(unit, [0], ops.multiply(ops.divide(size, [2]), [2]), [2], [1])
     odd = ops.slice(unit, [1], size, [2], [1])

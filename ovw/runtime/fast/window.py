@@ -1,4 +1,4 @@
-"""What the fast encoder leaves of windows for the fast decoder."""
+"""Encoder output of windows: what the fast encoder hands to the fast decoder."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ Array = NDArray[Any]
 """Of float32 or int8."""
 
 
-class Batch:
+class EncodedBatch:
     """Cross-attention keys and values of windows, shorter ones filled up.
 
     Args:
         caches: for each layer keys and values, f32 or int8 [A, heads, S, head_dim].
         scales: of each of them if they are int8, f32 [A, heads, 1, head_dim].
         bias: what attention adds to the score of each position, [A, 1, 1, S]; `ABSENT` where there is none.
-        whole: of which windows every position was heard by itself.
+        full_context: for each window, whether every position was computed by itself.
     """
 
     def __init__(
-        self, caches: Sequence[Array], scales: Sequence[Array], bias: NDArray[np.float32], whole: Sequence[bool]
+        self, caches: Sequence[Array], scales: Sequence[Array], bias: NDArray[np.float32], full_context: Sequence[bool]
     ) -> None:
         self.caches = caches
         self.scales = scales
         self.bias = bias
-        self.whole = whole
+        self.full_context = full_context
         self._order = list(range(len(bias)))  # which window each row holds
 
     def row(self, at: int, positions: int) -> list[Array]:
@@ -57,16 +57,16 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Window:
+class EncodedWindow:
     """One window of a batch, by its number."""
 
-    batch: Batch
+    batch: EncodedBatch
     number: int
 
     @property
-    def whole(self) -> bool:
-        """Whether every position of it was heard by itself."""
-        return self.batch.whole[self.number]
+    def full_context(self) -> bool:
+        """Whether every position of it was computed by itself."""
+        return self.batch.full_context[self.number]
 
     @property
     def bias(self) -> NDArray[np.float32]:
@@ -74,12 +74,12 @@ class Window:
         bias: NDArray[np.float32] = self.batch.bias[self.row, 0, 0]
         return bias
 
-    def apart(self) -> Window:
+    def detached(self) -> EncodedWindow:
         """The same in memory of its own."""
         one = slice(self.row, self.row + 1)
         caches = [cache[one].copy() for cache in self.batch.caches]
         scales = [scale[one].copy() for scale in self.batch.scales]
-        return Window(Batch(caches, scales, self.batch.bias[one].copy(), [self.whole]), 0)
+        return EncodedWindow(EncodedBatch(caches, scales, self.batch.bias[one].copy(), [self.full_context]), 0)
 
     @property
     def row(self) -> int:
@@ -92,7 +92,7 @@ def in_int8(options: DeviceOptions) -> bool:
     return options.precision != "f32"
 
 
-def join(windows: Sequence[Window]) -> list[Array]:
+def join(windows: Sequence[EncodedWindow]) -> list[Array]:
     """The arrays of windows side by side, [A, ...], shorter ones filled up: caches, scales and the bias [A, 1, 1, S].
 
     Windows of one batch are not copied: the arrays are its first rows, until other windows of it are joined.

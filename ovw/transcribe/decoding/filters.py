@@ -53,9 +53,9 @@ class RepetitionPenalty:
 
     def __call__(self, logits: Logits, sampled: Rows) -> None:
         for row, tokens in zip(logits, sampled, strict=True):
-            said = sorted({token for token in tokens if token < self._eot})
-            values = row[said]
-            row[said] = np.where(values < 0, values * self._penalty, values / self._penalty)
+            used = sorted({token for token in tokens if token < self._eot})
+            values = row[used]
+            row[used] = np.where(values < 0, values * self._penalty, values / self._penalty)
 
 
 class NoRepeatNgram:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Total = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""The logarithm of the sum of the exponentials of each row: [rows, n] -> [rows]."""
+RowLogSumExp = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Log-sum-exp of each row: [rows, n] -> [rows]."""
 LOWEST = np.finfo(np.float32).min
 COLUMN = 64
 """Values that one maximum stands for."""

@@ -18,7 +18,7 @@ Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Hypothesis:
+class DecodedSequence:
     """A finished row: its tokens without the end-of-text token, and the sum of their log probabilities."""
 
     tokens: list[int]
@@ -37,15 +37,15 @@ class Search(Protocol):
     sources: list[int]
     done: bool
 
-    def advance(self, logits: Logits, totals: Logits) -> None:
+    def advance(self, logits: Logits, log_norms: Logits) -> None:
         """Grow `sampled`, set `sources` and `done`.
 
         Args:
             logits: filtered, [rows, n_vocab].
-            totals: the logarithm of the sum of their exponentials, [rows].
+            log_norms: log-sum-exp of each row of them, [rows].
         """
 
-    def hypotheses(self) -> list[Hypothesis]:
+    def hypotheses(self) -> list[DecodedSequence]:
         """What was found, finished or not."""
 
 
@@ -62,14 +62,14 @@ class Sampling:
         self._rng = rng
         self._sums = [0.0] * rows
 
-    def advance(self, logits: Logits, totals: Logits) -> None:
+    def advance(self, logits: Logits, log_norms: Logits) -> None:
         chosen = logits.argmax(axis=-1) if self._temperature == 0 else self._draw(logits)
         for row, (tokens, token) in enumerate(zip(self.sampled, chosen.tolist(), strict=True)):
             if self._ended(tokens):
                 tokens.append(self._eot)
             else:
                 tokens.append(token)
-                self._sums[row] += float(logits[row, token] - totals[row])
+                self._sums[row] += float(logits[row, token] - log_norms[row])
         self.done = all(map(self._ended, self.sampled))
 
     def _ended(self, tokens: list[int]) -> bool:
@@ -80,9 +80,9 @@ class Sampling:
         noise = self._rng.gumbel(size=logits.shape)
         return np.asarray((logits / self._temperature + noise).argmax(axis=-1))
 
-    def hypotheses(self) -> list[Hypothesis]:
+    def hypotheses(self) -> list[DecodedSequence]:
         return [
-            Hypothesis(row[: row.index(self._eot)] if self._eot in row else row, total)
+            DecodedSequence(row[: row.index(self._eot)] if self._eot in row else row, total)
             for row, total in zip(self.sampled, self._sums, strict=True)
         ]
 
@@ -100,8 +100,8 @@ class BeamSearch:
         self._sums = np.zeros(beam_size, np.float32)
         self._finished: dict[tuple[int, ...], float] = {}
 
-    def advance(self, logits: Logits, totals: Logits) -> None:
-        scores, sources = self._candidates(logits, totals)
+    def advance(self, logits: Logits, log_norms: Logits) -> None:
+        scores, sources = self._candidates(logits, log_norms)
         kept, ended = self._rank(scores)
         self.sources = [sources[sequence] for sequence in kept]
         self.sampled = [list(sequence) for sequence in kept]
@@ -113,7 +113,7 @@ class BeamSearch:
         self.done = len(self._finished) >= self._wanted
 
     def _candidates(
-        self, logits: Logits, totals: Logits
+        self, logits: Logits, log_norms: Logits
     ) -> tuple[dict[tuple[int, ...], np.float32], dict[tuple[int, ...], int]]:
         """The beam + 1 best continuations of every row; equal sequences (all rows start alike) count once."""
         scores: dict[tuple[int, ...], np.float32] = {}
@@ -121,7 +121,7 @@ class BeamSearch:
         for source, prefix in enumerate(self.sampled):
             for token in largest(logits[source], self.rows + 1):
                 sequence = (*prefix, int(token))
-                scores[sequence] = self._sums[source] + (logits[source, token] - totals[source])
+                scores[sequence] = self._sums[source] + (logits[source, token] - log_norms[source])
                 sources[sequence] = source
         return scores, sources
 
@@ -138,19 +138,19 @@ class BeamSearch:
                     break
         return kept, ended
 
-    def hypotheses(self) -> list[Hypothesis]:
+    def hypotheses(self) -> list[DecodedSequence]:
         found = dict(self._finished)
         for row in np.argsort(self._sums)[::-1]:
             if len(found) >= self.rows:
                 break
             found[(*self.sampled[row], self._eot)] = float(self._sums[row])
-        return [Hypothesis(list(sequence[:-1]), total) for sequence, total in found.items()]
+        return [DecodedSequence(list(sequence[:-1]), total) for sequence, total in found.items()]
 
 
-def best_hypothesis(hypotheses: list[Hypothesis], length_penalty: float | None) -> Hypothesis:
+def best_sequence(hypotheses: list[DecodedSequence], length_penalty: float | None) -> DecodedSequence:
     """The likeliest hypothesis, normalised by length or by Google NMT's penalty (Wu et al., 2016)."""
 
-    def score(hypothesis: Hypothesis) -> float:
+    def score(hypothesis: DecodedSequence) -> float:
         length = len(hypothesis.tokens)
         penalty = max(length, 1) if length_penalty is None else ((5 + length) / 6) ** length_penalty
         return hypothesis.sum_logprob / penalty

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.decoding.filters import build_filters
-from ovw.transcribe.decoding.numeric import Total, logsumexp, softmax
-from ovw.transcribe.decoding.search import BeamSearch, Sampling, Search, best_hypothesis
+from ovw.transcribe.decoding.numeric import RowLogSumExp, logsumexp, softmax
+from ovw.transcribe.decoding.search import BeamSearch, Sampling, Search, best_sequence
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt
 from ovw.transcribe.result import compression_ratio
@@ -24,7 +24,7 @@ NARROW = 0.5
 
 @dataclass(frozen=True)
 class DecodingResult:
-    """What a window said, and how sure the model was; fields as in openai/whisper."""
+    """The decoded tokens of a window and their confidence; fields as in openai/whisper."""
 
     tokens: list[int]
     avg_logprob: float
@@ -42,7 +42,7 @@ class DecodingTask:
         tokenizer: of the model.
         options: what was asked for.
         n_text_ctx: the decoder's context.
-        total: the logarithm of the sum of the exponentials of each row.
+        row_logsumexp: log-sum-exp of each row of logits.
         lock: of the session, held while windows are decoded.
     """
 
@@ -50,7 +50,7 @@ class DecodingTask:
     tokenizer: Tokenizer
     options: TranscribeOptions
     n_text_ctx: int
-    total: Total = logsumexp
+    row_logsumexp: RowLogSumExp = logsumexp
     lock: AbstractContextManager[object] = field(default_factory=nullcontext, repr=False)
 
     def run(
@@ -94,12 +94,12 @@ class DecodingTask:
             sampled = [tokens for search in live for tokens in search.sampled]
             for apply in filters:
                 apply(logits, sampled)
-            totals = self.total(logits)
+            log_norms = self.row_logsumexp(logits)
             sources = np.arange(len(logits))
             for i, search in enumerate(live):
                 own = slice(i * width, (i + 1) * width)
                 if not search.done:
-                    search.advance(logits[own], totals[own])
+                    search.advance(logits[own], log_norms[own])
                     sources[own] = i * width + np.array(search.sources)
             going = [i for i, search in enumerate(live) if not search.done]
             if length > room or not going:
@@ -113,7 +113,7 @@ class DecodingTask:
             cached = np.arange(len(logits))
 
     def _result(self, search: Search, no_speech: float, temperature: float) -> DecodingResult:
-        best = best_hypothesis(search.hypotheses(), self.options.length_penalty)
+        best = best_sequence(search.hypotheses(), self.options.length_penalty)
         ratio = compression_ratio(self.tokenizer.decode(best.tokens).strip())
         return DecodingResult(best.tokens, best.avg_logprob, no_speech, ratio, temperature)
 

@@ -1,1 +1,1 @@
-"""When each word is said: cross attention, dynamic time warping, and words fitted into segments."""
+"""Word timestamps: cross attention, dynamic time warping, and words fitted into segments."""

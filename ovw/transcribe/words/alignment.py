@@ -21,7 +21,7 @@ MEDIAN_WIDTH = 7
 
 
 @dataclass
-class Timing:
+class WordTiming:
     """A word while its time is being settled: seconds from the start of the window."""
 
     word: str
@@ -43,7 +43,7 @@ def align(
     text: list[int],
     n_frames: int,
     language: str | None,
-) -> list[Timing]:
+) -> list[WordTiming]:
     """Times and probabilities of the words of a window.
 
     Args:
@@ -66,7 +66,7 @@ def align(
     begins = positions[np.diff(tokens, prepend=-1) > 0] / POSITIONS_PER_SECOND
     bounds = np.cumsum([0, *(len(w.tokens) for w in words[:-1])])
     return [
-        Timing(word.text, word.tokens, float(begins[a]), float(begins[b]), float(chances[a:b].mean()))
+        WordTiming(word.text, word.tokens, float(begins[a]), float(begins[b]), float(chances[a:b].mean()))
         for word, a, b in zip(words, bounds[:-1], bounds[1:], strict=False)
     ]
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from ovw.transcribe.result import Segment, Word
-from ovw.transcribe.words.alignment import Timing
+from ovw.transcribe.words.alignment import WordTiming
 
 SENTENCE_ENDS = ".。!！?？"
 LONGEST_MEDIAN_S = 0.7
@@ -19,7 +19,7 @@ SLACK_S = 0.5
 """How far a word may reach out of its segment before the segment's own time is preferred."""
 
 
-def merge_punctuation(timings: list[Timing], prepended: str, appended: str) -> None:
+def merge_punctuation(timings: list[WordTiming], prepended: str, appended: str) -> None:
     """Attach punctuation to the word after (`prepended`) or before it (`appended`); what is merged is left empty."""
     following = len(timings) - 1
     for i in range(len(timings) - 2, -1, -1):
@@ -43,7 +43,7 @@ def merge_punctuation(timings: list[Timing], prepended: str, appended: str) -> N
 
 def fit_words(
     segments: Sequence[Segment],
-    timings: list[Timing],
+    timings: list[WordTiming],
     eot: int,
     offset: float,
     last_speech: float,
@@ -66,7 +66,7 @@ def fit_words(
     fitted = []
     for segment in segments:
         wanted = sum(token < eot for token in segment.tokens)
-        words: list[Timing] = []
+        words: list[WordTiming] = []
         while wanted > 0 and (timing := next(rest, None)) is not None:
             wanted -= len(timing.tokens)
             if timing.word:
@@ -80,12 +80,12 @@ def fit_words(
     return fitted
 
 
-def _median_length(timings: Sequence[Timing]) -> float:
+def _median_length(timings: Sequence[WordTiming]) -> float:
     lengths = [timing.length for timing in timings if timing.length > 0]
     return min(LONGEST_MEDIAN_S, float(np.median(lengths))) if lengths else 0.0
 
 
-def _shorten_at_sentence_ends(timings: list[Timing], longest: float) -> None:
+def _shorten_at_sentence_ends(timings: list[WordTiming], longest: float) -> None:
     """A long mark that ends a sentence, or the long word after it, holds a pause: cut it off."""
     if longest == 0:
         return
@@ -97,7 +97,7 @@ def _shorten_at_sentence_ends(timings: list[Timing], longest: float) -> None:
                 timing.start = timing.end - longest
 
 
-def _shorten_after_pause(words: list[Timing], last_speech: float, median: float) -> None:
+def _shorten_after_pause(words: list[WordTiming], last_speech: float, median: float) -> None:
     """After a pause the first word, or the first two, may have swallowed silence: cut it off."""
     longest, first = 2 * median, words[0]
     if first.end - last_speech <= PAUSE_MEDIANS * median:
@@ -110,7 +110,7 @@ def _shorten_after_pause(words: list[Timing], last_speech: float, median: float)
     first.start = max(0.0, first.end - longest)
 
 
-def _settle(segment: Segment, words: list[Timing], median: float) -> Segment:
+def _settle(segment: Segment, words: list[WordTiming], median: float) -> Segment:
     """Words give a segment its times, unless one reaches far out of it: then the segment bounds the word."""
     first, last = words[0], words[-1]
     start, end = first.start, last.end

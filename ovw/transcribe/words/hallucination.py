@@ -1,4 +1,4 @@
-"""Segments that were made up over silence, told by the timing of their words (openai/whisper, `transcribe.py`)."""
+"""Segments hallucinated over silence, recognised by their words' timing (openai/whisper, `transcribe.py`)."""
 
 from __future__ import annotations
 

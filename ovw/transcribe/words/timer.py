@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.runtime.protocols import Audio
-from ovw.transcribe.engine import Engine
+from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import control_tokens
 from ovw.transcribe.result import Segment
@@ -15,7 +15,7 @@ from ovw.transcribe.words.fit import fit_words
 
 
 def time_words(
-    engine: Engine,
+    sessions: ModelSessions,
     options: TranscribeOptions,
     segments: Sequence[Segment],
     audio: Audio,
@@ -26,7 +26,7 @@ def time_words(
     """The same segments with words, and with the times that words give them.
 
     Args:
-        engine: the model.
+        sessions: the model.
         options: which marks belong to which word, and the task.
         segments: of one window, in order.
         audio: the encoded window.
@@ -36,11 +36,11 @@ def time_words(
     """
     if not segments:
         return []
-    tokenizer = engine.tokenizer
+    tokenizer = sessions.tokenizer
     text = [token for segment in segments for token in segment.tokens if token < tokenizer.eot]
     control = control_tokens(tokenizer, language, options.task)
-    with engine.lock:
-        timings = align(engine.aligner, tokenizer, audio, control, text, size, language)
+    with sessions.lock:
+        timings = align(sessions.aligner, tokenizer, audio, control, text, size, language)
     marks = (options.prepend_punctuations, options.append_punctuations)
     return fit_words(segments, timings, tokenizer.eot, segments[0].seek / FRAMES_PER_SECOND, last_speech, marks)
 

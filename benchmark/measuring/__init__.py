@@ -1,0 +1,1 @@
+"""Timing inside a child process: stages, layers, throughput, energy, noise."""

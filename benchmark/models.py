@@ -1,0 +1,56 @@
+"""The models behind the cases: their files and hashes, and the devices they are to run on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ovw.artifact.hashing import file_sha256
+from ovw.artifact.locate import is_artifact
+from ovw.artifact.manifest import read_manifest
+from ovw.artifact.names import MANIFEST
+from ovw.benchmark.case import CaseSpec
+from ovw.benchmark.roofline.peaks import require_device
+from ovw.record import Artifact, describe_artifact
+
+WEIGHTS = (".bin", ".pt", ".onnx", ".data")
+"""Endings of the files that hold weights."""
+
+
+def require_devices(devices: Sequence[str]) -> None:
+    """Refuse a device that this machine does not have, before any work.
+
+    Raises:
+        UsageError: with those that it has.
+    """
+    for device in devices:
+        require_device(device)
+
+
+def subjects_of(cases: Iterable[CaseSpec]) -> dict[str, str]:
+    """A hash for each model: of an artifact's manifest, or of the sizes of other files."""
+    return {case.model: _digest(Path(case.model)) for case in cases}
+
+
+def artifacts_of(cases: Iterable[CaseSpec]) -> dict[str, Artifact]:
+    """Descriptions for a record of the models that are artifacts, by path."""
+    found = {}
+    for folder in {Path(case.model) for case in cases}:
+        if is_artifact(folder):
+            found[str(folder)] = describe_artifact(folder, read_manifest(folder), file_sha256(folder / MANIFEST))
+    return found
+
+
+def weights_mb(model: str) -> float | None:
+    """Megabytes of a model's weights on disk; `None` for a name."""
+    path = Path(model)
+    files = path.iterdir() if path.is_dir() else [path] if path.is_file() else []
+    sizes = [f.stat().st_size for f in files if f.suffix in WEIGHTS and "tokenizer" not in f.name]
+    return sum(sizes) / 1e6 if sizes else None
+
+
+def _digest(model: Path) -> str:
+    if is_artifact(model):
+        return file_sha256(model / MANIFEST)
+    files = sorted(model.rglob("*")) if model.is_dir() else [model] if model.is_file() else []
+    return " ".join(f"{path.name}:{path.stat().st_size}" for path in files if path.is_file())

@@ -1,0 +1,179 @@
+"""`ovw bench compare`: what is faster or slower, and whether that can be known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ovw.benchmark.results.result import has_failed
+from ovw.benchmark.results.statistics import CONFIDENCE, Ratio, ratio, round_medians
+from ovw.benchmark.roofline.roofs import ROOFS
+from ovw.errors import OvwError
+from ovw.record import Case, Metric, Record
+from ovw.record_tables import Row, number
+
+Verdict = Literal["same", "better", "worse", "noisy", "one round"]
+RATES = ("/s", "x")
+"""Units of which more is better."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One metric of one case in both records.
+
+    Attributes:
+        case: its name.
+        metric: its name.
+        first, second: medians.
+        unit: of both.
+        ratio: of second over first.
+        noisy: whether something else disturbed either of them.
+    """
+
+    case: str
+    metric: str
+    first: float
+    second: float
+    unit: str
+    ratio: Ratio
+    noisy: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """`same` where the interval covers 1; no finding at all from a disturbed measurement or a single round."""
+        if self.noisy:
+            return "noisy"
+        if self.ratio.low is None:
+            return "one round"
+        if not self.ratio.differs:
+            return "same"
+        return "better" if (self.ratio.value < 1) != (self.unit in RATES) else "worse"
+
+    @property
+    def regression(self) -> float:
+        """How much worse in percent; below 0, how much better."""
+        return 100 * ((1 / self.ratio.value if self.unit in RATES else self.ratio.value) - 1)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two records side by side."""
+
+    changes: Sequence[Change]
+    warnings: Sequence[str]
+
+    def regressions(self, most: float) -> list[Change]:
+        """What is certainly worse, by more than so many percent."""
+        return [change for change in self.changes if change.verdict == "worse" and change.regression > most]
+
+    def rows(self) -> list[Row]:
+        """One row a change."""
+        return [
+            {
+                "case": change.case,
+                "metric": change.metric,
+                "first": f"{number(change.first)} {change.unit if change.unit != '1' else ''}".strip(),
+                "second": f"{number(change.second)} {change.unit if change.unit != '1' else ''}".strip(),
+                "ratio": f"{change.ratio.value:.3f}",
+                "interval": _interval(change.ratio),
+                "finding": change.verdict,
+            }
+            for change in self.changes
+        ]
+
+    def summary(self) -> str:
+        """How many of each finding."""
+        found = [change.verdict for change in self.changes]
+        listed = [f"{found.count(verdict)} {verdict}" for verdict in dict.fromkeys(found)]
+        return f"{', '.join(listed)}; the intervals hold together with {CONFIDENCE:.0%} confidence"
+
+
+def compare(first: Record, second: Record) -> Comparison:
+    """Compare the cases that two records share, or the only case of each.
+
+    The more there is to compare, the more would differ by chance, so the intervals are widened (Bonferroni): all of
+    them hold together with 95 % confidence.
+
+    Raises:
+        OvwError: nothing that could be compared.
+    """
+    for record in (first, second):
+        if record.kind != "bench":
+            raise OvwError(f"a record of ovw {record.kind} has no times to compare", "ovw bench -o writes one")
+    pairs = list(_pairs(first, second))
+    warnings = _machine_differences(first, second)
+    usable = []
+    for one, two in pairs:
+        if difference := work_difference(one, two):
+            warnings.append(f"{two.name}: not all compared: {difference}")
+        elif one.facts.get("text_sha256") != two.facts.get("text_sha256"):
+            warnings.append(
+                f"{two.name}: the texts differ, {one.facts.get('tokens')} -> {two.facts.get('tokens')} tokens"
+            )
+        usable += [(one, two, name) for name in _shared(one, two, same_work=not difference)]
+    if not usable:
+        listed = "; ".join(warnings) or "they share no case"
+        raise OvwError(f"nothing to compare: {listed}", f"the second has {', '.join(c.name for c in second.cases)}")
+    confidence = 1 - (1 - CONFIDENCE) / len(usable)
+    return Comparison([_change(one, two, name, confidence) for one, two, name in usable], warnings)
+
+
+def work_difference(one: Case, two: Case) -> str:
+    """Why two pipelines did different work, empty if they did the same; other text of the same work may be compared."""
+    if one.facts.get("request_sha256") != two.facts.get("request_sha256"):
+        return "the pipelines had other options or other audio"
+    return ""
+
+
+def _pairs(first: Record, second: Record) -> Iterator[tuple[Case, Case]]:
+    names = {case.name: case for case in first.cases}
+    shared = [(names[case.name], case) for case in second.cases if case.name in names]
+    if not shared and len(first.cases) == len(second.cases) == 1:
+        shared = [(first.cases[0], second.cases[0])]
+    yield from ((one, two) for one, two in shared if not (has_failed(one) or has_failed(two)))
+
+
+def _shared(one: Case, two: Case, *, same_work: bool) -> list[str]:
+    """Metrics that both have and that are times, rates or sizes."""
+    pipeline = ("latency", "rtf", "offline_rtf")
+    return [
+        name
+        for name, metric in one.metrics.items()
+        if name in two.metrics
+        and not name.endswith(ROOFS)
+        and (same_work or name not in pipeline)
+        and all(side.rounds and min(side.samples or (0,)) > 0 for side in (metric, two.metrics[name]))
+    ]
+
+
+def _change(one: Case, two: Case, name: str, confidence: float) -> Change:
+    a, b = one.metrics[name], two.metrics[name]
+    found = ratio(_medians(a), _medians(b), confidence)
+    noisy = bool(one.facts.get("noisy") or two.facts.get("noisy"))
+    case = one.name if one.name == two.name else f"{one.name} -> {two.name}"
+    return Change(case, name, a.value, b.value, a.unit, found, noisy)
+
+
+def _medians(metric: Metric) -> list[float]:
+    return round_medians(metric.samples or (), metric.rounds or ())
+
+
+def _machine_differences(first: Record, second: Record) -> list[str]:
+    """What else changed between the two: the machine, or what is installed."""
+    one, two = first.environment, second.environment
+    found = [
+        f"{name} differs: {getattr(one, name)} -> {getattr(two, name)}"
+        for name in ("cpu", "usable_cores", "container_cpus", "governor")
+        if getattr(one, name) != getattr(two, name)
+    ]
+    versions = [
+        f"{name} {one.packages.get(name, 'none')} -> {two.packages.get(name, 'none')}"
+        for name in sorted({*one.packages, *two.packages})
+        if one.packages.get(name) != two.packages.get(name)
+    ]
+    return found + ([f"versions differ: {', '.join(versions)}"] if versions else [])
+
+
+def _interval(found: Ratio) -> str:
+    return "" if found.low is None or found.high is None else f"{found.low:.3f}..{found.high:.3f}"

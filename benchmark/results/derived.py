@@ -1,0 +1,67 @@
+"""What is made of the raw values once they are there: shares of the roof, error rates, what was left out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from importlib.util import find_spec
+
+from ovw.benchmark.clips import Clips
+from ovw.benchmark.config import BenchConfig
+from ovw.benchmark.journal import RecordJournal
+from ovw.benchmark.roofline.roofs import add_shares, peak_key, roofline_rows
+from ovw.record import Metric
+
+SCORERS = {"jiwer": "jiwer", "whisper_normalization": "whisper-normalization"}
+
+
+def finish(config: BenchConfig, clips: Clips, journal: RecordJournal, left_out: dict[str, str]) -> None:
+    """Complete the record with what follows from what was measured.
+
+    Args:
+        config: the request.
+        clips: that were transcribed.
+        journal: of the measurements.
+        left_out: cases that got fewer rounds than were asked for.
+    """
+    record = journal.record
+    peaks = record.facts.get("peaks", {})
+    cases = []
+    roofs = []
+    rates = _error_rates(journal, clips) if config.dataset else {}
+    for case in record.cases:
+        known = peaks.get(peak_key(case.config))
+        done = add_shares(case, known) if known else case
+        roofs += roofline_rows(done, known) if known else []
+        cases.append(done.model_copy(update={"metrics": done.metrics | rates.get(case.name, {})}))
+    tables = {name: rows for name, rows in record.tables.items() if name != "roofline"}
+    facts = record.facts | {"left_out": record.facts.get("left_out", {}) | left_out}
+    if config.dataset and (missing := _missing()):
+        facts["wer"] = f"not scored: pip install {' '.join(missing)}"
+    journal.update(cases=tuple(cases), tables=tables | ({"roofline": roofs} if roofs else {}), facts=facts)
+
+
+def _missing() -> list[str]:
+    return [package for module, package in SCORERS.items() if find_spec(module) is None]
+
+
+def _error_rates(journal: RecordJournal, clips: Clips) -> dict[str, dict[str, Metric]]:
+    """WER, or CER where a language is written without spaces, by case; none where the scorer is not installed."""
+    if _missing():
+        return {}
+    from ovw.scoring.bootstrap import rate_interval
+    from ovw.scoring.counts import Pair, count
+    from ovw.scoring.normalizer import by_characters
+
+    languages = {clip.id: clip.language for clip in clips.clips}
+    pairs = defaultdict(list)
+    for row in journal.record.tables.get("hypotheses", []):
+        language = languages.get(row["id"])
+        name = "cer" if by_characters(language) else "wer"
+        pairs[row["case"], name].append(Pair(row["reference"], row["hypothesis"], language))
+    found: dict[str, dict[str, Metric]] = defaultdict(dict)
+    for (case, name), rows in pairs.items():
+        counts = count(rows)
+        used = counts.take(counts.scored)
+        ci95 = rate_interval(used.errors, used.lengths)
+        found[case][name] = Metric(value=round(used.rate(), 4), unit="%", ci95=ci95)
+    return found

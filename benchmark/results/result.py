@@ -1,0 +1,113 @@
+"""A case as it grows: rounds are added one by one, and every figure is made anew from the raw values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from statistics import median
+from typing import Any
+
+from ovw.benchmark.measuring.noise import noise_limit
+from ovw.benchmark.results.statistics import mean_interval, percentiles, round_medians
+from ovw.benchmark.scheduling.subprocesses import Outcome
+from ovw.record import Case, Metric
+
+Texts = dict[int, str]
+ENDED_BADLY = ("failed", "crashed", "out of memory", "hang")
+
+
+def add_round(case: Case, outcomes: Sequence[Outcome]) -> Case:
+    """Add what the processes of a round measured, one that came to nothing too, with how it ended.
+
+    Args:
+        case: so far.
+        outcomes: of the round's processes.
+    """
+    metrics, facts = dict(case.metrics), dict(case.facts)
+    for outcome in outcomes:
+        for result in outcome.results:
+            if "stage" in result and result["samples"]:
+                metrics[result["stage"]] = _grown(metrics.get(result["stage"]), result)
+            facts["left_out"] = facts.get("left_out", {}) | result.get("left_out", {})
+        facts |= outcome.describe()
+        facts |= _text_facts(facts, outcome)
+    facts |= _ending(outcomes)
+    facts["rounds"] = facts.get("rounds", 0) + 1
+    known = [outcome.others for outcome in outcomes if outcome.others is not None]
+    facts["others"] = [*facts.get("others", []), *([max(known)] if known else [])]
+    facts["noisy"] = bool(facts["others"]) and median(facts["others"]) > noise_limit()
+    return case.model_copy(update={"metrics": metrics, "facts": facts})
+
+
+def add_memory(case: Case, outcome: Outcome, weights_mb: float | None) -> Case:
+    """Add a process's memory over time.
+
+    Args:
+        case: so far.
+        outcome: of a process that was watched.
+        weights_mb: of the model on disk, where that is known.
+    """
+    facts = case.facts | (_ending([outcome]) if outcome.ending in ENDED_BADLY else {})
+    if not outcome.rss_mb or outcome.ending != "done":
+        return case.model_copy(update={"facts": facts})
+    peak = max(outcome.rss_mb)
+    metrics = case.metrics | {
+        "peak_rss": Metric(value=peak, unit="MB"),
+        "rss": Metric(value=round(median(outcome.rss_mb), 1), unit="MB", samples=tuple(outcome.rss_mb)),
+    }
+    if weights_mb:
+        metrics["weights"] = Metric(value=round(weights_mb, 1), unit="MB")
+        metrics["weights_share"] = Metric(value=round(100 * weights_mb / peak, 1), unit="%")
+    return case.model_copy(update={"metrics": metrics, "facts": facts})
+
+
+def _grown(metric: Metric | None, result: dict[str, Any]) -> Metric:
+    """A metric with a round more."""
+    samples = (*(metric.samples or () if metric else ()), *result["samples"])
+    rounds = (*(metric.rounds or () if metric else ()), len(result["samples"]))
+    return Metric(
+        value=round(float(median(samples)), 6),
+        unit=result["unit"],
+        ci95=mean_interval(round_medians(samples, rounds)),
+        samples=samples,
+        rounds=rounds,
+        percentiles=percentiles(samples),
+    )
+
+
+def _ending(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """How the round ended: as the worst of its processes."""
+    for outcome in outcomes:
+        if outcome.ending != "done":
+            return {"status": outcome.ending, "reason": outcome.reason}
+    return {"status": "done"}
+
+
+def _text_facts(facts: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
+    """What was understood: its hash, its tokens, and whether it was the same in every round."""
+    texts = texts_of(outcome)
+    if not texts:
+        return {}
+    digest = sha256("\n".join(texts.values()).encode()).hexdigest()
+    tokens = [result["tokens"] for result in outcome.results if "text" in result]
+    found: dict[str, Any] = {"text_sha256": digest}
+    if all(count is not None for count in tokens):
+        found["tokens"] = sum(tokens)
+    if facts.get("text_sha256", digest) != digest:
+        found["texts_differ"] = True
+    return found
+
+
+def texts_of(outcome: Outcome) -> Texts:
+    """Texts by the number of their clip."""
+    return {result["clip"]: result["text"] for result in outcome.results if "text" in result}
+
+
+def has_failed(case: Case) -> bool:
+    """Whether a case came to a bad end; one that is not installed has not."""
+    return case.facts.get("status") in ENDED_BADLY
+
+
+def is_skipped(case: Case) -> bool:
+    """Whether a case's engine is not installed."""
+    return case.facts.get("status") == "missing"

@@ -1,0 +1,113 @@
+"""Percentiles, and how sure a figure is that several rounds agree on.
+
+The unit of an interval is the round, a process of its own: iterations within one share its memory layout, its clock
+speed and its neighbours, so any number of them would make an interval too narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log, sqrt
+from statistics import fmean, median, variance
+
+import numpy as np
+
+LEVELS = (50, 90, 95, 99)
+CONFIDENCE = 0.95
+RESOLUTION = 0.01
+"""By this share two runs of the same thing may always differ: rounds do not see what changes only between runs."""
+CORRELATION = 0.25
+"""Of the rounds of one run, which share the hour: over twenty runs of `quick` on a virtual machine, the figure of a run
+varied twice as much (in variance) as independent rounds would have it."""
+GRID = 200_001
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as much a second measurement is as a first.
+
+    Attributes:
+        value: second over first.
+        low, high: interval; `None` for a single round.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the interval excludes 1."""
+        return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+
+
+def percentiles(samples: Sequence[float]) -> dict[str, float]:
+    """`p50`, `p90`, `p95`, `p99`."""
+    values = np.percentile(np.asarray(samples, np.float64), LEVELS)
+    return {f"p{level}": round(float(value), 6) for level, value in zip(LEVELS, values, strict=True)}
+
+
+def round_medians(samples: Sequence[float], rounds: Sequence[int]) -> list[float]:
+    """The median of each round.
+
+    Args:
+        samples: of all rounds, in order.
+        rounds: how many each took.
+    """
+    found, at = [], 0
+    for size in rounds:
+        found.append(float(median(samples[at : at + size])))
+        at += size
+    return found
+
+
+def mean_interval(medians: Sequence[float]) -> tuple[float, float] | None:
+    """95 % interval of the figure that three rounds or more scatter around: Student's t on logarithms."""
+    if len(medians) < 3 or min(medians) <= 0:
+        return None
+    logs = [log(value) for value in medians]
+    half = student_t(len(logs) - 1, CONFIDENCE) * sqrt(_variance_of_mean(logs))
+    centre = fmean(logs)
+    return round(exp(centre - half), 6), round(exp(centre + half), 6)
+
+
+def ratio(first: Sequence[float], second: Sequence[float], confidence: float = CONFIDENCE) -> Ratio:
+    """Compare two measurements by the medians of their rounds: Welch's t interval on logarithms.
+
+    Args:
+        first: a positive median a round.
+        second: the same.
+        confidence: of the interval, which is never narrower than the resolution of `RESOLUTION`.
+    """
+    logs = [[log(value) for value in side] for side in (first, second)]
+    value = fmean(logs[1]) - fmean(logs[0])
+    if min(map(len, logs)) < 2:
+        return Ratio(exp(value))
+    parts = [_variance_of_mean(side) for side in logs]
+    half = log(1 + RESOLUTION)
+    if error := sqrt(sum(parts)):
+        shares = (part**2 / (len(side) - 1) for part, side in zip(parts, logs, strict=True))
+        half = max(half, student_t(error**4 / sum(shares), confidence) * error)
+    return Ratio(exp(value), exp(value - half), exp(value + half))
+
+
+def _variance_of_mean(values: Sequence[float]) -> float:
+    """Of values that are correlated with each other (Kish's design effect)."""
+    return variance(values) / len(values) * (1 + (len(values) - 1) * CORRELATION)
+
+
+def student_t(freedom: float, confidence: float) -> float:
+    """The two-sided quantile of Student's t, by integrating its density.
+
+    With t = sqrt(freedom) * tan(angle) the density becomes cos(angle) ** (freedom - 1), which has no tails.
+
+    Args:
+        freedom: degrees of freedom, 1 or more.
+        confidence: such as 0.95.
+    """
+    angles = np.linspace(0, np.pi / 2, GRID)
+    density = np.cos(angles) ** (max(freedom, 1.0) - 1)
+    below = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
+    angle = float(np.interp(confidence, below / below[-1], angles))
+    return float(sqrt(max(freedom, 1.0)) * np.tan(angle))

@@ -1,0 +1,1 @@
+"""Child processes of a benchmark and the order they run in."""

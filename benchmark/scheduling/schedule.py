@@ -1,0 +1,250 @@
+"""Runs the cases' processes, in turns, within the budget."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ovw import engines
+from ovw.benchmark.case import CaseSpec, GraphJob, PeakJob, Timing
+from ovw.benchmark.clips import Clips
+from ovw.benchmark.config import GRAPHS, BenchConfig
+from ovw.benchmark.journal import RecordJournal
+from ovw.benchmark.models import weights_mb
+from ovw.benchmark.results.result import add_memory, add_round, has_failed, is_skipped, texts_of
+from ovw.benchmark.roofline.roofs import better_peaks, peak_key
+from ovw.benchmark.scheduling.subprocesses import Outcome, run_child, worker_command
+from ovw.record import Artifact, Case
+from ovw.runtime.device import DeviceOptions
+
+STANDALONE = Path(engines.__path__[0]) / "standalone"
+PACKAGES = {
+    "onnxruntime": "onnxruntime", "openvino-genai": "openvino-genai", "optimum-intel": "optimum-intel",
+    "pytorch": "openai-whisper", "faster-whisper": "faster-whisper", "openvino": "ovw",
+}  # fmt: skip
+LIMIT_S = 120.0
+"""Seconds for the stages of a process where no budget sets less."""
+USED = 0.5
+"""Of a process's share of the budget, what goes into stages; the rest is starting, loading, compiling."""
+PEAK_S = 0.3
+
+
+@dataclass
+class BenchObserver:
+    """Callbacks for a progress bar."""
+
+    on_path: Callable[[Path], None] = lambda path: None
+    on_step: Callable[[str], None] = lambda text: None
+    on_case: Callable[[int, int], None] = lambda done, total: None
+    """Processes done, and processes in all."""
+    on_problem: Callable[[str], None] = lambda text: None
+
+
+class Bench:
+    """The processes of a benchmark.
+
+    Args:
+        config: the request.
+        specs: the cases.
+        clips: for the pipeline.
+        journal: where results go.
+        artifacts: their description for a record, by the model's path.
+        watch: callbacks for progress.
+    """
+
+    def __init__(
+        self,
+        config: BenchConfig,
+        specs: Sequence[CaseSpec],
+        clips: Clips,
+        journal: RecordJournal,
+        artifacts: Mapping[str, Artifact],
+        watch: BenchObserver,
+    ) -> None:
+        self._config, self._specs, self._clips, self._journal = config, specs, clips, journal
+        self._artifacts, self._watch = artifacts, watch
+        self._deadline = time.monotonic() + (config.budget or float("inf"))
+        self._took: dict[str, float] = {}
+        self._processes = sum(_parts(spec) * config.rounds + config.memory for spec in specs) + 2 * config.roofline
+        self._done = 0
+
+    def measure_peaks(self, *, again: bool = False) -> None:
+        """What each device can do with as many threads; a second time at the end, of which the better counts."""
+        if not self._config.roofline or (again and not self._done):
+            return
+        found = dict(self._journal.record.facts.get("peaks", {}))
+        for key, device in self._devices().items():
+            if (key in found and not again) or not self._fits("peaks"):
+                continue
+            self._watch.on_step("what the machine can do")
+            job = PeakJob(device=device, seconds=PEAK_S)
+            outcome = self._child(worker_command(), {"kind": "peaks", **job.model_dump(mode="json")})
+            self._took["peaks"] = outcome.seconds
+            if outcome.ending != "done":
+                self._watch.on_problem(f"peaks: {outcome.ending}: {outcome.reason}")
+                continue
+            found[key] = better_peaks(found[key], outcome.describe()) if key in found else outcome.describe()
+        self._journal.note(peaks=found)
+
+    def round(self, number: int) -> None:
+        """Run every case that has not done this round yet, in one order and then in the other."""
+        specs = self._specs if number % 2 == 0 else list(reversed(self._specs))
+        for spec in specs:
+            case = self._case(spec)
+            if case.facts.get("rounds", 0) > number and not has_failed(case):
+                continue
+            if (number and (is_skipped(case) or has_failed(case))) or not self._fits(spec.name):
+                continue
+            self._watch.on_step(f"{spec.name}, round {number + 1}")
+            fresh = case if case.facts.get("status") == "done" else self._empty(spec)
+            outcomes = [self._child(*command) for command in self._commands(spec, count=not number)]
+            self._took[spec.name] = sum(outcome.seconds for outcome in outcomes)
+            self._keep(spec, fresh, outcomes)
+
+    def measure_memory(self) -> None:
+        """Run every case once more with an eye on its memory."""
+        for spec in self._specs if self._config.memory else []:
+            case = self._case(spec)
+            if case.facts.get("status") != "done" or "peak_rss" in case.metrics or not self._fits(spec.name):
+                continue
+            self._watch.on_step(f"{spec.name}, memory")
+            command, job = list(self._commands(spec, count=False))[-1]
+            outcome = self._child(command, _once(job), watch_memory=True)
+            self._journal.put(add_memory(case, outcome, weights_mb(spec.model)))
+
+    def profile_layers(self) -> None:
+        """Time every layer of the cases whose graphs OpenVINO runs."""
+        tables = dict(self._journal.record.tables)
+        rows = list(tables.get("layers", []))
+        for spec in self._specs if self._config.layers else []:
+            case = self._case(spec)
+            profiled = any(row["case"] == spec.name for row in rows)
+            if spec.engine != "openvino" or case.facts.get("status") != "done" or profiled or not self._fits(spec.name):
+                continue
+            self._watch.on_step(f"{spec.name}, layers")
+            job = self._graph_job(spec, count=False).model_copy(update={"layers": True})
+            outcome = self._child(worker_command(), {"kind": "graphs", **job.model_dump(mode="json")})
+            found = [row for result in outcome.results for row in result.get("layers", [])]
+            rows += [{"case": spec.name, **row} for row in found]
+            self._journal.update(tables=tables | {"layers": rows})
+
+    def left_out(self) -> dict[str, str]:
+        """Cases that got no round, or fewer than were asked for, for want of time."""
+        found = {}
+        for spec in self._specs:
+            case = self._journal.cases.get(spec.name)
+            done = case.facts.get("rounds", 0) if case else 0
+            if done < self._config.rounds and (case is None or not (has_failed(case) or is_skipped(case))):
+                found[spec.name] = f"{self._config.rounds - done} of {self._config.rounds} rounds"
+        return found
+
+    def _devices(self) -> dict[str, DeviceOptions]:
+        """The devices whose peaks matter, by their key."""
+        ours = [spec for spec in self._specs if spec.layout == "genai" and GRAPHS & set(spec.stages)]
+        return {peak_key(spec.device.model_dump()): spec.device for spec in ours if spec.engine == "openvino"}
+
+    def _case(self, spec: CaseSpec) -> Case:
+        return self._journal.cases.get(spec.name) or self._empty(spec)
+
+    def _empty(self, spec: CaseSpec) -> Case:
+        return Case(name=spec.name, config=spec.axes(), artifact=self._artifacts.get(spec.model))
+
+    def _keep(self, spec: CaseSpec, case: Case, outcomes: list[Outcome]) -> None:
+        grown = add_round(case, outcomes)
+        if is_skipped(grown):
+            package = PACKAGES[spec.engine]
+            where = f"{spec.python} -m pip" if spec.python else "pip"
+            grown = grown.model_copy(update={"facts": grown.facts | {"reason": f"{where} install {package}"}})
+        if has_failed(grown) or is_skipped(grown):
+            self._watch.on_problem(f"{spec.name}: {grown.facts['status']}: {grown.facts['reason']}")
+        if "pipeline" in spec.stages:
+            grown = grown.model_copy(update={"facts": grown.facts | {"request_sha256": self._request_of(spec)}})
+        self._keep_texts(spec.name, outcomes)
+        self._journal.put(grown)
+
+    def _request_of(self, spec: CaseSpec) -> str:
+        """Hash of what a pipeline was asked for and of the audio: only the same work may be compared."""
+        job = self._clip_job(spec)
+        asked = {key: job[key] for key in ("beam_size", "batch_size", "language", "task", "fallback", "decoding")}
+        return sha256(json.dumps([asked, self._clips.description], sort_keys=True).encode()).hexdigest()
+
+    def _keep_texts(self, name: str, outcomes: list[Outcome]) -> None:
+        """The texts of the first whole round, where there is a reference to hold them against."""
+        tables = self._journal.record.tables
+        rows = tables.get("hypotheses", [])
+        texts = {number: text for outcome in outcomes for number, text in texts_of(outcome).items()}
+        clips = self._clips.clips
+        if self._config.dataset is None or len(texts) < len(clips) or any(row["case"] == name for row in rows):
+            return
+        new = [
+            {"case": name, "id": clips[n].id, "reference": clips[n].reference or "", "hypothesis": text}
+            for n, text in texts.items()
+        ]
+        self._journal.update(tables=tables | {"hypotheses": [*rows, *new]})
+
+    def _commands(self, spec: CaseSpec, *, count: bool) -> Iterator[tuple[list[str], dict[str, Any]]]:
+        """The processes of a round: one for the graphs, one for the pipeline, as far as they are asked for."""
+        if GRAPHS & set(spec.stages):
+            yield worker_command(), {"kind": "graphs", **self._graph_job(spec, count=count).model_dump(mode="json")}
+        if "pipeline" in spec.stages:
+            own = spec.engine in ("openvino", "onnxruntime")
+            python = (
+                [sys.executable, "-m", "ovw.engines.standalone"]
+                if own
+                else [spec.python or sys.executable, str(STANDALONE)]
+            )
+            yield python, self._clip_job(spec)
+
+    def _graph_job(self, spec: CaseSpec, *, count: bool) -> GraphJob:
+        wanted = count and self._config.roofline
+        return GraphJob(case=spec, cache=self._config.cache, timing=self._timing(), count=wanted)
+
+    def _clip_job(self, spec: CaseSpec) -> dict[str, Any]:
+        options = self._config.options()
+        language = options.language or self._clips.language
+        asked = {"beam_size": spec.beam_size, "batch_size": spec.batch, "language": language}
+        return {
+            "engine": spec.engine,
+            "model": spec.model,
+            "precision": spec.precision,
+            "device": spec.device.model_dump(mode="json"),
+            **asked,
+            "task": options.task,
+            "fallback": list(options.temperature[1:]),
+            "decoding": options.model_copy(update=asked).model_dump(mode="json"),
+            "clips": [str(clip.file) for clip in self._clips.clips],
+            "seconds": self._config.seconds,
+            "limit": self._timing().limit,
+            "offline": len(self._clips.clips) > 1,
+        }
+
+    def _timing(self) -> Timing:
+        config = self._config
+        share = config.budget / max(1, self._processes) * USED if config.budget else LIMIT_S
+        return Timing(iterations=config.iterations, seconds=config.seconds, warmup=config.warmup, limit=share)
+
+    def _fits(self, name: str) -> bool:
+        """Whether there is time for what took so long before."""
+        return time.monotonic() + self._took.get(name, 0.0) < self._deadline
+
+    def _child(self, command: list[str], job: dict[str, Any], *, watch_memory: bool = False) -> Outcome:
+        outcome = run_child(command, job, self._config.timeout, watch_memory=watch_memory)
+        self._done += 1
+        self._watch.on_case(self._done, self._processes)
+        return outcome
+
+
+def _parts(spec: CaseSpec) -> int:
+    """Processes of a round."""
+    return bool(GRAPHS & set(spec.stages)) + ("pipeline" in spec.stages)
+
+
+def _once(job: dict[str, Any]) -> dict[str, Any]:
+    """A job cut down to a single pass: memory does not need more."""
+    return job | ({"seconds": 0.0} if "clips" in job else {})

@@ -1,0 +1,1 @@
+"""Compression: recipes, calibration, NNCF, and the checks a compressed artifact has to pass."""

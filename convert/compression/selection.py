@@ -1,0 +1,172 @@
+"""The compressed forms of one model: a compressor and a verdict for each precision, found once for all its layouts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.artifact.manifest import Compression, WerGate
+from ovw.artifact.names import DEFAULT_LAYOUT
+from ovw.convert.compression import wer_gate
+from ovw.convert.compression.calibration import Speech, read_speech, windows_of
+from ovw.convert.compression.divergence import GreedyOutput, divergence, greedy_outputs
+from ovw.convert.compression.nncf_backend import Compressor
+from ovw.convert.compression.recipe import Recipe
+from ovw.convert.compression.recipe_search import Trial, search
+from ovw.convert.config import ConvertConfig
+from ovw.convert.parity import NotEqualError
+from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.runtime.device import DeviceOptions
+from ovw.runtime.sessions import open_encoder
+from ovw.transcribe.selftest import clip_mel
+
+CALIBRATION_CLIPS = 128
+GATE_CLIPS = 200
+"""Scored at most, where the dataset has more and sets no limit."""
+FULL_PRECISION = "fp32"
+WARM_UP, TIMED = 2, 15
+Make = Callable[[Path, str, Compressor | None], None]
+"""Writes the genai artifact of a precision, proved, into a folder."""
+
+
+class CompressionSelection:
+    """The compressed forms of a loaded checkpoint.
+
+    Args:
+        checkpoint: what is compressed.
+        size: its name, if it is an official one.
+        config: recipes, speech, and what may be lost.
+        make: see `Make`; used for artifacts that are scored and then thrown away.
+        on_step: called with what begins.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        size: str | None,
+        config: ConvertConfig,
+        make: Make,
+        on_step: Callable[[str], None],
+    ) -> None:
+        self._checkpoint, self._size, self._config = checkpoint, size, config
+        self._make, self._on_step = make, on_step
+        self._done: dict[str, tuple[Compressor, Compression]] = {}
+
+    def of(self, precision: str) -> tuple[Compressor | None, Compression | None]:
+        """The compressor of a precision that has passed the WER gate, and the facts; two `None` for fp32 and fp16.
+
+        Raises:
+            OvwError: no speech to calibrate with or to score on, or words are lost and that is not accepted.
+        """
+        recipe = self._config.recipe_of(precision, self._size)
+        if recipe is None:
+            return None, None
+        if precision not in self._done:
+            self._done[precision] = self._compress(precision, recipe)
+        return self._done[precision]
+
+    def _compress(self, precision: str, recipe: Recipe) -> tuple[Compressor, Compression]:
+        trials: list[Trial] = []
+        if self._config.tune:
+            recipe, trials = search(recipe, lambda r: self._trial(precision, r), self._on_step)
+        compressor = self._compressor(recipe)
+        verdict = trials_verdict(trials, recipe) or self._judge(precision, compressor)
+        if verdict:
+            wer_gate.require(verdict, accept=self._config.accept_wer)
+        return compressor, Compression(
+            recipe=recipe.describe(),
+            calibration=self._calibration.describe() if recipe.calibrated else None,
+            gate=verdict,
+            trials=[trial.describe() for trial in trials] or None,
+        )
+
+    def _compressor(self, recipe: Recipe) -> Compressor:
+        if not recipe.calibrated:
+            return Compressor(recipe)
+        return Compressor(recipe, windows_of(self._calibration, self._checkpoint.dims, recipe.windows))
+
+    @cached_property
+    def _calibration(self) -> Speech:
+        self._on_step("reading calibration speech")
+        return read_speech(self._config.calibration, CALIBRATION_CLIPS, texts=False)
+
+    @cached_property
+    def _gate_speech(self) -> Speech:
+        """Clips that calibrate are left out, whether a precision needs them or not: the same clips judge all."""
+        asked = self._config.gate
+        if asked is None:
+            raise ValueError("the gate was declined")
+        needs = any(r.calibrated for p in self._config.precision if (r := self._config.recipe_of(p, self._size)))
+        used = [clip.sha256 for clip in self._calibration.clips] if needs else []
+        return read_speech(asked, GATE_CLIPS, texts=True, but=used)
+
+    @cached_property
+    def _fp32(self) -> tuple[wer_gate.Score, list[GreedyOutput]]:
+        """The fp32 IR's errors on the gate's speech and, for a search, its token probabilities."""
+        with self._made(FULL_PRECISION, None) as folder:
+            self._on_step(f"transcribing with {FULL_PRECISION}")
+            fp32_outputs = greedy_outputs(folder, self._gate_speech) if self._config.tune else []
+            return wer_gate.transcribe_speech(folder, self._gate_speech), fp32_outputs
+
+    def _judge(self, precision: str, compressor: Compressor) -> WerGate | None:
+        """The WER gate; none where it was declined, and for random weights, whose text means nothing."""
+        if self._config.gate is None or self._checkpoint.kind == "random":
+            return None
+        fp32, _ = self._fp32
+        with self._made(precision, compressor) as folder:
+            return self._scored(folder, precision, fp32)
+
+    def _trial(self, precision: str, recipe: Recipe) -> Trial | None:
+        """Make an artifact by a recipe, measure it, and throw it away; none where the parity gate refuses it."""
+        fp32, fp32_outputs = self._fp32
+        try:
+            return self._measured(precision, recipe, fp32, fp32_outputs)
+        except NotEqualError:
+            return None
+
+    def _measured(
+        self, precision: str, recipe: Recipe, fp32: wer_gate.Score, fp32_outputs: list[GreedyOutput]
+    ) -> Trial:
+        with self._made(precision, self._compressor(recipe)) as folder:
+            return Trial(
+                recipe=recipe,
+                encoder_ms=encoder_ms(folder, clip_mel(self._checkpoint.dims)),
+                size_mb=sum(file.stat().st_size for file in folder.iterdir()) / 1e6,
+                divergence=divergence(folder, fp32_outputs),
+                gate=self._scored(folder, precision, fp32),
+            )
+
+    def _scored(self, folder: Path, precision: str, fp32: wer_gate.Score) -> WerGate:
+        self._on_step(f"transcribing with {precision}")
+        found = wer_gate.transcribe_speech(folder, self._gate_speech)
+        return wer_gate.judge(found, fp32, self._gate_speech, self._config.max_wer_delta)
+
+    @contextmanager
+    def _made(self, precision: str, compressor: Compressor | None) -> Iterator[Path]:
+        with TemporaryDirectory(prefix="ovw-gate-") as scratch:
+            self._on_step(f"making {precision} for scoring")
+            self._make(Path(scratch), precision, compressor)
+            yield Path(scratch)
+
+
+def trials_verdict(trials: Sequence[Trial], recipe: Recipe) -> WerGate | None:
+    """The gate's verdict on a recipe from its trial."""
+    return next((trial.gate for trial in trials if trial.recipe == recipe), None)
+
+
+def encoder_ms(folder: Path, mel: NDArray[np.float32]) -> float:
+    """Shortest time of a window through an artifact's encoder, as the device runs it by default."""
+    encoder = open_encoder(folder, DEFAULT_LAYOUT, DeviceOptions())
+    times = []
+    for _ in range(WARM_UP + TIMED):
+        started = time.perf_counter()
+        encoder(mel)
+        times.append(time.perf_counter() - started)
+    return 1e3 * min(times[WARM_UP:])

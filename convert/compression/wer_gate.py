@@ -1,0 +1,103 @@
+"""The WER gate: a compressed artifact against the fp32 IR on the same speech, before it may be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ovw.artifact.manifest import WerGate
+from ovw.convert.compression.calibration import Speech
+from ovw.engines.openvino import OpenvinoEngine
+from ovw.errors import OvwError
+from ovw.runtime.device import DeviceOptions
+from ovw.scoring.counts import Counts, Pair, count
+from ovw.scoring.paired import PairedComparison, compare
+from ovw.transcribe.options import TranscribeOptions
+
+GREEDY = TranscribeOptions(beam_size=1)
+
+
+@dataclass(frozen=True)
+class Score:
+    """An artifact's errors on the gate's speech.
+
+    Attributes:
+        counts: of every clip.
+        precision: the arithmetic it ran in.
+    """
+
+    counts: Counts
+    precision: str
+
+
+def transcribe_speech(folder: Path, speech: Speech) -> Score:
+    """Transcribe every clip greedily, with fallback, in the dataset's language, and count the errors.
+
+    Raises:
+        OvwError: no clip has a text to be scored by.
+    """
+    engine = OpenvinoEngine(folder, DeviceOptions())
+    pairs = []
+    for utterance, clip in zip(speech.utterances, speech.clips, strict=True):
+        options = GREEDY.model_copy(update={"language": utterance.language})
+        result = engine.transcribe(clip.samples, options)
+        pairs.append(Pair(utterance.reference, result.text, utterance.language or result.language))
+    counts = count(pairs)
+    if not counts.scored.any():
+        raise OvwError(f"no clip of {speech.name} has a text to be scored by", "give --gate a dataset with texts")
+    return Score(counts, str(engine.describe()["inference_precision"]))
+
+
+def judge(found: Score, fp32: Score, speech: Speech, allowed: float) -> WerGate:
+    """Whether an artifact lost words.
+
+    A delta above what is allowed is a breach where the confidence interval lies above zero as a whole and is no wider
+    than what is allowed to either side, or lies above what is allowed; otherwise there were too few words to decide.
+
+    Args:
+        found: of the compressed artifact.
+        fp32: of the fp32 IR on the same clips.
+        speech: the clips.
+        allowed: percentage points of WER.
+    """
+    comparison = compare(found.counts.errors, fp32.counts.errors, found.counts.lengths)
+    return WerGate(
+        speech=speech.describe(),
+        words=int(found.counts.lengths.sum()),
+        wer=comparison.rate,
+        fp32_wer=comparison.reference_rate,
+        delta=comparison.delta,
+        ci95=comparison.ci95,
+        allowed=allowed,
+        inference_precision=found.precision,
+        verdict=_verdict(comparison, allowed),
+    )
+
+
+def _verdict(comparison: PairedComparison, allowed: float) -> Literal["passed", "undecided", "breached"]:
+    low, high = comparison.ci95
+    if comparison.delta <= allowed:
+        return "passed"
+    is_significant = low > 0 and high - low <= 2 * allowed
+    return "breached" if is_significant or low > allowed else "undecided"
+
+
+def describe_gate(gate: WerGate) -> str:
+    """The gate's figures in one line."""
+    low, high = gate.ci95
+    figures = f"WER {gate.wer:.2f} % against fp32's {gate.fp32_wer:.2f} %, {gate.delta:+.2f} points"
+    return f"{figures} ({low:+.2f} to {high:+.2f}), on {gate.words} words of {gate.speech.name}"
+
+
+def require(gate: WerGate, *, accept: bool) -> None:
+    """Refuse a breach.
+
+    Raises:
+        OvwError: words were lost, and that was not accepted.
+    """
+    if gate.verdict == "breached" and not accept:
+        raise OvwError(
+            f"compressing costs too many words: {describe_gate(gate)}; allowed are {gate.allowed:g}",
+            "--accept-wer keeps it all the same, --tune looks for a better recipe",
+        )

@@ -1,0 +1,253 @@
+"""Transcribe a dataset: each clip once, results on disk as they come, what cannot be used named and counted."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from ovw.audio import SAMPLE_RATE
+from ovw.datasets.audio import Clip, read_bytes, read_clip
+from ovw.datasets.utterance import Item, Problem, Utterance
+from ovw.engines.base import Engine, EngineResult, EngineSpec
+from ovw.errors import OvwError
+from ovw.evaluate.hypothesis import Hypothesis
+from ovw.evaluate.journal import HypothesisJournal
+from ovw.models import languages
+from ovw.scale.work import Lost, Pool
+from ovw.transcribe.options import AUTO, TranscribeOptions
+
+GROUPED_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class Done:
+    """A result, and the description of the engine that made it."""
+
+    hypothesis: Hypothesis
+    engine: dict[str, Any]
+
+
+Outcome = Done | Problem
+
+
+@dataclass
+class EvalObserver:
+    """Callbacks for a progress bar."""
+
+    on_step: Callable[[str], None] = lambda text: None
+    on_clip: Callable[[int, int | None, float, float], None] = lambda done, total, audio_s, seconds: None
+    """Clips done, clips in all if known, seconds of audio and of work in this session."""
+    on_problem: Callable[[Problem], None] = lambda problem: None
+
+
+@dataclass(frozen=True)
+class TranscribeClips:
+    """How to make a hypothesis of an utterance, in this process or another.
+
+    Attributes:
+        spec: of the engine.
+        options: of the decoding.
+        language: code that holds for every clip, if any.
+        detect: leave the language to the model.
+    """
+
+    spec: EngineSpec
+    options: TranscribeOptions
+    language: str | None = None
+    detect: bool = False
+
+    @property
+    def group(self) -> int:
+        """Clips that are handed to a worker at a time: enough to find windows of like length among them."""
+        return GROUPED_BATCHES * self.options.batch_size if self.options.batch_size > 1 else 1
+
+    def load(self) -> Callable[[list[Utterance]], list[Outcome]]:
+        """Load the engine once; the result is called for every group of clips."""
+        engine = self.spec.load()
+        description = engine.describe()
+
+        def work(utterances: list[Utterance]) -> list[Outcome]:
+            found = self.transcribe(engine, utterances)
+            return [result if isinstance(result, Problem) else Done(result, description) for result in found]
+
+        return work
+
+    def transcribe(self, engine: Engine, utterances: list[Utterance]) -> list[Hypothesis | Problem]:
+        """Decode and transcribe clips; what goes wrong with one alone is its problem, not an error."""
+        if len(utterances) == 1:
+            return [self._one(engine, utterances[0])]
+        found: dict[str, Hypothesis | Problem] = {}
+        clips: dict[str, dict[str, Clip]] = defaultdict(dict)  # language -> id -> samples
+        for utterance in utterances:
+            try:
+                clips[self._language(utterance)[1] or ""][utterance.id] = read_clip(utterance)
+            except OvwError as error:
+                found[utterance.id] = _problem(utterance, error)
+        by_id = {utterance.id: utterance for utterance in utterances}
+        for language, group in clips.items():
+            found |= self._together(engine, [by_id[name] for name in group], list(group.values()), language or None)
+        return [found[utterance.id] for utterance in utterances]
+
+    def _together(
+        self, engine: Engine, utterances: list[Utterance], clips: list[Clip], language: str | None
+    ) -> dict[str, Hypothesis | Problem]:
+        """Clips of one language side by side; if that fails, one after the other, to find out which it was."""
+        started = time.perf_counter()
+        options = self.options.model_copy(update={"language": language})
+        try:
+            results = engine.transcribe_many([clip.samples for clip in clips], options)
+        except (OvwError, RuntimeError):
+            return {utterance.id: self._one(engine, utterance) for utterance in utterances}
+        pace = (time.perf_counter() - started) / max(1, sum(len(clip.samples) for clip in clips))
+        return {
+            utterance.id: self._hypothesis(utterance, clip, one, pace * len(clip.samples))
+            for utterance, clip, one in zip(utterances, clips, results, strict=True)
+        }
+
+    def _one(self, engine: Engine, utterance: Utterance) -> Hypothesis | Problem:
+        started = time.perf_counter()
+        options = self.options.model_copy(update={"language": self._language(utterance)[1]})
+        try:
+            clip = read_clip(utterance)
+            result = engine.transcribe(clip.samples, options)
+        except (OvwError, RuntimeError) as error:  # the latter are OpenVINO's and PyTorch's own
+            return _problem(utterance, error)
+        return self._hypothesis(utterance, clip, result, time.perf_counter() - started)
+
+    def _language(self, utterance: Utterance) -> tuple[str | None, str | None]:
+        """The language of a clip in the dataset, and the one given to the model."""
+        language = self.language or utterance.language
+        if self.detect:
+            return language, AUTO
+        return language, language if language in languages() else None
+
+    def _hypothesis(self, utterance: Utterance, clip: Clip, result: EngineResult, seconds: float) -> Hypothesis:
+        return Hypothesis(
+            id=utterance.id,
+            audio=utterance.location,
+            duration_s=round(len(clip.samples) / SAMPLE_RATE, 3),
+            language=self._language(utterance)[0],
+            reference=utterance.reference,
+            hypothesis=result.text,
+            speaker=utterance.speaker,
+            detected=result.language,
+            seconds=round(seconds, 4),
+            tokens=result.tokens,
+            temperature=result.temperature,
+            avg_logprob=result.avg_logprob,
+            no_speech_prob=result.no_speech_prob,
+            audio_sha256=clip.sha256,
+        )
+
+
+def _problem(utterance: Utterance, error: OvwError | RuntimeError) -> Problem:
+    """What went wrong with a clip, in a line."""
+    message = error.message if isinstance(error, OvwError) else str(error).strip().splitlines()[-1]
+    return Problem(utterance.id, utterance.location, message.removeprefix(f"{utterance.location}: "))
+
+
+@dataclass
+class Tally:
+    """What a run has come to so far.
+
+    Attributes:
+        order: ids in the dataset's order.
+        problems: what could not be used.
+    """
+
+    order: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    audio_s: float = 0.0
+    seconds: float = 0.0
+
+
+def run(
+    items: Iterable[Item],
+    task: TranscribeClips,
+    pool: Pool,
+    journal: HypothesisJournal,
+    *,
+    total: int | None = None,
+    strict: bool = False,
+    observer: EvalObserver | None = None,
+) -> tuple[list[Hypothesis], list[Problem]]:
+    """Transcribe what the journal does not have yet.
+
+    Args:
+        items: of the dataset.
+        task: what to do with each.
+        pool: who does it.
+        journal: where results go.
+        total: clips in all, if known.
+        strict: stop at the first problem.
+        observer: callbacks for progress.
+
+    Returns:
+        Every hypothesis in the dataset's order, and the problems.
+
+    Raises:
+        OvwError: nothing can go on, or `strict` and a problem.
+    """
+    watch, tally = observer or EvalObserver(), Tally()
+
+    def note(problem: Problem) -> None:
+        if strict:
+            raise OvwError(f"{problem.id}: {problem.reason} ({problem.location})", "without --strict the run goes on")
+        tally.problems.append(problem)
+        watch.on_problem(problem)
+
+    for group in pool.run(task, _grouped(_pending(items, journal, tally, note), task.group)):
+        for outcome in _outcomes(group):
+            if isinstance(outcome, Problem):
+                note(outcome)
+            else:
+                journal.note_engine(outcome.engine)
+                journal.add(outcome.hypothesis)
+                tally.audio_s += outcome.hypothesis.duration_s
+                tally.seconds += outcome.hypothesis.seconds or 0.0
+        watch.on_clip(len(journal.done), total, tally.audio_s, tally.seconds)
+    return journal.finish(tally.order), tally.problems
+
+
+def _grouped(utterances: Iterable[Utterance], size: int) -> Iterator[list[Utterance]]:
+    """Lists of `size`; the last may be shorter."""
+    source = iter(utterances)
+    while group := list(islice(source, size)):
+        yield group
+
+
+def _outcomes(group: list[Outcome] | Lost) -> list[Outcome]:
+    """What became of each clip of a group."""
+    if isinstance(group, Lost):
+        return [Problem(item.id, item.location, group.reason) for item in group.item]
+    return group
+
+
+def _pending(
+    items: Iterable[Item], journal: HypothesisJournal, tally: Tally, note: Callable[[Problem], None]
+) -> Iterator[Utterance]:
+    """Utterances still to be done, fit to be sent to another process."""
+    for item in items:
+        if isinstance(item, Problem):
+            note(item)
+            continue
+        tally.order.append(item.id)
+        if item.id in journal.done:
+            continue
+        if not item.reference.strip():
+            note(Problem(item.id, item.location, "the reference is empty"))
+            continue
+        try:
+            yield _portable(item)
+        except OvwError as error:
+            note(Problem(item.id, item.location, error.message.removeprefix(f"{item.location}: ")))
+
+
+def _portable(utterance: Utterance) -> Utterance:
+    """The utterance with its audio as a path or bytes, which any process can read."""
+    audio: Any = utterance.audio
+    return replace(utterance, audio=read_bytes(utterance)) if callable(audio) else utterance

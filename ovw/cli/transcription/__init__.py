@@ -1,0 +1,1 @@
+"""`ovw transcribe`: configuration, one file after another, or many workers."""

@@ -1,0 +1,100 @@
+"""`ovw transcribe --workers` and `--ray`: many files for several workers, each file reported when it is finished."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from ovw.audio.inputs import Input
+    from ovw.cli.transcription.config import TranscribeConfig
+    from ovw.cli.transcription.failures import FailureCollector
+    from ovw.scale.bulk import File, Finished
+
+Plan = Mapping["Input", dict[str, Path]]
+
+
+def transcribe_with_workers(
+    plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, *, quiet: bool
+) -> None:
+    """Transcribe every file that is not done yet.
+
+    Args:
+        plan: the outputs of every input.
+        artifact: to run.
+        config: the request.
+        batch: collects failures.
+        quiet: no progress, no list of files, no summary.
+    """
+    from ovw.cli.console import progress
+    from ovw.scale.bulk import Failed, TranscribeFiles, transcribe_files
+
+    files = list(_files(plan, config, batch))
+    todo = [file for file in files if config.force or not file.is_done()]
+    work = TranscribeFiles(
+        artifact.resolve(), config.decoding(), config.running(), config.exact, config.layout(), config.sound()
+    )
+    done: list[Finished] = []
+    started = time.perf_counter()
+    stdout = sys.stdout  # progress bars and Ray put their own in its place
+    with progress(quiet=quiet) as bars:
+        bar = bars.add_task("transcribing", total=len(todo), note="")
+        for outcome in transcribe_files(todo, work, config.pool()):
+            for warning in outcome.warnings:
+                typer.echo(f"ovw: {warning}", err=True)
+            if isinstance(outcome, Failed):
+                batch.fail(outcome.error)
+            else:
+                done.append(outcome)
+                if not quiet:
+                    for path in outcome.file.outputs:
+                        typer.echo(str(path), file=None if stdout.isatty() else stdout)
+            bars.update(bar, advance=1, note=_speed(done, time.perf_counter() - started))
+    skipped = len(files) - len(todo)
+    if not quiet and (done or skipped):
+        typer.echo(_summary(done, skipped, time.perf_counter() - started), err=True)
+
+
+def _files(plan: Plan, config: TranscribeConfig, batch: FailureCollector) -> Iterator[File]:
+    """Every input with its outputs, done or not; one that cannot be done is noted now."""
+    for item, targets in plan.items():
+        file = None
+        with batch.turn(item.label):
+            file = _file(item, targets, config)
+        if file:
+            yield file
+
+
+def _file(item: Input, targets: dict[str, Path], config: TranscribeConfig) -> File:
+    from ovw.errors import OvwError
+    from ovw.scale.bulk import File
+    from ovw.subtitles.embed import plan_embedding
+    from ovw.subtitles.output import output_folder, place_of
+
+    if item.reads_once:
+        raise OvwError(f"{item.label}: workers cannot share it", "leave out --workers and --ray")
+    if not config.embed:
+        return File(item, targets)
+    place = place_of(item, output_folder(config.output))
+    file = File(item, targets, plan_embedding(item.file, item.label, place, overwrite=True))
+    if not (config.force or file.is_done()):
+        plan_embedding(item.path, item.label, place)  # a copy without the other outputs is not ours
+    return file
+
+
+def _speed(done: list[Finished], elapsed_s: float) -> str:
+    return f"{sum(outcome.duration_s for outcome in done) / elapsed_s:.1f}x real time" if done else ""
+
+
+def _summary(done: list[Finished], skipped: int, elapsed_s: float) -> str:
+    """`files transcribed: 3, 0:12:40 of audio, 14.2x real time; done before: 2, --force does them again`."""
+    audio = timedelta(seconds=round(sum(outcome.duration_s for outcome in done)))
+    figures = f", {audio} of audio, {_speed(done, elapsed_s)}" if done else ""
+    left = f"; done before: {skipped}, --force does them again" if skipped else ""
+    return f"files transcribed: {len(done)}{figures}{left}"

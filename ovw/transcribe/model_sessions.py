@@ -1,0 +1,154 @@
+"""The open sessions of an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from ovw.models import Dims
+from ovw.runtime.aligner import ScoringDecoder, add_scores
+from ovw.runtime.decoder import DecoderSession
+from ovw.runtime.device import DeviceOptions, core
+from ovw.runtime.encoder import EncoderSession, fixed_window
+from ovw.runtime.fast.decoder import FastDecoder
+from ovw.runtime.fast.encoder import FastEncoder
+from ovw.runtime.fast.logsumexp import LogSumExp
+from ovw.runtime.protocols import Audio, OpenVinoDecoder
+from ovw.runtime.sessions import open_decoder, open_encoder
+from ovw.transcribe.decoding.numeric import RowLogSumExp, logsumexp
+from ovw.transcribe.recording import Recording, Window
+from ovw.transcribe.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class ModelSessions:
+    """The sessions of an artifact as they are, its tokenizer and dimensions.
+
+    Attributes:
+        folder: the artifact.
+        layout: of the folder.
+        device: how it runs.
+        dims: of the model.
+        heads: (layer, head) pairs whose attention shows where a word is spoken.
+        lock: held for each call that encodes, decodes or aligns: the sessions do one at a time, whoever calls.
+    """
+
+    folder: Path
+    layout: str
+    device: DeviceOptions
+    dims: Dims
+    heads: Sequence[tuple[int, int]]
+    lock: AbstractContextManager[bool] = field(default_factory=RLock, init=False, repr=False, compare=False)
+
+    @cached_property
+    def encoder(self) -> EncoderSession:
+        return open_encoder(self.folder, self.layout, self.device, fixed_window(self.dims.n_frames))
+
+    @cached_property
+    def decoder(self) -> OpenVinoDecoder:
+        return open_decoder(self.folder, self.layout, self.device)
+
+    @cached_property
+    def aligner(self) -> ScoringDecoder:
+        """The decoder once more, with what its alignment heads attend to."""
+        return DecoderSession(self.folder, self.device, self._with_scores)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer.from_artifact(self.folder)
+
+    def load(self) -> None:
+        """Have everything ready that every window needs."""
+        core()  # one for both threads
+        with ThreadPoolExecutor(2) as pool:
+            parts = [pool.submit(getattr, self, name) for name in ("encoder", "decoder")]
+            _ = self.tokenizer, *(part.result() for part in parts)
+
+    def encode(self, windows: Sequence[Window], *, full_context: bool = False, merge: bool = True) -> list[Audio]:
+        """Encode windows for the decoder of these sessions.
+
+        Args:
+            windows: that are decoded together.
+            full_context: compute every position, without merged padding or tokens.
+            merge: allow token merging, see `ovw.runtime.fast.merging`.
+        """
+        frames = [self._frames(window.size, full_context=full_context) for window in windows]
+        mels = [
+            one.recording.window(one.span.start, one.size, length) for one, length in zip(windows, frames, strict=True)
+        ]
+        with self.lock:
+            return self._encode_mels(mels, merge=merge and not full_context)
+
+    def encode_opening(self, recording: Recording, start: int, *, full_context: bool = False) -> Audio:
+        """Encode the window at `start` for language detection."""
+        size = recording.frames_before(start + self.dims.n_frames) - start
+        mel = recording.opening(start, size, self._frames(size, full_context=full_context))
+        with self.lock:
+            return self._encode_mels([mel], merge=not full_context)[0]
+
+    def detached(self, audio: Audio) -> Audio:
+        """A copy of a window that does not hold the memory of its whole batch."""
+        return audio
+
+    def is_full_context(self, audio: Audio) -> bool:
+        """Whether a window was encoded in full context."""
+        return True
+
+    @property
+    def row_logsumexp(self) -> RowLogSumExp:
+        """Log-sum-exp of each row of logits."""
+        return logsumexp
+
+    def _frames(self, size: int, *, full_context: bool) -> int:
+        """Mel frames to encode for a window of which `size` hold sound."""
+        return self.dims.n_frames
+
+    def _encode_mels(self, mels: Sequence[NDArray[np.float32]], *, merge: bool) -> list[Audio]:
+        # one by one: a batch of them would not be faster on a CPU, only larger
+        return [self.encoder(mel)[0] for mel in mels]
+
+    def _with_scores(self, model: ov.Model) -> None:
+        add_scores(model, self.heads)
+
+
+@dataclass(frozen=True)
+class FastModelSessions(ModelSessions):
+    """Sessions over graphs specialised for speed, see `ovw.runtime.fast`."""
+
+    @cached_property
+    def encoder(self) -> Any:
+        return FastEncoder(self.folder, self.device, self.dims)
+
+    @cached_property
+    def decoder(self) -> Any:
+        return FastDecoder(self.folder, self.device)
+
+    @cached_property
+    def aligner(self) -> Any:
+        return FastDecoder(self.folder, self.device, self._with_scores)
+
+    @cached_property
+    def row_logsumexp(self) -> RowLogSumExp:
+        return LogSumExp(self.device)
+
+    def detached(self, audio: Any) -> Any:
+        return audio.detached()
+
+    def is_full_context(self, audio: Audio) -> bool:
+        return bool(audio.full_context)
+
+    def _frames(self, size: int, *, full_context: bool) -> int:
+        return self.dims.n_frames if full_context else self.encoder.frames_for(size)
+
+    def _encode_mels(self, mels: Sequence[NDArray[np.float32]], *, merge: bool) -> list[Audio]:
+        return list(self.encoder(mels, merge=merge))

@@ -1,0 +1,65 @@
+"""Encoding and decoding of windows, shared by sequential and batched transcription."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ovw.runtime.protocols import Audio
+from ovw.transcribe.decoding.numeric import logsumexp
+from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
+from ovw.transcribe.fallback import decode_with_fallback
+from ovw.transcribe.language import detect_languages
+from ovw.transcribe.model_sessions import ModelSessions
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.prompt import Prompt, PromptBuilder
+from ovw.transcribe.recording import Window
+
+
+class WindowDecoder:
+    """Encodes and decodes windows with one model and one set of options.
+
+    Args:
+        sessions: the model.
+        options: what was asked for.
+    """
+
+    def __init__(self, sessions: ModelSessions, options: TranscribeOptions) -> None:
+        self._sessions = sessions
+        self._options = options
+        row_logsumexp = (
+            sessions.row_logsumexp if options.batch_size > 1 else logsumexp
+        )  # of a few rows NumPy is done as soon
+        self._task = DecodingTask(
+            sessions.decoder, sessions.tokenizer, options, sessions.dims.n_text_ctx, row_logsumexp, sessions.lock
+        )
+        self._prompts = PromptBuilder(sessions.tokenizer, options, sessions.dims.n_text_ctx)
+
+    def _encode(self, windows: Sequence[Window]) -> list[Audio]:
+        """Encode windows; merged positions would blur the times of words."""
+        full_context, merge = self._options.audio_context == "full", not self._options.word_timestamps
+        return self._sessions.encode(windows, full_context=full_context, merge=merge)
+
+    def _languages(self, windows: Sequence[Window], audio: Sequence[Audio]) -> list[str | None]:
+        """The language of each window: its recording's, or with `multilingual` the one detected in it."""
+        if not self._options.multilingual or windows[0].language is None:
+            return [window.language for window in windows]
+        with self._sessions.lock:
+            detections = detect_languages(self._sessions.decoder, audio, self._sessions.tokenizer)
+        return [detection.language for detection in detections]
+
+    def _decode(self, windows: Sequence[Window], audio: list[Audio], prompts: Sequence[Prompt]) -> list[DecodingResult]:
+        """Decode encoded windows together; those re-encoded in full replace their entry in `audio`."""
+        rng = np.random.default_rng([self._options.seed, windows[0].span.start])
+
+        def decode(chosen: Sequence[int], temperature: float) -> list[DecodingResult]:
+            return self._task.run([audio[i] for i in chosen], [prompts[i] for i in chosen], temperature, rng)
+
+        def encode_full(doubtful: Sequence[int]) -> list[int]:
+            short = [i for i in doubtful if not self._sessions.is_full_context(audio[i])]
+            for i in short:
+                (audio[i],) = self._sessions.encode([windows[i]], full_context=True)
+            return short
+
+        return decode_with_fallback(decode, len(windows), self._options, encode_full)
