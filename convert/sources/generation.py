@@ -1,4 +1,4 @@
-"""What a checkpoint's files say about decoding: suppressed tokens, language, task, lengths."""
+"""The decoding defaults in a checkpoint's files: suppressed tokens, language, task, lengths."""
 
 from __future__ import annotations
 

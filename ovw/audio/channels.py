@@ -19,7 +19,7 @@ LOOK_EVERY = 8
 
 
 class ChannelMix:
-    """Takes one channel of each frame, or notices that the mix would cancel what is said.
+    """Takes one channel of each frame, or notices that the mix would cancel the voice.
 
     Args:
         channel: number of the channel to take, from 0; `None` to leave the mix to the resampler.

@@ -66,11 +66,11 @@ def _numbered(tracks: Sequence[AudioStream], choice: SoundChoice, name: str) -> 
         if not 0 <= choice.stream < len(tracks):
             raise OvwError(f"{name}: has no audio stream {choice.stream}", f"it has {len(tracks)}, counted from 0")
         return tracks[choice.stream]
-    return max(_spoken_in(tracks, choice.language, name), key=_rank)  # the first of several
+    return max(_in_language(tracks, choice.language, name), key=_rank)  # the first of several
 
 
-def _spoken_in(tracks: Sequence[AudioStream], language: str | None, name: str) -> Sequence[AudioStream]:
-    """The tracks in a language; all of them where none is asked for, or none says its language."""
+def _in_language(tracks: Sequence[AudioStream], language: str | None, name: str) -> Sequence[AudioStream]:
+    """The tracks in a language; all of them where none is asked for, or none is labelled with one."""
     if language is None or not any(map(_language, tracks)):
         return tracks
     found = [track for track in tracks if _language(track) == known_language(language)]

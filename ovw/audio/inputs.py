@@ -86,7 +86,7 @@ def of_each_channel(item: Input, count: Callable[[Path], int]) -> list[Input]:
 
     Args:
         item: the file.
-        count: tells how many channels a file has.
+        count: gives the number of channels of a file.
 
     Raises:
         OvwError: the file is not here, so its channels cannot be counted and read one after the other.

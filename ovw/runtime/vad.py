@@ -34,7 +34,7 @@ LONGEST_INFERENCE = MOST_CHUNKS * CHUNK
 AUDIBLE = 0.05
 """RMS of the loudest chunk below which the network misses speech; quieter sound is amplified to it."""
 MOST_GAIN = 100.0
-"""Below -66 dB there are too few bits to tell speech by."""
+"""Below -66 dB there are too few bits to recognise speech."""
 FADE = 0.1 ** (1 / MOST_CHUNKS)
 """Loss of the remembered level a chunk: quiet speech is found 8 s after loud speech, and its pauses are left alone."""
 STFT_STRIDE = 128

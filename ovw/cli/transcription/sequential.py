@@ -38,7 +38,7 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
         batch.finish()
         return
     if config.pcm and not any(item.reads_once for item in inputs):
-        raise UsageError("--pcm tells what standard input or a pipe holds, neither is among the inputs", "name it: -")
+        raise UsageError("--pcm describes standard input or a pipe, neither is among the inputs", "name it: -")
     formats: tuple[str, ...] = config.format
     if config.output == "-":
         plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
