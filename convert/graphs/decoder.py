@@ -115,7 +115,7 @@ class States:
         past_length = dimension(self._past[0, "key"], 2, keep_axis=False)
         length = ops.add(past_length, dimension(ids, 1, keep_axis=False))
         self.positions = ops.range(past_length, length, scalar(1), "i64")
-        self.mask = causal_mask(self.positions, ops.range(scalar(0), length, scalar(1), "i64"))
+        self.mask = causal_mask(self.positions, ops.range(scalar(0), length, scalar(1), "i64"), batch)
 
     def _read(self, name: str, initial: ov.Node) -> tuple[ov.Node, ov.Node]:
         info = ov.op.util.VariableInfo()
@@ -147,11 +147,24 @@ class States:
         return read
 
 
-def causal_mask(rows: ov.Node, columns: ov.Node) -> ov.Node:
-    """Every position sees itself and what came before, [1, 1, n, past + n]."""
-    seen = ops.less_equal(ops.unsqueeze(columns, i64(0)), ops.unsqueeze(rows, i64(1)))
-    mask = ops.select(seen, ops.constant(np.float32(0)), ops.constant(np.float32(MASKED)))
-    return ops.unsqueeze(mask, i64(0, 1))
+def causal_mask(rows: ov.Node, columns: ov.Node, batch: ov.Node) -> ov.Node:
+    """Every position sees itself and what came before.
+
+    The batch axis is written out: OpenVINO's stateful attention in bf16 reads a mask of one row with the stride of many,
+    and so masks rows after the first with whatever lies behind it in memory.
+
+    Args:
+        rows: positions of the queries, i64 [n].
+        columns: positions of the keys, i64 [past + n].
+        batch: number of rows, i64 [1].
+
+    Returns:
+        What is added to the scores, f32 [B, 1, n, past + n].
+    """
+    visible = ops.less_equal(ops.unsqueeze(columns, i64(0)), ops.unsqueeze(rows, i64(1)))
+    mask = ops.select(visible, ops.constant(np.float32(0)), ops.constant(np.float32(MASKED)))
+    every_row = ops.concat([batch, i64(1, 1, 1)], 0)
+    return ops.broadcast(ops.unsqueeze(mask, i64(0, 1)), every_row, broadcast_spec="BIDIRECTIONAL")
 
 
 def _block(x: ov.Node, audio: ov.Node, w: Weights, cache: Cache, dims: Dims, layer: int) -> ov.Node:

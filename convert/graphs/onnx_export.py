@@ -162,7 +162,8 @@ class _Step(nn.Module):  # type: ignore[misc]
     def forward(self, tokens: Tensor, *caches: Tensor) -> tuple[Tensor, ...]:
         past, new = caches[0].shape[2], tokens.shape[1]
         length = past + new
-        mask = self.decoder.mask[past:length, :length]
+        # with the batch axis written out, as `decoder.causal_mask` has it
+        mask = self.decoder.mask[past:length, :length].expand(tokens.shape[0], 1, -1, -1)
         x = self.decoder.token_embedding(tokens) + self.decoder.positional_embedding[past:length]
         grown: list[Tensor] = []
         for i, block in enumerate(self.decoder.blocks):

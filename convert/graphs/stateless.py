@@ -125,7 +125,8 @@ class _Ports:
         past = dimension(self.parameters["k_0a"], 2, keep_axis=False)
         length = ops.add(past, dimension(tokens, 1, keep_axis=False))
         self.positions = ops.range(past, length, scalar(1), "i64")
-        self.mask = causal_mask(self.positions, ops.range(scalar(0), length, scalar(1), "i64"))
+        batch = dimension(tokens, 0, keep_axis=True)
+        self.mask = causal_mask(self.positions, ops.range(scalar(0), length, scalar(1), "i64"), batch)
 
     def grown(self, layer: int, part: str, new: ov.Node) -> ov.Node:
         name = _name(layer, part, "a")
@@ -149,7 +150,8 @@ class _FixedPorts:
         fed = ops.range(scalar(0), dimension(tokens, 1, keep_axis=False), scalar(1), "i64")
         size = dimension(self.parameters["k_0a"], 1, keep_axis=False)
         self.positions = ops.add(length, fed)
-        self.mask = causal_mask(self.positions, ops.range(scalar(0), size, scalar(1), "i64"))
+        batch = dimension(tokens, 0, keep_axis=True)
+        self.mask = causal_mask(self.positions, ops.range(scalar(0), size, scalar(1), "i64"), batch)
 
     def grown(self, layer: int, part: str, new: ov.Node) -> ov.Node:
         name = _name(layer, part, "a")

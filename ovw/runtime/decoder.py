@@ -10,6 +10,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.artifact import names
+from ovw.artifact.masks import give_masks_the_batch
 from ovw.runtime.bounds import PortBounds
 from ovw.runtime.device import DeviceOptions, compile_model, core
 from ovw.runtime.protocols import Decoder, Windows
@@ -32,6 +33,7 @@ class DecoderSession(Decoder):
         self, artifact: Path, options: DeviceOptions, edit: Callable[[ov.Model], None] = lambda model: None
     ) -> None:
         model = core().read_model(artifact / f"{names.DECODER}.xml")
+        give_masks_the_batch(model)
         edit(model)
         self.compiled = compile_model(model, options)
         self._request = self.compiled.create_infer_request()

@@ -10,10 +10,11 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.artifact import names
+from ovw.artifact.masks import give_masks_the_batch
 from ovw.errors import OvwError
 from ovw.runtime.bounds import PortBounds
 from ovw.runtime.decoder import chosen
-from ovw.runtime.device import DeviceOptions, compile_ir
+from ovw.runtime.device import DeviceOptions, compile_ir, compile_model, core
 from ovw.runtime.protocols import Decoder, Windows
 
 Caches = dict[str, NDArray[np.float32]]
@@ -28,7 +29,7 @@ class StatelessDecoderSession(Decoder):
     """
 
     def __init__(self, artifact: Path, options: DeviceOptions) -> None:
-        self.compiled = compile_ir(artifact / f"{names.STATELESS_DECODER}.xml", options)
+        self.compiled = _compile_decoder(artifact, options)
         self._request = self.compiled.create_infer_request()
         self._tokens = PortBounds.of(self.compiled, "tokens", "the decoder", ("batch", "tokens"))
         axes = ("batch", "positions", "state")
@@ -89,7 +90,7 @@ class FixedDecoderSession(Decoder):
     """
 
     def __init__(self, artifact: Path, options: DeviceOptions) -> None:
-        self.compiled = compile_ir(artifact / f"{names.STATELESS_DECODER}.xml", options)
+        self.compiled = _compile_decoder(artifact, options)
         self._cross_model = compile_ir(artifact / f"{names.STATELESS_CROSS}.xml", options)
         axes = ("batch", "positions", "state")
         self._audio = PortBounds.of(self._cross_model, "audio_features", "the decoder", axes)
@@ -142,6 +143,12 @@ class FixedDecoderSession(Decoder):
         self._length += fed
         logits: NDArray[np.float32] = outputs["logits"][:, :fed]
         return logits
+
+
+def _compile_decoder(artifact: Path, options: DeviceOptions) -> ov.CompiledModel:
+    model = core().read_model(artifact / f"{names.STATELESS_DECODER}.xml")
+    give_masks_the_batch(model)
+    return compile_model(model, options)
 
 
 def _cache_ports(model: ov.CompiledModel) -> tuple[tuple[str, ...], tuple[str, ...]]:

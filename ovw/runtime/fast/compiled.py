@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from ovw.artifact import names
+from ovw.artifact import masks, names
 from ovw.errors import OvwError
 from ovw.files import write_whole
 from ovw.home import compiled_dir
@@ -63,7 +63,7 @@ def _fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
     graphs = (artifact / f"{name}.{kind}" for name in (names.ENCODER, names.DECODER) for kind in ("xml", "bin"))
     files = [(found.st_size, found.st_mtime_ns) for found in (graph.stat() for graph in graphs)]
     known = hashlib.sha256(repr((part, ov.__version__, device, options.properties(), files)).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(masks.__file__)):
         known.update(source.read_bytes())
     known.update((artifact / names.MANIFEST).read_bytes())
     return known.hexdigest()

@@ -10,6 +10,7 @@ import openvino as ov
 import openvino.opset15 as ops
 
 from ovw.artifact import names
+from ovw.artifact.masks import give_masks_the_batch
 from ovw.runtime.device import core
 from ovw.runtime.fast.attention import attend, dequantize, quantize
 from ovw.runtime.fast.merging import merge_before
@@ -67,6 +68,7 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
         values and scales as `encoder_graph` gives them, of A windows -> `logits` f32 [B, m, n_vocab]; A divides B.
     """
     decoder = core().read_model(artifact / f"{names.DECODER}.xml")
+    give_masks_the_batch(decoder)
     if edit:
         edit(decoder)
     bias = _parameter(AUDIO_BIAS, [-1, 1, 1, -1], ov.Type.f32)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 SITES = ((0, 0.1), (1 / 3, 0.1), (2 / 3, 0.1), (1, 0.4))
 """Before which block, as a part of the encoder's depth, how large a part of the positions is merged. A little at each:
 the more at once, the less alike. More behind the last block: there neighbours have come to be alike."""
+FEWEST = 192
+"""Windows of fewer positions are not merged: of 2 s of speech each part is needed."""
 STEP = 64
 """Numbers of positions are multiples of it: the CPU plugin makes new kernels for each."""
 
@@ -28,6 +30,8 @@ def blocks_to_merge_before(layers: int) -> list[int]:
 
 def pairs_to_merge(positions: int) -> NDArray[np.int64]:
     """How many pairs to merge at each site: no more than there are, and what is left is a multiple of `STEP`."""
+    if positions < FEWEST:
+        return np.zeros(len(SITES), np.int64)
     left = [positions]
     goal = float(positions)
     for _, share in SITES:
