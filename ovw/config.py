@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ovw.errors import UsageError, did_you_mean, reason
+from ovw.text_files import read_text
 
 C = TypeVar("C", bound="Config")
 NOTHING = object()
@@ -80,7 +81,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
         UsageError: no such file, not YAML, or not a mapping.
     """
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = yaml.safe_load(read_text(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the configuration {file}: {reason(error)}", "check the path") from None
     except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError

@@ -24,6 +24,7 @@ from ovw.convert.sources.reading import read_json
 from ovw.convert.tokenizer import END, byte_level
 from ovw.errors import OvwError
 from ovw.models import Dims
+from ovw.text_files import read_text
 
 Arrays = dict[str, NDArray[np.floating]]
 CONFIG = "config.json"
@@ -187,7 +188,7 @@ def read_tokenizer(folder: Path) -> dict[str, Any] | None:
     if not (folder / "vocab.json").is_file() or not (folder / "merges.txt").is_file():
         return None
     words = read_json(folder / "vocab.json")
-    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    lines = read_text(folder / "merges.txt").splitlines()
     merged = [line for line in lines if line.strip() and not line.startswith("#version")]
     later = _optional(folder, "tokenizer_config.json").get("added_tokens_decoder") or {}
     added = {token["content"]: int(i) for i, token in later.items()} | _optional(folder, "added_tokens.json")

@@ -116,6 +116,9 @@ def run(
     ] = None,
     ray: options.Ray = None,
     force: Annotated[bool, typer.Option("--force", help="With workers: do again what is done already.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that ovw did not write, or that were edited since.")
+    ] = False,
     stream: Annotated[int | None, typer.Option(help="Audio stream, from 0. Default: the one players play.")] = None,
     audio_language: Annotated[str | None, typer.Option(help="Take the audio stream in this language.")] = None,
     channel: Annotated[
@@ -176,7 +179,8 @@ def run(
         "vad_pad": vad_pad, "batch_size": batch_size, "chunk_length": chunk_length, "audio_context": audio_context,
         "pad": pad, "seed": seed,
         "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
-        "workers": workers, "ray": ray, "force": force or None, "stream": stream, "audio_language": audio_language,
+        "workers": workers, "ray": ray, "force": force or None, "overwrite": overwrite or None,
+        "stream": stream, "audio_language": audio_language,
         "channel": channel,
         "pcm": pcm, "pcm_rate": pcm_rate, "pcm_channels": pcm_channels,
         "max_line_width": max_line_width, "max_lines": max_lines, "max_words": max_words, "min_cue": min_cue,

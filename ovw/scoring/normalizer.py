@@ -16,6 +16,8 @@ PACKAGE = "whisper-normalization"
 CHARACTER_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
 """Written without spaces between words: scored by characters."""
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Not a part of any text, wherever an editor or a concatenation has left it."""
 Normalize = Callable[[str], str]
 
 
@@ -29,6 +31,7 @@ def normalize(text: str, language: str | None) -> str:
     Raises:
         OvwError: the normalizer is not installed.
     """
+    text = text.replace(BYTE_ORDER_MARK, "")
     if language == "en":
         return _english()(text).strip()
     basic = _basic()(text).strip()

@@ -48,6 +48,9 @@ class TranscribeConfig(RunConfig, LayoutOptions):
     force: bool = False
     """With workers: do again what is done already."""
 
+    overwrite: bool = False
+    """Replace files that ovw did not write, or that were edited since, and copies with subtitles."""
+
     @model_validator(mode="after")
     def _check_together(self) -> TranscribeConfig:
         if self.highlight_words and not self.word_timestamps:

@@ -30,7 +30,7 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
     from ovw.subtitles.output import check_writable, output_folder, plan_outputs
 
     inputs, problems = expand(media, listed_audio)
-    inputs = _channels(inputs, problems, config)
+    inputs = _channels(_without_outputs(inputs), problems, config)
     batch = FailureCollector(len(inputs) + len(problems))
     for problem in problems:
         batch.fail(problem)
@@ -49,6 +49,18 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
     work_off = transcribe_with_workers if config.in_bulk else _one_by_one
     work_off(plan, artifact, config, batch, quiet=quiet)
     batch.finish()
+
+
+def _without_outputs(inputs: list[Input]) -> list[Input]:
+    """The inputs but for copies that `--embed` made; one that is named alone is meant."""
+    from ovw.subtitles.embed import is_output
+
+    if len(inputs) == 1:
+        return inputs
+    made = [item for item in inputs if item.file and is_output(item.file)]
+    for item in made:
+        typer.echo(f"ovw: {item.label}: made by ovw, skipped", err=True)
+    return [item for item in inputs if item not in made]
 
 
 def _channels(inputs: list[Input], problems: list[OvwError], config: TranscribeConfig) -> list[Input]:
@@ -70,21 +82,21 @@ def _channels(inputs: list[Input], problems: list[OvwError], config: TranscribeC
 
 def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, *, quiet: bool) -> None:
     from ovw.cli.transcription.failures import media_of
-    from ovw.subtitles.embed import plan_embedding
-    from ovw.subtitles.output import output_folder, place_of
     from ovw.transcribe.api import Whisper
 
     whisper = Whisper(artifact, device=config.running(), exact=config.exact)
     to_stdout = config.output == "-"
-    folder = None if to_stdout else output_folder(config.output)
-    for item, targets in plan.items():
+    for item, planned in plan.items():
         with batch.turn(item.label):
-            copy = plan_embedding(item.file, item.label, place_of(item, folder)) if config.embed else None
+            targets = planned if to_stdout else batch.writable(planned, overwrite=config.overwrite)
+            copy = batch.copy_of(item, config, overwrite=config.overwrite)
+            if not (targets or copy):
+                continue
             with media_of(item, config, quiet=quiet) as sound:
                 document = _transcribe(whisper, sound, item, config, quiet=quiet)
             _deliver(document, targets, config.layout(), to_stdout=to_stdout, quiet=quiet)
             if copy and item.path:
-                _embed(document, item.path, copy, config.layout(), quiet=quiet)
+                _embed(document, item.path, copy, config, quiet=quiet)
 
 
 def _transcribe(whisper: Whisper, sound: Media, item: Input, config: TranscribeConfig, *, quiet: bool) -> Document:
@@ -112,6 +124,7 @@ def _deliver(
 ) -> None:
     from ovw.files import write_whole
     from ovw.subtitles import FORMATS
+    from ovw.subtitles.written import remember
 
     for name, target in targets.items():
         text = FORMATS[name](document, layout)
@@ -119,14 +132,16 @@ def _deliver(
             typer.echo(text, nl=False)
             continue
         write_whole(target, text)
+        remember([target])
         if not quiet:
             typer.echo(str(target))
 
 
-def _embed(document: Document, video: Path, copy: Path, layout: LayoutOptions, *, quiet: bool) -> None:
+def _embed(document: Document, video: Path, copy: Path, config: TranscribeConfig, *, quiet: bool) -> None:
     from ovw.subtitles.embed import embed_subtitles
     from ovw.subtitles.layout import lay_out
 
-    embed_subtitles(video, lay_out(document, layout), copy, document.text_language)
+    cues = lay_out(document, config.layout())
+    embed_subtitles(video, cues, copy, document.text_language, overwrite=config.overwrite)
     if not quiet:
         typer.echo(str(copy))
