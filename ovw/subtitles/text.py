@@ -16,6 +16,10 @@ NEVER_SHOWN = dict.fromkeys([*range(0x09), *range(0x0E, 0x1C), *range(0x7F, 0x85
 IDEOGRAPHIC = re.compile(
     r"[\u2e80-\u2fdf\u3000-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff9f\U00020000-\U0003ffff]"
 )
+WITHOUT_SPACES = re.compile(
+    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ua9e0-\ua9ff\uaa60-\uaadf]"
+)
+"""Thai, Lao, Tibetan, Burmese, Khmer and their kin."""
 NEVER_FIRST = frozenset(
     "ーぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯｰ々〻ゝゞヽヾ゛゜〜～"
 )
@@ -51,7 +55,19 @@ def _width(character: str) -> int:
 
 
 def unbroken(word: str) -> Iterator[str]:
-    """Cut a run without spaces wherever a line may end in it: beside ideographs and kana."""
+    """Cut a run without spaces wherever a line may end in it: beside ideographs and kana, between Thai words."""
+    for part in _words(word) if WITHOUT_SPACES.search(word) else (word,):
+        yield from _beside_ideographs(part)
+
+
+def _words(run: str) -> Iterator[str]:
+    """Between words, by ICU's dictionaries (Unicode line breaking, UAX 14, leaves these scripts to them)."""
+    from icu4py.breakers import LineBreaker  # large, and few need it
+
+    yield from LineBreaker(run, "en")
+
+
+def _beside_ideographs(word: str) -> Iterator[str]:
     start = 0
     for i in range(1, len(word)):
         if _may_break(word[i - 1], word[i]):
