@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 
 import pytest
@@ -44,7 +45,7 @@ def test_no_cue_goes_before_it_is_read(language: str):
     assert len(cues) >= 4
     assert all(cue.end_ms - cue.start_ms <= 3000 for cue in cues)
     assert cues[-1].end_ms == 12_000  # the screen is never empty while there is speech
-    assert all(a.end_ms == b.start_ms for a, b in zip(cues, cues[1:], strict=False))
+    assert all(a.end_ms == b.start_ms for a, b in itertools.pairwise(cues))
 
 
 @pytest.mark.parametrize(
