@@ -86,6 +86,9 @@ def parse_model(data: memoryview, reference: str) -> Variables:
             raise ValueError(f"version {version} of {spec!r}, expected version {VERSION} of 'WhisperSpec'")
         reader.number("I")
         variables = dict(_variable(reader) for _ in range(reader.number("I")))
+        for _ in range(0 if reader.done else reader.number("I")):
+            alias, original = _string(reader), _string(reader)
+            variables[alias] = variables[original]
     except (ValueError, KeyError, struct.error) as error:
         raise OvwError(f"model.bin of {reference} cannot be read: {error}", "fetch it again") from None
     return _dequantized(variables)

@@ -86,12 +86,17 @@ def write_ct2(folder: Path, checkpoint: Checkpoint, compute_type: str = "float16
     def text(value: str) -> bytes:
         return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
 
-    blob = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(out))
+    first: dict[tuple, str] = {}  # the converter stores equal variables once
+    aliases = {n: first.setdefault((v.dtype.name, v.shape, v.tobytes()), n) for n, v in out.items()}
+    aliases = {name: original for name, original in aliases.items() if name != original}
+    blob = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(out) - len(aliases))
     for name, value in out.items():
+        if name in aliases:
+            continue
         data = np.ascontiguousarray(value).tobytes()
         blob += text(name) + struct.pack("<B", value.ndim) + struct.pack(f"<{value.ndim}I", *value.shape)
         blob += struct.pack("<BI", CODES[value.dtype.name], len(data)) + data
-    blob += struct.pack("<I", 0)
+    blob += struct.pack("<I", len(aliases)) + b"".join(text(name) + text(aliases[name]) for name in aliases)
     folder.mkdir()
     (folder / "model.bin").write_bytes(blob)
     (folder / "config.json").write_text(json.dumps({"alignment_heads": [[1, 0], [1, 1]]}))
