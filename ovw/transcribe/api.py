@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media, blocks_of
+from ovw.cgroups import usable_cores
 from ovw.errors import OvwError, UsageError, reason
 from ovw.memory import give_back
 from ovw.models import Capabilities, find_language
@@ -91,6 +91,7 @@ class Whisper:
         if exact:
             options = options.model_copy(update={"precision": EXACT.precision})
         self.folder = folder
+        self._threads = options.threads
         self.manifest = read_manifest(folder)
         self._vad_executor = ThreadPoolExecutor(1, "voice-activity")
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
@@ -182,7 +183,7 @@ class Whisper:
 
     def _together(self, media: Sequence[Media], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
         # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
-        with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
+        with ThreadPoolExecutor((self._threads or usable_cores()) + 1) as pool:
             recordings = list(pool.map(lambda one: self._record(one, None, options), media))
         detections = [identify(self._sessions, one, options) if asked is None else None for one in recordings]
         languages = [found.language if found else str(asked) for found in detections]
@@ -226,7 +227,12 @@ class Whisper:
     ) -> Recording:
         dims = self.manifest.dimensions()
         opened = partial(
-            Recording, dims=dims, pad=options.padding, rules=options.speech_rules(), vad_executor=vad_executor
+            Recording,
+            dims=dims,
+            pad=options.padding,
+            rules=options.speech_rules(),
+            vad_executor=vad_executor,
+            vad_threads=self._threads,
         )
         if not isinstance(media, str | Path) or is_pipe(Path(media)):
             lookahead = LOOKAHEAD if hasattr(media, "__array__") else 0  # what arrives live is not waited for
