@@ -16,6 +16,8 @@ from ovw.errors import OvwError
 from ovw.models import Capabilities, Dims
 
 Tensors = Mapping[str, NDArray[np.floating]]
+SEEN = 4
+"""Names that are shown of a state dict with other names."""
 SHOWN = 8
 """Problems that are listed; the rest is counted."""
 
@@ -90,6 +92,10 @@ class Checkpoint:
     def _tensor_problems(self) -> list[str]:
         expected = tensor_shapes(self.dims)
         problems = [f"{name} is missing" for name in expected if name not in self.tensors]
+        if len(problems) > len(expected) / 2:
+            seen = ", ".join(list(self.tensors)[:SEEN]) or "nothing"
+            counts = f"{len(problems)} of {len(expected)} tensors are missing"
+            return [f"{counts}, such as {problems[0].removesuffix(' is missing')}; it holds {seen}"]
         problems += [f"{name} is unknown" for name in self.tensors if name not in expected]
         for name, shape in expected.items():
             tensor = self.tensors.get(name)

@@ -16,10 +16,11 @@ from ovw.convert.sources.ctranslate2 import read_ctranslate2
 from ovw.convert.sources.download import Progress, download, ignore
 from ovw.convert.sources.ggml import is_ggml, read_ggml
 from ovw.convert.sources.hub import SCHEME, fetch_repository
-from ovw.convert.sources.huggingface import find_weights, read_huggingface
+from ovw.convert.sources.huggingface import ADAPTER_CONFIG, find_weights, read_huggingface
 from ovw.convert.sources.identity import published_as
 from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint
+from ovw.convert.sources.reading import read_json
 from ovw.convert.sources.wheel import find_wheels, read_wheels
 from ovw.errors import OvwError, UsageError, did_you_mean, reason
 from ovw.home import weights_dir
@@ -110,14 +111,31 @@ def _of_folder(path: Path) -> Checkpoint:
         return _read(path, read_ctranslate2)
     if find_weights(path):
         return _read(path, read_huggingface)
-    if (path / "adapter_config.json").is_file():
-        raise UsageError(f"{path} holds an adapter, no weights", "merge it into its model and save that")
+    if (path / ADAPTER_CONFIG).is_file():
+        base = _base_of(path)
+        return _read(path, lambda adapter: read_huggingface(base, adapter.resolve().name, adapter))
     seen = ", ".join(sorted(p.name for p in path.iterdir())[:6]) or "nothing"
     raise UsageError(f"{path} holds no weights: {seen}", FOLDERS)
 
 
+def _base_of(adapter: Path) -> Path:
+    """The folder of the model that an adapter belongs to.
+
+    Raises:
+        UsageError: it is not on this machine.
+    """
+    named = str(read_json(adapter / ADAPTER_CONFIG).get("base_model_name_or_path") or "a base it does not name")
+    for folder in (Path(named).expanduser(), adapter / named, adapter.parent / Path(named).name):
+        if folder.is_dir() and find_weights(folder):
+            return folder
+    raise UsageError(
+        f"{adapter} holds an adapter of {named}, which is not there",
+        f"put its config.json and model.safetensors into {adapter}, or its folder beside it",
+    )
+
+
 def _of_file(path: Path) -> Checkpoint:
-    if path.suffix == ".pt":
+    if path.suffix in (".pt", ".pth", ".ckpt"):
         return _read(path, read_openai)
     if _read(path, is_ggml):
         return _read(path, read_ggml)
