@@ -35,6 +35,9 @@ class EvalConfig(RunConfig, DatasetOptions):
     worst: int = Field(default=10, ge=0)
     """Utterances to show with their errors."""
 
+    score_silence: bool = False
+    """Count what is made up over clips with an empty reference, apart from the error rate."""
+
     @model_validator(mode="after")
     def _check_language(self) -> EvalConfig:
         if self.language and self.language.lower() == AUTO:

@@ -1,4 +1,4 @@
-"""State dicts that say nothing of their model: Lightning's checkpoints, `torch.save(model.state_dict())`."""
+"""State dicts without dimensions: Lightning's checkpoints, `torch.save(model.state_dict())`."""
 
 from __future__ import annotations
 
