@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import ovw
+from ovw.artifact.arithmetic import Arithmetic
 from ovw.artifact.hashing import hash_folder
 from ovw.artifact.manifest import SCHEMA_VERSION, Compression, Golden, Manifest, Parity, Source
 from ovw.convert.layouts.export import Export
@@ -24,6 +25,7 @@ def describe(
     can: Capabilities,
     proof: tuple[Parity, Golden],
     compression: Compression | None,
+    arithmetic: Arithmetic | None = None,
 ) -> Manifest:
     """The manifest of a finished, not yet placed artifact; hashes every file in `folder`."""
     checkpoint, (parity, golden) = export.checkpoint, proof
@@ -47,6 +49,7 @@ def describe(
         shapes=export.shapes,
         parity=parity,
         golden=golden,
+        arithmetic=arithmetic,
         tools=tool_versions(export.layout, export.precision),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=hash_folder(folder),

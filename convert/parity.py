@@ -16,16 +16,12 @@ from ovw.convert.reference import PyTorchReference
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ggml import read_ggml
 from ovw.engines.layouts import open_layout_decoder, open_layout_encoder
-from ovw.errors import OvwError
+from ovw.errors import NotEqualError
 from ovw.memory import give_back
 from ovw.runtime.device import EXACT
 from ovw.runtime.protocols import Decoder
 from ovw.transcribe.selftest import clip_mel, encoder_golden, feed, golden_prompt, greedy_tokens, text_golden
 from ovw.transcribe.tokenizer import Tokenizer
-
-
-class NotEqualError(OvwError):
-    """An artifact is further from PyTorch than its precision allows."""
 
 
 @dataclass(frozen=True)

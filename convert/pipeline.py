@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from ovw.artifact.manifest import Compression, Manifest, Shapes, write_manifest
 from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.artifact.staging import clean_up, staged_folder
+from ovw.convert.arithmetic import measure_arithmetic
 from ovw.convert.compression.nncf_backend import Compressor
 from ovw.convert.compression.selection import CompressionSelection
 from ovw.convert.config import ConvertConfig
@@ -113,24 +114,39 @@ class ModelConverter:
         return Converted(job.target, manifest, time.perf_counter() - started, fresh=True)
 
     def _make(
-        self, folder: Path, job: Job, shapes: Shapes, compressor: Compressor | None, compression: Compression | None
+        self,
+        folder: Path,
+        job: Job,
+        shapes: Shapes,
+        compressor: Compressor | None,
+        compression: Compression | None,
+        *,
+        for_scoring: bool = False,
     ) -> Manifest:
         """Export, prove, describe."""
         checkpoint = self._checkpoint
         self._step(f"writing {job.precision} {job.layout}")
         export = write(folder, job, checkpoint, shapes, self._config, compressor)
         self._step(f"comparing {job.precision} {job.layout} with PyTorch")
+        frontend = self._config.frontend_of(job.layout)
         with _explained("run"):
             proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision), job.layout, shapes)
+            self._step(f"measuring {job.precision} {job.layout} in batches and approximations")
+            arithmetic = None
+            if job.layout != "whispercpp":
+                measured = not for_scoring and checkpoint.kind != "random"
+                args = (folder, job.layout, frontend, shapes, checkpoint.dims)
+                arithmetic = measure_arithmetic(*args, approximations=measured)
         self._step(f"hashing {job.precision} {job.layout}")
         can = capabilities(self._info, checkpoint)
-        manifest = describe(folder, export, self._config.frontend_of(job.layout), can, proof, compression)
+        manifest = describe(folder, export, frontend, can, proof, compression, arithmetic)
         write_manifest(manifest, folder)
         return manifest
 
     def _make_for_scoring(self, folder: Path, precision: str, compressor: Compressor | None) -> None:
         job = Job(self.name, self._info, precision, DEFAULT_LAYOUT, folder)
-        self._make(folder, job, Bounds().resolve(self._checkpoint.dims, DEFAULT_LAYOUT), compressor, None)
+        shapes = Bounds().resolve(self._checkpoint.dims, DEFAULT_LAYOUT)
+        self._make(folder, job, shapes, compressor, None, for_scoring=True)
 
     def _step(self, text: str) -> None:
         self._observer.on_step(f"{self.name}: {text}")

@@ -28,6 +28,10 @@ class OvwError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
+class NotEqualError(OvwError):
+    """An artifact is further from what it was made of than its precision allows."""
+
+
 class UsageError(OvwError):
     """The request itself is off: an unknown name, a wrong key, options that do not go together."""
 

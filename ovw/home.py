@@ -21,6 +21,11 @@ def weights_dir() -> Path:
     return home() / "weights"
 
 
+def checked_dir() -> Path:
+    """How each artifact may compute on this machine, see `ovw.transcribe.checks.guard`."""
+    return home() / "checked"
+
+
 def compiled_dir() -> Path:
     """Graphs as a device runs them; made anew when they are not there."""
     return home() / "compiled"

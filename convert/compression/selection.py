@@ -21,8 +21,8 @@ from ovw.convert.compression.nncf_backend import Compressor
 from ovw.convert.compression.recipe import Recipe
 from ovw.convert.compression.recipe_search import Trial, search
 from ovw.convert.config import ConvertConfig
-from ovw.convert.parity import NotEqualError
 from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.errors import NotEqualError
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import open_encoder
 from ovw.transcribe.selftest import clip_mel

@@ -16,6 +16,7 @@ from ovw.artifact.locate import check_target, is_artifact
 from ovw.artifact.manifest import Golden, Manifest, Shapes, read_manifest, write_manifest
 from ovw.artifact.names import GGML_ENCODER_ENDING
 from ovw.artifact.staging import staged_folder
+from ovw.convert.graphs.mend import remeasured
 from ovw.convert.graphs.shapes import Bounds, apply_shapes
 from ovw.errors import OvwError, UsageError
 from ovw.transcribe.selftest import golden_differences, run_golden
@@ -48,6 +49,7 @@ def reshape(source: Path, target: Path, bounds: Bounds, *, force: bool = False) 
         _write_files(source, folder, new)
         _compare(source, old, folder, new)
         made = {"golden": run_golden(folder, new), "created": datetime.now(UTC).isoformat(timespec="seconds")}
+        made["arithmetic"] = remeasured(folder, new)
         manifest = new.model_copy(update={**made, "files": hash_folder(folder)})
         write_manifest(manifest, folder)
     return manifest

@@ -6,20 +6,15 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import ValidationError, field_validator
 
 from ovw.artifact import names
+from ovw.artifact.arithmetic import Arithmetic, ManifestPart
 from ovw.config import explain
 from ovw.errors import OvwError
 from ovw.models import Dims
 
 SCHEMA_VERSION = 1
-
-
-class ManifestPart(BaseModel):
-    """A frozen part of the manifest; keys of later versions are kept out rather than guessed at."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Source(ManifestPart):
@@ -167,6 +162,8 @@ class Manifest(ManifestPart):
     shapes: Shapes
     parity: Parity
     golden: Golden
+    arithmetic: Arithmetic | None = None
+    """Null in artifacts that were made before it was measured."""
     tools: dict[str, str]
     """Versions of what made it."""
     created: str

@@ -7,8 +7,12 @@ row: every row of a batch after the first is masked with whatever lies behind th
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import openvino as ov
 import openvino.opset15 as ops
+
+from ovw.artifact import names
 
 MASK = 3
 """Input number of the mask of a `ScaledDotProductAttention`."""
@@ -18,6 +22,13 @@ def masks_without_batch(model: ov.Model) -> list[ov.Node]:
     """The attention nodes whose rows share one mask of batch 1, in the order of the graph."""
     attention = (op for op in model.get_ordered_ops() if op.get_type_name() == "ScaledDotProductAttention")
     return [node for node in attention if node.get_input_size() > MASK and _lacks_batch(node)]
+
+
+def decoders_without_batch(folder: Path) -> list[str]:
+    """The decoder IRs of an artifact that have such a mask, by file name."""
+    decoders = (folder / f"{stem}.xml" for stem in (names.DECODER, names.STATELESS_DECODER))
+    core = ov.Core()
+    return [path.name for path in decoders if path.is_file() and masks_without_batch(core.read_model(path))]
 
 
 def give_masks_the_batch(model: ov.Model) -> bool:
@@ -40,4 +51,4 @@ def _lacks_batch(attention: ov.Node) -> bool:
     queries, mask = (attention.get_input_partial_shape(i) for i in (0, MASK))
     if mask.rank.is_dynamic or mask.rank.get_length() != queries.rank.get_length():
         return False
-    return mask[0] == ov.Dimension(1) and queries[0] != ov.Dimension(1)
+    return bool(mask[0] == ov.Dimension(1) and queries[0] != ov.Dimension(1))

@@ -74,6 +74,35 @@ class DecoderSession(Decoder):
         )
         return outputs
 
+    def head_norms(self) -> dict[str, NDArray[np.float32]]:
+        """Root mean square of what is cached now, by the name of the state: [rows, heads] each.
+
+        A measure of the arithmetic that is finer than logits: of one head, the error of all others does not hide it.
+        """
+        return state_head_norms(self._request)
+
+
+def state_head_norms(request: ov.InferRequest) -> dict[str, NDArray[np.float32]]:
+    """`DecoderSession.head_norms` of a request."""
+    return {state.name: head_norm(np.array(state.state.data, np.float32)) for state in request.query_state()}
+
+
+def head_norm(cache: NDArray[np.float32], bias: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """Root mean square over positions and channels of keys or values [rows, heads, S, head_dim].
+
+    Args:
+        cache: keys or values.
+        bias: logarithm of how many positions each stands for, [rows, 1, 1, S].
+    """
+    squares = np.square(cache).mean(-1)
+    if bias is None:
+        mean = squares.mean(-1)
+    else:
+        weights = np.exp(bias[:, :, 0])
+        mean = (squares * weights).sum(-1) / weights.sum(-1)
+    norms: NDArray[np.float32] = np.sqrt(mean).astype(np.float32)
+    return norms
+
 
 def chosen(logits: NDArray[np.float32], at: Sequence[int] | None) -> NDArray[np.float32]:
     """The logits [rows, n, n_vocab] of some positions, or of all."""

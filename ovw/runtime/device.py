@@ -15,6 +15,7 @@ from ovw.errors import UsageError
 
 PRECISION = "INFERENCE_PRECISION_HINT"
 
+OPENVINO_GROUP = 32
 QUANTIZED_TOGETHER = 128
 """Activations that share a scale when they are multiplied by weights of 8 bits: with OpenVINO's own 32 a token takes a
 tenth longer; no text is less likely with 128 (base, 267 clips: 0.0002 +- 0.0006 nats a token), with 512 it is."""
@@ -35,6 +36,8 @@ class DeviceOptions(Config):
     """Requests that run at the same time; 0 leaves it to the hint."""
     profile: bool = False
     """Time every layer."""
+    grouped_scales: bool = Field(default=True, exclude=True)
+    """The approximation of that name, see `ovw.runtime.approximations`."""
 
     def properties(self) -> dict[str, object]:
         """OpenVINO properties.
@@ -43,7 +46,7 @@ class DeviceOptions(Config):
         """
         chosen: dict[str, object] = {"PERFORMANCE_HINT": self.hint.upper()}
         if self.device == "CPU":
-            chosen["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0 if self.precision == "f32" else QUANTIZED_TOGETHER
+            chosen["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = self._activation_group
         if self.precision:
             chosen |= {PRECISION: self.precision, "KV_CACHE_PRECISION": self.precision}
         if threads := self.threads or limited_cores():  # OpenVINO itself does not look at quotas
@@ -55,6 +58,18 @@ class DeviceOptions(Config):
         if self.profile:
             chosen["PERF_COUNT"] = True
         return chosen
+
+    @property
+    def exact(self) -> bool:
+        """Whether f32 is asked for, and so nothing that is not f32 may be computed."""
+        return self.precision == "f32"
+
+    @property
+    def _activation_group(self) -> int:
+        """Activations that share a scale; 0 where none are quantised."""
+        if self.exact:
+            return 0
+        return QUANTIZED_TOGETHER if self.grouped_scales else OPENVINO_GROUP
 
 
 EXACT = DeviceOptions(precision="f32")
@@ -85,6 +100,16 @@ def compile_model(model: ov.Model, options: DeviceOptions) -> ov.CompiledModel:
     if options.device.split(":")[0].split(".")[0] not in {*core().available_devices, "AUTO", "HETERO", "MULTI"}:
         raise UsageError(f"no device '{options.device}'", f"this machine has {', '.join(core().available_devices)}")
     return core().compile_model(model, options.device, options.properties())
+
+
+def cpu_name() -> str:
+    """The processor, as OpenVINO names it."""
+    return str(core().get_property("CPU", "FULL_DEVICE_NAME"))
+
+
+def capabilities() -> list[str]:
+    """What the processor computes in, as OpenVINO names it, such as `BF16`; `OV_CPU_MAX_ISA` limits it."""
+    return [str(name) for name in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
 
 
 def inference_precision(model: ov.CompiledModel) -> str:

@@ -27,8 +27,8 @@ from ovw.memory import give_back
 from ovw.models import Capabilities, find_language
 from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
 from ovw.runtime.sessions import require_runnable
+from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.defaults import artifact_defaults, with_defaults
-from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
@@ -96,26 +96,17 @@ class Whisper:
         self._vad_executor = ThreadPoolExecutor(1, "voice-activity")
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
-            self._sessions = self._open(options)
-            self._sessions.load()
+            require_runnable(folder, self.manifest.layout)
+            self._sessions = open_checked(folder, self.manifest, options, exact=exact)
             self._defaults = artifact_defaults(folder, self.manifest.dimensions())
         except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
             hint = f"ovw verify {folder} lists what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
 
-    def _open(self, options: DeviceOptions) -> ModelSessions:
-        """The sessions of the artifact; raises as the constructor does."""
-        require_runnable(self.folder, self.manifest.layout)
-        heads = tuple(self.manifest.alignment_heads or self.manifest.dimensions().upper_half)
-        kind = (
-            FastModelSessions if not self.exact and self._is_cuttable() and options.device == "CPU" else ModelSessions
-        )
-        return kind(self.folder, self.manifest.layout, options, self.manifest.dimensions(), heads)
-
-    def _is_cuttable(self) -> bool:
-        """Whether the graphs are as `ovw.runtime.fast` expects them."""
-        made = (self.manifest.layout, self.manifest.frontend, self.manifest.shapes.kind)
-        return made == ("genai", "graph", "dynamic")
+    @property
+    def approximations(self) -> list[str]:
+        """Names of those that the runner may use with this artifact here, see `ovw.runtime.approximations`."""
+        return self._sessions.approximations.in_use()
 
     @property
     def precision(self) -> str:

@@ -117,7 +117,8 @@ class BatchedDecoder(WindowDecoder):
                 unsure = []
 
     def _is_unsure(self, decoded: Decoded) -> bool:
-        return self._options.audio_context != "full" and is_unsure(decoded.result, self._options)
+        allowed = self._sessions.approximations.unsure_search and self._options.audio_context != "full"
+        return allowed and is_unsure(decoded.result, self._options)
 
     def _batch(self, windows: Sequence[Window]) -> list[Decoded]:
         """Encode and decode windows together."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ovw.models import Dims
 from ovw.runtime.aligner import ScoringDecoder, add_scores
+from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions, core
 from ovw.runtime.encoder import EncoderSession, fixed_window
@@ -109,6 +110,11 @@ class ModelSessions:
         """Log-sum-exp of each row of logits."""
         return logsumexp
 
+    @property
+    def approximations(self) -> Approximations:
+        """Those in use: none, but for the scales of activations, which are the device's matter."""
+        return NONE.model_copy(update={"grouped_scales": not self.device.exact, "unsure_search": True})
+
     def _frames(self, size: int, *, full_context: bool) -> int:
         """Mel frames to encode for a window of which `size` hold sound."""
         return self.dims.n_frames
@@ -121,21 +127,42 @@ class ModelSessions:
         add_scores(model, self.heads)
 
 
+def is_specialisable(layout: str, frontend: str, shapes: str) -> bool:
+    """Whether graphs of that origin and kind of shapes are as `ovw.runtime.fast` expects them."""
+    return (layout, frontend, shapes) == ("genai", "graph", "dynamic")
+
+
 @dataclass(frozen=True)
 class FastModelSessions(ModelSessions):
-    """Sessions over graphs specialised for speed, see `ovw.runtime.fast`."""
+    """Sessions over graphs specialised for speed, see `ovw.runtime.fast`.
+
+    Attributes:
+        approximations: those to use; keys and values stay in floating point where f32 is asked for.
+        cached: keep compiled graphs on disk.
+    """
+
+    approximations: Approximations = ALL
+    cached: bool = True
 
     @cached_property
     def encoder(self) -> Any:
-        return FastEncoder(self.folder, self.device, self.dims)
+        return FastEncoder(self.folder, self._device, self.dims, **self._graph_options)
 
     @cached_property
     def decoder(self) -> Any:
-        return FastDecoder(self.folder, self.device)
+        return FastDecoder(self.folder, self._device, **self._graph_options)
 
     @cached_property
     def aligner(self) -> Any:
-        return FastDecoder(self.folder, self.device, self._with_scores)
+        return FastDecoder(self.folder, self._device, self._with_scores, **self._graph_options)
+
+    @property
+    def _graph_options(self) -> dict[str, bool]:
+        return {"in_int8": self.approximations.int8_attention, "cached": self.cached}
+
+    @property
+    def _device(self) -> DeviceOptions:
+        return self.device.model_copy(update={"grouped_scales": self.approximations.grouped_scales})
 
     @cached_property
     def row_logsumexp(self) -> RowLogSumExp:
@@ -148,7 +175,8 @@ class FastModelSessions(ModelSessions):
         return bool(audio.full_context)
 
     def _frames(self, size: int, *, full_context: bool) -> int:
-        return self.dims.n_frames if full_context else self.encoder.frames_for(size)
+        short = self.approximations.merged_padding and not full_context
+        return self.encoder.frames_for(size) if short else self.dims.n_frames
 
     def _encode_mels(self, mels: Sequence[NDArray[np.float32]], *, merge: bool) -> list[Audio]:
-        return list(self.encoder(mels, merge=merge))
+        return list(self.encoder(mels, merge=merge and self.approximations.token_merging))

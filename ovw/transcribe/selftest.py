@@ -51,9 +51,13 @@ def clip_sha256() -> str:
 
 def golden_prompt(tokenizer: Tokenizer) -> list[int]:
     """English (or the first language there is), transcribe, no timestamps."""
+    return list(control_tokens(tokenizer, default_language(tokenizer), "transcribe", without_timestamps=True))
+
+
+def default_language(tokenizer: Tokenizer) -> str | None:
+    """English, or the first language there is; `None` for an English-only model."""
     known = tokenizer.language_tokens
-    language = ("en" if "en" in known else next(iter(known), None)) if tokenizer.multilingual else None
-    return list(control_tokens(tokenizer, language, "transcribe", without_timestamps=True))
+    return ("en" if "en" in known else next(iter(known), None)) if tokenizer.multilingual else None
 
 
 def greedy_tokens(

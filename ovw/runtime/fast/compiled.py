@@ -39,7 +39,9 @@ class CompiledGraph:
             self.file.madvise(mmap.MADV_DONTNEED)
 
 
-def load_or_compile(artifact: Path, part: str, make: Callable[[], ov.Model], options: DeviceOptions) -> CompiledGraph:
+def load_or_compile(
+    artifact: Path, part: str, make: Callable[[], ov.Model], options: DeviceOptions, *, cached: bool = True
+) -> CompiledGraph:
     """A compiled graph, from disk where the same one was compiled before; else it is kept there for the next time.
 
     Args:
@@ -47,8 +49,11 @@ def load_or_compile(artifact: Path, part: str, make: Callable[[], ov.Model], opt
         part: which of its graphs.
         make: makes the graph.
         options: device, precision and threads.
+        cached: whether the disk has a part in it.
     """
-    kept = compiled_dir() / f"{_fingerprint(artifact, part, options)}.blob"
+    if not cached:
+        return CompiledGraph(compile_model(make(), options))
+    kept = compiled_dir() / f"{fingerprint(artifact, part, options)}.blob"
     if found := _load(kept, options):
         return found
     compiled = compile_model(make(), options)
@@ -57,11 +62,11 @@ def load_or_compile(artifact: Path, part: str, make: Callable[[], ov.Model], opt
     return CompiledGraph(compiled)
 
 
-def _fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
-    """Of everything that the compiled graph depends on, this code among it."""
+def fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
+    """A hash of everything that a compiled graph depends on, this code among it."""
     device = [core().get_property(options.device, name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
-    graphs = (artifact / f"{name}.{kind}" for name in (names.ENCODER, names.DECODER) for kind in ("xml", "bin"))
-    files = [(found.st_size, found.st_mtime_ns) for found in (graph.stat() for graph in graphs)]
+    graphs = sorted(path for path in artifact.iterdir() if path.suffix in (".xml", ".bin"))
+    files = [(path.name, found.st_size, found.st_mtime_ns) for path, found in ((p, p.stat()) for p in graphs)]
     known = hashlib.sha256(repr((part, ov.__version__, device, options.properties(), files)).encode())
     for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(masks.__file__)):
         known.update(source.read_bytes())

@@ -10,10 +10,12 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from ovw.runtime.device import DeviceOptions, compile_model
-from ovw.runtime.fast.compiled import CompiledGraph, load_or_compile
+from ovw.runtime.decoder import head_norm, state_head_norms
+from ovw.runtime.device import DeviceOptions
+from ovw.runtime.fast.attention import LIMIT
+from ovw.runtime.fast.compiled import load_or_compile
 from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_names, decoder_graph
-from ovw.runtime.fast.window import Array, EncodedWindow, in_int8, join
+from ovw.runtime.fast.window import Array, EncodedWindow, join
 from ovw.runtime.protocols import Decoder, Windows
 
 
@@ -24,12 +26,22 @@ class FastDecoder(Decoder):
         artifact: folder of the genai layout.
         options: device, precision and threads.
         edit: changes the artifact's graph before it is cut.
+        in_int8: take keys and values in int8, unless f32 is asked for.
+        cached: keep the compiled graph on disk, and take it from there; not of an edited one.
     """
 
-    def __init__(self, artifact: Path, options: DeviceOptions, edit: Edit | None = None) -> None:
-        make = partial(decoder_graph, artifact, edit, in_int8=in_int8(options))
-        kept = None if edit else load_or_compile(artifact, "decoder", make, options)
-        self._graph = kept or CompiledGraph(compile_model(make(), options))
+    def __init__(
+        self,
+        artifact: Path,
+        options: DeviceOptions,
+        edit: Edit | None = None,
+        *,
+        in_int8: bool = True,
+        cached: bool = True,
+    ) -> None:
+        in_int8 = in_int8 and not options.exact
+        make = partial(decoder_graph, artifact, edit, in_int8=in_int8)
+        self._graph = load_or_compile(artifact, f"decoder{in_int8:d}", make, options, cached=cached and edit is None)
         self.compiled = self._graph.compiled
         self._cross = cross_names(self.compiled)
         self._request = self.compiled.create_infer_request()
@@ -65,6 +77,16 @@ class FastDecoder(Decoder):
             {"input_ids": tokens, "beam_idx": beam_idx, POSITIONS: positions}, share_outputs=True
         )
         return outputs
+
+    def head_norms(self) -> dict[str, NDArray[np.float32]]:
+        """As `DecoderSession.head_norms`, of what is attended to too."""
+        caches = self._held[:-1]
+        scales = caches[len(caches) // 2 :] if caches[0].dtype == np.int8 else [np.float32(1)] * len(caches)
+        audio = {
+            name: head_norm(cache * scale / (LIMIT if cache.dtype == np.int8 else 1), self._held[-1])
+            for name, cache, scale in zip(self._cross, caches, scales, strict=False)
+        }
+        return audio | state_head_norms(self._request)
 
     def _attend(self, windows: list[EncodedWindow]) -> None:
         self._windows = windows

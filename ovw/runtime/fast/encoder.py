@@ -16,7 +16,7 @@ from ovw.runtime.fast.compiled import load_or_compile
 from ovw.runtime.fast.context import AudioContext, contexts
 from ovw.runtime.fast.graphs import AUDIO_BIAS, PAIRS, PLACES, SCALE, SOURCES, encoder_graph
 from ovw.runtime.fast.merging import blocks_to_merge_before, pairs_to_merge
-from ovw.runtime.fast.window import ABSENT, Array, EncodedBatch, EncodedWindow, in_int8
+from ovw.runtime.fast.window import ABSENT, Array, EncodedBatch, EncodedWindow
 
 CONTEXT_STEP = 128
 """Positions between one context and the next longer one, 2.56 s: the CPU plugin makes new kernels for each length."""
@@ -29,12 +29,17 @@ class FastEncoder:
         artifact: folder of the genai layout.
         options: device, precision and threads.
         dims: of the model.
+        in_int8: give keys and values in int8, unless f32 is asked for.
+        cached: keep the compiled graph on disk, and take it from there.
     """
 
-    def __init__(self, artifact: Path, options: DeviceOptions, dims: Dims) -> None:
+    def __init__(
+        self, artifact: Path, options: DeviceOptions, dims: Dims, *, in_int8: bool = True, cached: bool = True
+    ) -> None:
         merging = blocks_to_merge_before(dims.n_audio_layer)
-        make = partial(encoder_graph, artifact, merging, in_int8=in_int8(options))
-        self._graph = load_or_compile(artifact, "encoder", make, options)
+        in_int8 = in_int8 and not options.exact
+        make = partial(encoder_graph, artifact, merging, in_int8=in_int8)
+        self._graph = load_or_compile(artifact, f"encoder{in_int8:d}", make, options, cached=cached)
         self.compiled = self._graph.compiled
         self._request = self.compiled.create_infer_request()
         self._contexts = contexts(dims.n_audio_ctx, CONTEXT_STEP)

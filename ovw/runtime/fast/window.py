@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.runtime.device import DeviceOptions
-
 ABSENT = -65504.0
 """Added to the score of a position that is not there: the lowest f16, so that it survives any precision."""
 Array = NDArray[Any]
@@ -87,18 +85,13 @@ class EncodedWindow:
         return self.batch.row_of(self.number)
 
 
-def in_int8(options: DeviceOptions) -> bool:
-    """Whether keys and values are kept in int8: not where f32 is asked for."""
-    return options.precision != "f32"
-
-
 def join(windows: Sequence[EncodedWindow]) -> list[Array]:
     """The arrays of windows side by side, [A, ...], shorter ones filled up: caches, scales and the bias [A, 1, 1, S].
 
-    Windows of one batch are not copied: the arrays are its first rows, until other windows of it are joined.
+    Different windows of one batch are not copied: the arrays are its first rows, until other windows of it are joined.
     """
     batch, count = windows[0].batch, len(windows)
-    if all(window.batch is batch for window in windows):
+    if all(window.batch is batch for window in windows) and len({window.number for window in windows}) == count:
         batch.bring_to_front([window.number for window in windows])
         return [array[:count] for array in (*batch.caches, *batch.scales, batch.bias)]
     longest = max(len(window.bias) for window in windows)

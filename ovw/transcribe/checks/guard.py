@@ -1,0 +1,171 @@
+"""The check at first use: what computes on this machine against what the artifact came to in f32.
+
+The first time that an artifact runs on a machine, in an arithmetic, with a version of OpenVINO, two stretches of the
+bundled clip go through the graphs that would run, alone and in a batch. What does not compute what was proved is not
+used: the next way of computing is tried, and one line says so. The outcome is kept in `$OVW_HOME/checked`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ovw.artifact.arithmetic import ProbeReference
+from ovw.artifact.manifest import Manifest
+from ovw.errors import OvwError
+from ovw.files import write_whole
+from ovw.home import checked_dir
+from ovw.memory import give_back
+from ovw.runtime.approximations import ALL, NONE
+from ovw.runtime.device import EXACT, DeviceOptions
+from ovw.runtime.fast.compiled import fingerprint
+from ovw.transcribe.checks.probe import Distance, distance, make_reference, probe_windows, takes_probe
+from ovw.transcribe.checks.rows import SAME_IN_F32, SHARE_OF_ARITHMETIC, batch_distance, fed_alone
+from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions, is_specialisable
+from ovw.transcribe.selftest import clip_sha256, golden_prompt
+
+logger = logging.getLogger(__name__)
+
+IN_F32 = Distance(logits=0.05, heads=0.05)
+IN_DEFAULT = Distance(logits=0.15, heads=0.05)
+"""Of bf16 and int8 in full context, which come to 0.08 and 0.01 (base)."""
+APPROXIMATED = Distance(logits=0.6, heads=0.5)
+"""With merged padding and tokens, which come to 0.3 and 0.16 (base); what that costs in words, the licence measures."""
+BATCH = (0, 1, 0, 1, 0)
+"""The stretches in the rows of the batch."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of computing.
+
+    Attributes:
+        name: for messages.
+        sessions: not loaded yet.
+        allowed: its largest distance from f32 in full context.
+    """
+
+    name: str
+    sessions: ModelSessions
+    allowed: Distance
+
+
+def open_checked(folder: Path, manifest: Manifest, options: DeviceOptions, *, exact: bool = False) -> ModelSessions:
+    """Open an artifact in the first way that computes here what the artifact was proved to compute.
+
+    Args:
+        folder: of the artifact.
+        manifest: of the artifact.
+        options: how to run it.
+        exact: own graphs in f32 only.
+
+    Raises:
+        OvwError: there is no such way.
+    """
+    candidates = list(ways(folder, manifest, options, exact=exact))
+    kept = checked_dir() / f"{fingerprint(folder, f'check {exact}', options)}.json"
+    outcome = _recall(kept, candidates)
+    if outcome is None:
+        outcome = _first_sound(folder, manifest, candidates)
+        _remember(kept, outcome)
+    chosen, faults = outcome
+    chosen.sessions.load()
+    if faults:
+        logger.warning("%s runs %s, as it does not compute here what was proved otherwise (%s)", folder.name,
+                       chosen.name, "; ".join(faults))  # fmt: skip
+    return chosen.sessions
+
+
+def ways(folder: Path, manifest: Manifest, options: DeviceOptions, *, exact: bool) -> Iterator[Way]:
+    """The ways of computing with an artifact, the preferred one first."""
+    dims, heads = manifest.dimensions(), tuple(manifest.alignment_heads or manifest.dimensions().upper_half)
+    f32 = options.model_copy(update={"precision": EXACT.precision})
+    allowed = IN_F32 if options.precision == EXACT.precision else IN_DEFAULT
+    if exact:
+        yield Way("exactly", ModelSessions(folder, manifest.layout, f32, dims, heads), IN_F32)
+        return
+    if options.device == "CPU" and is_specialisable(manifest.layout, manifest.frontend, manifest.shapes.kind):
+        licensed = ALL.without(manifest.arithmetic.unlicensed() if manifest.arithmetic else ())
+        for name, approximations in (("as licensed", licensed), ("without approximations", NONE)):
+            yield Way(name, FastModelSessions(folder, manifest.layout, options, dims, heads, approximations), allowed)
+    else:
+        yield Way("with its own graphs", ModelSessions(folder, manifest.layout, options, dims, heads), allowed)
+    yield Way("with its own graphs in f32", ModelSessions(folder, manifest.layout, f32, dims, heads), IN_F32)
+
+
+def _first_sound(folder: Path, manifest: Manifest, candidates: Sequence[Way]) -> tuple[Way, list[str]]:
+    """The first way without a fault, and the faults of those before it; raises as `open_checked`."""
+    if not takes_probe(manifest.shapes, manifest.dimensions()):
+        return candidates[0], []
+    reference = reference_of(folder, manifest)
+    faults: list[str] = []
+    for way in candidates:
+        if (fault := find_fault(way, reference, manifest)) is None:
+            return way, faults
+        faults.append(f"{way.name}: {fault}")
+    raise OvwError(
+        f"{folder} does not compute on this machine what it was proved to compute: {'; '.join(faults)}",
+        f"ovw verify {folder} checks it",
+    )
+
+
+def find_fault(way: Way, reference: ProbeReference, manifest: Manifest) -> str | None:
+    """How a way differs from what was proved by more than it may; `None` if it does not."""
+    sessions, most = way.sessions, manifest.shapes.batch[1]
+    windows = probe_windows(sessions.dims)
+    audio = sessions.encode(windows, full_context=True)
+    found = distance(sessions.decoder, audio, reference)
+    if fault := _beyond(found, way.allowed):
+        return fault
+    if most < 0 or most >= len(BATCH):
+        rows = [sessions.detached(window) for window in audio]
+        alone = [fed_alone(sessions.decoder, *pair) for pair in zip(rows, reference.tokens, strict=True)]
+        moved = batch_distance(sessions.decoder, rows, reference.tokens, alone, BATCH)
+        allowed = max(SAME_IN_F32, SHARE_OF_ARITHMETIC * found.logits)
+        if not moved <= allowed:
+            return f"rows of a batch are {moved:.2g} from the same rows alone, {allowed:.2g} is allowed"
+    if manifest.source.kind == "random" or not sessions.approximations.merged_padding:
+        return None
+    return _beyond(distance(sessions.decoder, sessions.encode(windows), reference), APPROXIMATED)
+
+
+def _beyond(found: Distance, allowed: Distance) -> str | None:
+    if not found.logits <= allowed.logits:
+        return f"logits are {found.logits:.2g} from f32 (relative L2), {allowed.logits:g} is allowed"
+    if not found.heads <= allowed.heads:
+        return f"the norm of a head is {found.heads:.2g} from f32, {allowed.heads:g} is allowed"
+    return None
+
+
+def reference_of(folder: Path, manifest: Manifest) -> ProbeReference:
+    """That of the manifest; made anew for an artifact of before, or another clip."""
+    known = manifest.arithmetic.probe if manifest.arithmetic else None
+    if known and known.clip_sha256 == clip_sha256():
+        return known
+    exact = ModelSessions(folder, manifest.layout, EXACT, manifest.dimensions(), ())
+    audio = exact.encode(probe_windows(exact.dims), full_context=True)
+    reference = make_reference(exact.decoder, audio, golden_prompt(exact.tokenizer))
+    del exact, audio
+    give_back()
+    return reference
+
+
+def _recall(kept: Path, candidates: Sequence[Way]) -> tuple[Way, list[str]] | None:
+    """The outcome of an earlier check, if it can be read and names one of the ways there are."""
+    try:
+        data = json.loads(kept.read_text(encoding="utf-8"))
+        way = next(way for way in candidates if way.name == data["way"])
+        return way, [str(fault) for fault in data["faults"]]
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return None
+
+
+def _remember(kept: Path, outcome: tuple[Way, list[str]]) -> None:
+    way, faults = outcome
+    with suppress(OSError, OvwError):  # it is checked again
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, json.dumps({"way": way.name, "faults": faults}))

@@ -1,0 +1,176 @@
+"""What each approximation of the runner costs an artifact, and which of them it may use.
+
+The measure is the negative log-likelihood of fixed texts: of the same words over the same speech, a change of a
+thousandth of a nat shows, where the error rate would need hours of speech. The texts are those that the artifact
+decodes without approximations. Some windows are cut just below the encoder's context steps, where approximations of the
+silence behind speech fail first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovw.artifact.arithmetic import ApproximationCost
+from ovw.audio import SAMPLE_RATE
+from ovw.audio.decode import load_audio
+from ovw.audio.speech import FrameSpan
+from ovw.memory import give_back
+from ovw.models import Dims
+from ovw.runtime.approximations import ALL, NONE, Approximations
+from ovw.runtime.device import DeviceOptions
+from ovw.runtime.protocols import Audio
+from ovw.transcribe.checks.texts import word_changes
+from ovw.transcribe.decoding.numeric import log_softmax
+from ovw.transcribe.decoding.task import DecodingTask
+from ovw.transcribe.fallback import UNSURE_BEAMS
+from ovw.transcribe.model_sessions import FastModelSessions
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.prompt import Prompt, PromptBuilder
+from ovw.transcribe.recording import Recording, Window
+from ovw.transcribe.selftest import default_language
+
+CLIPS = (
+    ("460-172359-0004", 2.0),
+    ("669-129074-0011", 5.1),
+    ("7367-86737-0006", 4.6),
+    ("7367-86737-0001", None),
+)
+"""Bundled clips and the seconds after which each is cut."""
+STEPS = (("merged_padding",), ("token_merging",), ("int8_attention", "grouped_scales"))
+"""What is switched on one after the other; the last two are of one pair of graphs."""
+MOST_NATS = 0.02
+"""A token, on average over the texts: the differences between precisions are of this size."""
+WORST_NATS = 0.3
+"""A token, of any text: words are lost from about here on."""
+GREEDY = TranscribeOptions(beam_size=1, temperature=(0.0,), language="en", vad=False)
+
+
+@dataclass(frozen=True)
+class Licence:
+    """What the approximations cost, by name, and the words that change when all licensed ones are used."""
+
+    costs: dict[str, ApproximationCost]
+    words: int
+    words_changed: int
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A window's prompt, and the tokens that were decoded after it."""
+
+    prompt: Prompt
+    tokens: list[int]
+
+
+def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence:
+    """Measure the approximations on bundled speech, in the device's own arithmetic.
+
+    Args:
+        folder: of an artifact that the fast path takes.
+        dims: of the model.
+        device: how it runs.
+    """
+    windows = licence_windows(dims)
+    scorer = _Scorer(folder, dims, device, ALL.without(STEPS[-1]))
+    audio = scorer.encode(windows, NONE)
+    texts = scorer.decode(audio)
+    before = scorer.nats(audio, texts)
+    costs: dict[str, ApproximationCost] = {}
+    used = NONE
+    for names in STEPS:
+        tried = used.model_copy(update=dict.fromkeys(names, True))
+        if tried.int8_attention:  # other graphs; both pairs need not fit in memory
+            del scorer, audio
+            give_back()
+            scorer = _Scorer(folder, dims, device, ALL)
+        audio = scorer.encode(windows, tried)
+        after = scorer.nats(audio, texts)
+        cost = _cost(after - before, [len(text.tokens) + 1 for text in texts])
+        costs |= dict.fromkeys(names, cost)
+        if cost.licensed:
+            before, used = after, tried
+    found = scorer.decode(audio)
+    costs["unsure_search"] = scorer.search_cost(audio, found)
+    return Licence(costs, *word_changes(scorer.words(texts), scorer.words(found)))
+
+
+def licence_windows(dims: Dims) -> list[Window]:
+    """The clips, each a recording of its own."""
+    windows = []
+    for name, seconds in CLIPS:
+        with as_file(files("ovw.assets") / "speech" / "test" / f"{name}.opus") as path:
+            samples = load_audio(path)
+        cut = samples if seconds is None else samples[: round(seconds * SAMPLE_RATE)]
+        recording = Recording(iter([cut]), dims, "audio")
+        windows.append(Window(recording, FrameSpan(0, recording.expected_frames), "en"))
+    return windows
+
+
+class _Scorer:
+    """Sessions of an artifact that decode windows and score texts."""
+
+    def __init__(self, folder: Path, dims: Dims, device: DeviceOptions, approximations: Approximations) -> None:
+        self._sessions = FastModelSessions(folder, "genai", device, dims, (), approximations, cached=False)
+
+    def encode(self, windows: Sequence[Window], used: Approximations) -> list[Audio]:
+        """Windows encoded with some of the encoder's approximations."""
+        return self._sessions.encode(windows, full_context=not used.merged_padding, merge=used.token_merging)
+
+    def decode(self, audio: Sequence[Audio], beam_size: int = 1) -> list[_Text]:
+        """Greedy texts of encoded windows in a batch, or those of a beam search."""
+        options = GREEDY.model_copy(update={"beam_size": beam_size})
+        task = DecodingTask(self._sessions.decoder, self._sessions.tokenizer, options, self._sessions.dims.n_text_ctx)
+        results = task.run(audio, [self._prompt] * len(audio), 0.0, np.random.default_rng(0))
+        return [_Text(self._prompt, result.tokens) for result in results]
+
+    @cached_property
+    def _prompt(self) -> Prompt:
+        tokenizer = self._sessions.tokenizer
+        return PromptBuilder(tokenizer, GREEDY, self._sessions.dims.n_text_ctx).build(default_language(tokenizer))
+
+    def nats(self, audio: Sequence[Audio], texts: Sequence[_Text]) -> NDArray[np.float64]:
+        """Negative log-likelihood of each text and its end, nats [texts]; shorter ones are filled up for the batch."""
+        decoder, eot = self._sessions.decoder, self._sessions.tokenizer.eot
+        start, longest = len(self._prompt.tokens), max(len(text.tokens) for text in texts)
+        fed = np.full((len(texts), start + longest + 1), eot, np.int64)
+        for row, text in enumerate(texts):
+            fed[row, : start + len(text.tokens)] = [*text.prompt.tokens, *text.tokens]
+        decoder.start(audio)
+        positions = list(range(start - 1, start + longest))
+        logits = decoder.step(fed[:, :-1], np.arange(len(texts), dtype=np.int32), positions)
+        logprobs = np.take_along_axis(log_softmax(logits), fed[:, start:, None], 2)[..., 0]
+        decoder.release()
+        return np.array([-row[: len(text.tokens) + 1].sum() for row, text in zip(logprobs, texts, strict=True)])
+
+    def search_cost(self, audio: Sequence[Audio], texts: Sequence[_Text]) -> ApproximationCost:
+        """What searched texts lose in likelihood against greedy ones."""
+        searched = self.decode(audio, UNSURE_BEAMS)
+        greedy_lengths, lengths = ([len(text.tokens) + 1 for text in which] for which in (texts, searched))
+        greedy = self.nats(audio, texts) / greedy_lengths
+        change = np.maximum(self.nats(audio, searched) / lengths - greedy, 0)  # the likelier text stays
+        return _cost(change * lengths, lengths)
+
+    def words(self, texts: Sequence[_Text]) -> list[str]:
+        """What the tokens spell."""
+        return [self._sessions.tokenizer.text_of(text.tokens) for text in texts]
+
+
+def _cost(change: NDArray[np.float64], tokens: Sequence[int]) -> ApproximationCost:
+    """Of changes in nats, one a text."""
+    per_token = change / np.array(tokens)
+    mean = float(change.sum() / sum(tokens))
+    worst = float(per_token.max())
+    finite = bool(np.isfinite(per_token).all())
+    return ApproximationCost(
+        nats=round(mean, 5) if finite else 1e9,
+        standard_error=round(float(per_token.std(ddof=1) / len(tokens) ** 0.5), 5) if finite else 1e9,
+        worst=round(worst, 5) if finite else 1e9,
+        licensed=finite and mean <= MOST_NATS and worst <= WORST_NATS,
+    )
