@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path("/")
+PERIOD_US = 100_000
+"""The kernel's own, where none is written."""
 UNLIMITED = 1 << 60
 """Version 1 writes a number near 2**63 for no limit."""
 
@@ -26,6 +28,8 @@ def groups(controller: str, root: Path = ROOT) -> Iterator[Path]:
     """
     top = root / "sys/fs/cgroup"
     for line in read(root / "proc/self/cgroup").splitlines():
+        if line.count(":") < 2:
+            continue
         _, controllers, path = line.split(":", 2)
         mounts = ("", "unified") if not controllers else (controllers, controller)
         if controllers and controller not in controllers.split(","):
@@ -74,7 +78,7 @@ def _quotas(group: Path) -> Iterator[float]:
     if not quota:
         quota, period = read(group / "cpu.cfs_quota_us"), read(group / "cpu.cfs_period_us")
     if quota.isdecimal() and int(quota) > 0:  # else max, or -1
-        yield int(quota) / int(period or 100_000)
+        yield int(quota) / (int(period) if period.isdecimal() and int(period) > 0 else PERIOD_US)
 
 
 def _cpuset(group: Path) -> int:

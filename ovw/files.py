@@ -38,7 +38,7 @@ def name_problem(path: Path) -> str:
         return _refused(path) if ODD.search(path.name) and path.parent.is_dir() else ""
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-            name, whole = (len(os.fsencode(part)) for part in (path.name, path.absolute()))
+            name, whole = max(len(os.fsencode(part)) for part in path.parts), len(os.fsencode(path.absolute()))
             return f"the name is too long: {name} bytes, its path {whole}, file systems take 255 and 4095"
         return reason(error)
     return ""

@@ -98,6 +98,8 @@ def _tokens(stored: Mapping[str, Any], key: str, dims: Dims) -> list[int] | None
     if key not in stored:
         return None
     tokens = stored[key] or []
+    if isinstance(tokens, list) and -1 in tokens:  # openai-whisper's own word for its list
+        return None
     if not isinstance(tokens, list) or not all(type(t) is int and 0 <= t < dims.n_vocab for t in tokens):
         raise ValueError(f"{key} is not a list of token ids below {dims.n_vocab}: {str(tokens)[:80]}")
     return tokens
@@ -150,7 +152,7 @@ def _control_names(tokenizer: Mapping[str, Any] | None, dims: Dims) -> dict[int,
 
 def _check_no_timestamps(token: Any, tokenizer: Mapping[str, Any] | None) -> None:
     """Warn of an id that the vocabulary contradicts: timestamps are counted from it, so the vocabulary decides."""
-    own = {t["content"]: t["id"] for t in tokenizer["added_tokens"]} if tokenizer else {}
+    own = {t["content"]: t["id"] for t in (tokenizer or {}).get("added_tokens") or ()}
     known = own.get("<|notimestamps|>", token)
     if token not in (None, known):
         logger.warning(

@@ -112,6 +112,11 @@ def with_adapter(tensors: Arrays, folder: Path) -> tuple[Arrays, bool]:
         adapter = {_full(name): value for name, value in unwrap(_read_file(file)).items()}
     else:
         adapter = {name: value for name, value in full.items() if ADAPTED in name}
+    if not adapter and (folder / ADAPTER_CONFIG).is_file():
+        raise OvwError(
+            f"{folder} has {ADAPTER_CONFIG}, but no {ADAPTER_FILES[0]}",
+            f"put the adapter beside it, or remove {ADAPTER_CONFIG} if it is merged already",
+        )
     if not adapter:
         return base, False
     config = read_json(folder / ADAPTER_CONFIG) if (folder / ADAPTER_CONFIG).is_file() else None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ovw.convert.sources.huggingface import PREFIX, names_of, rename, with_adapter
+from ovw.convert.sources.huggingface import names_of, rename, with_adapter
 from ovw.convert.sources.pytorch import to_arrays
 from ovw.convert.sources.wrappers import Arrays, unwrap
 from ovw.models import Dims
@@ -35,8 +35,6 @@ def read_state(data: Any, folder: Path) -> tuple[Dims, Arrays]:
         full, _ = with_adapter(tensors, folder)
         dims = _dims({ours: full[theirs] for theirs, ours in names_of(_layers_only(full)).items() if theirs in full})
         return dims, rename(full, dims)
-    if tensors and all(name.startswith(PREFIX) for name in tensors):
-        tensors = {name.removeprefix(PREFIX): value for name, value in tensors.items()}
     return _dims(tensors), tensors
 
 

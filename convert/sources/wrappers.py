@@ -21,14 +21,22 @@ SAVED = re.compile(r"\.modules_to_save(\.\w+)?\.(?=weight$|bias$)")
 ORIGINAL = ".original_module."
 LORA = re.compile(r"(.+)\.lora_(embedding_)?([AB])(?:\.(?!weight$|bias$)\w+)?(?:\.weight)?")
 ADAPTED = ".lora_"
+ANCHOR = "encoder.conv1.weight"
+"""Every Whisper has one; what stands before it is the prefix of any other wrapper."""
 
 
 def unwrap(tensors: Mapping[str, NDArray[np.floating]]) -> Arrays:
     """Tensors under the names that the model itself gives them; those of adapters stay, to be merged."""
     found = {_bare(name): value for name, value in tensors.items() if ORIGINAL not in name}
-    while found and all(name.startswith(("model.model.", "model.proj_out.")) for name in found):
-        found = {name.removeprefix("model."): value for name, value in found.items()}
-    return found
+    anchors = [name for name in found if name.endswith(ANCHOR)]
+    if len(anchors) != 1:
+        return found
+    prefix = anchors[0].removesuffix(ANCHOR)
+    outer = prefix.removesuffix("model.")  # where the output projection is
+    return {
+        name.removeprefix(prefix) if name.startswith(prefix) else name.removeprefix(outer): found[name]
+        for name in found
+    }
 
 
 def _bare(name: str) -> str:
@@ -74,7 +82,7 @@ def merge_adapter(base: Arrays, adapter: Arrays, config: Mapping[str, Any] | Non
             f"give the base it was trained on: {config.get('base_model_name_or_path', 'unknown')}",
         )
     for name, parts in pairs.items():
-        merged[name] = _added(base[name], parts, _scale(name, parts, config))
+        merged[name] = _added(name, base[name], parts, _scale(name, parts, config))
     return merged
 
 
@@ -100,12 +108,18 @@ def _scale(name: str, parts: Mapping[str, NDArray[np.floating]], config: Mapping
 
 
 def _added(
-    weight: NDArray[np.floating], parts: Mapping[str, NDArray[np.floating]], scale: float
+    name: str, weight: NDArray[np.floating], parts: Mapping[str, NDArray[np.floating]], scale: float
 ) -> NDArray[np.floating]:
-    wide = {part: value.astype(np.float32) for part, value in parts.items()}
-    if "embedding_A" in wide:
-        change = (wide["embedding_B"] @ wide["embedding_A"]).T
-    else:  # of a convolution too, whose kernel the first part has
-        a, b = wide["A"], wide["B"]
-        change = (b.reshape(len(b), -1) @ a.reshape(len(a), -1)).reshape(weight.shape)
+    """A weight with `B A` added; a convolution's kernel is in A, an embedding's product is transposed.
+
+    Raises:
+        OvwError: the parts do not fit the weight.
+    """
+    embedding = "embedding_A" in parts
+    first, second = (parts[f"{'embedding_' if embedding else ''}{part}"].astype(np.float32) for part in "AB")
+    a, b = first.reshape(len(first), -1), second.reshape(len(second), -1)
+    if b.shape[1] != len(a) or len(b) * a.shape[1] != weight.size:
+        shapes = f"A {list(first.shape)}, B {list(second.shape)}"
+        raise OvwError(f"the adapter of {name} ({shapes}) does not fit {list(weight.shape)}", "give its own base")
+    change = (b @ a).T if embedding else (b @ a).reshape(weight.shape)
     return np.asarray(weight.astype(np.float32) + np.float32(scale) * change, np.float32)

@@ -12,7 +12,7 @@ CANCELLED = 0.04
 """The mix has less than this share of the better channel's power: a fifth of its amplitude, as no two voices leave."""
 AUDIBLE = 1e-7
 """Power of sound worth a decision: -70 dB."""
-FADE = 0.9
+FADE = 0.5
 """Loss of the remembered powers a look."""
 LOOK_EVERY = 8
 """Frames; a look at each would cost a sixth of the time that reading takes."""

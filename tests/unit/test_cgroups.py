@@ -46,6 +46,8 @@ def machine(root: Path, groups: str, files: dict[str, object]) -> Path:
         ("4:cpu:/d/1\n", {"cpu/d/1/cpu.cfs_quota_us": -1, "cpu/d/cpu.cfs_quota_us": 600000}, 6.0, 6),
         ("4:cpuacct,cpu:/\n", {"cpu/cpu.cfs_quota_us": 300000, "cpu/cpu.cfs_period_us": 100000}, 3.0, 3),
         ("4:memory:/\n", {"memory/cpu.cfs_quota_us": 100000}, None, 16),
+        ("garbage\n", {"cpu.max": "200000 100000"}, None, 16),
+        ("0::/a:b\n", {"a:b/cpu.max": "200000 0"}, 2.0, 2),
         ("0::/\n", {"cpuset.cpus.effective": "0-3,8"}, None, 5),
         ("0::/\n", {"cpuset.cpus.effective": "0-7", "cpu.max": "300000 100000"}, 3.0, 3),
         ("3:cpuset:/d\n", {"cpuset/d/cpuset.cpus": "2,4", "cpuset/cpuset.cpus": "0-15"}, None, 2),

@@ -74,6 +74,10 @@ def test_what_a_checkpoint_does_not_say_is_openais(tmp_path: Path, checkpoint: C
     assert config_of(read) == plain | {"suppress_tokens": []}  # null is a word too: none
 
 
+def test_minus_one_stands_for_openais_list():
+    assert from_huggingface({"suppress_tokens": [-1]}, {}, None, TINY) == GenerationDefaults()
+
+
 def test_older_fine_tunes_keep_it_in_the_model_config(checkpoint: Checkpoint):
     model = hf_config(TINY) | {"suppress_tokens": [], "forced_decoder_ids": [[1, GERMAN], [2, TRANSLATE], [3, 50363]]}
     found = from_huggingface({}, model, None, TINY)
@@ -102,7 +106,7 @@ def test_forced_ids_are_read_with_the_checkpoints_own_vocabulary():
     assert from_huggingface({"forced_decoder_ids": [[1, 99]]}, {}, tokenizer, TINY).language == "fr"
 
 
-@pytest.mark.parametrize("tokens", [[51865], [-1], "7", [True], [[1]]])
+@pytest.mark.parametrize("tokens", [[51865], [-2], "7", [True], [[1]]])
 def test_suppressed_tokens_that_are_none(tokens: object):
     with pytest.raises(ValueError, match="suppress_tokens is not a list of token ids below 51865"):
         from_huggingface({"suppress_tokens": tokens}, {}, None, TINY)

@@ -52,6 +52,8 @@ def test_no_cue_goes_before_it_is_read(language: str):
     ("text", "parts"),
     [
         ("ภาษาไทย", ["ภาษา", "ไทย"]),
+        ("ไทยEnglishไทย", ["ไทย", "English", "ไทย"]),
+        ("ปี2567", ["ปี", "2567"]),
         ("ไทย日本", ["ไทย", "日", "本"]),
         ("well-known", ["well-known"]),
         ("हिन्दी", ["हिन्दी"]),

@@ -46,7 +46,8 @@ def adapted(made: Checkpoint, scale: float, parts: dict[str, torch.Tensor]) -> n
 
 def save_adapter(folder: Path, tensors: dict[str, torch.Tensor], **config: object) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({f"base_model.model.{k}": v for k, v in tensors.items()}, folder / "adapter_model.safetensors")
+    if tensors:
+        save_file({f"base_model.model.{k}": v for k, v in tensors.items()}, folder / "adapter_model.safetensors")
     known = {"peft_type": "LORA", "lora_alpha": 8, "r": RANK} | config
     (folder / "adapter_config.json").write_text(json.dumps(known))
     return folder
@@ -61,6 +62,7 @@ WRAPPED: dict[str, Callable[[str], str]] = {
     "fsdp": lambda name: f"_fsdp_wrapped_module.{name}",
     "no-prefix": lambda name: name.removeprefix("model."),
     "lightning": lambda name: f"model.{name}",
+    "another-class": lambda name: f"student.backbone.{name}",
     "plain": lambda name: name,
 }
 
@@ -133,6 +135,8 @@ def test_lora_layers_within_a_state_dict(tmp_path: Path, made: Checkpoint):
         (lora(), {"use_dora": True}, "an adapter of type DoRA"),
         (lora("model.decoder.layers.9.self_attn.q_proj"), {}, r"adapts model\.decoder\.layers\.9\.self_attn\.q_proj"),
         ({f"{TARGET}.lora_A.weight": torch.ones(RANK, 128)}, {}, "does not hold whole"),
+        ({k: v[:, :2].contiguous() for k, v in lora().items()}, {}, r"does not fit \[128, 128\]"),
+        ({}, {}, r"has adapter_config\.json, but no adapter_model"),
     ],
 )
 def test_adapters_that_cannot_be_merged(tmp_path: Path, made: Checkpoint, tensors: dict, config: dict, message: str):
@@ -159,8 +163,11 @@ def test_names_that_are_there_are_shown(tmp_path: Path, made: Checkpoint):
     with pytest.raises(OvwError, match=r"it holds backbone\.conv\.weight, head\.bias"):
         load_checkpoint(None, str(tmp_path / "a.ckpt"))
     folder = save_hf(tmp_path / "hf", made)
-    save_file({f"asr.{k}": v for k, v in hf_state(made).items()}, folder / "model.safetensors")
-    with pytest.raises(OvwError, match=r"tensors are missing, such as .*; it holds model\.asr\.model\."):
+    save_file({k.replace("conv1", "first"): v for k, v in hf_state(made).items()}, folder / "model.safetensors")
+    with pytest.raises(OvwError, match=r"conv1\.weight is missing.*first\.bias is unknown"):
+        load_checkpoint(None, str(folder))
+    save_file({f"a.{i}": v for i, v in enumerate(hf_state(made).values())}, folder / "model.safetensors")
+    with pytest.raises(OvwError, match=r"tensors are missing, such as .*; it holds model\.a\."):
         load_checkpoint(None, str(folder))
 
 
