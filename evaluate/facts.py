@@ -1,4 +1,4 @@
-"""What a record holds besides figures: the dataset, the problems, the reference."""
+"""Parts of a record besides figures: the dataset, the problems, the reference."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def calibrated_on(manifest: Manifest, hypotheses: Sequence[Hypothesis]) -> list[
 
 
 def describe_problems(scored: Scored, problems: Sequence[Problem], *, silence: bool = False) -> dict[str, Any]:
-    """What could not be used, and why; with `silence`, clips without words are of use."""
+    """Utterances that could not be used, and why; with `silence`, clips without words are of use."""
     unscored = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if not ok]
     empty = [Problem(h.id, h.audio, "the reference is empty once normalized") for h in unscored]
     found = [*problems, *([] if silence else empty)]

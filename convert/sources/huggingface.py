@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from ovw.artifact.hashing import file_sha256
-from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads, tensor_shapes
+from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads, tensor_shapes
 from ovw.convert.sources.generation import from_huggingface
 from ovw.convert.sources.identity import declared_capabilities
 from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
 from ovw.convert.sources.reading import read_json
 from ovw.convert.sources.wrappers import ADAPTED, merge_adapter, unwrap
 from ovw.convert.tokenizer import END, byte_level
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError
 from ovw.models import Dims
 from ovw.text_files import read_text
 
@@ -38,7 +38,7 @@ DIMS = {
     "n_text_head": "decoder_attention_heads", "n_text_layer": "decoder_layers",
 }  # fmt: skip
 FIXED = {"model_type": "whisper", "activation_function": "gelu", "scale_embedding": False}
-"""What Whisper's architecture leaves no choice in."""
+"""Settings that Whisper's architecture fixes."""
 MODULES = {
     "attn_ln": "self_attn_layer_norm", "cross_attn_ln": "encoder_attn_layer_norm", "mlp_ln": "final_layer_norm",
     "attn": "self_attn", "cross_attn": "encoder_attn", "mlp.0": "fc1", "mlp.2": "fc2",
@@ -125,6 +125,22 @@ def with_adapter(tensors: Arrays, folder: Path) -> tuple[Arrays, bool]:
 
 def _full(name: str) -> str:
     return name if name.startswith((PREFIX, OUTPUT.removesuffix("weight"))) else PREFIX + name
+
+
+def read_adapter(folder: Path) -> Checkpoint:
+    """Read a LoRA adapter together with its base: in a folder that it names, below it, or beside it.
+
+    Raises:
+        OvwError: the base is not on this machine, or the adapter cannot be merged.
+    """
+    named = str(read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path") or "a base it does not name")
+    for base in (Path(named).expanduser(), folder / named, folder.parent / Path(named).name):
+        if base.is_dir() and find_weights(base):
+            return read_huggingface(base, folder.resolve().name, folder)
+    raise UsageError(
+        f"{folder} holds an adapter of {named}, which is not there",
+        f"put its config.json and model.safetensors into {folder}, or its folder beside it",
+    )
 
 
 def names_of(dims: Dims) -> dict[str, str]:
@@ -233,3 +249,10 @@ def read_tokenizer(folder: Path) -> dict[str, Any] | None:
     if END in words:
         added.setdefault(END, words[END])
     return byte_level(words, merged, added)
+
+
+FORMAT = CheckpointFormat("a Hugging Face folder", lambda path: find_weights(path) is not None, read_huggingface)
+ADAPTER_FORMAT = CheckpointFormat(
+    "a LoRA adapter's folder", lambda path: path.is_dir() and (path / ADAPTER_CONFIG).is_file(), read_adapter
+)
+"""Of an adapter alone; one in the folder of its base is read with that."""

@@ -106,6 +106,6 @@ class Tokenizer:
 
     @cached_property
     def blank(self) -> tuple[int, ...]:
-        """What must not come first: a lone space or the end, unless the artifact has a list of its own."""
+        """Tokens that must not come first: a lone space or the end, unless the artifact has a list of its own."""
         own = self._begin_suppress
         return (*self.encode(" "), self.eot) if own is None else tuple(own)

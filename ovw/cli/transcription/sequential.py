@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ovw.cli.transcription.workers import Plan
     from ovw.errors import OvwError
     from ovw.subtitles.document import Document
-    from ovw.subtitles.options import LayoutOptions
     from ovw.transcribe.api import Whisper
 
 
@@ -82,6 +81,9 @@ def _channels(inputs: list[Input], problems: list[OvwError], config: TranscribeC
 
 def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, *, quiet: bool) -> None:
     from ovw.cli.transcription.failures import media_of
+    from ovw.subtitles import FORMATS
+    from ovw.subtitles.output import write_outputs
+    from ovw.subtitles.written import remember
     from ovw.transcribe.api import Whisper
 
     whisper = Whisper(artifact, device=config.running(), exact=config.exact)
@@ -94,9 +96,15 @@ def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Fai
                 continue
             with media_of(item, config, quiet=quiet) as sound:
                 document = _transcribe(whisper, sound, item, config, quiet=quiet)
-            _deliver(document, targets, config.layout(), to_stdout=to_stdout, quiet=quiet)
-            if copy and item.path:
-                _embed(document, item.path, copy, config, quiet=quiet)
+            if to_stdout:
+                for name in targets:
+                    typer.echo(FORMATS[name](document, config.layout()), nl=False)
+                continue
+            layout, overwrite = config.layout(), config.overwrite
+            for written in write_outputs(document, targets, layout, video=item.file, copy=copy, overwrite=overwrite):
+                remember([written])
+                if not quiet:
+                    typer.echo(str(written))
 
 
 def _transcribe(whisper: Whisper, sound: Media, item: Input, config: TranscribeConfig, *, quiet: bool) -> Document:
@@ -117,31 +125,3 @@ def _transcribe(whisper: Whisper, sound: Media, item: Input, config: TranscribeC
 
         result = whisper.transcribe(sound, config.decoding(), stream=choice, on_progress=on_progress)
         return document_of(item.name, whisper, result)
-
-
-def _deliver(
-    document: Document, targets: dict[str, Path], layout: LayoutOptions, *, to_stdout: bool, quiet: bool
-) -> None:
-    from ovw.files import write_whole
-    from ovw.subtitles import FORMATS
-    from ovw.subtitles.written import remember
-
-    for name, target in targets.items():
-        text = FORMATS[name](document, layout)
-        if to_stdout:
-            typer.echo(text, nl=False)
-            continue
-        write_whole(target, text)
-        remember([target])
-        if not quiet:
-            typer.echo(str(target))
-
-
-def _embed(document: Document, video: Path, copy: Path, config: TranscribeConfig, *, quiet: bool) -> None:
-    from ovw.subtitles.embed import embed_subtitles
-    from ovw.subtitles.layout import lay_out
-
-    cues = lay_out(document, config.layout())
-    embed_subtitles(video, cues, copy, document.text_language, overwrite=config.overwrite)
-    if not quiet:
-        typer.echo(str(copy))
