@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.errors import OvwError
+from ovw.text_files import encoding_of
 
 REQUIRED = ("id", "reference", "hypothesis")
 
@@ -77,7 +78,7 @@ def read_hypotheses(path: Path) -> list[Hypothesis]:
     """
     found: list[Hypothesis] = []
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding=encoding_of(path)) as stream:
             for line in stream:
                 found.append(parse(line))
     except OSError as error:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ovw.errors import UsageError, did_you_mean, reason
+from ovw.text_files import read_text
 
 C = TypeVar("C", bound="Config")
 NOTHING = object()
@@ -23,8 +24,15 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     def part(self, cls: type[C]) -> C:
-        """The fields of one of the configurations that this one is made of."""
-        return cls(**{name: getattr(self, name) for name in cls.model_fields})
+        """The fields of one of the configurations that this one is made of; those left at its defaults stay unset."""
+        values = {name: getattr(self, name) for name in cls.model_fields}
+        return cls(
+            **{
+                name: value
+                for name, value in values.items()
+                if name in self.model_fields_set or value != cls.model_fields[name].default
+            }
+        )
 
 
 def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) -> C:
@@ -73,7 +81,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
         UsageError: no such file, not YAML, or not a mapping.
     """
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = yaml.safe_load(read_text(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the configuration {file}: {reason(error)}", "check the path") from None
     except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError

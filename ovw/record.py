@@ -15,6 +15,7 @@ from ovw.config import explain
 from ovw.environment import Environment, read_environment
 from ovw.errors import OvwError, reason
 from ovw.files import write_whole
+from ovw.text_files import read_text
 
 SCHEMA_VERSION = 1
 
@@ -139,7 +140,7 @@ def read_record(path: Path) -> Record:
         OvwError: no such file, not JSON, another schema version or a missing field.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         hint = "ovw eval and ovw bench write records"
         raise OvwError(f"{path} cannot be read as a record: {reason(error)}", hint) from None

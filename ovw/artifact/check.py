@@ -142,6 +142,9 @@ def _shape_problems(name: str, config: dict[str, Any], n_vocab: int) -> list[str
         tokens = config.get(key)
         if not isinstance(tokens, list) or not all(type(t) is int and 0 <= t < n_vocab for t in tokens):
             problems.append(f"{name}: {key} is no list of token ids below {n_vocab}")
+    for key, known in (("task", ("transcribe", "translate")), ("language", config.get("lang_to_id") or ())):
+        if config.get(key) is not None and config[key] not in known:
+            problems.append(f"{name}: {key} is {config[key]!r}, known are {', '.join(known) or 'none'}")
     if not isinstance(config.get("is_multilingual"), bool):
         problems.append(f"{name}: is_multilingual is {config.get('is_multilingual')}, expected true or false")
     return problems

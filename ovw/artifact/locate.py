@@ -8,6 +8,7 @@ from pathlib import Path
 from ovw.artifact import names
 from ovw.artifact.layouts import split_name
 from ovw.errors import OvwError, UsageError, did_you_mean
+from ovw.files import name_problem
 from ovw.home import models_dir
 from ovw.models import full_name
 
@@ -34,6 +35,8 @@ def is_only_artifact(folder: Path) -> bool:
 
 def check_target(target: Path) -> None:
     """Refuse to touch anything that is neither free nor an artifact of ours."""
+    if problem := name_problem(target):
+        raise UsageError(f"cannot make {target}: {problem}", "give -o another folder")
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is a file", "give -o a folder that does not exist yet")
     if target.is_dir() and any(target.iterdir()) and not is_only_artifact(target):

@@ -17,6 +17,7 @@ from ovw.datasets.hub import HubDataset
 from ovw.datasets.manifest import read_rows
 from ovw.datasets.utterance import Audio, Dataset, Item, Problem, Utterance
 from ovw.errors import UsageError
+from ovw.text_files import encoding_of
 
 Files = Callable[[str], Audio | None]
 
@@ -182,7 +183,7 @@ def _rows(table: Path, corpus: Corpus) -> Iterator[tuple[int, dict[str, str] | s
     if corpus.header is None:
         yield from read_rows(table)
         return
-    with table.open(encoding="utf-8", newline="") as stream:
+    with table.open(encoding=encoding_of(table), newline="") as stream:
         for number, cells in enumerate(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE), 1):
             fits = len(cells) == len(corpus.header)
             yield number, dict(zip(corpus.header, cells, strict=True)) if fits else f"{len(cells)} columns"

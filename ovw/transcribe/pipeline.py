@@ -73,7 +73,8 @@ def identify(sessions: ModelSessions, recording: Recording, options: TranscribeO
 def _detect_at(sessions: ModelSessions, recording: Recording, at: int, *, full_context: bool) -> Detection:
     """Detect the language of one window, in full context where a shortened one leaves doubt."""
     audio = sessions.encode_opening(recording, at, full_context=full_context)
-    (detection,) = detect_languages(sessions.decoder, [audio], sessions.tokenizer)
+    with sessions.lock:
+        (detection,) = detect_languages(sessions.decoder, [audio], sessions.tokenizer)
     if detection.probability >= CERTAIN or sessions.is_full_context(audio):
         return detection
     return _detect_at(sessions, recording, at, full_context=True)

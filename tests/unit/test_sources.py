@@ -20,19 +20,35 @@ from ovw.convert.sources.wheel import find_wheels, read_wheels
 from ovw.errors import OvwError, UsageError
 from ovw.models import find_size, sizes
 
-CODES = {"float32": 0, "int8": 1, "int16": 2, "float16": 4}
+CODES = {"float32": 0, "int8": 1, "int16": 2, "float16": 4, "uint16": 5}  # the last for bfloat16
 
 
-def write_ct2(folder: Path, checkpoint: Checkpoint, *, int8: bool = False) -> Path:
+FLOATS = {
+    "float32": "float32", "float16": "float16", "bfloat16": "bfloat16", "int16": "float32",
+    "int8": "float16", "int8_float32": "float32", "int8_float16": "float16", "int8_bfloat16": "bfloat16",
+}  # fmt: skip
+"""Compute types of `ct2-transformers-converter`, and how each stores what it does not quantize."""
+
+
+def write_ct2(folder: Path, checkpoint: Checkpoint, compute_type: str = "float16") -> Path:
     """A CTranslate2 folder of a checkpoint: an independent writer of the format."""
     t = checkpoint.tensors
     out: dict[str, np.ndarray] = {}
 
     def put(name: str, value: np.ndarray) -> None:
-        if int8 and value.ndim == 2 and "linear" in name:
-            scale = 127 / np.abs(value.astype(np.float32)).max(axis=1)
+        wide, is_weight = value.astype(np.float32), name.endswith("/weight")
+        if compute_type.startswith("int8") and is_weight:
+            rows = wide.reshape(len(wide), -1)
+            scale = 127 / np.abs(rows).max(axis=1)
             out[f"{name}_scale"] = scale.astype(np.float32)
-            value = np.rint(value.astype(np.float32) * scale[:, None]).astype(np.int8)
+            value = np.rint(rows * scale[:, None]).astype(np.int8).reshape(value.shape)
+        elif compute_type == "int16" and is_weight:
+            out[f"{name}_scale"] = scale = np.float32(2**10 / np.abs(wide).max()).reshape(())
+            value = np.rint(wide * scale).astype(np.int16)
+        elif value.dtype.kind == "f":
+            value = {"16": value.astype(np.float16), "32": wide}[FLOATS[compute_type][-2:]]
+            if FLOATS[compute_type] == "bfloat16":
+                value = (wide.view(np.uint32) >> 16).astype(np.uint16)
         out[name] = value
 
     def both(source: str, target: str, names: tuple[str, str] = ("weight", "bias")) -> None:
@@ -70,12 +86,17 @@ def write_ct2(folder: Path, checkpoint: Checkpoint, *, int8: bool = False) -> Pa
     def text(value: str) -> bytes:
         return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
 
-    blob = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(out))
+    first: dict[tuple, str] = {}  # the converter stores equal variables once
+    aliases = {n: first.setdefault((v.dtype.name, v.shape, v.tobytes()), n) for n, v in out.items()}
+    aliases = {name: original for name, original in aliases.items() if name != original}
+    blob = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(out) - len(aliases))
     for name, value in out.items():
+        if name in aliases:
+            continue
         data = np.ascontiguousarray(value).tobytes()
         blob += text(name) + struct.pack("<B", value.ndim) + struct.pack(f"<{value.ndim}I", *value.shape)
         blob += struct.pack("<BI", CODES[value.dtype.name], len(data)) + data
-    blob += struct.pack("<I", 0)
+    blob += struct.pack("<I", len(aliases)) + b"".join(text(name) + text(aliases[name]) for name in aliases)
     folder.mkdir()
     (folder / "model.bin").write_bytes(blob)
     (folder / "config.json").write_text(json.dumps({"alignment_heads": [[1, 0], [1, 1]]}))
@@ -95,12 +116,24 @@ def test_all_formats_give_the_same_tensors(tmp_path: Path) -> None:
     assert from_ct2.alignment_heads == ((1, 0), (1, 1))
 
 
-def test_int8_ctranslate2_is_within_its_rounding(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compute_type", FLOATS)
+def test_ctranslate2_of_every_type_is_within_its_rounding(tmp_path: Path, compute_type: str) -> None:
     made = random_checkpoint(TINY)
-    read = read_ctranslate2(write_ct2(tmp_path / "ct2", made, int8=True)).checked()
+    read = read_ctranslate2(write_ct2(tmp_path / "ct2", made, compute_type)).checked()
+    steps = {"int8": 0.51 / 127, "int16": 1 / 1024, "bfloat16": 1 / 128}
+    parts = [step for kind, step in steps.items() if kind in compute_type]
     for name, tensor in made.tensors.items():
-        step = np.abs(tensor.astype(np.float32)).max() / 127
-        assert np.abs(read.tensors[name].astype(np.float32) - tensor).max() <= 0.51 * step
+        largest = np.abs(tensor.astype(np.float32)).max()
+        assert np.abs(read.tensors[name].astype(np.float32) - tensor).max() <= max(parts, default=0.0) * largest
+
+
+def test_a_type_that_ctranslate2_does_not_have(tmp_path: Path) -> None:
+    folder = write_ct2(tmp_path / "ct2", random_checkpoint(TINY))
+    data = (folder / "model.bin").read_bytes()
+    at = data.index(b"encodings\0") + len(b"encodings\0") + 1 + 8
+    (folder / "model.bin").write_bytes(data[:at] + b"\x09" + data[at + 1 :])
+    with pytest.raises(OvwError, match="has values of type 9, known are 0, 1, 2, 3, 4, 5"):
+        read_ctranslate2(folder)
 
 
 def test_checked_lists_every_problem() -> None:
