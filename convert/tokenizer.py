@@ -49,6 +49,7 @@ def build_tokenizer_json(dims: Dims, given: str | None) -> str:
                 f"a vocabulary of {dims.n_vocab} tokens is not one of OpenAI's",
                 "give weights with their tokenizer.json",
             )
+        _require_timestamps(tokenizer, dims.n_vocab)
         _complete(tokenizer)
         if tokenizer is not official:
             _pad(tokenizer, dims.n_vocab)
@@ -78,6 +79,16 @@ def _means_official(own: dict[str, Any], official: dict[str, Any]) -> bool:
     moved = any(known.get(token["content"], token["id"]) != token["id"] for token in own["added_tokens"])
     whole = not set(TIMESTAMPS) - {token["content"] for token in own["added_tokens"]}
     return words[0] == words[1] and not (moved and whole)
+
+
+def _require_timestamps(tokenizer: dict[str, Any], n_vocab: int) -> None:
+    """Refuse a vocabulary without timestamp tokens: windows are cut and subtitles timed by them."""
+    own = {token["content"] for token in tokenizer["added_tokens"]}
+    if TIMESTAMPS[0] not in own and n_vocab - (_highest(tokenizer) + 1) < len(TIMESTAMPS) - MAX_PADDING:
+        raise OvwError(
+            f"the model's vocabulary of {n_vocab} tokens has no timestamp tokens, by which subtitles are timed",
+            "give a Whisper model that was trained with them (their 1501 tokens follow <|notimestamps|>)",
+        )
 
 
 def _pad(tokenizer: dict[str, Any], n_vocab: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ovw.errors import OvwError, quoted
 from ovw.parsing import from_json
+from ovw.text_files import encoding_of
 
 REQUIRED = ("id", "reference", "hypothesis")
 
@@ -83,7 +84,7 @@ def read_hypotheses(path: Path) -> list[Hypothesis]:
     """
     found: list[Hypothesis] = []
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding=encoding_of(path)) as stream:
             for line in stream:
                 found.append(parse(line))
     except OSError as error:

@@ -12,13 +12,14 @@ from typing import Any
 from ovw.audio import SAMPLE_RATE
 from ovw.datasets.audio import Clip, read_bytes, read_clip
 from ovw.datasets.utterance import Item, Problem, Utterance
-from ovw.engines.base import Engine, EngineResult, EngineSpec
+from ovw.engines.base import Engine, EngineResult
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.models import languages
 from ovw.scale.work import Lost, Pool
-from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.options import AUTO, TranscribeOptions
 
 GROUPED_BATCHES = 4
 
@@ -46,7 +47,7 @@ class EvalObserver:
 
 @dataclass(frozen=True)
 class TranscribeClips:
-    """How to make a hypothesis of an utterance, in this process or another.
+    """The work of transcribing clips, in this process or another.
 
     Attributes:
         spec: of the engine.
@@ -121,7 +122,9 @@ class TranscribeClips:
     def _language(self, utterance: Utterance) -> tuple[str | None, str | None]:
         """The language of a clip in the dataset, and the one given to the model."""
         language = self.language or utterance.language
-        return language, None if self.detect or language not in languages() else language
+        if self.detect:
+            return language, AUTO
+        return language, language if language in languages() else None
 
     def _hypothesis(self, utterance: Utterance, clip: Clip, result: EngineResult, seconds: float) -> Hypothesis:
         return Hypothesis(
@@ -143,14 +146,14 @@ class TranscribeClips:
 
 
 def _problem(utterance: Utterance, error: OvwError | RuntimeError) -> Problem:
-    """What went wrong with a clip, in a line."""
+    """The problem of a clip, in a line."""
     message = error.message if isinstance(error, OvwError) else str(error).strip().splitlines()[-1]
     return Problem(utterance.id, utterance.location, message.removeprefix(f"{utterance.location}: "))
 
 
 @dataclass
 class Tally:
-    """What a run has come to so far.
+    """The state of a run.
 
     Attributes:
         order: ids in the dataset's order.
@@ -219,7 +222,7 @@ def _grouped(utterances: Iterable[Utterance], size: int) -> Iterator[list[Uttera
 
 
 def _outcomes(group: list[Outcome] | Lost) -> list[Outcome]:
-    """What became of each clip of a group."""
+    """The outcome of each clip of a group."""
     if isinstance(group, Lost):
         return [Problem(item.id, item.location, group.reason) for item in group.item]
     return group

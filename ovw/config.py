@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ovw.errors import UsageError, did_you_mean, quoted, reason
 from ovw.parsing import YAML_BYTES, from_yaml
+from ovw.text_files import read_text
 
 C = TypeVar("C", bound="Config")
 NOTHING = object()
@@ -26,8 +27,15 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     def part(self, cls: type[C]) -> C:
-        """The fields of one of the configurations that this one is made of."""
-        return cls(**{name: getattr(self, name) for name in cls.model_fields})
+        """The fields of one of the configurations that this one is made of; those left at its defaults stay unset."""
+        values = {name: getattr(self, name) for name in cls.model_fields}
+        return cls(
+            **{
+                name: value
+                for name, value in values.items()
+                if name in self.model_fields_set or value != cls.model_fields[name].default
+            }
+        )
 
 
 def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) -> C:
@@ -84,8 +92,9 @@ def read_yaml(file: Path) -> dict[str, Any]:
         UsageError: no such file, not YAML, or not a mapping.
     """
     try:
-        with file.open(encoding="utf-8") as stream:
-            data = from_yaml(stream.read(YAML_BYTES + 1))
+        if file.stat().st_size > 4 * YAML_BYTES:  # not read first
+            raise ValueError(f"{file.stat().st_size} bytes, a configuration has at most {YAML_BYTES}")
+        data = from_yaml(read_text(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the configuration {file}: {reason(error)}", "check the path") from None
     except ValueError as error:

@@ -12,11 +12,12 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from ovw.artifact import names
+from ovw.artifact.layouts import encoder_file, layout_row
 from ovw.artifact.manifest import read_manifest
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
 from ovw.audio.mel import FRAMES_PER_SECOND, log_mel_spectrogram, pad_frames
+from ovw.audio.speech import FrameSpan
 from ovw.benchmark.case import GraphJob
 from ovw.benchmark.measuring.clock import Run, collect, timed
 from ovw.benchmark.measuring.energy import EnergyMeter
@@ -25,9 +26,11 @@ from ovw.benchmark.roofline.graph_cost import decoder_work, encoder_work, graph_
 from ovw.errors import OvwError
 from ovw.runtime.device import compile_model, core, inference_precision
 from ovw.runtime.encoder import EncoderSession
-from ovw.runtime.onnx import OnnxDecoderSession, OnnxEncoderSession
-from ovw.runtime.protocols import Decoder, Encoder
-from ovw.runtime.sessions import open_decoder, require_runnable
+from ovw.runtime.protocols import Audio, Decoder, Encoder, Windows
+from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder, require_runnable
+from ovw.transcribe.checks.guard import open_checked
+from ovw.transcribe.model_sessions import FastModelSessions, is_specialisable
+from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.selftest import CLIP, golden_prompt
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -60,15 +63,11 @@ class GraphBench:
 
     @cached_property
     def encoder(self) -> Encoder:
-        if self._case.layout == "onnx":
-            return OnnxEncoderSession(self._case.folder, self._case.device.threads)
-        return EncoderSession(self._case.folder, self._case.device, self._manifest.layout, self._fix)
+        return open_layout_encoder(self._case.folder, self._manifest.layout, self._case.device, self._fix)
 
     @cached_property
     def decoder(self) -> Decoder:
-        if self._case.layout == "onnx":
-            return OnnxDecoderSession(self._case.folder, self._case.device.threads)
-        return open_decoder(self._case.folder, self._manifest.layout, self._case.device)
+        return open_layout_decoder(self._case.folder, self._manifest.layout, self._case.device)
 
     @cached_property
     def speech(self) -> NDArray[np.float32]:
@@ -90,8 +89,38 @@ class GraphBench:
 
     @cached_property
     def prompt(self) -> NDArray[np.int64]:
-        """What every hypothesis begins with, [batch * beams, n]."""
+        """The prompt of every hypothesis, [batch * beams, n]."""
         return np.repeat(np.array([golden_prompt(self.tokenizer)], np.int64), self._rows, axis=0)
+
+    @cached_property
+    def runner(self) -> FastModelSessions:
+        """The sessions over which `ovw transcribe` would run this artifact here.
+
+        Raises:
+            OvwError: they are the artifact's own graphs.
+        """
+        sessions = open_checked(self._case.folder, self._manifest, self._case.device)
+        if not isinstance(sessions, FastModelSessions):
+            raise OvwError("the runner uses the artifact's own graphs")
+        return sessions
+
+    @property
+    def has_runner_graphs(self) -> bool:
+        """Whether the runner makes graphs of its own from the artifact's."""
+        made = (self._manifest.layout, self._manifest.frontend, self._manifest.shapes.kind)
+        return is_specialisable(*made) and self._case.device.device == "CPU"
+
+    @cached_property
+    def windows(self) -> list[Window]:
+        """The speech as windows of the runner."""
+        recording = Recording(iter([self.speech]), self._manifest.dimensions(), "audio")
+        span = FrameSpan(0, recording.frames_before(self._case.frames))
+        return [Window(recording, span, None)] * self._case.batch
+
+    @cached_property
+    def audio(self) -> list[Audio]:
+        """The windows as the runner encodes them."""
+        return self.runner.encode(self.windows)
 
     @property
     def _rows(self) -> int:
@@ -105,7 +134,7 @@ class GraphBench:
     def run(self) -> None:
         """Time every stage that was asked for; one that the artifact has no room for is left out with the reason."""
         wanted = [stage for stage in self._case.stages if stage != "pipeline"]
-        if self._case.layout != "onnx":
+        if layout_row(self._manifest.layout).runtime != "onnxruntime":
             require_runnable(self._case.folder, self._manifest.layout)
             self._cold(wanted)
         work = list(self._warm_stages(wanted))
@@ -119,10 +148,9 @@ class GraphBench:
         self._emit({"facts": self._facts()})
 
     def _cold(self, wanted: list[Any]) -> None:
-        """What happens once in a process: reading, compiling, the first inference."""
+        """Stages that happen once in a process: reading, compiling, the first inference."""
         folder, layout = self._case.folder, self._manifest.layout
-        decoder = f"{names.DECODER if layout == 'genai' else names.STATELESS_DECODER}.xml"
-        paths = [names.encoder_file(folder, layout), folder / decoder]
+        paths = [encoder_file(folder, layout), folder / f"{layout_row(layout).decoder}.xml"]
         models: list[ov.Model] = []
 
         def read() -> None:
@@ -135,7 +163,7 @@ class GraphBench:
             self._once("compile", wanted, lambda: [compile_model(model, self._case.device) for model in models])
         models.clear()
         _ = self.encoder, self.decoder, self.mel
-        self._once("first_inference", wanted, lambda: self._prefill(self.hidden))
+        self._once("first_inference", wanted, lambda: self._prefill(self.decoder, self.hidden))
 
     def _once(self, stage: str, wanted: list[Any], call: Callable[[], object]) -> None:
         seconds = timed(call)()
@@ -148,7 +176,9 @@ class GraphBench:
         steady: dict[str, Callable[[], object]] = {
             "mel": lambda: log_mel_spectrogram(self.speech, n_mels),
             "encoder": lambda: self.encoder(self.mel),
-            "prefill": lambda: self._prefill(self.hidden),
+            "prefill": lambda: self._prefill(self.decoder, self.hidden),
+            "runner_encoder": lambda: self.runner.encode(self.windows),
+            "runner_prefill": lambda: self._prefill(self.runner.decoder, self.audio),
             "detokenize": lambda: self.tokenizer.text_of(tokens),
         }
         for stage in wanted:
@@ -156,7 +186,10 @@ class GraphBench:
                 yield stage, self._steady(timed(steady[stage]))
             elif stage == "token":
                 for cached in self._job.cache:
-                    yield f"token_{cached}", self._token(cached)
+                    yield f"token_{cached}", self._token(lambda: (self.decoder, self.hidden), cached)
+            elif stage == "runner_token":
+                for cached in self._job.cache:
+                    yield f"runner_token_{cached}", self._token(lambda: (self.runner.decoder, self.audio), cached)
             elif stage == "throughput":
                 yield stage, self._throughput
 
@@ -170,35 +203,37 @@ class GraphBench:
 
         return measure
 
-    def _token(self, cached: int) -> Callable[[str, float], None]:
-        """Times single tokens from a cache of the prompt and `cached` more tokens on."""
+    def _token(self, opened: Callable[[], tuple[Decoder, Windows]], cached: int) -> Callable[[str, float], None]:
+        """Times single tokens of a decoder over audio, from a cache of the prompt and `cached` more tokens on."""
 
         def measure(stage: str, limit: float) -> None:
             room = self._manifest.dims["n_text_ctx"] - self.prompt.shape[1] - STEPS
             if cached > room:
                 raise OvwError(f"a cache of {cached} tokens is more than the {room} there is room for")
             one, same = self.prompt[:, -1:].copy(), np.arange(self._rows, dtype=np.int32)
+            decoder, audio = opened()
 
             def run() -> list[float]:
-                self._fill(cached)
-                return [timed(lambda: self.decoder.step(one, same))()[0] for _ in range(STEPS)]
+                self._fill(decoder, audio, cached)
+                return [timed(lambda: decoder.step(one, same))()[0] for _ in range(STEPS)]
 
             self._report(stage, "ms", collect(run, self._job.timing, limit))
 
         return measure
 
-    def _prefill(self, hidden: NDArray[np.float32]) -> None:
-        self.decoder.start(hidden)
-        self.decoder.step(self.prompt, np.arange(self._rows, dtype=np.int32))
+    def _prefill(self, decoder: Decoder, audio: Windows) -> None:
+        """Feed the prompt; the runner asks for the logits of the start of the transcript and of the last token."""
+        decoder.start(audio)
+        decoder.step(self.prompt, np.arange(self._rows, dtype=np.int32), [0, -1])
 
-    def _fill(self, cached: int) -> None:
-        self._prefill(self.hidden)
-        longest = self.decoder.max_tokens
+    def _fill(self, decoder: Decoder, audio: Windows, cached: int) -> None:
+        self._prefill(decoder, audio)
+        longest = decoder.max_tokens
         step = min(FILL, longest) if longest > 0 else FILL
         same = np.arange(self._rows, dtype=np.int32)
         filler = np.repeat(self.prompt[:, -1:], cached, axis=1)
         for at in range(0, cached, step):
-            self.decoder.step(filler[:, at : at + step], same)
+            decoder.step(filler[:, at : at + step], same, [-1])
 
     def _throughput(self, stage: str, limit: float) -> None:
         if not isinstance(self.encoder, EncoderSession):
@@ -215,7 +250,12 @@ class GraphBench:
             if compiled := getattr(session, "compiled", None):
                 facts[f"{name}_precision"] = inference_precision(compiled)
         facts["energy"] = self._energy.reason or "of the whole processor package"
-        return facts | ({"work": self._work(facts)} if self._job.count and self._case.layout == "genai" else {})
+        return facts | ({"work": self._work(facts)} if self._job.count and self._has_cache else {})
+
+    @property
+    def _has_cache(self) -> bool:
+        """Whether the decoder has its cache inside, as the counting of its work expects."""
+        return layout_row(self._manifest.layout).cache == "inside"
 
     def _work(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Operations and bytes of the stages."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,15 @@ from ovw.convert.compression.divergence import GreedyOutput, divergence, greedy_
 from ovw.convert.compression.nncf_backend import Compressor
 from ovw.convert.compression.recipe import Recipe
 from ovw.convert.compression.recipe_search import Trial, search
-from ovw.convert.config import ConvertConfig
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.errors import NotEqualError
 from ovw.lifetime import scratch_folder
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import open_encoder
 from ovw.transcribe.selftest import clip_mel
+
+if TYPE_CHECKING:
+    from ovw.convert.config import ConvertConfig
 
 CALIBRATION_CLIPS = 128
 GATE_CLIPS = 200

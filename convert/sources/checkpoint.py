@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ovw.convert.sources.generation import GenerationDefaults
 from ovw.errors import OvwError, quoted
 from ovw.models import Capabilities, Dims
 
 Tensors = Mapping[str, NDArray[np.floating]]
+SEEN = 4
+"""Names that are shown of a state dict with other names."""
 SHOWN = 8
 """Problems that are listed; the rest is counted."""
 
@@ -32,6 +36,7 @@ class Checkpoint:
         tokenizer_json: a Hugging Face tokenizer, where the source brings one.
         capabilities: what the model can be asked for, where that is known.
         steered: whether language and task tokens steer decoding, where the source knows.
+        generation: decoding defaults that the source brings.
     """
 
     dims: Dims
@@ -43,6 +48,7 @@ class Checkpoint:
     tokenizer_json: str | None = field(default=None, repr=False)
     capabilities: Capabilities | None = None
     steered: bool | None = None
+    generation: GenerationDefaults = field(default_factory=GenerationDefaults)
 
     @property
     def multilingual(self) -> bool:
@@ -55,7 +61,7 @@ class Checkpoint:
         return tensors_sha256(self.tensors)
 
     def checked(self) -> Checkpoint:
-        """The same checkpoint, tensors in their narrowest lossless type, every one present, finite and of its shape.
+        """This checkpoint, tensors in their narrowest lossless type, every one present, finite and of its shape.
 
         Raises:
             OvwError: listing every tensor that is missing, unknown, misshapen or not finite.
@@ -88,6 +94,10 @@ class Checkpoint:
     def _tensor_problems(self) -> list[str]:
         expected = tensor_shapes(self.dims)
         problems = [f"{name} is missing" for name in expected if name not in self.tensors]
+        if len(problems) > len(expected) / 2:
+            seen = ", ".join(list(self.tensors)[:SEEN]) or "nothing"
+            counts = f"{len(problems)} of {len(expected)} tensors are missing"
+            return [f"{counts}, such as {problems[0].removesuffix(' is missing')}; it holds {seen}"]
         problems += [f"{name} is unknown" for name in self.tensors if name not in expected]
         for name, shape in expected.items():
             tensor = self.tensors.get(name)
@@ -100,6 +110,21 @@ class Checkpoint:
             elif not np.isfinite(tensor).all():
                 problems.append(f"{name} holds values that are not finite")
         return problems
+
+
+@dataclass(frozen=True)
+class CheckpointFormat:
+    """A format of checkpoints on disk.
+
+    Attributes:
+        form: a file or folder of it, for messages.
+        matches: whether a path that exists is one.
+        read: reads it; raises `OvwError`, or whatever damaged data leads to.
+    """
+
+    form: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path], Checkpoint]
 
 
 def alignment_heads(value: Any, dims: Dims) -> tuple[tuple[int, int], ...] | None:

@@ -1,4 +1,4 @@
-"""What the readers of several formats need: little-endian fields, and JSON objects."""
+"""Shared parts of the readers: little-endian fields, and JSON objects."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from ovw.errors import OvwError, reason
 from ovw.parsing import from_json
+from ovw.text_files import read_text
 
 
 @dataclass
@@ -68,7 +69,7 @@ def read_json(path: Path) -> dict[str, Any]:
         OvwError: no such file, not JSON, or not an object.
     """
     try:
-        data = from_json(path.read_text(encoding="utf-8"))
+        data = from_json(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise OvwError(f"{path} cannot be read: {reason(error)}", "fetch the folder again") from error
     if not isinstance(data, dict):

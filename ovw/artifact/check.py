@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovw.artifact import names
-from ovw.artifact.graphs import graphs_of
 from ovw.artifact.hashing import file_sha256
+from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.manifest import Manifest, read_manifest, show_range
 from ovw.errors import OvwError, reason
 from ovw.models import Dims
@@ -56,7 +56,7 @@ def mask_problems(folder: Path) -> list[str]:
 
 def file_problems(folder: Path, manifest: Manifest) -> list[str]:
     """Missing, truncated, altered, unlisted and foreign files."""
-    required = names.required_files(manifest.layout, manifest.name)
+    required = layout_row(manifest.layout).files(manifest.name)
     problems = [f"{name}: not listed in the manifest" for name in required if name not in manifest.files]
     here = (p.relative_to(folder) for p in folder.rglob("*") if not p.is_dir())
     kept = {p.as_posix() for p in here if not p.parts[0].endswith(names.GGML_CACHE_ENDING)}
@@ -156,6 +156,9 @@ def _shape_problems(name: str, config: dict[str, Any], n_vocab: int) -> list[str
         tokens = config.get(key)
         if not isinstance(tokens, list) or not all(type(t) is int and 0 <= t < n_vocab for t in tokens):
             problems.append(f"{name}: {key} is no list of token ids below {n_vocab}")
+    for key, known in (("task", ("transcribe", "translate")), ("language", config.get("lang_to_id") or ())):
+        if config.get(key) is not None and config[key] not in known:
+            problems.append(f"{name}: {key} is {config[key]!r}, known are {', '.join(known) or 'none'}")
     if not isinstance(config.get("is_multilingual"), bool):
         problems.append(f"{name}: is_multilingual is {config.get('is_multilingual')}, expected true or false")
     return problems

@@ -1,4 +1,4 @@
-"""What MEDIA on a command line means: files, folders, addresses and standard input."""
+"""Inputs of a command line: files, folders, addresses and standard input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ovw.audio.choice import SoundChoice, channel_name
 from ovw.audio.download import Remote, download, list_remote
+from ovw.audio.pipes import is_pipe
 from ovw.errors import OvwError, reason
 from ovw.lifetime import scratch_folder
 
@@ -30,7 +32,7 @@ LIST_SUFFIXES = frozenset({".jsonl", ".csv"})
 """Endings of a list of media; none of them is one of our outputs."""
 
 ReadList = Callable[[Path], Iterable[str | OvwError]]
-"""What a list names: paths as they are written there or addresses, and what is wrong with the other entries."""
+"""Entries of a list: paths as they are written there, addresses, and problems of the other entries."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Input:
         below: sub-folder of a folder that is asked for.
         path: the file, if it is one here.
         remote: where it is, if it has to be downloaded. Neither: standard input.
+        channel: the only channel to take, from 0; outputs are called after it too.
     """
 
     label: str
@@ -52,20 +55,59 @@ class Input:
     below: Path = Path()
     path: Path | None = None
     remote: Remote | None = None
+    channel: int | None = None
 
     @property
     def is_stdin(self) -> bool:
         return self.path is None and self.remote is None
 
+    def sound(self, choice: SoundChoice) -> SoundChoice:
+        """What to take of it: as chosen for all inputs, and its own channel."""
+        return choice if self.channel is None else replace(choice, channel=self.channel)
+
+    @property
+    def reads_once(self) -> bool:
+        """Whether it can be neither read again nor copied: standard input, pipes."""
+        return self.is_stdin or (self.path is not None and is_pipe(self.path))
+
+    @property
+    def file(self) -> Path | None:
+        """The path of a file that is here and can be read again."""
+        return None if self.reads_once else self.path
+
     @property
     def stem(self) -> str:
         """`name` without the ending of a file name; titles have none."""
-        return self.path.stem if self.path else self.name
+        name = self.path.stem if self.path else self.name
+        return name if self.channel is None else f"{name}.{channel_name(self.channel)}"
+
+
+def of_each_channel(item: Input, count: Callable[[Path], int]) -> list[Input]:
+    """An input for each of the channels of a file.
+
+    Args:
+        item: the file.
+        count: gives the number of channels of a file.
+
+    Raises:
+        OvwError: the file is not here, so its channels cannot be counted and read one after the other.
+    """
+    if item.file is None:
+        raise OvwError(f"{item.label}: --channel each reads a file several times", "download or save it first")
+    channels = range(count(item.file))
+    return (
+        [
+            replace(item, label=f"{item.label} ({channel_name(i)})", name=f"{item.name}.{channel_name(i)}", channel=i)
+            for i in channels
+        ]
+        if len(channels) > 1
+        else [item]
+    )
 
 
 @dataclass(frozen=True)
 class _Argument:
-    """What names media: on the command line, or in a list.
+    """Something that names media: on the command line, or in a list.
 
     Attributes:
         text: a file, a folder, an address or `-`.
@@ -191,12 +233,13 @@ def _is_address(argument: str) -> bool:
 
 
 def _place(path: Path) -> Path:
-    """The same for a file however its folder was reached."""
+    """A key that is equal for a file however its folder was reached."""
     return path.parent.resolve() / path.name
 
 
 def _file(path: Path, below: Path = Path()) -> Input:
-    return Input(str(path), path.name, path.parent, below, path=path)
+    folder = Path() if path.is_relative_to("/dev") or path.is_relative_to("/proc") else path.parent
+    return Input(str(path), path.name, folder, below, path=path)
 
 
 def _is_folder(argument: str) -> bool:

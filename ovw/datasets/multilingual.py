@@ -17,13 +17,14 @@ from ovw.datasets.hub import HubDataset
 from ovw.datasets.manifest import read_rows
 from ovw.datasets.utterance import Audio, Dataset, Item, Problem, Utterance
 from ovw.errors import OvwError, UsageError
+from ovw.text_files import encoding_of
 
 Files = Callable[[str], Audio | None]
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """How a corpus lays out its folders.
+    """Folders, tables and columns of a corpus.
 
     Attributes:
         name: as the command line has it.
@@ -134,7 +135,7 @@ def open_corpus(corpus: Corpus, data: Path, split: str | None, languages: tuple[
 
 
 def hub_corpus(corpus: Corpus, split: str | None, languages: tuple[str, ...]) -> list[Dataset]:
-    """The same from the Hub, one dataset a language.
+    """A corpus from the Hub, one dataset a language.
 
     Raises:
         UsageError: no languages given, or a corpus that is not on the Hub.
@@ -183,7 +184,7 @@ def _rows(table: Path, corpus: Corpus) -> Iterator[tuple[int, dict[str, str] | s
         yield from read_rows(table)
         return
     try:
-        with table.open(encoding="utf-8", newline="") as stream:
+        with table.open(encoding=encoding_of(table), newline="") as stream:
             for number, cells in enumerate(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE), 1):
                 fits = len(cells) == len(corpus.header)
                 yield number, dict(zip(corpus.header, cells, strict=True)) if fits else f"{len(cells)} columns"

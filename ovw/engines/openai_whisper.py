@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.engines.base import Engine, EngineResult
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
-from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.options import AUTO, TranscribeOptions
 
 SAME = (
-    "task", "language", "temperature", "compression_ratio_threshold", "logprob_threshold", "no_speech_threshold",
+    "task", "temperature", "compression_ratio_threshold", "logprob_threshold", "no_speech_threshold",
     "condition_on_previous_text", "initial_prompt", "length_penalty", "suppress_blank", "without_timestamps",
     "max_initial_timestamp",
 )  # fmt: skip
@@ -80,7 +81,7 @@ class OpenaiWhisperEngine(Engine):
 
 
 def translate_options(options: TranscribeOptions) -> dict[str, Any]:
-    """The same request in openai-whisper's words: greedy decoding is no beam search at all there.
+    """The options in openai-whisper's names: greedy decoding is no beam search at all there.
 
     Raises:
         OvwError: an option that it does not have.
@@ -91,9 +92,15 @@ def translate_options(options: TranscribeOptions) -> dict[str, Any]:
     beams = options.beam_size > 1
     return {
         **{name: getattr(options, name) for name in SAME},
+        "language": None if options.language == AUTO else options.language,
         "beam_size": options.beam_size if beams else None,
         "patience": options.patience if beams else None,
         "best_of": options.best_of,
         "suppress_tokens": list(options.suppress_tokens),
         "sample_len": options.max_new_tokens,
     }
+
+
+def load_engine(spec: EngineSpec) -> OpenaiWhisperEngine:
+    """The engine that a spec names; raises as its constructor."""
+    return OpenaiWhisperEngine(spec.model, threads=spec.device.threads if spec.device else 0)

@@ -44,7 +44,7 @@ def decode_with_fallback(
 
 def is_doubtful(result: DecodingResult, options: TranscribeOptions) -> bool:
     """Empty, or would not pass: not to be trusted for a window that was not encoded in full context."""
-    return needs_fallback(result, options) or is_skippable(result, options) or not result.tokens
+    return needs_fallback(result, options) or is_skippable(result, options) or not result.compression_ratio
 
 
 def needs_fallback(result: DecodingResult, options: TranscribeOptions) -> bool:

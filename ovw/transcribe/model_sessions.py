@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from threading import RLock
+from typing import ClassVar
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from ovw.artifact.layouts import layout_row
 from ovw.models import Dims
 from ovw.runtime.aligner import ScoringDecoder, add_scores
 from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions, core
-from ovw.runtime.encoder import EncoderSession, fixed_window
+from ovw.runtime.encoder import fixed_window
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.fast.logsumexp import LogSumExp
-from ovw.runtime.protocols import Audio, OpenVinoDecoder
+from ovw.runtime.protocols import Audio, Decoder, Encoder
 from ovw.runtime.sessions import open_decoder, open_encoder
 from ovw.transcribe.decoding.numeric import RowLogSumExp, logsumexp
 from ovw.transcribe.recording import Recording, Window
@@ -39,6 +42,7 @@ class ModelSessions:
         device: how it runs.
         dims: of the model.
         heads: (layer, head) pairs whose attention shows where a word is spoken.
+        lock: held for each call that encodes, decodes or aligns: the sessions do one at a time, whoever calls.
     """
 
     folder: Path
@@ -46,13 +50,17 @@ class ModelSessions:
     device: DeviceOptions
     dims: Dims
     heads: Sequence[tuple[int, int]]
+    lock: AbstractContextManager[bool] = field(default_factory=RLock, init=False, repr=False, compare=False)
+
+    PARTS: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
+    """Sessions that every window needs."""
 
     @cached_property
-    def encoder(self) -> EncoderSession:
+    def encoder(self) -> Encoder:
         return open_encoder(self.folder, self.layout, self.device, fixed_window(self.dims.n_frames))
 
     @cached_property
-    def decoder(self) -> OpenVinoDecoder:
+    def decoder(self) -> Decoder:
         return open_decoder(self.folder, self.layout, self.device)
 
     @cached_property
@@ -68,7 +76,7 @@ class ModelSessions:
         """Have everything ready that every window needs."""
         core()  # one for both threads
         with ThreadPoolExecutor(2) as pool:
-            parts = [pool.submit(getattr, self, name) for name in ("encoder", "decoder")]
+            parts = [pool.submit(getattr, self, name) for name in self.PARTS]
             _ = self.tokenizer, *(part.result() for part in parts)
 
     def encode(self, windows: Sequence[Window], *, full_context: bool = False, merge: bool = True) -> list[Audio]:
@@ -83,22 +91,23 @@ class ModelSessions:
         mels = [
             one.recording.window(one.span.start, one.size, length) for one, length in zip(windows, frames, strict=True)
         ]
-        return self._encode_mels(mels, merge=merge and not full_context)
+        with self.lock:
+            return self._encode_mels(mels, merge=merge and not full_context)
 
     def encode_opening(self, recording: Recording, start: int, *, full_context: bool = False) -> Audio:
-        """Encode the window at `start` for language detection."""
+        """Encode the window at `start` for language detection; merged tokens would change the probabilities."""
         size = recording.frames_before(start + self.dims.n_frames) - start
-        return self._encode_mels(
-            [recording.opening(start, size, self._frames(size, full_context=full_context))], merge=not full_context
-        )[0]
+        mel = recording.opening(start, size, self._frames(size, full_context=full_context))
+        with self.lock:
+            return self._encode_mels([mel], merge=False)[0]
 
     def detached(self, audio: Audio) -> Audio:
         """A copy of a window that does not hold the memory of its whole batch."""
-        return audio
+        return audio if isinstance(audio, np.ndarray) else audio.detached()
 
     def is_full_context(self, audio: Audio) -> bool:
         """Whether a window was encoded in full context."""
-        return True
+        return isinstance(audio, np.ndarray) or audio.full_context
 
     @property
     def row_logsumexp(self) -> RowLogSumExp:
@@ -124,7 +133,7 @@ class ModelSessions:
 
 def is_specialisable(layout: str, frontend: str, shapes: str) -> bool:
     """Whether graphs of that origin and kind of shapes are as `ovw.runtime.fast` expects them."""
-    return (layout, frontend, shapes) == ("genai", "graph", "dynamic")
+    return (layout_row(layout).cache, frontend, shapes) == ("inside", "graph", "dynamic")
 
 
 @dataclass(frozen=True)
@@ -139,40 +148,35 @@ class FastModelSessions(ModelSessions):
     approximations: Approximations = ALL
     cached: bool = True
 
-    @cached_property
-    def encoder(self) -> Any:
-        return FastEncoder(self.folder, self._device, self.dims, **self._graph_options)
+    PARTS: ClassVar[tuple[str, ...]] = ("fast_encoder", "decoder")
 
     @cached_property
-    def decoder(self) -> Any:
-        return FastDecoder(self.folder, self._device, **self._graph_options)
+    def fast_encoder(self) -> FastEncoder:
+        return FastEncoder(self.folder, self._device, self.dims, in_int8=self._in_int8, cached=self.cached)
 
     @cached_property
-    def aligner(self) -> Any:
-        return FastDecoder(self.folder, self._device, self._with_scores, **self._graph_options)
+    def decoder(self) -> Decoder:
+        return FastDecoder(self.folder, self._device, in_int8=self._in_int8, cached=self.cached)
+
+    @cached_property
+    def aligner(self) -> ScoringDecoder:
+        return FastDecoder(self.folder, self._device, self._with_scores, in_int8=self._in_int8)
 
     @property
-    def _graph_options(self) -> dict[str, bool]:
-        return {"in_int8": self.approximations.int8_attention, "cached": self.cached}
+    def _in_int8(self) -> bool:
+        return self.approximations.int8_attention
 
     @property
     def _device(self) -> DeviceOptions:
         return self.device.model_copy(update={"grouped_scales": self.approximations.grouped_scales})
 
-
     @cached_property
     def row_logsumexp(self) -> RowLogSumExp:
         return LogSumExp(self.device)
 
-    def detached(self, audio: Any) -> Any:
-        return audio.detached()
-
-    def is_full_context(self, audio: Audio) -> bool:
-        return bool(audio.full_context)
-
     def _frames(self, size: int, *, full_context: bool) -> int:
         short = self.approximations.merged_padding and not full_context
-        return self.encoder.frames_for(size) if short else self.dims.n_frames
+        return self.fast_encoder.frames_for(size) if short else self.dims.n_frames
 
     def _encode_mels(self, mels: Sequence[NDArray[np.float32]], *, merge: bool) -> list[Audio]:
-        return list(self.encoder(mels, merge=merge and self.approximations.token_merging))
+        return list(self.fast_encoder(mels, merge=merge and self.approximations.token_merging))

@@ -77,7 +77,7 @@ def _make_ctranslate2(folder: Path) -> None:
     from ovw.convert.sources.random import random_checkpoint
 
     folder.parent.mkdir()
-    write_ct2(folder, random_checkpoint(SMALL), int8=True)
+    write_ct2(folder, random_checkpoint(SMALL), "int8_float16")
 
 
 def _campaign(asked: argparse.Namespace) -> dict[str, int]:

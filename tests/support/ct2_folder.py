@@ -10,19 +10,35 @@ import numpy as np
 
 from ovw.convert.sources.checkpoint import Checkpoint
 
-CODES = {"float32": 0, "int8": 1, "int16": 2, "float16": 4}
+CODES = {"float32": 0, "int8": 1, "int16": 2, "float16": 4, "uint16": 5}  # the last for bfloat16
 
 
-def write_ct2(folder: Path, checkpoint: Checkpoint, *, int8: bool = False) -> Path:
+FLOATS = {
+    "float32": "float32", "float16": "float16", "bfloat16": "bfloat16", "int16": "float32",
+    "int8": "float16", "int8_float32": "float32", "int8_float16": "float16", "int8_bfloat16": "bfloat16",
+}  # fmt: skip
+"""Compute types of `ct2-transformers-converter`, and how each stores what it does not quantize."""
+
+
+def write_ct2(folder: Path, checkpoint: Checkpoint, compute_type: str = "float16") -> Path:
     """A CTranslate2 folder of a checkpoint."""
     t = checkpoint.tensors
     out: dict[str, np.ndarray] = {}
 
     def put(name: str, value: np.ndarray) -> None:
-        if int8 and value.ndim == 2 and "linear" in name:
-            scale = 127 / np.abs(value.astype(np.float32)).max(axis=1)
+        wide, is_weight = value.astype(np.float32), name.endswith("/weight")
+        if compute_type.startswith("int8") and is_weight:
+            rows = wide.reshape(len(wide), -1)
+            scale = 127 / np.abs(rows).max(axis=1)
             out[f"{name}_scale"] = scale.astype(np.float32)
-            value = np.rint(value.astype(np.float32) * scale[:, None]).astype(np.int8)
+            value = np.rint(rows * scale[:, None]).astype(np.int8).reshape(value.shape)
+        elif compute_type == "int16" and is_weight:
+            out[f"{name}_scale"] = scale = np.float32(2**10 / np.abs(wide).max()).reshape(())
+            value = np.rint(wide * scale).astype(np.int16)
+        elif value.dtype.kind == "f":
+            value = {"16": value.astype(np.float16), "32": wide}[FLOATS[compute_type][-2:]]
+            if FLOATS[compute_type] == "bfloat16":
+                value = (wide.view(np.uint32) >> 16).astype(np.uint16)
         out[name] = value
 
     def both(source: str, target: str, names: tuple[str, str] = ("weight", "bias")) -> None:
@@ -60,12 +76,17 @@ def write_ct2(folder: Path, checkpoint: Checkpoint, *, int8: bool = False) -> Pa
     def text(value: str) -> bytes:
         return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
 
-    blob = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(out))
+    first: dict[tuple, str] = {}  # the converter stores equal variables once
+    aliases = {n: first.setdefault((v.dtype.name, v.shape, v.tobytes()), n) for n, v in out.items()}
+    aliases = {name: original for name, original in aliases.items() if name != original}
+    blob = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(out) - len(aliases))
     for name, value in out.items():
+        if name in aliases:
+            continue
         data = np.ascontiguousarray(value).tobytes()
         blob += text(name) + struct.pack("<B", value.ndim) + struct.pack(f"<{value.ndim}I", *value.shape)
         blob += struct.pack("<BI", CODES[value.dtype.name], len(data)) + data
-    blob += struct.pack("<I", 0)
+    blob += struct.pack("<I", len(aliases)) + b"".join(text(name) + text(aliases[name]) for name in aliases)
     folder.mkdir()
     (folder / "model.bin").write_bytes(blob)
     (folder / "config.json").write_text(json.dumps({"alignment_heads": [[1, 0], [1, 1]]}))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.ct2_folder import write_ct2
+from support.ct2_folder import FLOATS, write_ct2
 from support.tiny_whisper import TINY, TINY_EN, save_pt
 
 from ovw.convert.config import ConvertConfig
@@ -33,12 +33,24 @@ def test_all_formats_give_the_same_tensors(tmp_path: Path) -> None:
     assert from_ct2.alignment_heads == ((1, 0), (1, 1))
 
 
-def test_int8_ctranslate2_is_within_its_rounding(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compute_type", FLOATS)
+def test_ctranslate2_of_every_type_is_within_its_rounding(tmp_path: Path, compute_type: str) -> None:
     made = random_checkpoint(TINY)
-    read = read_ctranslate2(write_ct2(tmp_path / "ct2", made, int8=True)).checked()
+    read = read_ctranslate2(write_ct2(tmp_path / "ct2", made, compute_type)).checked()
+    steps = {"int8": 0.51 / 127, "int16": 1 / 1024, "bfloat16": 1 / 128}
+    parts = [step for kind, step in steps.items() if kind in compute_type]
     for name, tensor in made.tensors.items():
-        step = np.abs(tensor.astype(np.float32)).max() / 127
-        assert np.abs(read.tensors[name].astype(np.float32) - tensor).max() <= 0.51 * step
+        largest = np.abs(tensor.astype(np.float32)).max()
+        assert np.abs(read.tensors[name].astype(np.float32) - tensor).max() <= max(parts, default=0.0) * largest
+
+
+def test_a_type_that_ctranslate2_does_not_have(tmp_path: Path) -> None:
+    folder = write_ct2(tmp_path / "ct2", random_checkpoint(TINY))
+    data = (folder / "model.bin").read_bytes()
+    at = data.index(b"encodings\0") + len(b"encodings\0") + 1 + 8
+    (folder / "model.bin").write_bytes(data[:at] + b"\x09" + data[at + 1 :])
+    with pytest.raises(OvwError, match="has values of type 9, known are 0, 1, 2, 3, 4, 5"):
+        read_ctranslate2(folder)
 
 
 def test_checked_lists_every_problem() -> None:

@@ -16,10 +16,10 @@ from ovw.runtime.fast.attention import LIMIT
 from ovw.runtime.fast.compiled import load_or_compile
 from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_names, decoder_graph
 from ovw.runtime.fast.window import Array, EncodedWindow, join
-from ovw.runtime.protocols import Decoder, Windows
+from ovw.runtime.protocols import OpenVinoDecoder, Windows
 
 
-class FastDecoder(Decoder):
+class FastDecoder(OpenVinoDecoder):
     """Tokens to logits, as `DecoderSession`, over windows of `FastEncoder`.
 
     Args:
@@ -44,14 +44,16 @@ class FastDecoder(Decoder):
         self._graph = load_or_compile(artifact, f"decoder{in_int8:d}", make, options, cached=cached and edit is None)
         self.compiled = self._graph.compiled
         self._cross = cross_names(self.compiled)
-        self._request = self.compiled.create_infer_request()
+        self.request = self.compiled.create_infer_request()
         self._windows: list[EncodedWindow] = []
         self._held: list[Array] = []
 
     def start(self, audio: Windows) -> None:
         """Forget the cache and attend to new windows of a `FastEncoder`; their number A divides the number of rows."""
-        self._request.reset_state()
-        self._attend(list(audio))
+        windows = [one for one in audio if isinstance(one, EncodedWindow)]
+        assert len(windows) == len(audio), "windows of another encoder"
+        self.request.reset_state()
+        self._attend(windows)
 
     def narrow(self, kept: Sequence[int]) -> bool:
         """Go on with some of the windows, by number; the next call's `beam_idx` names the rows that stay."""
@@ -71,9 +73,9 @@ class FastDecoder(Decoder):
     def run(
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
     ) -> Mapping[str, NDArray[np.float32]]:
-        """The same with every output of the graph, by name."""
+        """As `step`, with every output of the graph by its name."""
         positions = np.arange(tokens.shape[1]) if at is None else np.array(at, np.int64)
-        outputs: Mapping[str, NDArray[np.float32]] = self._request.infer(
+        outputs: Mapping[str, NDArray[np.float32]] = self.request.infer(
             {"input_ids": tokens, "beam_idx": beam_idx, POSITIONS: positions}, share_outputs=True
         )
         return outputs
@@ -86,10 +88,10 @@ class FastDecoder(Decoder):
             name: head_norm(cache * scale / (LIMIT if cache.dtype == np.int8 else 1), self._held[-1])
             for name, cache, scale in zip(self._cross, caches, scales, strict=False)
         }
-        return audio | state_head_norms(self._request)
+        return audio | state_head_norms(self.request)
 
     def _attend(self, windows: list[EncodedWindow]) -> None:
         self._windows = windows
         self._held = join(windows)  # the request reads this memory, it does not own it
         for name, array in zip([*self._cross, AUDIO_BIAS], self._held, strict=True):
-            self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
+            self.request.set_tensor(name, ov.Tensor(array, shared_memory=True))
