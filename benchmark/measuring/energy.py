@@ -37,4 +37,4 @@ class EnergyMeter:
             return None
 
     def _spans(self) -> list[int]:
-        return [int((zone / "max_energy_range_uj").read_text()) for zone in self._zones]
+        return [int((zone / "max_energy_range_uj").read_text(encoding="ascii")) for zone in self._zones]

@@ -13,7 +13,7 @@ from ovw import lifetime
 
 POSIX_ONLY = {
     "fcntl", "resource", "pwd", "grp", "termios", "killpg", "getpgid", "setsid", "fork", "getuid", "geteuid", "sched_getaffinity", "getloadavg", "umask",
-    "set_blocking", "set_wakeup_fd", "SIGKILL", "SIGHUP", "SIGUSR1", "statvfs", "O_DIRECTORY", "posix_fadvise", "madvise", "chown", "mkfifo", "setrlimit",
+    "set_wakeup_fd", "SIGKILL", "SIGHUP", "SIGUSR1", "statvfs", "O_DIRECTORY", "posix_fadvise", "madvise", "chown", "mkfifo", "setrlimit",
 }  # fmt: skip
 EVERYWHERE = {"umask"}
 """Of these, what Windows has too, if with another meaning."""
@@ -44,7 +44,7 @@ def test_texts_have_an_encoding(name: str) -> None:
         opens = opens and not {"av", "tarfile", "gzip", "os", "self"} & {
             n.id for n in ast.walk(node.func) if isinstance(n, ast.Name)
         }
-        if called in TEXT_CALLS or (
+        if (called in TEXT_CALLS and isinstance(node.func, ast.Attribute)) or (
             opens and len(node.args) <= 1 and not node.keywords and modes and set(modes[0]) <= set("rwax+t")
         ):
             given = [keyword.arg for keyword in node.keywords]

@@ -134,7 +134,7 @@ def test_broken_ctranslate2_folders_are_explained(tmp_path: Path, damage: dict, 
 
 def test_damaged_pt(tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(b"garbage")
-    with pytest.raises(OvwError, match="is not an OpenAI Whisper checkpoint"):
+    with pytest.raises(OvwError, match="is not a Whisper checkpoint"):
         read_openai(tmp_path / "a.pt")
 
 
@@ -148,7 +148,7 @@ def test_pt_that_would_run_code_is_refused(tmp_path: Path) -> None:
             return (Path.touch, (marker,))
 
     torch.save({"dims": Evil(), "model_state_dict": {}}, tmp_path / "evil.pt")
-    with pytest.raises(OvwError, match="is not an OpenAI Whisper checkpoint"):
+    with pytest.raises(OvwError, match="is not a Whisper checkpoint"):
         read_openai(tmp_path / "evil.pt")
     assert not marker.exists()
 
@@ -167,8 +167,8 @@ def save_torch(path: Path, **parts: object) -> Path:
         ({"model_state_dict": {"decoder.ln.bias": [1.0, 2.0]}}, "'decoder.ln.bias' is a list"),
         ({"model_state_dict": [1, 2]}, "the state dict is a list"),
         ({"model_state_dict": {}}, "n_audio_layer is 2, of 0 tensors"),
-        ({"dims": [1, 2]}, "is not an OpenAI Whisper checkpoint"),
-        ({"dims": {"n_mels": 80}}, "is not an OpenAI Whisper checkpoint"),
+        ({"dims": [1, 2]}, "is not a Whisper checkpoint"),
+        ({"dims": {"n_mels": 80}}, "is not a Whisper checkpoint"),
         ({"dims": TINY.as_dict() | {"n_text_layer": "two"}}, "n_text_layer is 'two'"),
         ({"dims": TINY.as_dict() | {"n_audio_layer": 10**9}}, "n_audio_layer is 1000000000"),
         ({"dims": TINY.as_dict() | {"n_audio_head": 3}}, "n_audio_state 128 is not divisible by n_audio_head 3"),
