@@ -16,6 +16,7 @@ from tokenizers import Tokenizer as BpeTokenizer
 from ovw.artifact import names
 from ovw.errors import OvwError, reason
 from ovw.models import Dims, languages
+from ovw.parsing import from_json
 
 TIMESTAMPS = tuple(f"<|{i * 0.02:.2f}|>" for i in range(1501))
 END = "<|endoftext|>"
@@ -42,7 +43,7 @@ def build_tokenizer_json(dims: Dims, given: str | None) -> str:
     """
     official = _from_ranks(dims) if dims.n_vocab in OFFICIAL_VOCABULARIES else None
     try:
-        tokenizer = _choose(json.loads(given) if given else None, official)
+        tokenizer = _choose(from_json(given) if given else None, official)
         if tokenizer is None:
             raise OvwError(
                 f"a vocabulary of {dims.n_vocab} tokens is not one of OpenAI's",
@@ -216,7 +217,7 @@ def text_vocabulary(dims: Dims, given: str | None) -> list[bytes]:
     """
     if given is None:
         return list(read_ranks("multilingual" if dims.multilingual else "gpt2"))
-    ids = {word: token for word, token in json.loads(given)["model"]["vocab"].items() if word != END}
+    ids = {word: token for word, token in from_json(given)["model"]["vocab"].items() if word != END}
     bytes_of = {character: byte for byte, character in byte_spelling().items()}
     words = [b""] * (max(ids.values()) + 1)
     for word, token in ids.items():

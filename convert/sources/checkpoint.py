@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.convert.sources.generation import GenerationDefaults
-from ovw.errors import OvwError
+from ovw.errors import OvwError, quoted
 from ovw.models import Capabilities, Dims
 
 Tensors = Mapping[str, NDArray[np.floating]]
@@ -76,8 +76,9 @@ class Checkpoint:
         return replace(self, tensors={name: narrow(self.tensors[name]) for name in tensor_shapes(self.dims)})
 
     def _dims_problems(self) -> list[str]:
-        dims = self.dims.as_dict()
-        problems = [f"{k} is {v}" for k, v in dims.items() if not isinstance(v, int) or isinstance(v, bool) or v < 1]
+        dims = vars(self.dims)  # as they are: a copy of what a file puts there may never end
+        odd = {name: value for name, value in dims.items() if type(value) is not int or value < 1}
+        problems = [f"{name} is {quoted(value)}" for name, value in odd.items()]
         if problems:
             return problems
         if self.dims.n_audio_state != self.dims.n_text_state:

@@ -21,7 +21,7 @@ from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignme
 from ovw.convert.sources.generation import from_ctranslate2
 from ovw.convert.sources.identity import declared_capabilities
 from ovw.convert.sources.reading import Reader, map_file, read_json
-from ovw.errors import OvwError
+from ovw.errors import OvwError, quoted
 from ovw.models import Dims
 
 VERSION = 6
@@ -83,15 +83,15 @@ def parse_model(data: memoryview, reference: str) -> Variables:
     try:
         version, spec = reader.number("I"), _string(reader)
         if version != VERSION or spec != "WhisperSpec":
-            raise ValueError(f"version {version} of {spec!r}, expected version {VERSION} of 'WhisperSpec'")
+            raise ValueError(f"version {version} of {quoted(spec)}, expected version {VERSION} of 'WhisperSpec'")
         reader.number("I")
         variables = dict(_variable(reader) for _ in range(reader.number("I")))
         for _ in range(0 if reader.done else reader.number("I")):
             alias, original = _string(reader), _string(reader)
             variables[alias] = variables[original]
+        return _dequantized(variables)
     except (ValueError, KeyError, struct.error) as error:
         raise OvwError(f"model.bin of {reference} cannot be read: {error}", "fetch it again") from None
-    return _dequantized(variables)
 
 
 def _string(reader: Reader) -> str:
@@ -115,6 +115,8 @@ def _dequantized(variables: Variables) -> Variables:
     plain = {name: value for name, value in variables.items() if not name.endswith("_scale")}
     for name, value in plain.items():
         if (scale := variables.get(f"{name}_scale")) is not None:
+            if scale.size not in (1, len(value) if value.ndim else 1):  # else the two would be multiplied into one
+                raise ValueError(f"{name} has shape {list(value.shape)}, but {scale.size} scales")
             rows = np.asarray(scale, np.float32).reshape(-1, *[1] * (value.ndim - 1))
             plain[name] = value.astype(np.float32) / rows
     return plain

@@ -23,7 +23,7 @@ from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
 from ovw.convert.sources.reading import read_json
 from ovw.convert.sources.wrappers import ADAPTED, merge_adapter, unwrap
 from ovw.convert.tokenizer import END, byte_level
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, quoted
 from ovw.models import Dims
 from ovw.text_files import read_text
 
@@ -184,7 +184,7 @@ def _dims(folder: Path) -> Dims:
     for key, value in FIXED.items():
         if config.get(key, value) != value:
             raise OvwError(
-                f"{folder / CONFIG}: {key} is {config[key]!r}, Whisper's is {value!r}", "give a Whisper model"
+                f"{folder / CONFIG}: {key} is {quoted(config[key])}, Whisper's is {value!r}", "give a Whisper model"
             )
     if missing := [key for key in DIMS.values() if not isinstance(config.get(key), int)]:
         raise OvwError(f"{folder / CONFIG} has no {', '.join(dict.fromkeys(missing))}", "give a Whisper model")

@@ -31,7 +31,7 @@ FORMATS = [openai.FORMAT, ggml.FORMAT, ctranslate2.FORMAT, huggingface.FORMAT, h
 FILES = f"give {', '.join(row.form for row in FORMATS)} or hf:owner/name"
 DAMAGE = (
     OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
-    struct.error, pickle.UnpicklingError,
+    ArithmeticError, AssertionError, MemoryError, struct.error, pickle.UnpicklingError,
 )  # fmt: skip
 """Errors of reading a file that is damaged or of another kind."""
 

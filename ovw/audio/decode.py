@@ -16,6 +16,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from ovw.audio.choice import SoundChoice, Stream, as_choice, channel_name, choose_track, describe_tracks
+from ovw.audio.completeness import missing_end
 from ovw.audio.pipes import is_pipe
 from ovw.audio.reading import MEDIA_ERRORS, Pcm, Source, choose_stream, duration_of, name_of, opened, start_of
 from ovw.audio.resample import Resampler, in_blocks, silence
@@ -80,7 +81,7 @@ def stream_audio(source: Source, stream: Stream = None, pcm: Pcm | None = None) 
         if (instead := reader.used_instead) is not None:
             side = channel_name(instead)
             logger.warning("%s: its channels cancel each other, the %s one is used alone", name, side)
-        if trouble := reader.trouble():
+        if trouble := reader.trouble() or missing_end(source):
             logger.warning("%s: %s", name, trouble)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -10,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ovw.audio.choice import SoundChoice, channel_name
 from ovw.audio.download import Remote, download, list_remote
 from ovw.audio.pipes import is_pipe
 from ovw.errors import OvwError, reason
+from ovw.lifetime import scratch_folder
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -178,8 +179,28 @@ def fetched(item: Input, fetch: Callable[[Remote, Path], Path] = download) -> It
         yield item.path
         return
     assert item.remote is not None  # callers see to standard input
-    with TemporaryDirectory(prefix="ovw-") as folder:
-        yield fetch(item.remote, Path(folder))
+    with scratch_folder() as folder:
+        file = fetch(item.remote, folder)
+        with _called(str(file), item.label):
+            yield file
+
+
+@contextmanager
+def _called(path: str, label: str) -> Iterator[None]:
+    """Errors and warnings about a temporary file name what it was fetched from."""
+
+    def rename(record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.getMessage().replace(path, label), ()
+        return True
+
+    decoding = logging.getLogger("ovw.audio.decode")
+    decoding.addFilter(rename)
+    try:
+        yield
+    except OvwError as error:
+        raise type(error)(error.message.replace(path, label), error.hint) from error
+    finally:
+        decoding.removeFilter(rename)
 
 
 def _inputs_of(argument: str) -> list[Input]:

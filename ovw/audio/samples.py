@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -14,7 +14,7 @@ from ovw.audio.channels import better, cancels, powers
 from ovw.audio.choice import Stream
 from ovw.audio.decode import stream_audio
 from ovw.audio.resample import BLOCK
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +44,14 @@ def blocks_of(media: Media, stream: Stream = None) -> Iterator[NDArray[np.float3
             yield samples[start : start + BLOCK]
     elif hasattr(media, "read"):
         yield from stream_audio(cast("BinaryIO", media), stream)
-    else:
+    elif isinstance(media, Iterable) and not isinstance(media, bytes | Mapping):
         for block in media:
             yield as_samples(block)
+    else:
+        seen = quoted(media)
+        raise UsageError(
+            f"{seen} cannot be transcribed", "give a path, an open binary file, samples, or blocks of them"
+        )
 
 
 def as_samples(array: NDArray[Any]) -> NDArray[np.float32]:

@@ -27,11 +27,16 @@ def run(
     from ovw.artifact.decoding import describe_decoding
     from ovw.artifact.locate import locate
     from ovw.artifact.manifest import read_manifest
+    from ovw.runtime.fast.compiled import sweep_damaged
     from ovw.runtime.sessions import open_layout
     from ovw.transcribe.checks.texts import find_way_problems
     from ovw.transcribe.selftest import find_golden_problems
 
     folder = locate(model)
+    for path in sweep_damaged():
+        typer.echo(
+            f"ovw: removed {path}: damaged, or of an earlier ovw; it is compiled anew when it is needed", err=True
+        )
     if mend:
         from ovw.convert.graphs.mend import mend as repair
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from ovw.datasets.columns import REQUIRED, Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError
+from ovw.parsing import from_json
 from ovw.text_files import encoding_of
 
 ENDINGS = (".jsonl", ".json", ".csv", ".tsv")
@@ -130,7 +130,7 @@ def _lines(stream: Any) -> Iterator[tuple[int, Row | str]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = from_json(line)
         except ValueError as error:
             yield number, f"not JSON: {error}"
             continue

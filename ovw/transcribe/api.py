@@ -23,7 +23,7 @@ from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media, blocks_of
 from ovw.cgroups import usable_cores
-from ovw.errors import OvwError, UsageError, reason
+from ovw.errors import OvwError, UsageError, quoted, reason
 from ovw.memory import give_back
 from ovw.models import Capabilities, find_language
 from ovw.runtime.device import EXACT, DeviceOptions
@@ -84,6 +84,8 @@ class Whisper:
     def __init__(
         self, model: str | Path | None = None, *, device: DeviceOptions | None = None, exact: bool = False
     ) -> None:
+        if device is not None and not isinstance(device, DeviceOptions):
+            raise UsageError(f"device is {quoted(device)}", "give DeviceOptions(device='CPU'), of ovw.runtime.device")
         self.exact = exact
         folder = locate_or_default(model)
         options = device or DeviceOptions()
@@ -162,6 +164,8 @@ class Whisper:
         Raises:
             OvwError: as `transcribe`.
         """
+        if isinstance(media, str | bytes | Path) or not hasattr(media, "__getitem__"):
+            raise UsageError(f"{quoted(media)} is not a list of media", "transcribe takes a single one")
         chosen, asked = self._request(options, overrides)
         if chosen.batch_size == 1:
             return [self.transcribe(one, chosen) for one in media]

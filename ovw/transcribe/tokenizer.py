@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
 from ovw.models import languages
+from ovw.parsing import from_json
 
 TIME_PRECISION = 0.02
 """Seconds per timestamp token."""
@@ -54,7 +54,7 @@ class Tokenizer:
     @classmethod
     def from_artifact(cls, folder: Path) -> Tokenizer:
         """The tokenizer of an artifact folder, with the suppress lists of its generation config."""
-        config = json.loads((folder / names.GENERATION_CONFIG).read_text(encoding="utf-8"))
+        config = from_json((folder / names.GENERATION_CONFIG).read_text(encoding="utf-8"))
         try:
             bpe = BpeTokenizer.from_file(str(folder / names.TOKENIZER))
         except Exception as error:  # tokenizers raises nothing narrower
