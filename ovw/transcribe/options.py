@@ -146,7 +146,7 @@ class TranscribeOptions(Config):
         left_out = {
             "merged_padding": full,
             "token_merging": full or self.word_timestamps,
-            "unsure_search": full or self.batch_size == 1 or self.beam_size > 1,
+            "unsure_search": full or self.batch_size == 1 or self.beam_size > 1 or len(self.temperature) == 1,
         }
         return [name for name, out in left_out.items() if out]
 
