@@ -69,6 +69,8 @@ def measure_arithmetic(
     if not (approximations and is_specialisable(layout, frontend, shapes.kind)):
         return found
     licence = measure_licence(folder, dims, DeviceOptions())
+    if licence is None:
+        return found
     figures = {"approximations": licence.costs, "words": licence.words, "words_changed": licence.words_changed}
     return found.model_copy(update=figures)
 

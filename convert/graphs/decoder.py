@@ -150,8 +150,8 @@ class States:
 def causal_mask(rows: ov.Node, columns: ov.Node, batch: ov.Node) -> ov.Node:
     """Every position sees itself and what came before.
 
-    The batch axis is written out: OpenVINO's stateful attention in bf16 reads a mask of one row with the stride of
-    many, and so masks rows after the first with whatever lies behind it in memory.
+    The batch axis is written out: OpenVINO's stateful attention in bf16 walks a mask of one row with a stride for each
+    row, and so masks rows after the first with whatever lies behind it in memory.
 
     Args:
         rows: positions of the queries, i64 [n].

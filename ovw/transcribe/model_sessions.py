@@ -112,7 +112,7 @@ class ModelSessions:
     @property
     def approximations(self) -> Approximations:
         """Those in use: none, but for the scales of activations, which are the device's matter."""
-        return NONE.model_copy(update={"grouped_scales": self.device.grouped_scales, "unsure_search": True})
+        return NONE.model_copy(update={"grouped_scales": not self.device.exact, "unsure_search": True})
 
     def _frames(self, size: int, *, full_context: bool) -> int:
         """Mel frames to encode for a window of which `size` hold sound."""
@@ -147,23 +147,23 @@ class FastModelSessions(ModelSessions):
 
     @cached_property
     def fast_encoder(self) -> FastEncoder:
-        return FastEncoder(self.folder, self._device, self.dims, in_int8=self._in_int8, cached=self.cached)
+        return FastEncoder(self.folder, self._device, self.dims, **self._graph_options)
 
     @cached_property
     def decoder(self) -> Decoder:
-        return FastDecoder(self.folder, self._device, in_int8=self._in_int8, cached=self.cached)
+        return FastDecoder(self.folder, self._device, **self._graph_options)
 
     @cached_property
     def aligner(self) -> ScoringDecoder:
-        return FastDecoder(self.folder, self._device, self._with_scores, in_int8=self._in_int8)
+        return FastDecoder(self.folder, self._device, self._with_scores, **self._graph_options)
+
+    @property
+    def _graph_options(self) -> dict[str, bool]:
+        return {"in_int8": self.approximations.int8_attention, "cached": self.cached}
 
     @property
     def _device(self) -> DeviceOptions:
         return self.device.model_copy(update={"grouped_scales": self.approximations.grouped_scales})
-
-    @property
-    def _in_int8(self) -> bool:
-        return self.approximations.int8_attention and self.device.precision != "f32"
 
     @cached_property
     def row_logsumexp(self) -> RowLogSumExp:

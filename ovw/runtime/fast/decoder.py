@@ -26,7 +26,7 @@ class FastDecoder(OpenVinoDecoder):
         artifact: folder of the genai layout.
         options: device, precision and threads.
         edit: changes the artifact's graph before it is cut.
-        in_int8: take keys and values in int8.
+        in_int8: take keys and values in int8, unless f32 is asked for.
         cached: keep the compiled graph on disk, and take it from there; not of an edited one.
     """
 
@@ -39,6 +39,7 @@ class FastDecoder(OpenVinoDecoder):
         in_int8: bool = True,
         cached: bool = True,
     ) -> None:
+        in_int8 = in_int8 and not options.exact
         make = partial(decoder_graph, artifact, edit, in_int8=in_int8)
         self._graph = load_or_compile(artifact, f"decoder{in_int8:d}", make, options, cached=cached and edit is None)
         self.compiled = self._graph.compiled

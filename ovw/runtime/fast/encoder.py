@@ -29,7 +29,7 @@ class FastEncoder:
         artifact: folder of the genai layout.
         options: device, precision and threads.
         dims: of the model.
-        in_int8: give keys and values in int8.
+        in_int8: give keys and values in int8, unless f32 is asked for.
         cached: keep the compiled graph on disk, and take it from there.
     """
 
@@ -37,6 +37,7 @@ class FastEncoder:
         self, artifact: Path, options: DeviceOptions, dims: Dims, *, in_int8: bool = True, cached: bool = True
     ) -> None:
         merging = blocks_to_merge_before(dims.n_audio_layer)
+        in_int8 = in_int8 and not options.exact
         make = partial(encoder_graph, artifact, merging, in_int8=in_int8)
         self._graph = load_or_compile(artifact, f"encoder{in_int8:d}", make, options, cached=cached)
         self.compiled = self._graph.compiled

@@ -26,7 +26,7 @@ from ovw.models import Dims
 from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.protocols import Audio
-from ovw.transcribe.checks.texts import word_changes
+from ovw.transcribe.checks.texts import PLAUSIBLE, word_changes
 from ovw.transcribe.decoding.numeric import log_softmax
 from ovw.transcribe.decoding.task import DecodingTask
 from ovw.transcribe.fallback import UNSURE_BEAMS
@@ -69,8 +69,10 @@ class _Text:
     tokens: list[int]
 
 
-def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence:
+def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence | None:
     """Measure the approximations on bundled speech, in the device's own arithmetic.
+
+    `None` where the texts say nothing, as those of random weights.
 
     Args:
         folder: of an artifact that the fast path takes.
@@ -82,6 +84,8 @@ def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence:
     audio = scorer.encode(windows, NONE)
     texts = scorer.decode(audio)
     before = scorer.nats(audio, texts)
+    if -before.sum() / sum(len(text.tokens) + 1 for text in texts) < PLAUSIBLE:
+        return None
     costs: dict[str, ApproximationCost] = {}
     used = NONE
     for names in STEPS:

@@ -16,7 +16,7 @@ from ovw.transcribe.selftest import feed
 
 BATCHES = (2, 5, 16)
 SINGLE_STEPS = 3
-"""Tokens at the end of a sequence that are fed singly: into a filled cache, after a reorder, after rows have left."""
+"""Tokens at the end of a sequence, fed one by one: into a filled cache, after a reorder, after rows have left."""
 SAME_IN_F32 = 1e-4
 SHARE_OF_ARITHMETIC = 0.1
 """Distance that a batch may move a row, as a share of the distance that the arithmetic itself moves it from f32."""
