@@ -147,19 +147,19 @@ class FastModelSessions(ModelSessions):
 
     @cached_property
     def fast_encoder(self) -> FastEncoder:
-        return FastEncoder(self.folder, self._device, self.dims, **self._graph_options)
+        return FastEncoder(self.folder, self._device, self.dims, in_int8=self._in_int8, cached=self.cached)
 
     @cached_property
     def decoder(self) -> Decoder:
-        return FastDecoder(self.folder, self._device, **self._graph_options)
+        return FastDecoder(self.folder, self._device, in_int8=self._in_int8, cached=self.cached)
 
     @cached_property
     def aligner(self) -> ScoringDecoder:
-        return FastDecoder(self.folder, self._device, self._with_scores, **self._graph_options)
+        return FastDecoder(self.folder, self._device, self._with_scores, in_int8=self._in_int8, cached=self.cached)
 
     @property
-    def _graph_options(self) -> dict[str, bool]:
-        return {"in_int8": self.approximations.int8_attention, "cached": self.cached}
+    def _in_int8(self) -> bool:
+        return self.approximations.int8_attention
 
     @property
     def _device(self) -> DeviceOptions:
