@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 # nothing of the user's own cache may help or suffer
 os.environ["OVW_HOME"] = tempfile.mkdtemp(prefix="ovw-tests-")
 
+from support import no_network
 from support.tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
 
 from ovw.audio.decode import load_audio
@@ -33,6 +35,14 @@ def ovw_logs() -> None:
         logger = logging.getLogger(name)
         logger.disabled, logger.propagate = False, True
         logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def no_connections() -> Iterator[None]:
+    """No test may reach out, nor anything it starts."""
+    no_network.LOG.unlink(missing_ok=True)
+    yield
+    assert not no_network.LOG.exists(), no_network.LOG.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -77,12 +77,14 @@ def open_checked(folder: Path, manifest: Manifest, options: DeviceOptions, *, ex
     if faults:
         logger.warning("%s runs %s, as it does not compute here what was proved otherwise (%s)", folder.name,
                        chosen.name, "; ".join(faults))  # fmt: skip
+    used = ", ".join(chosen.sessions.approximations.in_use()) or "none"
+    logger.debug("%s runs %s, approximations: %s", folder.name, chosen.name, used)
     return chosen.sessions
 
 
 def ways(folder: Path, manifest: Manifest, options: DeviceOptions, *, exact: bool) -> Iterator[Way]:
     """The ways of computing with an artifact, the preferred one first."""
-    dims, heads = manifest.dimensions(), tuple(manifest.alignment_heads or ())
+    dims, heads = manifest.dimensions(), tuple(manifest.alignment_heads or manifest.dimensions().upper_half)
     f32 = options.model_copy(update={"precision": EXACT.precision})
     allowed = IN_F32 if options.precision == EXACT.precision else IN_DEFAULT
     if exact:
