@@ -43,7 +43,7 @@ def normalize(text: str, language: str | None) -> str:
 
 
 def normalize_keeping_marks(text: str, language: str | None) -> str:
-    """A text as it is scored with combining marks kept, as multilingual leaderboards do: in many scripts they are vowels.
+    """A text as it is scored with combining marks kept, as multilingual leaderboards do: many scripts write vowels so.
 
     English has no other rules here than in `normalize`.
     """
