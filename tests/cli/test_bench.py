@@ -27,11 +27,11 @@ GRAPHS = {"load", "compile", "first_inference", "mel", "encoder", "throughput", 
 
 
 @pytest.fixture(autouse=True)
-def models(home: Path, tiny: Converted) -> Path:
+def models(warm_home: Path, tiny: Converted) -> Path:
     """A home with the tiny artifact under its name."""
-    (home / "models").mkdir(parents=True)
-    (home / "models" / "tiny-random").symlink_to(tiny.folder)
-    return home
+    (warm_home / "models").mkdir(parents=True)
+    (warm_home / "models" / "tiny-random").symlink_to(tiny.folder)
+    return warm_home
 
 
 def request(tmp_path: Path, **values: object) -> list[object]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.odd_media import half_of_an_mp4, speech
 from support.serve import serve
+from support.shared import with_caches
 from support.speech_files import wav
 from support.tiny_whisper import SELFTEST_CLIP
 
@@ -25,7 +26,7 @@ FAST = ["-m", "tiny-random", "--language", "en", "--temperature", "0", "--beam-s
 
 @pytest.fixture
 def env(tmp_path: Path, tiny: Converted) -> dict[str, str]:
-    (tmp_path / "home" / "models").mkdir(parents=True)
+    (with_caches(tmp_path / "home") / "models").mkdir()
     (tmp_path / "home" / "models" / "tiny-random").symlink_to(tiny.folder)
     return os.environ | {"OVW_HOME": str(tmp_path / "home"), "TERM": "dumb", "NO_COLOR": "1"}
 

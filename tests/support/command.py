@@ -1,12 +1,15 @@
-"""Run `ovw` as a user does."""
+"""Run `ovw` as a user does, in a process of its own."""
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 OVW = [sys.executable, "-m", "ovw"]
@@ -27,14 +30,38 @@ json.dump(done, sys.stdout)
 """
 
 
+class _Server:
+    """A fork server, see `support.fork_server`."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("fork_server.py"))]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        atexit.register(self._end)
+
+    def run(self, arguments: Sequence[str], cwd: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        with tempfile.NamedTemporaryFile() as stdout, tempfile.NamedTemporaryFile() as stderr:
+            files = {"stdout": stdout.name, "stderr": stderr.name}
+            request = {"arguments": arguments, "cwd": str(cwd), "environment": environment, **files}
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            code = int(self._process.stdout.readline())
+            shown = (file.read().decode() for file in (stdout, stderr))
+            return subprocess.CompletedProcess(arguments, code, *shown)
+
+    def _end(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+
+
+@cache
+def _server() -> _Server:
+    return _Server()
+
+
 def ovw(
     *args: object, cwd: Path | None = None, home: Path | None = None, code: int = 0
 ) -> subprocess.CompletedProcess[str]:
     """The finished process; its exit code is as expected and there is no traceback."""
-    done = subprocess.run(
-        [*OVW, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=_environment(home),
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    done = _server().run([*map(str, args)], cwd or Path.cwd(), _environment(home))
     assert done.returncode == code, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     return done
