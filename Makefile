@@ -29,9 +29,10 @@ test: $(VENV)/.dev ## run the tests (weights come from the package index)
 test-slow: $(VENV)/.dev $(VENV)-optimum/.done ## run the long tests too, optimum-intel in an environment of its own
 	OVW_OPTIMUM_PYTHON=$(VENV)-optimum/bin/python $(BIN)/python -m pytest
 
-lint: $(VENV)/.dev types ## check style and types
+lint: $(VENV)/.dev types ## check style, types and what imports what
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	cd build/types && $(CURDIR)/$(BIN)/lint-imports --no-logo $(CURDIR)/pyproject.toml
 
 types: $(VENV)/.dev
 	rm -rf build/types && $(PIP_INSTALL) --no-deps --target build/types .

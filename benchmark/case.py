@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from ovw.benchmark.config import EngineName, Stage
+from ovw.benchmark.config import Stage
 from ovw.config import Config
 from ovw.runtime.device import DeviceOptions
 
@@ -14,8 +14,8 @@ class CaseSpec(Config):
     """A case."""
 
     name: str
-    """What sets it apart; cases of two records with the same name are compared."""
-    engine: EngineName = "openvino"
+    """Its settings in short; cases of two records with the same name are compared."""
+    engine: str = "openvino"
     model: str
     """A folder or a file."""
     layout: str | None = None

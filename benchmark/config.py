@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.config import Config, as_list, build
 from ovw.datasets.resolve import DatasetOptions
-from ovw.errors import UsageError, did_you_mean
+from ovw.engines.registry import EngineRow, engine_row
+from ovw.errors import UsageError
 from ovw.transcribe.options import TranscribeOptions
 
 Stage = Literal[
@@ -19,10 +20,6 @@ STAGES: tuple[Stage, ...] = (
 )  # fmt: skip
 GRAPHS = frozenset(STAGES) - {"pipeline"}
 """Stages that need the graphs alone; `pipeline` runs an engine on clips."""
-EngineName = Literal["openvino", "onnxruntime", "openvino-genai", "optimum-intel", "pytorch", "faster-whisper"]
-ENGINES: tuple[EngineName, ...] = (
-    "openvino", "onnxruntime", "openvino-genai", "optimum-intel", "pytorch", "faster-whisper",
-)  # fmt: skip
 
 
 def _listed(value: Any) -> Any:
@@ -37,23 +34,28 @@ def _engine(value: Any) -> Any:
     if not isinstance(value, str | dict):
         return value
     entry = {"name": value} if isinstance(value, str) else value
-    if (name := str(entry.get("name"))) not in ENGINES:
-        raise UsageError(f"no engine '{name}'", did_you_mean(name, ENGINES))
+    engine_row(str(entry.get("name")))
     return entry
 
 
 class EngineEntry(Config):
     """An engine, and what it runs if not the artifacts."""
 
-    name: EngineName
+    name: str
+    """A name of the registry of engines."""
     model: str | None = None
-    """What it loads, such as a folder of CTranslate2; by default each of the artifacts."""
+    """Its model, such as a folder of CTranslate2; by default each of the artifacts."""
     precision: str | None = None
     """Of its weights or its arithmetic, in its own words, such as faster-whisper's `int8`."""
     python: str | None = None
     """An interpreter of an environment that has it; by default this one."""
     batch_size: int | None = Field(default=None, ge=1)
     """Windows or clips that it takes at once."""
+
+    @property
+    def row(self) -> EngineRow:
+        """The engine's row of the registry."""
+        return engine_row(self.name)
 
 
 Engines = tuple[Annotated[EngineEntry, BeforeValidator(_engine)], ...]
@@ -69,11 +71,11 @@ class BenchConfig(Config):
     engines: Annotated[Engines, BeforeValidator(lambda v: [v] if isinstance(v, str | dict) else v)] = (
         EngineEntry(name="openvino"),
     )
-    """What runs them."""
+    """Engines to run the models with."""
     peers: str | None = None
     """A folder that the engines' `python` and `model` are looked for in."""
     stages: Annotated[tuple[Stage, ...], BeforeValidator(_listed), Field(min_length=1)] = STAGES
-    """What is timed."""
+    """Stages to time."""
     device: Annotated[tuple[str, ...], BeforeValidator(as_list), Field(min_length=1)] = ("CPU",)
     """OpenVINO devices."""
     hint: Annotated[tuple[Literal["latency", "throughput"], ...], BeforeValidator(_listed)] = ("latency",)
@@ -131,7 +133,7 @@ class BenchConfig(Config):
     output: str | None = None
     """The record; by default one below `$OVW_HOME/bench`."""
     format: Annotated[tuple[Literal["json", "csv", "md"], ...], BeforeValidator(_listed)] = ("json",)
-    """What is written beside the record."""
+    """Tables to write beside the record."""
 
     @model_validator(mode="after")
     def _check(self) -> BenchConfig:

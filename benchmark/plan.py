@@ -8,40 +8,22 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ovw.artifact.locate import installed, locate
+from ovw.artifact.locate import installed, locate, none_installed
 from ovw.artifact.manifest import Manifest, read_manifest
 from ovw.benchmark.case import CaseSpec
 from ovw.benchmark.config import BenchConfig, EngineEntry
+from ovw.engines.registry import AXES
 from ovw.errors import OvwError, UsageError
 from ovw.runtime.device import DeviceOptions
 
 PytorchFile = Callable[[Manifest], Path]
 """Finds or makes the checkpoint of an artifact."""
-LAYOUTS = {
-    "openvino": ("genai", "stateless"),
-    "onnxruntime": ("onnx",),
-    "openvino-genai": ("genai",),
-    "optimum-intel": ("genai",),
-    "pytorch": ("genai", "stateless", "onnx"),
-    "faster-whisper": (),
-}
-"""Artifacts that an engine runs, or that have the checkpoint it runs."""
-AXES = ("device", "hint", "streams", "threads", "inference_precision", "shapes", "frames", "batch", "beam_size")
-OBEYS = {
-    "openvino": AXES,
-    "onnxruntime": ("threads", "frames", "batch", "beam_size"),
-    "openvino-genai": ("device", "threads", "inference_precision", "beam_size"),
-    "optimum-intel": ("device", "threads", "inference_precision", "beam_size"),
-    "pytorch": ("threads", "beam_size"),
-    "faster-whisper": ("threads", "beam_size"),
-}
-"""Axes that mean something to an engine."""
 Point = dict[str, Any]
 
 
 @dataclass
 class BenchPlan:
-    """What is to be measured, and what cannot be, with the reason."""
+    """Cases to measure, and those that cannot be, with the reason."""
 
     cases: list[CaseSpec] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -77,19 +59,19 @@ def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> B
             plan.left_out[entry.name] = str(error)
             continue
         if not models:
-            plan.left_out[entry.name] = f"no artifact of the layout {' or '.join(LAYOUTS[entry.name])}"
+            plan.left_out[entry.name] = f"no artifact of the layout {' or '.join(entry.row.layouts)}"
         for model in models:
             plan.cases += [case for case in _cases(entry, model, config) if case not in plan.cases]
             if model.random and "pipeline" in config.stages:
                 plan.left_out[f"{model.name}, pipeline"] = "random weights have no text to measure"
     if not plan.cases and not artifacts and not config.models:
-        raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
+        raise none_installed()
     _require_names_apart(plan.cases)
     return plan
 
 
 def _artifacts(config: BenchConfig) -> list[tuple[Path, Manifest]]:
-    named = [folder for name in config.models if (folder := locate(name))]
+    named = [locate(name) for name in config.models]
     known = [(folder, read_manifest(folder)) for folder in dict.fromkeys(named or installed())]
     return sorted(known, key=lambda pair: sum(file.bytes for file in pair[1].files.values()))
 
@@ -106,13 +88,13 @@ def _models(
     if entry.model:
         yield _named_model(entry, config)
         return
-    if entry.name == "faster-whisper":
-        raise UsageError("faster-whisper needs a model of its own", "give it model: a CTranslate2 folder or a size")
+    if entry.row.models == "own":
+        raise UsageError(f"{entry.name} needs a model of its own", "give it model: a CTranslate2 folder or a size")
     seen = set()
     for folder, manifest in artifacts:
-        if manifest.layout not in LAYOUTS[entry.name]:
+        if manifest.layout not in entry.row.layouts:
             continue
-        if entry.name != "pytorch":
+        if entry.row.models != "checkpoints":
             yield BenchModel(folder, manifest.layout, folder.name, manifest.source.kind == "random")
         elif pytorch_file and manifest.source.tensors_sha256 not in seen:
             seen.add(manifest.source.tensors_sha256)
@@ -122,13 +104,12 @@ def _models(
 def _named_model(entry: EngineEntry, config: BenchConfig) -> BenchModel:
     assert entry.model is not None  # _models asked
     path = _below(entry.model, config.peers)
-    if entry.name in ("openvino", "onnxruntime"):
+    if entry.row.is_ours:
         folder = locate(str(path) if path.exists() else entry.model)
-        assert folder is not None  # with a name there is one
         return BenchModel(folder, read_manifest(folder).layout, folder.name)
     if path.exists():
         return BenchModel(path.resolve(), None, path.stem if path.is_file() else path.name)
-    if entry.name == "faster-whisper" and "/" not in entry.model:
+    if entry.row.fetches and "/" not in entry.model:
         return BenchModel(entry.model, None, entry.model)
     raise OvwError(f"no model {path}", "--peers names the folder it is in")
 
@@ -140,8 +121,9 @@ def _below(path: str, peers: str | None) -> Path:
 
 
 def _cases(entry: EngineEntry, model: BenchModel, config: BenchConfig) -> Iterator[CaseSpec]:
-    own = entry.name in ("openvino", "onnxruntime")
-    stages = tuple(s for s in config.stages if (own or s == "pipeline") and not (model.random and s == "pipeline"))
+    stages = tuple(
+        s for s in config.stages if (entry.row.is_ours or s == "pipeline") and not (model.random and s == "pipeline")
+    )
     if not stages:
         return
     for point in _points(entry, config):
@@ -162,7 +144,7 @@ def _cases(entry: EngineEntry, model: BenchModel, config: BenchConfig) -> Iterat
 def _points(entry: EngineEntry, config: BenchConfig) -> list[Point]:
     """Every combination of the axes that the engine obeys, each once."""
     defaults = BenchConfig()
-    axes = [getattr(config if axis in OBEYS[entry.name] else defaults, axis) for axis in AXES]
+    axes = [getattr(config if axis in entry.row.axes else defaults, axis) for axis in AXES]
     return [dict(zip(AXES, values, strict=True)) for values in dict.fromkeys(product(*axes))]
 
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from ovw.artifact.arithmetic import Arithmetic, ProbeReference, RowCheck
 from ovw.artifact.manifest import Shapes
 from ovw.artifact.masks import decoders_without_batch
-from ovw.engines.layouts import open_layout_decoder, open_layout_encoder
 from ovw.errors import NotEqualError
 from ovw.memory import give_back
 from ovw.models import Dims
 from ovw.runtime.device import EXACT, DeviceOptions, capabilities, cpu_name, inference_precision
 from ovw.runtime.protocols import Decoder
+from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder
 from ovw.transcribe.checks.licence import measure_licence
 from ovw.transcribe.checks.probe import make_reference, probe_mels, takes_probe
 from ovw.transcribe.checks.rows import (
@@ -41,7 +41,7 @@ SHIFT = 100
 
 @dataclass(frozen=True)
 class _Rows:
-    """What one arithmetic made of the rows: each window alone, and the largest distance of a batch from that."""
+    """Rows in one arithmetic: each window alone, and the largest distance of a batch from that."""
 
     reference: ProbeReference
     alone: list[Logits]
@@ -60,7 +60,7 @@ def measure_arithmetic(
         frontend: what its graphs came from.
         shapes: what its graphs take.
         dims: of the model.
-        approximations: measure these too, where the runner uses any; random weights say nothing about them.
+        approximations: measure these too, where the runner uses any; not for random weights.
 
     Raises:
         NotEqualError: a batch changes what is computed for a row; the message holds the figures.
@@ -69,6 +69,8 @@ def measure_arithmetic(
     if not (approximations and is_specialisable(layout, frontend, shapes.kind)):
         return found
     licence = measure_licence(folder, dims, DeviceOptions())
+    if licence is None:
+        return found
     figures = {"approximations": licence.costs, "words": licence.words, "words_changed": licence.words_changed}
     return found.model_copy(update=figures)
 

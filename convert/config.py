@@ -1,4 +1,4 @@
-"""What to convert: the configuration of `ovw convert`."""
+"""The configuration of `ovw convert`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from ovw.artifact.layouts import layout_row
 from ovw.artifact.names import GGML_ENCODER_ENDING
 from ovw.config import Config, as_list
 from ovw.convert.compression.recipe import Recipe, recipe_for
@@ -19,7 +20,6 @@ from ovw.errors import UsageError
 from ovw.models import find_size, is_size
 
 Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "int4"]
-Layout = Literal["genai", "stateless", "whispercpp", "onnx"]
 GGML_NAME = re.compile(r"[\w.-]+")
 
 
@@ -30,6 +30,10 @@ def _as_dataset(value: Any) -> Any:
     name, colon, split = value.partition(":")
     named = colon and not Path(value).exists() and not value.startswith("hf:")
     return {"dataset": name, "split": split} if named else {"dataset": value}
+
+
+def _known_layout(name: str) -> str:
+    return layout_row(name).name
 
 
 def _none_is_none(value: Any) -> Any:
@@ -50,10 +54,10 @@ class ConvertConfig(Config):
     by default what the size offers."""
     precision: Annotated[tuple[Precision, ...], BeforeValidator(as_list)] = ("fp16",)
     """Of the stored weights."""
-    layout: Annotated[tuple[Layout, ...], BeforeValidator(as_list)] = ("genai",)
-    """What the files are named and arranged for: an artifact each."""
+    layout: Annotated[tuple[Annotated[str, AfterValidator(_known_layout)], ...], BeforeValidator(as_list)] = ("genai",)
+    """Layouts, an artifact each."""
     frontend: FrontendName = "graph"
-    """How the graphs are made: `graph` (built op by op) or `onnx` (torch -> ONNX -> IR)."""
+    """Frontend of the graphs: `graph` (built op by op) or `onnx` (torch -> ONNX -> IR)."""
     shapes: Kind = "dynamic"
     """`dynamic`; `bounded`, the bounds written into the inputs; or `static`, one shape."""
     batch: Range | None = None
@@ -67,7 +71,7 @@ class ConvertConfig(Config):
     ggml_name: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
     """Further ggml files, such as `ggml-base-q5_0.bin`, that shall find the whispercpp layout's encoder."""
     recipe: Recipe | None = None
-    """How to compress, in place of the recipes that come with ovw."""
+    """A recipe in place of those that come with ovw."""
     calibration: Speech = DatasetOptions(dataset=BUNDLED, split="calibration")
     """Speech to find the ranges of activations with: as `ovw eval` takes datasets (`librispeech:train-clean-100`, a
     manifest), or any folder of audio. Not to be scored afterwards."""
@@ -115,7 +119,7 @@ class ConvertConfig(Config):
             raise UsageError("precision or layout is empty", "leave it out for the default")
         self._check_shapes()
         self._check_compression()
-        if self.ggml_name and "whispercpp" not in self.layout:
+        if self.ggml_name and not any(layout_row(layout).has_ggml for layout in self.layout):
             raise UsageError("--ggml-name without the whispercpp layout", "add --layout whispercpp")
         if wrong := [name for name in self.ggml_stems() if not GGML_NAME.fullmatch(name)]:
             raise UsageError(f"'{wrong[0]}' is not the name of a ggml file", "such as ggml-base-q5_0.bin")
@@ -127,13 +131,18 @@ class ConvertConfig(Config):
         for name in self.size:
             for layout in self.layout:
                 self.bounds().resolve(find_size(name).dims, layout)
-        if self.frontend == "onnx" and self.shapes == "static" and "stateless" in self.layout:
+        rows = map(layout_row, self.layout)
+        in_ports = any(row.runtime == "openvino" and row.cache == "ports" for row in rows)
+        if self.frontend == "onnx" and self.shapes == "static" and in_ports:
             raise UsageError("--frontend onnx makes no static stateless decoder", "leave out one of the two")
 
     def _check_compression(self) -> None:
         compressed = [precision for precision in self.precision if precision not in ("fp32", "fp16")]
-        if compressed and "onnx" in self.layout:
-            raise UsageError(f"the onnx layout has no {compressed[0]}", "choose fp32 or fp16, or another --layout")
+        rigid = [layout for layout in self.layout if not layout_row(layout).compresses]
+        if compressed and rigid:
+            raise UsageError(
+                f"the {rigid[0]} layout has no {compressed[0]}", "choose fp32 or fp16, or another --layout"
+            )
         if self.recipe and len(compressed) != 1:
             raise UsageError(f"a recipe is for one compressed precision, not for {compressed or 'none'}", "name one")
 
@@ -143,12 +152,12 @@ class ConvertConfig(Config):
             raise UsageError("--tune needs words to judge by", "leave out --gate none and --weights random")
 
     def recipe_of(self, precision: str, size: str | None) -> Recipe | None:
-        """How a precision compresses a model of a size; `None` if it does not."""
+        """The recipe of a precision for a model of a size; `None` if it does not compress."""
         known = recipe_for(precision, size)
         return self.recipe or known if known else None
 
     def bounds(self) -> Bounds:
-        """What was asked of the shapes."""
+        """The requested shapes."""
         return Bounds(shapes=self.shapes, **{axis: getattr(self, axis) for axis in AXES})
 
     def ggml_stems(self) -> list[str]:
@@ -156,12 +165,12 @@ class ConvertConfig(Config):
         return [name.removesuffix(".bin") for name in dict.fromkeys(self.ggml_name)]
 
     def frontend_of(self, layout: str) -> FrontendName:
-        """How a layout's graphs are made; ONNX files come from torch.onnx in any case."""
-        return "onnx" if layout == "onnx" else self.frontend
+        """The frontend of a layout's graphs; ONNX files come from torch.onnx in any case."""
+        return layout_row(layout).frontend or self.frontend
 
     def ggml_files(self, layout: str) -> set[str]:
         """The encoders under further names that an artifact of a layout shall hold."""
-        stems = self.ggml_stems() if layout == "whispercpp" else []
+        stems = self.ggml_stems() if layout_row(layout).has_ggml else []
         return {f"{stem}{GGML_ENCODER_ENDING}.{end}" for stem in stems for end in ("xml", "bin")}
 
     def models(self) -> list[tuple[str, str | None]]:
@@ -175,7 +184,7 @@ class ConvertConfig(Config):
 
 
 def name_of_weights(weights: str) -> str:
-    """What to call a checkpoint: the stem of its file, its folder or its repository, and never as a size is called."""
+    """The name of a checkpoint: the stem of its file, its folder or its repository, and never as a size is called."""
     last = weights.partition("@")[0] if weights.startswith("hf:") else Path(weights).expanduser().resolve().as_posix()
     stem = last.rpartition("/")[2].removesuffix(".pt").removesuffix(".bin") or "custom"
     return f"{stem}-custom" if is_size(stem) else stem

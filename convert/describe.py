@@ -9,13 +9,13 @@ from pathlib import Path
 import ovw
 from ovw.artifact.arithmetic import Arithmetic
 from ovw.artifact.hashing import hash_folder
+from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import SCHEMA_VERSION, Compression, Golden, Manifest, Parity, Source
 from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.models import Capabilities, ModelInfo, languages
 
 TOOLS = ("openvino", "openvino-tokenizers", "openai-whisper", "torch", "transformers", "numpy")
-ONNX_TOOLS = ("onnx", "onnxruntime")
 
 
 def describe(
@@ -57,7 +57,7 @@ def describe(
 
 
 def capabilities(info: ModelInfo | None, checkpoint: Checkpoint) -> Capabilities:
-    """What the model can be asked for: known for named sizes, else from the source or from OpenAI's vocabulary."""
+    """Languages and tasks of a model: known for named sizes, else from the source or from OpenAI's vocabulary."""
     if known := info.capabilities if info else checkpoint.capabilities:
         return known
     dims = checkpoint.dims
@@ -67,5 +67,5 @@ def capabilities(info: ModelInfo | None, checkpoint: Checkpoint) -> Capabilities
 
 def tool_versions(layout: str, precision: str) -> dict[str, str]:
     """Versions of everything that has a part in an artifact."""
-    tools = [*TOOLS, *(ONNX_TOOLS if layout == "onnx" else ()), *(("nncf",) if precision.startswith("int") else ())]
+    tools = [*TOOLS, *layout_row(layout).tools, *(("nncf",) if precision.startswith("int") else ())]
     return {"ovw": ovw.__version__} | {tool: metadata.version(tool) for tool in tools}

@@ -1,4 +1,4 @@
-"""What is to be made, and what came of it."""
+"""Artifacts to make, and the results."""
 
 from __future__ import annotations
 

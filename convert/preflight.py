@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
+from ovw.artifact.layouts import layout_row
 from ovw.artifact.locate import is_artifact
 from ovw.convert.sources.checkpoint import tensor_shapes
 from ovw.errors import OvwError
@@ -19,19 +20,15 @@ if TYPE_CHECKING:
 
 BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1, "int8-ptq": 1, "int4": 1}
 TOKENIZER_BYTES = 8_000_000
-WEIGHT_COPIES = {"whispercpp": 2, "onnx": 3}
-"""The ggml file holds the encoder too; an ONNX export passes through f32 files."""
 PROGRAM_BYTES = 700_000_000
 """torch, transformers and OpenVINO, and what a window of audio takes on its way through."""
 PEAKS = {"fp32": (10.0, 10.0), "fp16": (6.5, 5.2), "int8": (8.0, 8.0), "int8-ptq": (31.0, 8.0), "int4": (8.0, 8.0)}
 """Bytes for each weight of the encoder, and of the decoder; calibration looks at all activations of a layer at once."""
-CACHES_PEAK = 6
-"""More of them where cross-attention caches go in and out of the decoder."""
 ONNX_PEAK = 19
 ONNX_PEAK_BESIDE = 13
 """Bytes for each weight that goes through `torch.onnx`: in one message, and in files beside it."""
 MESSAGE_BYTES = 1 << 31
-"""What fits into one message."""
+"""Characters that fit into one message."""
 
 
 def check_room(jobs: Mapping[Job, Dims], config: ConvertConfig) -> None:
@@ -90,7 +87,7 @@ def _need(dims: Dims, job: Job, config: ConvertConfig) -> int:
 
 def artifact_bytes(dims: Dims, precision: str, layout: str) -> int:
     """Room on disk that making an artifact takes."""
-    return WEIGHT_COPIES.get(layout, 1) * sum(_weights(dims)) * BYTES_PER_WEIGHT[precision] + TOKENIZER_BYTES
+    return layout_row(layout).weight_copies * sum(_weights(dims)) * BYTES_PER_WEIGHT[precision] + TOKENIZER_BYTES
 
 
 def memory_bytes(dims: Dims, precision: str, layout: str, frontend: str, *, held: bool) -> int:
@@ -112,10 +109,8 @@ def memory_bytes(dims: Dims, precision: str, layout: str, frontend: str, *, held
         per_encoder, per_decoder = _export_peak(encoder), _export_peak(decoder)
     else:
         per_encoder, per_decoder = PEAKS.get(precision, PEAKS["fp32"])
-    if layout == "stateless":
-        per_decoder += CACHES_PEAK
-    if layout == "whispercpp":
-        per_decoder = 0
+    row = layout_row(layout)
+    per_decoder = per_decoder + row.decoder_peak if row.decodes else 0
     worst = max(per_encoder * encoder, per_decoder * decoder)
     return int(PROGRAM_BYTES + worst + held * 2 * (encoder + decoder))
 

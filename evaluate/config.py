@@ -18,7 +18,7 @@ class EvalConfig(RunConfig, DatasetOptions):
     beam_size: int = Field(default=1, ge=1, le=64)
     """Beams at temperature 0; 1 is greedy decoding."""
     reference: str | None = None
-    """What to compare with: `pytorch`, a `.pt` file, an artifact, an earlier run's folder, or a JSONL of hypotheses."""
+    """The reference: `pytorch`, a `.pt` file, an artifact, an earlier run's folder, or a JSONL of hypotheses."""
     output: str | None = None
     """The run's folder; by default one below `$OVW_HOME/evals` that belongs to just this request."""
     detect_language: bool = False

@@ -1,4 +1,4 @@
-"""What a record holds besides figures: the dataset, the problems, the reference."""
+"""Parts of a record besides figures: the dataset, the problems, the reference."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def calibrated_on(manifest: Manifest, hypotheses: Sequence[Hypothesis]) -> list[
 
 
 def describe_problems(scored: Scored, problems: Sequence[Problem]) -> dict[str, Any]:
-    """What could not be used, and why."""
+    """Utterances that could not be used, and why."""
     unscored = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if not ok]
     empty = [Problem(h.id, h.audio, "the reference is empty once normalized") for h in unscored]
     found = [*problems, *empty]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ovw.artifact.lock import locked
 from ovw.errors import OvwError
 from ovw.evaluate.hypothesis import Hypothesis, parse
 from ovw.files import write_whole
-
-if sys.platform != "win32":
-    import fcntl
 
 HYPOTHESES = "hypotheses.jsonl"
 REQUEST = "request.json"
@@ -44,10 +42,12 @@ class HypothesisJournal:
         self._request = json.loads(json.dumps(request))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / ".lock").open("w")
+            self._lock = ExitStack()
+            self._lock.enter_context(locked(folder / ".lock", wait=False))
+        except BlockingIOError:
+            raise OvwError(f"another run is writing {folder}", "wait for it, or choose another with -o") from None
         except OSError as error:
             raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
-        self._take_lock()
         self._claim(force)
         self._resume()
         self.engine = _read_json(folder / ENGINE)
@@ -97,15 +97,6 @@ class HypothesisJournal:
         self._stream.close()
         write_whole(self.path, "".join(result.to_json() + "\n" for result in results))
         return results
-
-    def _take_lock(self) -> None:
-        if sys.platform == "win32":
-            return
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise OvwError(f"another run is writing {self.folder}", "wait for it, or choose another with -o") from None
 
     def _claim(self, force: bool) -> None:
         """See to it that what is here belongs to this request."""

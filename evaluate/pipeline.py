@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovw.artifact.hashing import file_sha256
-from ovw.artifact.locate import locate
+from ovw.artifact.locate import locate_or_default
 from ovw.artifact.manifest import read_manifest
 from ovw.artifact.names import MANIFEST
 from ovw.datasets.resolve import choose, open_dataset
 from ovw.datasets.utterance import Dataset, Problem, Utterance
-from ovw.engines.base import EngineSpec
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.facts import calibrated_on, delta_metrics, describe_dataset, describe_problems, describe_reference
@@ -29,7 +29,7 @@ from ovw.scoring.normalizer import describe_normalizer
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came out of an `ovw eval`."""
+    """The result of an `ovw eval`."""
 
     folder: Path
     record: Record
@@ -52,7 +52,7 @@ def evaluate(
     """
     watch = observer or EvalObserver()
     normalizer = describe_normalizer()
-    folder = find_model(config)
+    folder = locate_or_default(config.model)
     manifest, manifest_sha256 = read_manifest(folder), file_sha256(folder / MANIFEST)
     reference = find_reference(config, manifest, pytorch_file)
     dataset = open_dataset(config.speech())
@@ -97,20 +97,8 @@ def evaluate(
     return Evaluation(output, record, bad, problems)
 
 
-def find_model(config: EvalConfig) -> Path:
-    """The artifact to score.
-
-    Raises:
-        OvwError: none of that name, or none at all.
-    """
-    folder = locate(config.model)
-    if folder is None:
-        raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
-    return folder
-
-
 def _count(config: EvalConfig, dataset: Dataset) -> int | None:
-    """How many clips are asked for; of a stream no more is known than the limit."""
+    """Number of clips asked for; of a stream only the limit is known."""
     if dataset.streamed:
         return config.limit
     return sum(isinstance(item, Utterance) for item in choose(dataset, config.speech()))
@@ -138,7 +126,7 @@ def _hypotheses_of(
     output: Path,
     watch: EvalObserver,
 ) -> list[Hypothesis] | None:
-    """What the reference made of the same clips; run now, or taken up, in a folder within the run's own."""
+    """The reference's hypotheses on the same clips; run or resumed in a folder within the run's own."""
     if reference is None or reference.spec is None:
         return reference.hypotheses if reference else None
     request = request_of(config, reference.spec, file_sha256(reference.spec.identity()))

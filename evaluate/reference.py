@@ -1,4 +1,4 @@
-"""What a run is compared with: another engine, another artifact, or hypotheses that are there already."""
+"""References of a comparison: another engine, another artifact, or hypotheses that are there already."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ovw.artifact.locate import is_artifact, locate
 from ovw.artifact.manifest import Manifest
-from ovw.engines.base import EngineSpec
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.hypothesis import Hypothesis, read_hypotheses
@@ -35,7 +35,7 @@ class Reference:
 
 
 def find_reference(config: EvalConfig, manifest: Manifest, pytorch_file: PytorchFile | None) -> Reference | None:
-    """What `--reference` means; `None` without one.
+    """The reference that `--reference` names; `None` without one.
 
     Raises:
         UsageError: nothing of that name.
@@ -70,5 +70,4 @@ def _artifact(name: str, config: EvalConfig) -> Reference:
     except UsageError as error:
         hint = "--reference takes pytorch, a .pt file, an artifact, an earlier run's folder or its hypotheses.jsonl"
         raise UsageError(f"no reference '{name}': {error.message}", hint) from None
-    assert folder is not None  # a name was given
     return Reference(folder.name, EngineSpec("openvino", folder.resolve(), config.running(), exact=config.exact))

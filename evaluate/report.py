@@ -40,7 +40,7 @@ def summary_rows(record: Record) -> list[Row]:
 
 
 def about_rows(record: Record) -> list[Row]:
-    """What one must know to repeat it."""
+    """Everything needed to repeat the run."""
     engine, dataset, normalizer = (record.facts[key] for key in ("engine", "dataset", "normalizer"))
     chosen = record.config
     rows = {
@@ -67,7 +67,7 @@ def diff_markdown(steps: Sequence[Step]) -> str:
 
 
 def diff_html(steps: Sequence[Step]) -> str:
-    """The same with `del` and `ins`."""
+    """An alignment as HTML with `del` and `ins`."""
     return _diff(steps, escape, (("<del>{}</del>", "reference"), ("<ins>{}</ins>", "hypothesis")))
 
 
@@ -101,7 +101,7 @@ def _parts(
     table: Callable[[Sequence[Row]], str],
     worst: Callable[[Bad], str],
 ) -> list[str]:
-    """What a report consists of, each part in the form that the three functions give it."""
+    """The parts of a report, each in the form that the three functions give it."""
     parts = [heading(1, title(record)), table(summary_rows(record)), table(about_rows(record))]
     for name, rows in record.tables.items():
         parts += [heading(2, f"By {name}"), table(rows)]

@@ -1,4 +1,4 @@
-"""What a run's hypotheses depend on, and the folder that belongs to it."""
+"""The request that a run's hypotheses depend on, and its folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ovw.engines.base import EngineSpec
+from ovw.engines.registry import EngineSpec
 from ovw.evaluate.config import EvalConfig
 from ovw.home import home
 

@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class BootstrapOptions:
-    """How intervals are made: what is drawn, how often, from which seed."""
+    """Options of confidence intervals: the unit drawn, how often, from which seed."""
 
     unit: Literal["utterance", "speaker"] = "utterance"
     draws: int = 2000
@@ -129,7 +129,7 @@ def _units_drawn(
 
 
 def all_flags(scored: Scored) -> list[tuple[str, ...]]:
-    """What is suspicious about each hypothesis, n of them."""
+    """Suspicious signs of each hypothesis, n of them."""
     c = scored.counts
     columns = zip(scored.hypotheses, c.lengths.tolist(), c.insertions.tolist(), c.deletions.tolist(), strict=True)
     return [flags(h.hypothesis, length, inserted, deleted) for h, length, inserted, deleted in columns]
@@ -230,5 +230,5 @@ def worst(scored: Scored, how_many: int, reference: Scored | None = None) -> lis
 
 
 def flag_counts(scored: Scored) -> dict[str, int]:
-    """How many hypotheses have each flag."""
+    """The number of hypotheses with each flag."""
     return dict(sorted(Counter(flag for marks in all_flags(scored) for flag in marks).items()))

@@ -12,7 +12,8 @@ from typing import Any
 from ovw.audio import SAMPLE_RATE
 from ovw.datasets.audio import Clip, read_bytes, read_clip
 from ovw.datasets.utterance import Item, Problem, Utterance
-from ovw.engines.base import Engine, EngineResult, EngineSpec
+from ovw.engines.base import Engine, EngineResult
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import HypothesisJournal
@@ -46,7 +47,7 @@ class EvalObserver:
 
 @dataclass(frozen=True)
 class TranscribeClips:
-    """How to make a hypothesis of an utterance, in this process or another.
+    """The work of transcribing clips, in this process or another.
 
     Attributes:
         spec: of the engine.
@@ -143,14 +144,14 @@ class TranscribeClips:
 
 
 def _problem(utterance: Utterance, error: OvwError | RuntimeError) -> Problem:
-    """What went wrong with a clip, in a line."""
+    """The problem of a clip, in a line."""
     message = error.message if isinstance(error, OvwError) else str(error).strip().splitlines()[-1]
     return Problem(utterance.id, utterance.location, message.removeprefix(f"{utterance.location}: "))
 
 
 @dataclass
 class Tally:
-    """What a run has come to so far.
+    """The state of a run.
 
     Attributes:
         order: ids in the dataset's order.
@@ -219,7 +220,7 @@ def _grouped(utterances: Iterable[Utterance], size: int) -> Iterator[list[Uttera
 
 
 def _outcomes(group: list[Outcome] | Lost) -> list[Outcome]:
-    """What became of each clip of a group."""
+    """The outcome of each clip of a group."""
     if isinstance(group, Lost):
         return [Problem(item.id, item.location, group.reason) for item in group.item]
     return group

@@ -29,7 +29,7 @@ ISA_FLAGS = {
     "bf16": "bf16",
     "sve": "sve",
 }
-"""What Linux calls the instruction sets that matter to inference, and what we call them."""
+"""Instruction sets that matter to inference: Linux's name and ours."""
 PACKAGES = (
     "ovw", "openvino", "openvino-genai", "nncf", "numpy", "av", "tokenizers", "onnxruntime", "torch", "openai-whisper",
     "faster-whisper", "ctranslate2", "jiwer", "whisper-normalization", "datasets", "ray",

@@ -22,7 +22,7 @@ def weights_dir() -> Path:
 
 
 def checked_dir() -> Path:
-    """How each artifact may compute on this machine, see `ovw.transcribe.checks.guard`."""
+    """Records of how each artifact may compute on this machine, see `ovw.transcribe.checks.guard`."""
     return home() / "checked"
 
 

@@ -1,4 +1,4 @@
-"""How much memory this process may still take, and giving back what it has no use for."""
+"""Memory that this process may still take, and giving back unused memory."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a model can be asked for."""
+    """Languages and tasks of a model."""
 
     languages: tuple[str, ...]
     translate: bool
@@ -142,7 +142,7 @@ def find_size(name: str) -> ModelInfo:
 
 
 def track_language(code: str, form: TrackForm) -> str:
-    """What a container calls the language of a track, three letters.
+    """The name of a track's language in a container, three letters.
 
     Args:
         code: as Whisper has it; `und` comes back for others.

@@ -36,7 +36,7 @@ class Metric(Part):
     samples: tuple[float, ...] | None = None
     """The raw values behind a summary, in the order they were measured."""
     rounds: tuple[int, ...] | None = None
-    """How many of the samples each round took, where they come from several."""
+    """Number of samples of each round, where they come from several."""
     percentiles: dict[str, float] | None = None
     """Of the samples: `p50`, `p90`, `p95`, `p99`."""
 
@@ -62,10 +62,10 @@ class Case(Part):
 
     name: str
     config: dict[str, Any] = Field(default_factory=dict)
-    """What sets it apart: device, threads, precision hint, batch, decoding options."""
+    """Its settings: device, threads, precision hint, batch, decoding options."""
     artifact: Artifact | None = None
     facts: dict[str, Any] = Field(default_factory=dict)
-    """What was found out and is no figure: text hash, inference precision, why it was skipped."""
+    """Results that are no figures: text hash, inference precision, reason of a skip."""
     metrics: dict[str, Metric] = Field(default_factory=dict)
 
 
@@ -80,9 +80,9 @@ class Record(Part):
     config: dict[str, Any]
     """The resolved configuration: flags over YAML over defaults."""
     artifact: Artifact | None = None
-    """What was run, where it is one for all cases."""
+    """The artifact, where it is one for all cases."""
     facts: dict[str, Any] = Field(default_factory=dict)
-    """What was found out and is no figure: dataset fingerprint, normalizer, problems."""
+    """Results that are no figures: dataset fingerprint, normalizer, problems."""
     metrics: dict[str, Metric] = Field(default_factory=dict)
     cases: tuple[Case, ...] = ()
     tables: dict[str, list[dict[str, Any]]] = Field(default_factory=dict)

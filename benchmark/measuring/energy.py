@@ -22,7 +22,7 @@ class EnergyMeter:
             self.reason = "not available: only root may read the counters"
 
     def joules(self, work: Callable[[], object]) -> float | None:
-        """What was used while something ran; `None` where nothing is counted."""
+        """Joules used while something ran; `None` where nothing is counted."""
         before = None if self.reason else self._read()
         work()
         after = None if self.reason else self._read()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from ovw.artifact.layouts import layout_row
 from ovw.benchmark.case import GraphJob
 from ovw.benchmark.measuring.stages import GraphBench
 from ovw.record_tables import Row
@@ -30,7 +31,7 @@ def layer_rows(job: GraphJob) -> list[Row]:
     if isinstance(bench.encoder, EncoderSession):
         request = bench.encoder.compiled.create_infer_request()
         rows += _rows("encoder", _profile(request, {0: bench.mel}))
-    if job.case.layout == "genai":
+    if job.case.layout and layout_row(job.case.layout).cache == "inside":
         rows += _rows("token", _token_profile(bench))
     return rows
 

@@ -1,4 +1,4 @@
-"""What else ran on the machine during a measurement."""
+"""Other load on the machine during a measurement."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from ovw.artifact import names
+from ovw.artifact.layouts import encoder_file, layout_row
 from ovw.artifact.manifest import read_manifest
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
@@ -25,9 +25,8 @@ from ovw.benchmark.roofline.graph_cost import decoder_work, encoder_work, graph_
 from ovw.errors import OvwError
 from ovw.runtime.device import compile_model, core, inference_precision
 from ovw.runtime.encoder import EncoderSession
-from ovw.runtime.onnx import OnnxDecoderSession, OnnxEncoderSession
 from ovw.runtime.protocols import Decoder, Encoder
-from ovw.runtime.sessions import open_decoder, require_runnable
+from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder, require_runnable
 from ovw.transcribe.selftest import CLIP, golden_prompt
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -60,15 +59,11 @@ class GraphBench:
 
     @cached_property
     def encoder(self) -> Encoder:
-        if self._case.layout == "onnx":
-            return OnnxEncoderSession(self._case.folder, self._case.device.threads)
-        return EncoderSession(self._case.folder, self._case.device, self._manifest.layout, self._fix)
+        return open_layout_encoder(self._case.folder, self._manifest.layout, self._case.device, self._fix)
 
     @cached_property
     def decoder(self) -> Decoder:
-        if self._case.layout == "onnx":
-            return OnnxDecoderSession(self._case.folder, self._case.device.threads)
-        return open_decoder(self._case.folder, self._manifest.layout, self._case.device)
+        return open_layout_decoder(self._case.folder, self._manifest.layout, self._case.device)
 
     @cached_property
     def speech(self) -> NDArray[np.float32]:
@@ -90,7 +85,7 @@ class GraphBench:
 
     @cached_property
     def prompt(self) -> NDArray[np.int64]:
-        """What every hypothesis begins with, [batch * beams, n]."""
+        """The prompt of every hypothesis, [batch * beams, n]."""
         return np.repeat(np.array([golden_prompt(self.tokenizer)], np.int64), self._rows, axis=0)
 
     @property
@@ -105,7 +100,7 @@ class GraphBench:
     def run(self) -> None:
         """Time every stage that was asked for; one that the artifact has no room for is left out with the reason."""
         wanted = [stage for stage in self._case.stages if stage != "pipeline"]
-        if self._case.layout != "onnx":
+        if layout_row(self._manifest.layout).runtime != "onnxruntime":
             require_runnable(self._case.folder, self._manifest.layout)
             self._cold(wanted)
         work = list(self._warm_stages(wanted))
@@ -119,10 +114,9 @@ class GraphBench:
         self._emit({"facts": self._facts()})
 
     def _cold(self, wanted: list[Any]) -> None:
-        """What happens once in a process: reading, compiling, the first inference."""
+        """Stages that happen once in a process: reading, compiling, the first inference."""
         folder, layout = self._case.folder, self._manifest.layout
-        decoder = f"{names.DECODER if layout == 'genai' else names.STATELESS_DECODER}.xml"
-        paths = [names.encoder_file(folder, layout), folder / decoder]
+        paths = [encoder_file(folder, layout), folder / f"{layout_row(layout).decoder}.xml"]
         models: list[ov.Model] = []
 
         def read() -> None:
@@ -215,7 +209,12 @@ class GraphBench:
             if compiled := getattr(session, "compiled", None):
                 facts[f"{name}_precision"] = inference_precision(compiled)
         facts["energy"] = self._energy.reason or "of the whole processor package"
-        return facts | ({"work": self._work(facts)} if self._job.count and self._case.layout == "genai" else {})
+        return facts | ({"work": self._work(facts)} if self._job.count and self._has_cache else {})
+
+    @property
+    def _has_cache(self) -> bool:
+        """Whether the decoder has its cache inside, as the counting of its work expects."""
+        return layout_row(self._manifest.layout).cache == "inside"
 
     def _work(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Operations and bytes of the stages."""

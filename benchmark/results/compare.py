@@ -52,7 +52,7 @@ class Change:
 
     @property
     def regression(self) -> float:
-        """How much worse in percent; below 0, how much better."""
+        """Change for the worse in percent; below 0 for the better."""
         return 100 * ((1 / self.ratio.value if self.unit in RATES else self.ratio.value) - 1)
 
 
@@ -64,7 +64,7 @@ class Comparison:
     warnings: Sequence[str]
 
     def regressions(self, most: float) -> list[Change]:
-        """What is certainly worse, by more than so many percent."""
+        """Changes that are certainly worse, by more than so many percent."""
         return [change for change in self.changes if change.verdict == "worse" and change.regression > most]
 
     def rows(self) -> list[Row]:
@@ -83,7 +83,7 @@ class Comparison:
         ]
 
     def summary(self) -> str:
-        """How many of each finding."""
+        """The number of each finding."""
         found = [change.verdict for change in self.changes]
         listed = [f"{found.count(verdict)} {verdict}" for verdict in dict.fromkeys(found)]
         return f"{', '.join(listed)}; the intervals hold together with {CONFIDENCE:.0%} confidence"
@@ -160,7 +160,7 @@ def _medians(metric: Metric) -> list[float]:
 
 
 def _machine_differences(first: Record, second: Record) -> list[str]:
-    """What else changed between the two: the machine, or what is installed."""
+    """Other changes between the two: the machine, or installed packages."""
     one, two = first.environment, second.environment
     found = [
         f"{name} differs: {getattr(one, name)} -> {getattr(two, name)}"

@@ -1,4 +1,4 @@
-"""What is made of the raw values once they are there: shares of the roof, error rates, what was left out."""
+"""Figures derived from the raw values: shares of the roof, error rates, skipped rounds."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def layer_type_rows(record: Record, case: str, stage: str) -> list[Row]:
 
 
 def note_of(case: Case) -> str:
-    """What a reader must know before believing a case: how it ended, what disturbed it."""
+    """Remarks on a case: its end, disturbances."""
     facts = case.facts
     notes = [_status(case)] if has_failed(case) or is_skipped(case) else []
     if facts.get("noisy"):

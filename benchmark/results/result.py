@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any
 
 from ovw.benchmark.measuring.noise import noise_limit
+from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.statistics import mean_interval, percentiles, round_medians
-from ovw.benchmark.scheduling.subprocesses import Outcome
 from ovw.record import Case, Metric
 
 Texts = dict[int, str]
@@ -76,7 +76,7 @@ def _grown(metric: Metric | None, result: dict[str, Any]) -> Metric:
 
 
 def _ending(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """How the round ended: as the worst of its processes."""
+    """Status of the round: that of the worst of its processes."""
     for outcome in outcomes:
         if outcome.ending != "done":
             return {"status": outcome.ending, "reason": outcome.reason}
@@ -84,7 +84,7 @@ def _ending(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _text_facts(facts: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
-    """What was understood: its hash, its tokens, and whether it was the same in every round."""
+    """The text of a pipeline: its hash, its tokens, and whether it was equal in every round."""
     texts = texts_of(outcome)
     if not texts:
         return {}

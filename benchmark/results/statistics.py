@@ -25,7 +25,7 @@ GRID = 200_001
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as much a second measurement is as a first.
+    """The ratio of a second measurement to a first.
 
     Attributes:
         value: second over first.

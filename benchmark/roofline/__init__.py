@@ -1,1 +1,1 @@
-"""What the machine can do at most, and the share of it that a stage reaches."""
+"""Peaks of the machine, and the share of them that a stage reaches."""

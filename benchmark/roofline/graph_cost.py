@@ -17,12 +17,12 @@ from ovw.runtime.device import core
 
 FLOAT_BYTES = {"f32": 4, "bf16": 2, "f16": 2}
 PASSING = ("Convert", "Multiply", "Subtract", "Reshape", "Transpose", "Unsqueeze", "Squeeze", "FakeQuantize")
-"""What stands between a stored weight and its product."""
+"""Operations between a stored weight and its product."""
 
 
 @dataclass
 class Work:
-    """What must be done, whatever the implementation.
+    """Operations and bytes that any implementation needs.
 
     Attributes:
         flops: a multiplication and an addition count as two; by arithmetic, `int8` or `float`.
@@ -121,7 +121,7 @@ COUNTED = {"MatMul": _matmul, "Convolution": _convolution, "ScaledDotProductAtte
 
 
 def _sources(value: ov.Output) -> Iterator[ov.Node]:
-    """What a value is made of, back to where something is computed."""
+    """The nodes that a value is made of, back to where something is computed."""
     node = value.get_node()
     yield node
     if node.get_type_name() in PASSING:

@@ -1,4 +1,4 @@
-"""What this machine can do at most, measured with OpenVINO itself: matrix products, and reading memory."""
+"""Peaks of this machine, measured with OpenVINO itself: matrix products, and reading memory."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def require_device(device: str) -> None:
 
 
 def device_name(device: str) -> str:
-    """What OpenVINO calls the hardware, such as the processor's name."""
+    """OpenVINO's name of the hardware, such as the processor's."""
     try:
         return str(core().get_property(device, "FULL_DEVICE_NAME"))
     except RuntimeError:  # AUTO and its like have none

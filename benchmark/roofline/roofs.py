@@ -1,4 +1,4 @@
-"""How far the stages are from what the machine can do (Williams et al., 2009)."""
+"""The roofline: stages beside the machine's peaks (Williams et al., 2009)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ovw.record import Case, Metric
 from ovw.record_tables import Row
 
 ROOFS = "_roofline"
-"""What the share of a stage is called, behind the stage's name."""
+"""Suffix of a stage's share, behind the stage's name."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def bandwidth(size: float, rates: Sequence[Sequence[float]]) -> float:
 
 
 def peak_key(axes: Mapping[str, Any]) -> str:
-    """What cases share that have the same peaks: `CPU`, or `CPU threads=1`.
+    """The key of cases with the same peaks: `CPU`, or `CPU threads=1`.
 
     Args:
         axes: with `device` and `threads`.

@@ -12,22 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from ovw import engines
+from ovw.artifact.layouts import layout_row
 from ovw.benchmark.case import CaseSpec, GraphJob, PeakJob, Timing
 from ovw.benchmark.clips import Clips
 from ovw.benchmark.config import GRAPHS, BenchConfig
 from ovw.benchmark.journal import RecordJournal
 from ovw.benchmark.models import weights_mb
+from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.result import add_memory, add_round, has_failed, is_skipped, texts_of
 from ovw.benchmark.roofline.roofs import better_peaks, peak_key
-from ovw.benchmark.scheduling.subprocesses import Outcome, run_child, worker_command
+from ovw.benchmark.scheduling.subprocesses import run_child, worker_command
+from ovw.engines.registry import engine_row
 from ovw.record import Artifact, Case
 from ovw.runtime.device import DeviceOptions
 
 STANDALONE = Path(engines.__path__[0]) / "standalone"
-PACKAGES = {
-    "onnxruntime": "onnxruntime", "openvino-genai": "openvino-genai", "optimum-intel": "optimum-intel",
-    "pytorch": "openai-whisper", "faster-whisper": "faster-whisper", "openvino": "ovw",
-}  # fmt: skip
 LIMIT_S = 120.0
 """Seconds for the stages of a process where no budget sets less."""
 USED = 0.5
@@ -75,7 +74,7 @@ class Bench:
         self._done = 0
 
     def measure_peaks(self, *, again: bool = False) -> None:
-        """What each device can do with as many threads; a second time at the end, of which the better counts."""
+        """Measure the peaks of each device with its threads; a second time at the end, of which the better counts."""
         if not self._config.roofline or (again and not self._done):
             return
         found = dict(self._journal.record.facts.get("peaks", {}))
@@ -125,7 +124,8 @@ class Bench:
         for spec in self._specs if self._config.layers else []:
             case = self._case(spec)
             profiled = any(row["case"] == spec.name for row in rows)
-            if spec.engine != "openvino" or case.facts.get("status") != "done" or profiled or not self._fits(spec.name):
+            has_layers = engine_row(spec.engine).has_layers
+            if not has_layers or case.facts.get("status") != "done" or profiled or not self._fits(spec.name):
                 continue
             self._watch.on_step(f"{spec.name}, layers")
             job = self._graph_job(spec, count=False).model_copy(update={"layers": True})
@@ -146,8 +146,12 @@ class Bench:
 
     def _devices(self) -> dict[str, DeviceOptions]:
         """The devices whose peaks matter, by their key."""
-        ours = [spec for spec in self._specs if spec.layout == "genai" and GRAPHS & set(spec.stages)]
-        return {peak_key(spec.device.model_dump()): spec.device for spec in ours if spec.engine == "openvino"}
+        ours = [
+            spec
+            for spec in self._specs
+            if spec.layout and layout_row(spec.layout).cache == "inside" and GRAPHS & set(spec.stages)
+        ]
+        return {peak_key(spec.device.model_dump()): spec.device for spec in ours if engine_row(spec.engine).has_layers}
 
     def _case(self, spec: CaseSpec) -> Case:
         return self._journal.cases.get(spec.name) or self._empty(spec)
@@ -158,7 +162,7 @@ class Bench:
     def _keep(self, spec: CaseSpec, case: Case, outcomes: list[Outcome]) -> None:
         grown = add_round(case, outcomes)
         if is_skipped(grown):
-            package = PACKAGES[spec.engine]
+            package = engine_row(spec.engine).package
             where = f"{spec.python} -m pip" if spec.python else "pip"
             grown = grown.model_copy(update={"facts": grown.facts | {"reason": f"{where} install {package}"}})
         if has_failed(grown) or is_skipped(grown):
@@ -193,7 +197,7 @@ class Bench:
         if GRAPHS & set(spec.stages):
             yield worker_command(), {"kind": "graphs", **self._graph_job(spec, count=count).model_dump(mode="json")}
         if "pipeline" in spec.stages:
-            own = spec.engine in ("openvino", "onnxruntime")
+            own = engine_row(spec.engine).is_ours
             python = (
                 [sys.executable, "-m", "ovw.engines.standalone"]
                 if own
@@ -211,6 +215,7 @@ class Bench:
         asked = {"beam_size": spec.beam_size, "batch_size": spec.batch, "language": language}
         return {
             "engine": spec.engine,
+            "module": engine_row(spec.engine).module,
             "model": spec.model,
             "precision": spec.precision,
             "device": spec.device.model_dump(mode="json"),

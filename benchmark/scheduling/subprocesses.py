@@ -11,43 +11,17 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 
 from ovw.benchmark.measuring.noise import NoiseMeter
+from ovw.benchmark.outcome import Ending, Outcome
 
-Ending = Literal["done", "failed", "crashed", "out of memory", "hang", "missing"]
 SAMPLE_S = 0.02
 """Between two looks at a process's memory."""
 OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "not enough memory", "Unable to allocate", "out of memory")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a child process ended.
-
-    Attributes:
-        ending: `missing` is an engine that is not installed.
-        reason: in one line, empty when it is done.
-        results: what it wrote, in order, up to its end.
-        seconds: from its start to its end.
-        others: cores' worth of time that other processes took meanwhile; `None` where that is not known.
-        rss_mb: resident memory over time, where it was watched.
-    """
-
-    ending: Ending
-    reason: str
-    results: list[dict[str, Any]]
-    seconds: float
-    others: float | None
-    rss_mb: list[float] = field(default_factory=list)
-
-    def describe(self) -> dict[str, Any]:
-        """The descriptions among its results: versions, arithmetic, settings."""
-        return {key: value for result in self.results for key, value in result.get("facts", {}).items()}
 
 
 def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *, watch_memory: bool = False) -> Outcome:
@@ -91,7 +65,7 @@ def worker_command() -> list[str]:
 
 
 class Patience:
-    """How long to wait on: every result starts the wait anew.
+    """The time left to wait: every result starts the wait again.
 
     Args:
         results: the file that grows.
@@ -122,7 +96,7 @@ def _attend(process: subprocess.Popen[bytes], job: bytes, patience: Patience, wa
 
 
 def _watch(process: subprocess.Popen[bytes], job: bytes, patience: Patience) -> list[float]:
-    """The same, with a look at its memory every now and then."""
+    """As `_attend`, with its memory sampled meanwhile."""
     assert process.stdin is not None
     seen, rss = psutil.Process(process.pid), []
     with suppress(BrokenPipeError):  # it has ended; how is found out later
@@ -159,7 +133,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _judge(code: int, results: Sequence[Mapping[str, Any]], output: str, oom: bool) -> tuple[Ending, str]:
-    """How it ended, from its last word, its exit code and what it printed."""
+    """Kind and reason of the end, from the last result, the exit code and the output."""
     last = results[-1] if results else {}
     if code == 0 and "done" in last:
         return "done", ""

@@ -1,4 +1,4 @@
-"""How far a compressed artifact is from the fp32 IR, token by token: a finer measure than words."""
+"""Divergence of a compressed artifact from the fp32 IR, token by token: a finer measure than words."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def compress(model: ov.Model, recipe: GraphRecipe, windows: Sequence[Mel] = ()) 
 
 
 def _halved(model: ov.Model) -> ov.Model:
-    """The same with f16 constants: OpenVINO does not make them of a graph that holds compressed ones."""
+    """A graph with f16 constants: OpenVINO does not make them of a graph that holds compressed ones."""
     core = ov.Core()
     core.set_property({"ENABLE_MMAP": False})  # the file goes away
     with TemporaryDirectory(prefix="ovw-") as scratch:

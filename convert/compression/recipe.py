@@ -1,4 +1,4 @@
-"""How a precision compresses a model: a recipe by precision and size, read from `configs/recipes.yaml`."""
+"""Recipes of compression: one by precision and size, read from `configs/recipes.yaml`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ovw.config import Config, build
 
 
 class GraphRecipe(Config):
-    """What is done to one half of a model."""
+    """The recipe of one half of a model."""
 
     weights: Literal["int8", "int4"] = "int8"
     """The type of the stored weights."""
@@ -24,7 +24,7 @@ class GraphRecipe(Config):
     activations: Literal["int8"] | None = None
     """Products are computed in int8 too, with ranges found on calibration speech."""
     smooth_quant: float | None = Field(default=None, ge=0, le=1)
-    """How much of the activations' spread is moved into the weights (Xiao et al., 2022, alpha)."""
+    """The share of the activations' spread that is moved into the weights (Xiao et al., 2022, alpha)."""
     attention: bool = True
     """Whether queries and keys of attention are multiplied in int8 too; its other product stays in floating point."""
     keep: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class GraphRecipe(Config):
 
 
 class Recipe(Config):
-    """What is done to a model."""
+    """The recipe of a model."""
 
     encoder: GraphRecipe
     decoder: GraphRecipe

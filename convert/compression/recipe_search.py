@@ -12,7 +12,7 @@ from ovw.convert.compression.recipe import Recipe
 SMOOTH_QUANT = (0.4, 0.5, 0.6, 0.7, 0.8)
 WINDOWS = (32, 64, 128)
 KEEP: tuple[tuple[str, ...], ...] = ((), (r"Convolution.*",), (r".*mlp\.2.*",))
-"""What suffers most from 8 bits: the convolutions, and the products behind GELU with their rare large values."""
+"""Operations that suffer most from 8 bits: convolutions, and the products behind GELU with their rare large values."""
 GROUP_SIZES = (128, 64, 32)
 RATIOS = (1.0, 0.8, 0.6)
 SAME_SPEED = 1.03

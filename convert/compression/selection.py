@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,14 @@ from ovw.convert.compression.divergence import GreedyOutput, divergence, greedy_
 from ovw.convert.compression.nncf_backend import Compressor
 from ovw.convert.compression.recipe import Recipe
 from ovw.convert.compression.recipe_search import Trial, search
-from ovw.convert.config import ConvertConfig
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.errors import NotEqualError
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import open_encoder
 from ovw.transcribe.selftest import clip_mel
+
+if TYPE_CHECKING:
+    from ovw.convert.config import ConvertConfig
 
 CALIBRATION_CLIPS = 128
 GATE_CLIPS = 200

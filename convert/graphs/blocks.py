@@ -33,7 +33,7 @@ class Weights:
     prefix: str = ""
 
     def at(self, name: str) -> Weights:
-        """The same tensors, seen from inside the module `name`."""
+        """These tensors, seen from inside the module `name`."""
         return Weights(self.tensors, f"{self.prefix}{name}.")
 
     def has(self, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""How a checkpoint becomes OpenVINO graphs: built op by op, or by way of ONNX."""
+"""Frontends, from a checkpoint to OpenVINO graphs: built op by op, or by way of ONNX."""
 
 from __future__ import annotations
 

@@ -10,12 +10,13 @@ import openvino as ov
 from ovw.artifact.arithmetic import Arithmetic
 from ovw.artifact.check import file_problems
 from ovw.artifact.hashing import hash_folder
+from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import Manifest, read_manifest, write_manifest
 from ovw.artifact.masks import decoders_without_batch, give_masks_the_batch
 from ovw.artifact.staging import staged_folder
 from ovw.convert.arithmetic import measure_arithmetic
-from ovw.engines.layouts import open_layout
 from ovw.errors import OvwError
+from ovw.runtime.sessions import open_layout
 from ovw.transcribe.selftest import golden_differences, run_golden
 
 
@@ -57,8 +58,8 @@ def mend(folder: Path) -> Manifest:
 
 
 def remeasured(folder: Path, manifest: Manifest) -> Arithmetic | None:
-    """How an artifact computes outside of f32; raises as `measure_arithmetic`."""
-    if manifest.layout == "whispercpp":
+    """Measurements of an artifact outside of f32; raises as `measure_arithmetic`."""
+    if not layout_row(manifest.layout).decodes:
         return None
     graphs = (manifest.layout, manifest.frontend, manifest.shapes, manifest.dimensions())
     return measure_arithmetic(folder, *graphs, approximations=manifest.source.kind != "random")

@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 import openvino as ov
 
 from ovw.artifact.check import find_problems
-from ovw.artifact.graphs import GraphSpec, graphs_of
+from ovw.artifact.graphs import GraphSpec
 from ovw.artifact.hashing import hash_folder
+from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.locate import check_target, is_artifact
 from ovw.artifact.manifest import Golden, Manifest, Shapes, read_manifest, write_manifest
 from ovw.artifact.names import GGML_ENCODER_ENDING
@@ -56,9 +57,12 @@ def reshape(source: Path, target: Path, bounds: Bounds, *, force: bool = False) 
 
 
 def _check_possible(source: Path, old: Manifest, new: Manifest) -> None:
-    if old.layout == "onnx":
-        raise UsageError(f"{source} has the onnx layout, which is dynamic as it is", "reshape an artifact of IR")
-    if old.layout == "stateless" and (old.shapes.kind == "static") != (new.shapes.kind == "static"):
+    row = layout_row(old.layout)
+    if row.shapes == ("dynamic",):
+        raise UsageError(
+            f"{source} has the {old.layout} layout, which is dynamic as it is", "reshape an artifact of IR"
+        )
+    if row.cache == "ports" and (old.shapes.kind == "static") != (new.shapes.kind == "static"):
         raise UsageError(
             f"a stateless decoder with {new.shapes.kind} shapes is another graph than one with {old.shapes.kind} ones",
             f"ovw convert --layout stateless --shapes {new.shapes.kind}",

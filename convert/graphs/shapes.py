@@ -9,6 +9,7 @@ import openvino as ov
 from pydantic import BeforeValidator, PlainSerializer
 
 from ovw.artifact.graphs import ANY, GraphSpec
+from ovw.artifact.layouts import LayoutRow, layout_row
 from ovw.artifact.manifest import Shapes, show_range
 from ovw.config import Config
 from ovw.errors import UsageError
@@ -46,7 +47,7 @@ Range = Annotated[
 
 
 class Bounds(Config):
-    """What the graphs shall take; what is not given follows from the model's dimensions."""
+    """Requested sizes of the graphs; those not given follow from the model's dimensions."""
 
     shapes: Kind = "dynamic"
     """`dynamic`; `bounded`, the bounds written into the ports; or `static`, one shape."""
@@ -94,18 +95,19 @@ class Bounds(Config):
             raise UsageError(
                 f"a cache of {self.cache[1]} holds no prompt and text", f"--cache {SMALLEST_CACHE} at least"
             )
-        if layout == "onnx" and self.shapes != "dynamic":
-            raise UsageError(f"the onnx layout has no {self.shapes} shapes", "leave --shapes out, or the layout")
-        if self.shapes == "static" or layout == "whispercpp":
-            return self._static(dims, layout)
+        row = layout_row(layout)
+        if row.shapes == ("dynamic",) and self.shapes != "dynamic":
+            raise UsageError(f"the {layout} layout has no {self.shapes} shapes", "leave --shapes out, or the layout")
+        if self.shapes == "static" or row.shapes == ("static",):
+            return self._static(dims, row)
         full = {axis: (LOWEST[axis], highest[axis]) for axis in AXES}
         if self.shapes == "bounded":
             full |= {"batch": (1, DEFAULT_BATCH)} | {axis: ends for axis in AXES if (ends := getattr(self, axis))}
-        if layout == "genai":  # its cache is inside, and grows as far as there are positions
+        if row.cache == "inside":  # it grows as far as there are positions
             full["cache"] = (0, dims.n_text_ctx)
         return Shapes(kind=self.shapes, **full)
 
-    def _static(self, dims: Dims, layout: str) -> Shapes:
+    def _static(self, dims: Dims, row: LayoutRow) -> Shapes:
         def one(axis: str, default: int) -> tuple[int, int]:
             low, high = getattr(self, axis) or (default, default)
             return (low, high) if low == high else (default, default)
@@ -113,12 +115,12 @@ class Bounds(Config):
         frames = one("frames", dims.n_frames)
         if frames[0] % 2:
             raise UsageError(f"frames {frames[0]} is odd, two make one position", f"--frames {frames[0] + 1}")
-        if layout == "whispercpp":
+        if not row.decodes:
             return Shapes(kind="static", batch=(1, 1), tokens=None, cache=None, frames=frames)
         tokens, cache = one("tokens", 1), one("cache", dims.n_text_ctx)
-        if layout == "genai":  # a prompt and the tokens after it are fed to the same graph
+        if row.cache == "inside":  # a prompt and the tokens after it are fed to the same graph
             tokens, cache = (1, self.tokens[1] if self.tokens else dims.n_text_ctx), (0, dims.n_text_ctx)
-        if layout == "stateless" and cache[0] < tokens[0]:
+        if row.cache == "ports" and cache[0] < tokens[0]:
             raise UsageError(f"a cache of {cache[0]} cannot hold {tokens[0]} tokens", f"--cache {dims.n_text_ctx}")
         return Shapes(kind="static", batch=one("batch", 1), tokens=tokens, cache=cache, frames=frames)
 

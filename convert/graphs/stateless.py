@@ -179,12 +179,12 @@ def _result(name: str, node: ov.Node) -> ov.Node:
 
 
 def _source(model: ov.Model, output: str) -> ov.Node:
-    """What is computed for an output."""
+    """The node that is computed for an output."""
     return model.output(output).get_node().input_value(0).get_node()
 
 
 def _take(model: ov.Model, name: str) -> ov.Node:
-    """What is computed for the output of a cache, its port name free to be given anew."""
+    """The node that is computed for the output of a cache, its port name free to be given again."""
     source = _source(model, f"out_{name}")
     source.output(0).set_names(set())
     return source

@@ -1,7 +1,8 @@
-"""Artifact layouts, one module each: which files a consumer wants, and how they are named."""
+"""Writers of the layouts, one module each; `ovw.artifact.layouts` has their files and graphs."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from ovw.convert.layouts.export import Export
@@ -9,12 +10,4 @@ from ovw.convert.layouts.export import Export
 
 def write_layout(folder: Path, export: Export) -> None:
     """Write every file of an artifact but its manifest into an empty folder."""
-    if export.layout == "stateless":
-        from ovw.convert.layouts.stateless import write_stateless as write
-    elif export.layout == "whispercpp":
-        from ovw.convert.layouts.whispercpp import write_whispercpp as write
-    elif export.layout == "onnx":
-        from ovw.convert.layouts.onnx import write_onnx as write
-    else:
-        from ovw.convert.layouts.genai import write_genai as write
-    write(folder, export)
+    getattr(import_module(f"{__name__}.{export.layout}"), f"write_{export.layout}")(folder, export)

@@ -1,4 +1,4 @@
-"""What a layout writer is given."""
+"""The input of a layout writer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import openvino as ov
 
-from ovw.artifact.graphs import GraphSpec, layout_graphs
+from ovw.artifact.graphs import GraphSpec
+from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import Shapes
 from ovw.convert.compression.nncf_backend import Compressor
 from ovw.convert.graphs.frontends import Frontend
@@ -46,7 +47,7 @@ class Export:
 
     def graphs(self) -> list[GraphSpec]:
         """The layout's graph files, encoder first, decoder last."""
-        return layout_graphs(self.layout, self.name, self.checkpoint.dims, self.shapes)
+        return layout_row(self.layout).graphs(self.name, self.checkpoint.dims, self.shapes)
 
     def save_encoder(self, graph: GraphSpec, folder: Path) -> None:
         """Write the encoder, its ports called as the layout has them."""

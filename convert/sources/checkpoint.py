@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Checkpoint:
         return tensors_sha256(self.tensors)
 
     def checked(self) -> Checkpoint:
-        """The same checkpoint, tensors in their narrowest lossless type, every one present, finite and of its shape.
+        """This checkpoint, tensors in their narrowest lossless type, every one present, finite and of its shape.
 
         Raises:
             OvwError: listing every tensor that is missing, unknown, misshapen or not finite.
@@ -99,6 +100,21 @@ class Checkpoint:
             elif not np.isfinite(tensor).all():
                 problems.append(f"{name} holds values that are not finite")
         return problems
+
+
+@dataclass(frozen=True)
+class CheckpointFormat:
+    """A format of checkpoints on disk.
+
+    Attributes:
+        form: a file or folder of it, for messages.
+        matches: whether a path that exists is one.
+        read: reads it; raises `OvwError`, or whatever damaged data leads to.
+    """
+
+    form: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path], Checkpoint]
 
 
 def alignment_heads(value: Any, dims: Dims) -> tuple[tuple[int, int], ...] | None:

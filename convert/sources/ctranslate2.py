@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads
+from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads
 from ovw.convert.sources.identity import declared_capabilities
 from ovw.convert.sources.reading import Reader, map_file, read_json
 from ovw.errors import OvwError
@@ -178,3 +178,8 @@ def _dims(variables: Variables, tensors: Variables) -> Dims:
 def _heads(variables: Variables, side: str, state: int) -> int:
     stored = variables.get(f"{side}/num_heads")
     return int(stored) if stored is not None else state // 64  # every Whisper has heads of 64
+
+
+FORMAT = CheckpointFormat(
+    "a CTranslate2 folder", lambda path: path.is_dir() and (path / "model.bin").is_file(), read_ctranslate2
+)

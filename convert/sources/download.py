@@ -22,7 +22,7 @@ PAUSE_S = 0.5
 PASSING = (408, 429, 500, 502, 503, 504)
 """HTTP answers that may be another one a moment later."""
 FAILURES = (OSError, http.client.HTTPException)
-"""What a fetch may end in; `urllib`'s errors are `OSError`s."""
+"""Errors of a fetch; `urllib`'s errors are `OSError`s."""
 Progress = Callable[[int, int], None]
 
 

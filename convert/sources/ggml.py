@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.artifact.hashing import file_sha256
-from ovw.convert.sources.checkpoint import Checkpoint, Tensors
+from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, Tensors
 from ovw.convert.sources.reading import Reader, map_file
 from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES, text_vocabulary
 from ovw.errors import OvwError
@@ -40,7 +40,7 @@ SCALE, OFFSET, FIFTH_BITS, NIBBLES = ("scale", "<f2"), ("offset", "<f2"), ("fift
 
 @dataclass(frozen=True)
 class Quantisation:
-    """How a block of 32 values is stored: value = (q - zero) * scale + offset.
+    """The layout of a block of 32 values: value = (q - zero) * scale + offset.
 
     Attributes:
         layout: of a block.
@@ -140,3 +140,6 @@ def _values(reader: Reader, kind: str, count: int) -> NDArray[np.floating]:
         return quantisation.values(reader.take(count // BLOCK * quantisation.layout.itemsize))
     dtype = np.dtype("<f4" if kind == "f32" else "<f2")
     return np.frombuffer(reader.take(count * dtype.itemsize), dtype)
+
+
+FORMAT = CheckpointFormat("a ggml .bin file", lambda path: path.is_file() and is_ggml(path), read_ggml)

@@ -17,10 +17,10 @@ from ovw.convert.sources.huggingface import CONFIG, WEIGHTS, shards
 from ovw.convert.sources.reading import read_json
 from ovw.errors import OvwError, UsageError
 from ovw.home import weights_dir
+from ovw.hub import hub_endpoint
 
 SCHEME = "hf:"
 REFERENCE = re.compile(r"hf:(?P<name>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
-ENDPOINT = "https://huggingface.co"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json")
 OPTIONAL = ("generation_config.json", *TOKENIZER)
 SHA256 = re.compile(r'"?([0-9a-f]{64})"?')
@@ -191,10 +191,9 @@ def _refusal(repository: Repository, error: urllib.error.HTTPError) -> OvwError:
 
 
 def _url(repository: Repository, revision: str, name: str) -> str:
-    endpoint = (os.environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/")
-    if not endpoint.startswith(("https://", "http://")):
-        raise UsageError(f"HF_ENDPOINT is '{endpoint}'", "give an https:// address, or unset it")
-    return f"{endpoint}/{repository.name}/resolve/{urllib.parse.quote(revision, safe='')}/{urllib.parse.quote(name)}"
+    return (
+        f"{hub_endpoint()}/{repository.name}/resolve/{urllib.parse.quote(revision, safe='')}/{urllib.parse.quote(name)}"
+    )
 
 
 def _head(url: str) -> urllib.request.Request:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from ovw.artifact.hashing import file_sha256
-from ovw.convert.sources.checkpoint import Checkpoint, alignment_heads, tensor_shapes
+from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads, tensor_shapes
 from ovw.convert.sources.identity import declared_capabilities
 from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
 from ovw.convert.sources.reading import read_json
@@ -35,7 +35,7 @@ DIMS = {
     "n_text_head": "decoder_attention_heads", "n_text_layer": "decoder_layers",
 }  # fmt: skip
 FIXED = {"model_type": "whisper", "activation_function": "gelu", "scale_embedding": False}
-"""What Whisper's architecture leaves no choice in."""
+"""Settings that Whisper's architecture fixes."""
 MODULES = {
     "attn_ln": "self_attn_layer_norm", "cross_attn_ln": "encoder_attn_layer_norm", "mlp_ln": "final_layer_norm",
     "attn": "self_attn", "cross_attn": "encoder_attn", "mlp.0": "fc1", "mlp.2": "fc2",
@@ -192,3 +192,6 @@ def read_tokenizer(folder: Path) -> dict[str, Any] | None:
     if END in words:
         added.setdefault(END, words[END])
     return byte_level(words, merged, added)
+
+
+FORMAT = CheckpointFormat("a Hugging Face folder", lambda path: find_weights(path) is not None, read_huggingface)

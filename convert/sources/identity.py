@@ -1,4 +1,4 @@
-"""What is known of a checkpoint beside its tensors: whether it was published, and what it can be asked for."""
+"""Identity of a checkpoint: the published size it is, its languages and tasks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ovw.convert.tokenizer import END
 from ovw.models import Capabilities, Dims, ModelInfo, languages, sizes
 
 GGML_NAME = re.compile(r"ggml-(?P<size>.+?)(-q[458]_[01])?\.bin")
-"""How whisper.cpp names the models that it offers for download."""
+"""Names of the models that whisper.cpp offers for download."""
 ENGLISH_END = 50256
 """The id of `END` in English-only models, whose vocabulary has one text token less."""
 
@@ -41,7 +41,7 @@ def _has_name(checkpoint: Checkpoint, info: ModelInfo) -> bool:
 def declared_capabilities(
     generation: dict[str, Any], tokenizer: dict[str, Any] | None, dims: Dims
 ) -> tuple[Capabilities | None, bool | None]:
-    """What a model can be asked for, and whether language and task tokens steer it, as far as its files state it.
+    """Languages and tasks of a model, and whether their tokens steer it, as far as its files state it.
 
     Args:
         generation: its generation config, if it has one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ovw.artifact.hashing import file_sha256
-from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat
 from ovw.convert.sources.pytorch import load_pickle, to_arrays
 from ovw.errors import OvwError, reason
 from ovw.models import Dims
@@ -31,3 +31,6 @@ def read_openai(path: Path, sha256: str | None = None) -> Checkpoint:
         ) from error
     tensors = {name: tensor for name, tensor in tensors.items() if not name.endswith("alignment_heads")}
     return Checkpoint(dims, tensors, "openai", path.name, sha256 or file_sha256(path))
+
+
+FORMAT = CheckpointFormat("a .pt file", lambda path: path.is_file() and path.suffix == ".pt", read_openai)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def load_pickle(path: Path) -> Any:
-    """What `torch.save` wrote, tensors left on disk where the file's form allows it (the old one does not).
+    """The contents of a `torch.save` file, tensors left on disk where the file's form allows it (the old one does not).
 
     Raises:
         ValueError: not such a file, or one that holds more than tensors and plain values.

@@ -1,4 +1,4 @@
-"""What the readers of several formats need: little-endian fields, and JSON objects."""
+"""Shared parts of the readers: little-endian fields, and JSON objects."""
 
 from __future__ import annotations
 

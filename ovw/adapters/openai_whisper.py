@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from whisper import decoding
 from whisper.model import ModelDimensions, Whisper
 
-from ovw.artifact.locate import locate
+from ovw.artifact.locate import locate_or_default
 from ovw.artifact.manifest import read_manifest
 from ovw.audio.decode import load_audio
 from ovw.errors import OvwError
@@ -40,10 +40,7 @@ def load(model: str | Path | None = None, *, device: DeviceOptions = EXACT) -> O
     Raises:
         OvwError: no such artifact.
     """
-    folder = locate(None if model is None else str(model))
-    if folder is None:
-        raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
-    return OpenVinoWhisper(folder, device)
+    return OpenVinoWhisper(locate_or_default(model), device)
 
 
 class OpenVinoWhisper(Whisper):  # type: ignore[misc]

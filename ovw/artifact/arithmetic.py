@@ -39,7 +39,7 @@ def unpack_array(packed: PackedArray) -> NDArray[np.float32]:
 
 
 class ProbeReference(ManifestPart):
-    """What the artifact's own graphs come to in f32 over two stretches of a bundled clip.
+    """Results of the artifact's own graphs in f32 over two stretches of a bundled clip.
 
     On any machine, whatever computes with this artifact is compared with it before it is used.
     """
@@ -60,13 +60,13 @@ class RowCheck(ManifestPart):
     in_f32: float
     """Largest of all batches, in f32."""
     in_default: float
-    """The same in the device's default arithmetic."""
+    """Results in the device's default arithmetic."""
     default_to_f32: float
     """A row alone, in the default arithmetic, against f32."""
 
 
 class ApproximationCost(ManifestPart):
-    """What an approximation costs this artifact: fixed texts over bundled speech, with it and without it."""
+    """The cost of an approximation for this artifact: fixed texts over bundled speech, with it and without it."""
 
     nats: float
     """Mean change of the negative log-likelihood, a token."""
@@ -78,7 +78,7 @@ class ApproximationCost(ManifestPart):
 
 
 class Arithmetic(ManifestPart):
-    """How an artifact computes in the device's default arithmetic."""
+    """An artifact in the device's default arithmetic."""
 
     cpu: str
     capabilities: list[str]

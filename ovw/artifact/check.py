@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovw.artifact import names
-from ovw.artifact.graphs import graphs_of
 from ovw.artifact.hashing import file_sha256
+from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.manifest import Manifest, read_manifest, show_range
 from ovw.errors import OvwError, reason
 from ovw.models import Dims
@@ -42,7 +42,7 @@ def mask_problems(folder: Path) -> list[str]:
 
 def file_problems(folder: Path, manifest: Manifest) -> list[str]:
     """Missing, truncated, altered, unlisted and foreign files."""
-    required = names.required_files(manifest.layout, manifest.name)
+    required = layout_row(manifest.layout).files(manifest.name)
     problems = [f"{name}: not listed in the manifest" for name in required if name not in manifest.files]
     here = (p.relative_to(folder) for p in folder.rglob("*") if not p.is_dir())
     kept = {p.as_posix() for p in here if not p.parts[0].endswith(names.GGML_CACHE_ENDING)}

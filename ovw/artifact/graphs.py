@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ovw.artifact import names
-from ovw.artifact.manifest import Manifest, Shapes
+from ovw.artifact.manifest import Shapes
 from ovw.models import Dims
 
 Range = tuple[int, int]
@@ -28,30 +28,6 @@ class GraphSpec:
     inputs: Mapping[str, tuple[Range, ...]]
     outputs: tuple[str, ...]
     sizes: Mapping[tuple[str, int], Range]
-
-
-def graphs_of(manifest: Manifest) -> list[GraphSpec]:
-    """The graphs of an artifact."""
-    return layout_graphs(manifest.layout, manifest.name, manifest.dimensions(), manifest.shapes)
-
-
-def layout_graphs(layout: str, name: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
-    """The graphs of an artifact that is to be.
-
-    Args:
-        layout: one of `names.LAYOUTS`.
-        name: of the model.
-        dims: of the model.
-        shapes: what the graphs take.
-    """
-    if layout == "whispercpp":
-        encoder = names.ggml_stem(name) + names.GGML_ENCODER_ENDING
-        return [_encoder(f"{encoder}.xml", dims, shapes)]
-    if layout == "stateless":
-        return _stateless(dims, shapes)
-    if layout == "onnx":
-        return _onnx(dims, shapes)
-    return _genai(dims, shapes)
 
 
 def cache_names(dims: Dims) -> list[str]:
@@ -80,7 +56,13 @@ def _encoder(file: str, dims: Dims, shapes: Shapes) -> GraphSpec:
     return _graph(file, {"mel": axes}, ("output_features",), dims.n_audio_state)
 
 
-def _genai(dims: Dims, shapes: Shapes) -> list[GraphSpec]:
+def whispercpp_graphs(model: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
+    """The encoder alone; the decoder is whisper.cpp's."""
+    return [_encoder(f"{names.ggml_stem(model)}{names.GGML_ENCODER_ENDING}.xml", dims, shapes)]
+
+
+def genai_graphs(model: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
+    """Encoder, and decoder with its cache inside."""
     windows, *state = _audio(dims, shapes)
     if shapes.kind == "bounded":  # openvino-genai gives both a batch of 0 when it is done with a window
         windows = (0, windows[1])
@@ -95,7 +77,8 @@ def _genai(dims: Dims, shapes: Shapes) -> list[GraphSpec]:
     return [encoder, _graph(f"{names.DECODER}.xml", inputs, ("logits",), dims.n_vocab)]
 
 
-def _stateless(dims: Dims, shapes: Shapes) -> list[GraphSpec]:
+def stateless_graphs(model: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
+    """Encoder, with static shapes the projections of the audio, and decoder with its caches in ports."""
     encoder = _encoder(f"{names.STATELESS_ENCODER}.xml", dims, shapes)
     width = (dims.n_text_state, dims.n_text_state)
     batch, audio = _open(shapes, shapes.batch), _audio(dims, shapes)
@@ -118,7 +101,8 @@ def _caches(dims: Dims, own: tuple[Range, ...], cross: tuple[Range, ...]) -> dic
     return {f"in_{name}": own if name.endswith("a") else cross for name in cache_names(dims)}
 
 
-def _onnx(dims: Dims, shapes: Shapes) -> list[GraphSpec]:
+def onnx_graphs(model: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
+    """Encoder, projections of the audio, and decoder with its caches in ports."""
     encoder = _encoder(names.ONNX_ENCODER, dims, shapes)
     heads = (dims.n_text_head, dims.n_text_head)
     head_dim = (dims.n_text_state // dims.n_text_head,) * 2

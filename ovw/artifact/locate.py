@@ -1,4 +1,4 @@
-"""Find the artifact that `-m` means."""
+"""Find an artifact: by the value of `-m`, or the default one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from ovw.artifact import names
-from ovw.errors import UsageError, did_you_mean
+from ovw.artifact.layouts import split_name
+from ovw.errors import OvwError, UsageError, did_you_mean
 from ovw.home import models_dir
 from ovw.models import full_name
 
@@ -50,24 +51,41 @@ def is_path(model: str) -> bool:
     return model != Path(model).name
 
 
-def locate(model: str | None) -> Path | None:
+def default_artifact() -> Path | None:
+    """The artifact without a `-m`: the only installed one of the default layout, else the preferred one, if any."""
+    found = [p for p in installed() if split_name(p.name)[2] == names.DEFAULT_LAYOUT]
+    preferred = [models_dir() / name for name in PREFERRED]
+    return found[0] if len(found) == 1 else next((p for p in preferred if p in found), None)
+
+
+def locate_or_default(model: str | Path | None) -> Path:
+    """The artifact folder for a `-m` value, or the default one without a value.
+
+    Raises:
+        UsageError: as `locate`.
+        OvwError: no value, and nothing suitable is installed.
+    """
+    folder = default_artifact() if model is None else locate(str(model))
+    if folder is None:
+        raise none_installed()
+    return folder
+
+
+def none_installed() -> OvwError:
+    """The error of a machine without artifacts."""
+    return OvwError("no artifact is installed", "ovw convert --size base --fp16")
+
+
+def locate(model: str) -> Path:
     """The artifact folder for a `-m` value.
 
     Args:
         model: a folder, a folder that holds exactly one artifact, or the name of an installed one, which a folder beats
-            that is written with a separator (`./base-fp16`). Without a value: the only installed artifact of the
-            default layout, else the preferred one.
-
-    Returns:
-        The folder; `None` when nothing was asked for and nothing suitable is installed.
+            that is written with a separator (`./base-fp16`).
 
     Raises:
         UsageError: no such artifact, or several could be meant.
     """
-    if model is None:
-        found = [p for p in installed() if names.split_name(p.name)[2] == names.DEFAULT_LAYOUT]
-        preferred = [models_dir() / name for name in PREFERRED]
-        return found[0] if len(found) == 1 else next((p for p in preferred if p in found), None)
     path = Path(model).expanduser()
     named: tuple[Path, ...] = () if is_path(model) else (models_dir() / model, models_dir() / full_name(model))
     for folder in (*named, path):

@@ -23,7 +23,7 @@ class Source(ManifestPart):
     kind: str
     """`wheel`, `openai`, `huggingface`, `ctranslate2`, `ggml` or `random`."""
     reference: str
-    """What was asked for: a name, a file or a folder (its last part only)."""
+    """The requested source: a name, a file or a folder (its last part only)."""
     sha256: str | None
     """Of the checkpoint file, where there is one."""
     tensors_sha256: str
@@ -38,7 +38,7 @@ class FileEntry(ManifestPart):
 
 
 class Parity(ManifestPart):
-    """How close the files on disk came to PyTorch in f32, as measured before the artifact was put in place.
+    """Distances of the files on disk from PyTorch in f32, measured before the artifact was put in place.
 
     The figures of the decoder are null where a layout has no decoder graph, that of the reorder also where the shapes
     have no room for beams.
@@ -74,7 +74,7 @@ class SpeechSet(ManifestPart):
 
 
 class WerGate(ManifestPart):
-    """What compressing cost in words: the artifact against the fp32 IR on the same clips, by greedy decoding."""
+    """The cost of compression in words: the artifact against the fp32 IR on the same clips, by greedy decoding."""
 
     speech: SpeechSet
     words: int
@@ -94,7 +94,7 @@ class WerGate(ManifestPart):
 
 
 class Compression(ManifestPart):
-    """How an artifact was compressed, and what that cost."""
+    """The compression of an artifact and its cost."""
 
     recipe: dict[str, Any]
     calibration: SpeechSet | None = None
@@ -118,7 +118,7 @@ class Golden(ManifestPart):
 
 
 class Shapes(ManifestPart):
-    """What the graphs take, as inclusive (lowest, highest); -1 for no upper bound, null where nothing takes it."""
+    """Sizes of the graphs' axes, as inclusive (lowest, highest); -1 for no upper bound, null where nothing takes it."""
 
     kind: str
     """`dynamic`: the graph's own limits; `bounded`: written into the ports; `static`: one shape."""
@@ -153,7 +153,7 @@ class Manifest(ManifestPart):
     compression: Compression | None
     """Null for fp32 and fp16."""
     frontend: str
-    """How the graph came about: `graph` (built op by op) or `onnx` (torch -> ONNX)."""
+    """The frontend that made the graphs: `graph` (built op by op) or `onnx` (torch -> ONNX)."""
     source: Source
     dims: dict[str, int]
     languages: list[str]

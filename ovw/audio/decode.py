@@ -136,7 +136,7 @@ class _Reader:
         yield from resample.flush()
 
     def trouble(self) -> str:
-        """What was wrong, once the end is reached; empty when all was well."""
+        """The problem, once the end is reached; empty when there was none."""
         end, damage = self._timeline.position, self._damage
         claimed = duration_of(self._container, self._stream) or 0.0
         early = claimed - end > max(EARLY_END_S, EARLY_END_SHARE * claimed)

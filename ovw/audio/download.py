@@ -33,7 +33,7 @@ class Remote:
 
 
 def list_remote(url: str) -> list[Remote]:
-    """What an address holds: one recording, or every entry of a list.
+    """The contents of an address: one recording, or every entry of a list.
 
     Raises:
         OvwError: yt-dlp is not installed, the address cannot be reached, or nothing there can be downloaded.

@@ -1,4 +1,4 @@
-"""What MEDIA on a command line means: files, folders, addresses and standard input."""
+"""Inputs of a command line: files, folders, addresses and standard input."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIST_SUFFIXES = frozenset({".jsonl", ".csv"})
 """Endings of a list of media; none of them is one of our outputs."""
 
 ReadList = Callable[[Path], Iterable[str | OvwError]]
-"""What a list names: paths as they are written there or addresses, and what is wrong with the other entries."""
+"""Entries of a list: paths as they are written there, addresses, and problems of the other entries."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Input:
 
 @dataclass(frozen=True)
 class _Argument:
-    """What names media: on the command line, or in a list.
+    """Something that names media: on the command line, or in a list.
 
     Attributes:
         text: a file, a folder, an address or `-`.
@@ -170,7 +170,7 @@ def _is_address(argument: str) -> bool:
 
 
 def _place(path: Path) -> Path:
-    """The same for a file however its folder was reached."""
+    """A key that is equal for a file however its folder was reached."""
     return path.parent.resolve() / path.name
 
 

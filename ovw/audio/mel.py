@@ -88,7 +88,7 @@ def reflected_head(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def sounding_frames(n_samples: int) -> int:
-    """How many frames touch a sample."""
+    """Number of frames that touch a sample."""
     return (n_samples + N_FFT // 2) // HOP_LENGTH + 1
 
 

@@ -30,7 +30,7 @@ LONGEST_S = 366 * 24 * 3600.0
 
 @dataclass(frozen=True)
 class Pcm:
-    """How samples without a header are laid out.
+    """Layout of samples without a header.
 
     Attributes:
         format: FFmpeg's name, such as `s16le` or `f32le`.
@@ -43,12 +43,12 @@ class Pcm:
     channels: int = 1
 
     def options(self) -> dict[str, str]:
-        """The same for FFmpeg's demuxer."""
+        """These values for FFmpeg's demuxer."""
         return {"sample_rate": str(self.rate), "ch_layout": f"{self.channels}c"}
 
 
 def name_of(source: Source) -> str:
-    """What messages call a source."""
+    """The name of a source in messages."""
     name = source if isinstance(source, Path) else getattr(source, "name", None)
     if name == "<stdin>":
         return "standard input"

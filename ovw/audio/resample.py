@@ -30,7 +30,7 @@ class Resampler:
         return AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
 
     def __call__(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
-        """What is ready once `frame` is in."""
+        """The samples that are ready once `frame` is in."""
         if frame.layout.nb_channels > MOST_CHANNELS:
             frame = _mean_of_channels(frame)
         key = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -40,7 +40,7 @@ class Resampler:
         yield from self._convert(frame)
 
     def flush(self) -> Iterator[NDArray[np.float32]]:
-        """What the resampler still holds; the next frame starts afresh."""
+        """The samples that the resampler still holds; the next frame starts afresh."""
         if self._key is not None:
             yield from self._convert(None)
             self._key, self._resampler = None, self._fresh()

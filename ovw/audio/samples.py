@@ -14,7 +14,7 @@ from ovw.audio.resample import BLOCK
 from ovw.errors import OvwError
 
 Media = str | Path | BinaryIO | NDArray[Any] | Iterable[NDArray[Any]]
-"""What can be transcribed: a path, an open binary file, samples (or a tensor of them), or blocks of samples."""
+"""Inputs of the runner: a path, an open binary file, samples (or a tensor of them), or blocks of samples."""
 MOST_CHANNELS = 32
 LOUDEST = 100.0
 """Floating-point samples lie in [-1, 1]; a clipped mix goes a little beyond, unscaled integers go far."""

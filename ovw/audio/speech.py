@@ -152,7 +152,7 @@ def join(spans: Iterable[FrameSpan], rules: SpeechRules, limit: int) -> Iterator
 
 
 def _longest_pause(spans: list[FrameSpan], limit: int) -> int:
-    """How many spans come before the longest pause in the later part of a full window."""
+    """Number of spans before the longest pause in the later part of a full window."""
     cuts = range(1, len(spans))
     late = [i for i in cuts if spans[i - 1].end - spans[0].start >= LEAST_FILL * limit] or [len(spans) - 1]
     return max(late, key=lambda i: (spans[i].start - spans[i - 1].end, i))

@@ -5,7 +5,7 @@ from __future__ import annotations
 GAP_S = 0.1
 """A smaller difference is rounding or codec priming, which every player ignores."""
 LOSS_S = 0.015
-"""The same once packets have been lost: less than a packet of the common codecs holds."""
+"""The tolerance once packets have been lost: less than a packet of the common codecs holds."""
 LONGEST_GAP_S = 1800.0
 """A longer jump is a broken clock, not silence."""
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ovw.engines.registry import ENGINES
+
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest
     from ovw.benchmark.config import BenchConfig
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from ovw.record import Record
 
 DEFAULT = "quick"
+DEFAULT_ENGINE = "openvino"
+_NAMES = [
+    f"{name} (default)" if name == DEFAULT_ENGINE else name for name, row in ENGINES.items() if row.models != "own"
+]
+ENGINES_HELP = f"{', '.join(_NAMES)}; may be repeated."
 app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
 
@@ -32,7 +39,7 @@ def run(
     ] = None,
     engine: Annotated[
         list[str] | None,
-        typer.Option(help="openvino (default), onnxruntime, openvino-genai, optimum-intel, pytorch; may be repeated."),
+        typer.Option(help=ENGINES_HELP),
     ] = None,
     peers: Annotated[
         str | None, typer.Option(help="Folder that the configuration's engines are looked for in.")

@@ -1,4 +1,4 @@
-"""What `ovw bench compare` prints."""
+"""Output of `ovw bench compare`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes to stderr: progress where it is a terminal, and warnings."""
+"""Output on stderr: progress where it is a terminal, and warnings."""
 
 from __future__ import annotations
 

@@ -134,7 +134,9 @@ def run(
 
 def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Converted]:
     """Convert, showing each step and the bytes of a download; yields each artifact as it is done."""
-    _require_extra("onnxruntime" if "onnx" in plan.layout else "onnx")
+    from ovw.artifact.layouts import layout_row
+
+    _require_extra("onnxruntime" if any(layout_row(name).runtime == "onnxruntime" for name in plan.layout) else "onnx")
     from ovw.cli.console import progress
     from ovw.convert.pipeline import convert
     from ovw.convert.plan import ConvertObserver
@@ -207,7 +209,7 @@ def _parity_cells(parity: Parity) -> list[str]:
 
 
 def _figures(parity: Parity) -> list[str]:
-    """What was measured, in a few words each."""
+    """The parity figures, in a few words each."""
     figures = [f"encoder {parity.encoder_relative_l2:.1e} (relative L2)"]
     if parity.worst_logits is not None:
         figures.append(f"logits {parity.worst_logits:.1e}")
@@ -219,7 +221,7 @@ def _figures(parity: Parity) -> list[str]:
 
 
 def _closeness(manifest: Manifest) -> str:
-    """How an artifact relates to its checkpoint: equal, or rounded and within the tolerance for that."""
+    """The relation of an artifact to its checkpoint: equal, or rounded and within the tolerance for that."""
     from ovw.convert.parity import LOSSLESS
 
     parity = manifest.parity

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ovw.artifact.locate import PREFERRED, is_path, locate
+from ovw.artifact.locate import PREFERRED, default_artifact, is_path, locate_or_default
 from ovw.artifact.manifest import read_manifest
 from ovw.artifact.names import PRECISIONS
 from ovw.errors import OvwError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ovw.transcribe.options import TranscribeOptions
 
 DEFAULT = PREFERRED[-1]
-"""What is offered where nothing is installed."""
+"""The conversion that is offered where nothing is installed."""
 
 
 def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, quiet: bool) -> Path:
@@ -40,8 +40,7 @@ def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, qu
         size, precision = convertible
         check_request(size, sizes()[size].capabilities, options)
         return _offer(size, precision, yes=yes, quiet=quiet)
-    folder = locate(model)
-    assert folder is not None  # without a name there is a default, which is here or convertible
+    folder = locate_or_default(model)
     manifest = read_manifest(folder)
     check_request(folder.name, Capabilities(tuple(manifest.languages), manifest.translate), options)
     return folder
@@ -49,7 +48,7 @@ def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, qu
 
 def missing_size(model: str | None) -> tuple[str, str] | None:
     """Size and precision of a named artifact that is not here but could be made; `None` for everything else."""
-    if model is None and locate(None) is not None:
+    if model is None and default_artifact() is not None:
         return None
     name = full_name(model or DEFAULT)
     if model is not None and (is_path(model) or any(p.is_dir() for p in (Path(model), models_dir() / name))):

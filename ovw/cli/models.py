@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def run() -> None:
     """List every size: dimensions, languages, where its weights can come from, and which artifacts are here."""
+    from ovw.artifact.layouts import split_name
     from ovw.artifact.locate import installed
-    from ovw.artifact.names import split_name
     from ovw.cli.console import print_table
     from ovw.models import sizes
 

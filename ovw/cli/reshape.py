@@ -34,7 +34,6 @@ def run(
     kind = shapes or ("bounded" if any(given.values()) else None)
     bounds = resolve(Bounds, given | {"shapes": kind})
     folder = locate(model)
-    assert folder is not None
     manifest = reshape(folder, output, bounds, force=force)
     typer.echo(str(output))
     if not quiet:

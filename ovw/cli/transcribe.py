@@ -8,6 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from ovw.cli import options
+from ovw.subtitles import FORMATS
+
+FORMATS_HELP = f"{', '.join(FORMATS).replace('srt', 'srt (default)', 1)} or all; may be repeated."
 
 
 def run(
@@ -18,7 +21,7 @@ def run(
     model: options.Model = None,
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", "-f", help="srt (default), vtt, json, tsv, txt, lrc, ass or all; may be repeated."),
+        typer.Option("--format", "-f", help=FORMATS_HELP),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the input.")

@@ -26,12 +26,11 @@ def run(
     from ovw.artifact.check import MASKS, find_problems
     from ovw.artifact.locate import locate
     from ovw.artifact.manifest import read_manifest
-    from ovw.engines.layouts import open_layout
+    from ovw.runtime.sessions import open_layout
     from ovw.transcribe.checks.texts import find_way_problems
     from ovw.transcribe.selftest import find_golden_problems
 
     folder = locate(model)
-    assert folder is not None
     if mend:
         from ovw.convert.graphs.mend import mend as repair
 

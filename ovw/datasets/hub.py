@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from ovw.datasets.columns import Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError
+from ovw.hub import hub_endpoint
 
 if TYPE_CHECKING:
     import datasets
 
 PREFIX = "hf:"
-ENDPOINT = "https://huggingface.co"
 CONNECT_TIMEOUT_S = 5
 PARQUET_BRANCH = "refs/convert/parquet"
 """Where the Hub keeps its own Parquet copy of datasets that still need a script, which `datasets` 4 no longer runs."""
@@ -211,7 +211,7 @@ def check_reachable(repository: str, or_else: str) -> None:
     """
     if any(os.environ.get(name) for name in ("HF_HUB_OFFLINE", "HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
         return
-    address = urlsplit(os.environ.get("HF_ENDPOINT") or ENDPOINT)
+    address = urlsplit(hub_endpoint())
     port = address.port or (80 if address.scheme == "http" else 443)
     try:
         socket.create_connection((address.hostname or "", port), CONNECT_TIMEOUT_S).close()

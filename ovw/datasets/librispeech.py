@@ -73,7 +73,7 @@ class LibriSpeechFolder(_LibriSpeech):
 
 
 class LibriSpeechArchive(_LibriSpeech):
-    """The same inside `test-clean.tar.gz`; the texts are read first, then clip after clip in the archive's order."""
+    """A split inside `test-clean.tar.gz`; the texts are read first, then clip after clip in the archive's order."""
 
     @property
     def origin(self) -> str:

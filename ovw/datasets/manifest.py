@@ -50,7 +50,7 @@ class ManifestDataset:
 
 
 def listed_audio(path: Path) -> Iterator[str | OvwError]:
-    """What the audio column of a manifest holds, row by row; of a row that has nothing there, what is wrong with it.
+    """The audio column of a manifest, row by row; for a row without audio, its problem.
 
     Raises:
         OvwError: the file cannot be read.

@@ -23,7 +23,7 @@ Files = Callable[[str], Audio | None]
 
 @dataclass(frozen=True)
 class Corpus:
-    """How a corpus lays out its folders.
+    """Folders, tables and columns of a corpus.
 
     Attributes:
         name: as the command line has it.
@@ -134,7 +134,7 @@ def open_corpus(corpus: Corpus, data: Path, split: str | None, languages: tuple[
 
 
 def hub_corpus(corpus: Corpus, split: str | None, languages: tuple[str, ...]) -> list[Dataset]:
-    """The same from the Hub, one dataset a language.
+    """A corpus from the Hub, one dataset a language.
 
     Raises:
         UsageError: no languages given, or a corpus that is not on the Hub.

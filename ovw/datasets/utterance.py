@@ -1,4 +1,4 @@
-"""What every dataset hands out."""
+"""Utterances and problems, the items of every dataset."""
 
 from __future__ import annotations
 

@@ -1,18 +1,14 @@
-"""The protocol of an engine, its result, and how to load one."""
+"""The protocol of an engine, and its result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.artifact.names import MANIFEST
-from ovw.errors import UsageError, did_you_mean
-from ovw.runtime.device import DeviceOptions
 from ovw.transcribe.options import TranscribeOptions
 
 
@@ -53,44 +49,3 @@ class Engine(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Its description for a record: engine, version, arithmetic, device."""
-
-
-Name = Literal["openvino", "pytorch"]
-NAMES: tuple[Name, ...] = ("openvino", "pytorch")
-
-
-@dataclass(frozen=True)
-class EngineSpec:
-    """How to load an engine, here or in another process.
-
-    Attributes:
-        name: which engine.
-        model: an artifact folder, or an OpenAI `.pt` file for pytorch.
-        device: how to run it.
-        exact: f32, no approximation.
-    """
-
-    name: Name
-    model: Path
-    device: DeviceOptions = DeviceOptions()  # noqa: RUF009, it is frozen
-    exact: bool = False
-
-    def identity(self) -> Path:
-        """The file whose hash identifies this model."""
-        return self.model / MANIFEST if self.name == "openvino" else self.model
-
-    def load(self) -> Engine:
-        """Load it.
-
-        Raises:
-            OvwError: no such model, or the engine is not installed.
-        """
-        if self.name == "openvino":
-            from ovw.engines.openvino import OpenvinoEngine
-
-            return OpenvinoEngine(self.model, self.device, exact=self.exact)
-        if self.name == "pytorch":
-            from ovw.engines.openai_whisper import OpenaiWhisperEngine
-
-            return OpenaiWhisperEngine(self.model, threads=self.device.threads)
-        raise UsageError(f"no engine '{self.name}'", did_you_mean(self.name, NAMES))

@@ -7,10 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ovw.artifact.layouts import layout_row
 from ovw.engines.openvino import OpenvinoEngine
 from ovw.errors import OvwError
 from ovw.runtime.device import DeviceOptions
-from ovw.runtime.onnx import OnnxDecoderSession, OnnxEncoderSession
+from ovw.runtime.protocols import Decoder, Encoder
+from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder
 from ovw.transcribe.api import Whisper
 from ovw.transcribe.model_sessions import ModelSessions
 
@@ -43,16 +45,16 @@ class OnnxEngine(OpenvinoEngine):
 
 class _OnnxSessions(ModelSessions):
     @cached_property
-    def encoder(self) -> Any:
-        return OnnxEncoderSession(self.folder, self.device.threads)
+    def encoder(self) -> Encoder:
+        return open_layout_encoder(self.folder, self.layout, self.device)
 
     @cached_property
-    def decoder(self) -> Any:
-        return OnnxDecoderSession(self.folder, self.device.threads)
+    def decoder(self) -> Decoder:
+        return open_layout_decoder(self.folder, self.layout, self.device)
 
 
 class _OnnxWhisper(Whisper):
     def _open(self, options: DeviceOptions) -> ModelSessions:
-        if self.manifest.layout != "onnx":
+        if layout_row(self.manifest.layout).runtime != "onnxruntime":
             raise OvwError(f"{self.folder} has no graphs for onnxruntime", "ovw convert --layout onnx makes some")
-        return _OnnxSessions(self.folder, "onnx", options, self.manifest.dimensions(), ())
+        return _OnnxSessions(self.folder, self.manifest.layout, options, self.manifest.dimensions(), ())

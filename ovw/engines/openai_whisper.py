@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.engines.base import Engine, EngineResult
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.transcribe.options import TranscribeOptions
 
@@ -80,7 +81,7 @@ class OpenaiWhisperEngine(Engine):
 
 
 def translate_options(options: TranscribeOptions) -> dict[str, Any]:
-    """The same request in openai-whisper's words: greedy decoding is no beam search at all there.
+    """The options in openai-whisper's names: greedy decoding is no beam search at all there.
 
     Raises:
         OvwError: an option that it does not have.
@@ -97,3 +98,8 @@ def translate_options(options: TranscribeOptions) -> dict[str, Any]:
         "suppress_tokens": list(options.suppress_tokens),
         "sample_len": options.max_new_tokens,
     }
+
+
+def load_engine(spec: EngineSpec) -> OpenaiWhisperEngine:
+    """The engine that a spec names; raises as its constructor."""
+    return OpenaiWhisperEngine(spec.model, threads=spec.device.threads if spec.device else 0)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.engines.base import Engine, EngineResult
+from ovw.engines.registry import EngineSpec
 from ovw.runtime.device import DeviceOptions
 from ovw.transcribe.api import Transcription, Whisper
 from ovw.transcribe.options import TranscribeOptions
@@ -61,3 +62,8 @@ def _result_of(result: Transcription) -> EngineResult:
         avg_logprob=min((segment.avg_logprob for segment in segments), default=None),
         no_speech_prob=max((segment.no_speech_prob for segment in segments), default=None),
     )
+
+
+def load_engine(spec: EngineSpec) -> OpenvinoEngine:
+    """The engine that a spec names; raises as its constructor."""
+    return OpenvinoEngine(spec.model, spec.device or DeviceOptions(), exact=spec.exact)

@@ -26,7 +26,7 @@ class Approximations(Config):
     """In a batch, a small beam search of unsure windows instead of what greedy decoding found."""
 
     def without(self, names: Iterable[str]) -> Approximations:
-        """The same with some switched off."""
+        """These with some switched off."""
         return self.model_copy(update=dict.fromkeys(names, False))
 
     def in_use(self) -> list[str]:

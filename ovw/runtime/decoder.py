@@ -13,10 +13,10 @@ from ovw.artifact import names
 from ovw.artifact.masks import give_masks_the_batch
 from ovw.runtime.bounds import PortBounds
 from ovw.runtime.device import DeviceOptions, compile_model, core
-from ovw.runtime.protocols import Decoder, Windows
+from ovw.runtime.protocols import OpenVinoDecoder, Windows
 
 
-class DecoderSession(Decoder):
+class DecoderSession(OpenVinoDecoder):
     """Tokens to logits over encoded audio.
 
     The cache lives in the model's state. `beam_idx` names the earlier row that each row continues, so the same call
@@ -44,7 +44,7 @@ class DecoderSession(Decoder):
 
     @property
     def max_tokens(self) -> int:
-        """How many tokens a row may have in one call; -1 without a bound."""
+        """Tokens that a row may have in one call; -1 without a bound."""
         return self._tokens.high("tokens")
 
     def start(self, audio: Windows) -> None:
@@ -67,7 +67,7 @@ class DecoderSession(Decoder):
         return chosen(self.run(tokens, beam_idx)["logits"], at)
 
     def run(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> Mapping[str, NDArray[np.float32]]:
-        """The same, every output of the graph by its name, for all positions."""
+        """As `step`, with every output of the graph by its name, for all positions."""
         self._tokens.require(tokens.shape)
         outputs: Mapping[str, NDArray[np.float32]] = self._request.infer(
             {"input_ids": tokens, "beam_idx": beam_idx}, share_outputs=True

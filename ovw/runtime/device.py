@@ -21,7 +21,7 @@ tenth longer; no text is less likely with 128 (base, 267 clips: 0.0002 +- 0.0006
 
 
 class DeviceOptions(Config):
-    """How OpenVINO runs a model."""
+    """Device, arithmetic and threads of OpenVINO."""
 
     device: str = "CPU"
     """An OpenVINO device; see `openvino.Core().available_devices`."""
@@ -107,7 +107,7 @@ def cpu_name() -> str:
 
 
 def capabilities() -> list[str]:
-    """What the processor computes in, as OpenVINO names it, such as `BF16`; `OV_CPU_MAX_ISA` limits it."""
+    """The arithmetic of the processor, as OpenVINO names it, such as `BF16`; `OV_CPU_MAX_ISA` limits it."""
     return [str(name) for name in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from ovw.artifact.names import DEFAULT_LAYOUT, encoder_file
+from ovw.artifact.layouts import encoder_file
+from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.runtime.bounds import PortBounds
 from ovw.runtime.device import DeviceOptions, compile_model, core
 

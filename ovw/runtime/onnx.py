@@ -57,7 +57,7 @@ class OnnxDecoderSession(Decoder):
 
     @property
     def max_tokens(self) -> int:
-        """How many tokens a row may have in one call: any number."""
+        """Tokens that a row may have in one call: any number."""
         return -1
 
     def start(self, audio: Windows) -> None:

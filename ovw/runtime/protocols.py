@@ -1,15 +1,29 @@
-"""What encoders and decoders have in common, whatever runs them."""
+"""Protocols of encoders and decoders, whatever runs them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-Audio = Any
+from ovw.runtime.device import inference_precision
+
+
+class EncodedAudio(Protocol):
+    """An encoded window of the fast encoder: keys and values instead of hidden states."""
+
+    @property
+    def full_context(self) -> bool:
+        """Whether every position of it was computed by itself."""
+
+    def detached(self) -> EncodedAudio:
+        """A copy in memory of its own."""
+
+
+Audio = NDArray[np.float32] | EncodedAudio
 """An encoded window, as the encoder of a pair leaves it for the decoder: hidden states [S, state] of most."""
 Windows = Sequence[Audio] | NDArray[np.float32]
 """Several of them, [A, S, state] where they are arrays."""
@@ -26,8 +40,13 @@ class Decoder(Protocol):
 
     @property
     def max_tokens(self) -> int:
-        """How many tokens a row may have in one call; -1 without a bound."""
+        """Tokens that a row may have in one call; -1 without a bound."""
         return -1
+
+    @property
+    def precision(self) -> str:
+        """The arithmetic that it runs in, such as `bf16`."""
+        return "f32"
 
     def start(self, audio: Windows) -> None:
         """Forget the cache and attend to new windows; their number A divides the number of rows."""
@@ -63,3 +82,8 @@ class OpenVinoDecoder(Decoder, Protocol):
     """A decoder that OpenVINO runs."""
 
     compiled: ov.CompiledModel
+
+    @property
+    def precision(self) -> str:
+        """The arithmetic that the device really uses."""
+        return inference_precision(self.compiled)

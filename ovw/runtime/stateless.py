@@ -15,12 +15,12 @@ from ovw.errors import OvwError
 from ovw.runtime.bounds import PortBounds
 from ovw.runtime.decoder import chosen
 from ovw.runtime.device import DeviceOptions, compile_ir, compile_model, core
-from ovw.runtime.protocols import Decoder, Windows
+from ovw.runtime.protocols import OpenVinoDecoder, Windows
 
 Caches = dict[str, NDArray[np.float32]]
 
 
-class StatelessDecoderSession(Decoder):
+class StatelessDecoderSession(OpenVinoDecoder):
     """Tokens to logits over encoded audio, as `DecoderSession`, with growing caches outside the graph.
 
     Args:
@@ -41,7 +41,7 @@ class StatelessDecoderSession(Decoder):
 
     @property
     def max_tokens(self) -> int:
-        """How many tokens a row may have in one call; -1 without a bound."""
+        """Tokens that a row may have in one call; -1 without a bound."""
         return self._tokens.high("tokens")
 
     def start(self, audio: Windows) -> None:
@@ -78,8 +78,8 @@ class StatelessDecoderSession(Decoder):
         return own | {name: np.zeros((len(self._hidden), 0, width), np.float32) for name in self._cross}
 
 
-class FixedDecoderSession(Decoder):
-    """The same over caches of one size, for a decoder with static shapes.
+class FixedDecoderSession(OpenVinoDecoder):
+    """A stateless decoder over caches of one size, for static shapes.
 
     Prompts are fed in pieces of as many tokens as the graph takes. A piece that is not full is filled up: what is
     written behind the filled part of the caches is masked and overwritten by the next piece.
@@ -103,7 +103,7 @@ class FixedDecoderSession(Decoder):
 
     @property
     def max_tokens(self) -> int:
-        """How many tokens a row may have in one call: any number, they are fed in pieces."""
+        """Tokens that a row may have in one call: any number, they are fed in pieces."""
         return -1
 
     def start(self, audio: Windows) -> None:

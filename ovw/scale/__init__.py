@@ -1,1 +1,1 @@
-"""The same work in one process, in several, or on a cluster."""
+"""Work in one process, in several, or on a cluster, with equal results."""

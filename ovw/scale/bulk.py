@@ -11,14 +11,11 @@ from pathlib import Path
 
 from ovw.audio.inputs import Input, fetched
 from ovw.errors import OvwError, reason
-from ovw.files import write_whole
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.work import Lost, Pool
-from ovw.subtitles import FORMATS
 from ovw.subtitles.document import document_of
-from ovw.subtitles.embed import embed_subtitles
-from ovw.subtitles.layout import lay_out
 from ovw.subtitles.options import PLAIN, LayoutOptions
+from ovw.subtitles.output import write_outputs
 from ovw.transcribe.api import Whisper
 from ovw.transcribe.options import TranscribeOptions
 
@@ -118,13 +115,8 @@ class TranscribeFiles:
         with fetched(file.item) as media:
             result = whisper.transcribe(media, self.options, stream=self.stream)
             document = document_of(file.item.name, whisper, result)
-        for name, target in file.targets.items():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(target, FORMATS[name](document, self.layout))
-        if file.copy and file.item.path:
-            cues = lay_out(document, self.layout)
-            # a worker that died right after this one left a copy that is as good
-            embed_subtitles(file.item.path, cues, file.copy, document.text_language, overwrite=True)
+        # a worker that died right after this one left a copy that is as good
+        list(write_outputs(document, file.targets, self.layout, video=file.item.path, copy=file.copy, overwrite=True))
         return document.duration
 
 

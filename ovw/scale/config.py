@@ -1,4 +1,4 @@
-"""How a model is run, for every verb that transcribes: on what device, and by whom."""
+"""Options of every verb that transcribes: device, workers, decoding."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class _Entry:
 
 @dataclass
 class _Desk:
-    """What a worker has been given."""
+    """Items in the hands of a worker."""
 
     ready: bool = False
     entries: dict[int, _Entry] = field(default_factory=dict)

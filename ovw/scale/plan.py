@@ -1,4 +1,4 @@
-"""What a bulk of audio costs: arithmetic from a measured speed. `python -m ovw.scale.plan --help`."""
+"""The cost of a bulk of audio: arithmetic from a measured speed. `python -m ovw.scale.plan --help`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ovw.scale.dispatch import Died, Ready, Result, dispatch
 from ovw.scale.work import Task, attempt
 
 GRACE_S = 5.0
-"""What a worker gets to end by itself."""
+"""Seconds that a worker gets to end by itself."""
 
 
 class Processes:

@@ -39,7 +39,7 @@ class RayPool:
 
 
 class Worker:
-    """What an actor is. Its methods run one after the other."""
+    """The class of the actors. Methods of one actor run one after the other."""
 
     def __init__(self, task: Task) -> None:
         self._task = task

@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class Task(Protocol):
-    """What to do with an item. It travels to the workers, so it must be picklable."""
+    """The work on an item. It travels to the workers, so it must be picklable."""
 
     def load(self) -> Callable[[Any], Any]:
         """Load what is needed, once a worker; the result is called for every item."""

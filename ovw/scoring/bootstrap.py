@@ -1,4 +1,4 @@
-"""How sure a rate is: the bootstrap over utterances (Bisani and Ney, 2004), vectorised and seeded."""
+"""Confidence intervals of a rate: the bootstrap over utterances (Bisani and Ney, 2004), vectorised and seeded."""
 
 from __future__ import annotations
 

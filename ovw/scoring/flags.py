@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from ovw.transcribe.result import compression_ratio
+from ovw.transcribe.result import REPETITION, compression_ratio
 
-REPEATS_FROM = 2.4
-"""Compression ratio above which openai/whisper takes text for a repetition."""
 MANY_INSERTIONS = 5
 
 
 def flags(hypothesis: str, length: int, insertions: int, deletions: int) -> tuple[str, ...]:
-    """What is suspicious about a hypothesis.
+    """Suspicious signs of a hypothesis.
 
     Args:
         hypothesis: raw.
@@ -23,7 +21,7 @@ def flags(hypothesis: str, length: int, insertions: int, deletions: int) -> tupl
         reference has), `silent` (an empty hypothesis for a reference of at least three words).
     """
     found = []
-    if compression_ratio(hypothesis) > REPEATS_FROM:
+    if compression_ratio(hypothesis) > REPETITION:
         found.append("repeats")
     if insertions >= max(MANY_INSERTIONS, length / 2):
         found.append("invents")

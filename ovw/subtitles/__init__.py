@@ -1,24 +1,48 @@
-"""Segments to subtitle files: one cue layout, one module a format."""
+"""Segments to subtitle files: one cue layout, one module a format. Importing this loads none of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from ovw.subtitles import ass, json_, lrc, srt, tsv, txt, vtt
-from ovw.subtitles.document import Document
-from ovw.subtitles.options import LayoutOptions
+if TYPE_CHECKING:
+    from ovw.subtitles.document import Document as Document
+    from ovw.subtitles.options import LayoutOptions as LayoutOptions
 
 __all__ = ["FORMATS", "Document", "LayoutOptions", "Writer"]
 
-Writer = Callable[[Document, LayoutOptions], str]
+Writer = Callable[["Document", "LayoutOptions"], str]
+_EXPORTS = {"Document": "ovw.subtitles.document", "LayoutOptions": "ovw.subtitles.options"}
 
-FORMATS: dict[str, Writer] = {
-    "srt": srt.render,
-    "vtt": vtt.render,
-    "json": json_.render,
-    "tsv": tsv.render,
-    "txt": txt.render,
-    "lrc": lrc.render,
-    "ass": ass.render,
-}
-"""Format name (and file extension) -> how to render a document."""
+
+class FormatRegistry(Mapping[str, Writer]):
+    """Format name (and file extension) -> the function that renders a document; its module is loaded when asked for.
+
+    Args:
+        modules: format name -> the module of this package whose `render` writes it.
+    """
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+
+    def __getitem__(self, name: str) -> Writer:
+        render: Writer = import_module(f"{__name__}.{self._modules[name]}").render
+        return render
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+MODULES = {"srt": "srt", "vtt": "vtt", "json": "json_", "tsv": "tsv", "txt": "txt", "lrc": "lrc", "ass": "ass"}
+"""Format name -> module: a new format is a module and an entry here."""
+FORMATS = FormatRegistry(MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module '{__name__}' has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)

@@ -23,7 +23,7 @@ WIDOW_COLUMNS = 8
 
 
 def break_cost(before: Atom, after: Atom) -> float:
-    """How much a break between two atoms disturbs the reader."""
+    """Cost of a break between two atoms, by how much it disturbs the reader."""
     mark = before.text.rstrip(CLOSERS)[-1:]
     if mark in SENTENCE_ENDS:
         return AFTER_SENTENCE
@@ -35,7 +35,7 @@ def break_cost(before: Atom, after: Atom) -> float:
 
 
 def widow_cost(atoms: Sequence[Atom], i: int, j: int) -> float:
-    """What it costs that the part `[i, j)` holds a single short word although there are more."""
+    """Cost of a part `[i, j)` with a single short word although there are more."""
     return WIDOW if j - i == 1 < len(atoms) and columns(atoms[i].text) <= WIDOW_COLUMNS else 0.0
 
 

@@ -1,4 +1,4 @@
-"""What stands on the screen, and when."""
+"""Cues: text on the screen, and its times."""
 
 from __future__ import annotations
 

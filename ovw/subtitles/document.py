@@ -1,4 +1,4 @@
-"""What every format is rendered from."""
+"""The document that every format is rendered from."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ LONGEST_PAYLOAD = 0xFFFF
 
 @dataclass(frozen=True)
 class Track:
-    """How a container holds subtitles.
+    """The subtitle track of a container.
 
     Attributes:
         container: FFmpeg's name of it.

@@ -1,4 +1,4 @@
-"""What can be asked of subtitles."""
+"""Options of subtitles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST_S = 3600.0
 
 
 class LayoutOptions(Config):
-    """How segments become cues; by default every segment is one cue on one line."""
+    """Layout of segments as cues; by default every segment is one cue on one line."""
 
     max_line_width: int | None = Field(default=None, ge=1)
     """Columns of a line; East Asian wide characters take two. A longer word stays whole."""

@@ -1,15 +1,21 @@
-"""Where subtitle files go, and how they get there whole."""
+"""Output files: their places, and writing them whole."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ovw.audio.inputs import Input
 from ovw.errors import OvwError
+from ovw.files import write_whole
+from ovw.subtitles import FORMATS
+from ovw.subtitles.document import Document
+from ovw.subtitles.embed import embed_subtitles
+from ovw.subtitles.layout import lay_out
+from ovw.subtitles.options import LayoutOptions
 
 
 def output_folder(name: str | None) -> Path | None:
@@ -62,3 +68,37 @@ def check_writable(folders: Iterable[Path]) -> None:
                 pass
         except OSError as error:
             raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
+
+
+def write_outputs(
+    document: Document,
+    targets: Mapping[str, Path],
+    layout: LayoutOptions,
+    *,
+    video: Path | None = None,
+    copy: Path | None = None,
+    overwrite: bool = False,
+) -> Iterator[Path]:
+    """Write the files of a transcription, each whole, and the copy of its video with a subtitle track.
+
+    Args:
+        document: finished.
+        targets: format name -> file.
+        layout: of the cues.
+        video: to copy, where a copy is wanted.
+        copy: of the video; `None` for none.
+        overwrite: whether the copy may be there already.
+
+    Yields:
+        Each file once it is written.
+
+    Raises:
+        OvwError: the disk refuses, or the copy fails.
+    """
+    for name, target in targets.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, FORMATS[name](document, layout))
+        yield target
+    if video and copy:
+        embed_subtitles(video, lay_out(document, layout), copy, document.text_language, overwrite=overwrite)
+        yield copy

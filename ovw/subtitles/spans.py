@@ -13,7 +13,7 @@ from ovw.transcribe.result import Segment
 SHORTEST_MS = 100
 """A segment that overlaps the one before or passes the end of the media needs this much time of its own."""
 LAST_RESORT_MS = 1000
-"""What text without time gets when there is no other."""
+"""Time of text that has none, where no other time is known."""
 
 
 @dataclass(frozen=True)

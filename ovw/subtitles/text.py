@@ -41,7 +41,7 @@ def columns(text: str) -> int:
 
 
 def characters(text: str) -> int:
-    """How much there is to read: spaces count, combining marks and line ends do not."""
+    """Characters to read: spaces count, combining marks and line ends do not."""
     return sum(_width(character) > 0 for character in text)
 
 

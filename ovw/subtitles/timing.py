@@ -1,4 +1,4 @@
-"""How long cues stay: long enough to be read, apart from each other, never over one another."""
+"""Durations of cues: long enough to be read, apart from each other, never over one another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VISIBLE_MS = 200
 
 
 def time_cues(cues: Sequence[Cue], last_ms: int, options: LayoutOptions, tick_ms: int) -> list[Cue]:
-    """The same cues, their ends moved.
+    """Cues with their ends moved.
 
     Args:
         cues: in order, none overlapping.

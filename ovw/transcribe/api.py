@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ovw.artifact.locate import locate
+from ovw.artifact.layouts import layout_row
+from ovw.artifact.locate import locate_or_default
 from ovw.artifact.manifest import read_manifest
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import media_duration
@@ -23,7 +24,7 @@ from ovw.config import build
 from ovw.errors import OvwError, UsageError, reason
 from ovw.memory import give_back
 from ovw.models import Capabilities, find_language
-from ovw.runtime.device import EXACT, DeviceOptions, inference_precision
+from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.options import TranscribeOptions
@@ -79,9 +80,7 @@ class Whisper:
         self, model: str | Path | None = None, *, device: DeviceOptions | None = None, exact: bool = False
     ) -> None:
         self.exact = exact
-        folder = locate(str(model) if model is not None else None)
-        if folder is None:
-            raise OvwError("no artifact is installed", "ovw convert --size base --fp16")
+        folder = locate_or_default(model)
         options = device or DeviceOptions()
         if exact:
             options = options.model_copy(update={"precision": EXACT.precision})
@@ -104,7 +103,7 @@ class Whisper:
     @property
     def precision(self) -> str:
         """The arithmetic that the device really uses, such as `bf16`."""
-        return inference_precision(self._sessions.decoder.compiled)
+        return self._sessions.decoder.precision
 
     def transcribe(
         self,
@@ -188,7 +187,8 @@ class Whisper:
         chosen = build(TranscribeOptions, {**base, **overrides})
         language = check_request(self.folder.name, self.capabilities, chosen)
         n_vocab = self.manifest.dims["n_vocab"]
-        if chosen.word_timestamps and (self.manifest.layout, self.manifest.frontend) != ("genai", "graph"):
+        times_words = layout_row(self.manifest.layout).times_words and self.manifest.frontend == "graph"
+        if chosen.word_timestamps and not times_words:
             raise UsageError(
                 f"{self.folder.name} cannot time words: its decoder does not show what it attends to",
                 "leave word_timestamps out, or convert with --layout genai --frontend graph",

@@ -129,7 +129,7 @@ class BatchedDecoder(WindowDecoder):
         return [Decoded(*parts) for parts in zip(windows, languages, prompts, audio, results, strict=True)]
 
     def _searched(self, unsure: Sequence[Decoded]) -> list[Decoded]:
-        """The same, with what a small beam search finds where that is likelier.
+        """Unsure windows, with the result of a small beam search where that is likelier.
 
         The text before a window would help where speech is unclear; windows of a batch have none.
         """

@@ -7,22 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from ovw.artifact.layouts import layout_row
 from ovw.models import Dims
 from ovw.runtime.aligner import ScoringDecoder, add_scores
 from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions, core
-from ovw.runtime.encoder import EncoderSession, fixed_window
+from ovw.runtime.encoder import fixed_window
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.fast.logsumexp import LogSumExp
-from ovw.runtime.protocols import Audio, OpenVinoDecoder
+from ovw.runtime.protocols import Audio, Decoder, Encoder
 from ovw.runtime.sessions import open_decoder, open_encoder
 from ovw.transcribe.decoding.numeric import RowLogSumExp, logsumexp
 from ovw.transcribe.recording import Recording, Window
@@ -47,12 +48,15 @@ class ModelSessions:
     dims: Dims
     heads: Sequence[tuple[int, int]]
 
+    PARTS: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
+    """Sessions that every window needs."""
+
     @cached_property
-    def encoder(self) -> EncoderSession:
+    def encoder(self) -> Encoder:
         return open_encoder(self.folder, self.layout, self.device, fixed_window(self.dims.n_frames))
 
     @cached_property
-    def decoder(self) -> OpenVinoDecoder:
+    def decoder(self) -> Decoder:
         return open_decoder(self.folder, self.layout, self.device)
 
     @cached_property
@@ -68,7 +72,7 @@ class ModelSessions:
         """Have everything ready that every window needs."""
         core()  # one for both threads
         with ThreadPoolExecutor(2) as pool:
-            parts = [pool.submit(getattr, self, name) for name in ("encoder", "decoder")]
+            parts = [pool.submit(getattr, self, name) for name in self.PARTS]
             _ = self.tokenizer, *(part.result() for part in parts)
 
     def encode(self, windows: Sequence[Window], *, full_context: bool = False, merge: bool = True) -> list[Audio]:
@@ -94,11 +98,11 @@ class ModelSessions:
 
     def detached(self, audio: Audio) -> Audio:
         """A copy of a window that does not hold the memory of its whole batch."""
-        return audio
+        return audio if isinstance(audio, np.ndarray) else audio.detached()
 
     def is_full_context(self, audio: Audio) -> bool:
         """Whether a window was encoded in full context."""
-        return True
+        return isinstance(audio, np.ndarray) or audio.full_context
 
     @property
     def row_logsumexp(self) -> RowLogSumExp:
@@ -124,7 +128,7 @@ class ModelSessions:
 
 def is_specialisable(layout: str, frontend: str, shapes: str) -> bool:
     """Whether graphs of that origin and kind of shapes are as `ovw.runtime.fast` expects them."""
-    return (layout, frontend, shapes) == ("genai", "graph", "dynamic")
+    return (layout_row(layout).cache, frontend, shapes) == ("inside", "graph", "dynamic")
 
 
 @dataclass(frozen=True)
@@ -139,16 +143,18 @@ class FastModelSessions(ModelSessions):
     approximations: Approximations = ALL
     cached: bool = True
 
+    PARTS: ClassVar[tuple[str, ...]] = ("fast_encoder", "decoder")
+
     @cached_property
-    def encoder(self) -> Any:
+    def fast_encoder(self) -> FastEncoder:
         return FastEncoder(self.folder, self._device, self.dims, **self._graph_options)
 
     @cached_property
-    def decoder(self) -> Any:
+    def decoder(self) -> Decoder:
         return FastDecoder(self.folder, self._device, **self._graph_options)
 
     @cached_property
-    def aligner(self) -> Any:
+    def aligner(self) -> ScoringDecoder:
         return FastDecoder(self.folder, self._device, self._with_scores, **self._graph_options)
 
     @property
@@ -159,20 +165,13 @@ class FastModelSessions(ModelSessions):
     def _device(self) -> DeviceOptions:
         return self.device.model_copy(update={"grouped_scales": self.approximations.grouped_scales})
 
-
     @cached_property
     def row_logsumexp(self) -> RowLogSumExp:
         return LogSumExp(self.device)
 
-    def detached(self, audio: Any) -> Any:
-        return audio.detached()
-
-    def is_full_context(self, audio: Audio) -> bool:
-        return bool(audio.full_context)
-
     def _frames(self, size: int, *, full_context: bool) -> int:
         short = self.approximations.merged_padding and not full_context
-        return self.encoder.frames_for(size) if short else self.dims.n_frames
+        return self.fast_encoder.frames_for(size) if short else self.dims.n_frames
 
     def _encode_mels(self, mels: Sequence[NDArray[np.float32]], *, merge: bool) -> list[Audio]:
-        return list(self.encoder(mels, merge=merge and self.approximations.token_merging))
+        return list(self.fast_encoder(mels, merge=merge and self.approximations.token_merging))

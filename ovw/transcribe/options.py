@@ -8,10 +8,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.audio.speech import SpeechRules
 from ovw.config import Config
+from ovw.transcribe.result import REPETITION
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 EXACTLY = {"vad": False, "batch_size": 1, "audio_context": "full"}
-"""What openai/whisper's own way leaves no choice of."""
+"""Options that openai/whisper's algorithm fixes."""
 
 
 def _as_numbers(value: Any) -> Any:
@@ -46,7 +47,7 @@ class TranscribeOptions(Config):
     """Runs of this many text tokens never come twice in a window; 0 allows them."""
     temperature: Annotated[tuple[float, ...], BeforeValidator(_as_numbers)] = Field(default=TEMPERATURES, min_length=1)
     """Tried in turn until a window passes the thresholds."""
-    compression_ratio_threshold: float | None = 2.4
+    compression_ratio_threshold: float | None = REPETITION
     """A window whose text compresses better than this is decoded again: it repeats itself."""
     logprob_threshold: float | None = -1.0
     """A window with a lower mean log probability is decoded again."""
@@ -93,16 +94,16 @@ class TranscribeOptions(Config):
     vad_min_silence: float = Field(default=5.0, ge=0.1)
     """Longer pauses are left out, in seconds."""
     vad_pad: float = Field(default=0.4, ge=0)
-    """What is kept of such a pause before and after speech, in seconds."""
+    """The part of such a pause that is kept before and after speech, in seconds."""
     batch_size: int = Field(default=1, ge=1, le=256)
     """Windows decoded together; above 1 they are cut at pauses and know nothing of each other."""
     chunk_length: float = Field(default=20.0, ge=2, le=30)
     """Longest window that is decoded together with others, in seconds; what fits a whole window is not cut."""
     pad: Literal["auto", "mel", "audio"] = "auto"
-    """What fills the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI, Hugging
-    Face); `auto` is `mel` in full audio context, else `audio`."""
+    """The padding of the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI,
+    Hugging Face); `auto` is `mel` in full audio context, else `audio`."""
     audio_context: Literal["auto", "full"] = "auto"
-    """How much of a window is computed: `auto` merges neighbouring positions that are alike and the padding behind
+    """The part of a window that is computed: `auto` merges neighbouring positions that are alike and the padding behind
     short audio, and re-encodes in full what then looks wrong; `full` always computes all of it."""
     seed: int = Field(default=0, ge=0)
     """Of the sampling above temperature 0."""
@@ -125,7 +126,7 @@ class TranscribeOptions(Config):
         return self
 
     def speech_rules(self) -> SpeechRules | None:
-        """What counts as speech; `None` when everything does."""
+        """The rules of voice activity detection; `None` without it."""
         if not self.vad:
             return None
         return SpeechRules(self.vad_threshold, self.vad_min_speech, self.vad_min_silence, self.vad_pad)
@@ -138,5 +139,5 @@ class TranscribeOptions(Config):
         return self.pad
 
     def exactly(self) -> TranscribeOptions:
-        """The same request done in openai/whisper's own way: window by window, over silence too."""
+        """These options with openai/whisper's own algorithm: window by window, over silence too."""
         return self.model_copy(update=EXACTLY)

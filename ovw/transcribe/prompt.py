@@ -1,4 +1,4 @@
-"""What the decoder reads before it writes: hotwords and earlier text, control tokens, a prefix."""
+"""The decoder's prompt: hotwords and earlier text, control tokens, a prefix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the runner hands out."""
+"""Results of the runner: segments, words, language detection."""
 
 from __future__ import annotations
 
@@ -69,6 +69,10 @@ class Detection:
     language: str
     probability: float
     probabilities: dict[str, float] = field(repr=False)
+
+
+REPETITION = 2.4
+"""Compression ratio above which openai/whisper takes a text for a repetition."""
 
 
 def compression_ratio(text: str) -> float:

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.artifact.hashing import file_sha256
+from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import Golden, Manifest, Shapes, read_manifest
 from ovw.audio.decode import load_audio
 from ovw.audio.mel import log_mel_spectrogram
 from ovw.errors import OvwError, reason
 from ovw.models import Dims
 from ovw.runtime.device import EXACT, DeviceOptions
-from ovw.runtime.encoder import EncoderSession
 from ovw.runtime.protocols import Decoder, Encoder
-from ovw.runtime.sessions import open_sessions
+from ovw.runtime.sessions import open_encoder, open_sessions
 from ovw.transcribe.prompt import control_tokens
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -97,8 +97,8 @@ def run_golden(folder: Path, manifest: Manifest, opener: Opener = open_sessions)
         opener: of its sessions.
     """
     mel = clip_mel(manifest.dimensions(), manifest.shapes)
-    if manifest.layout == "whispercpp":
-        return encoder_golden(EncoderSession(folder, EXACT, manifest.layout)(mel))
+    if not layout_row(manifest.layout).decodes:
+        return encoder_golden(open_encoder(folder, manifest.layout, EXACT)(mel))
     tokenizer = Tokenizer.from_artifact(folder)
     encoder, decoder = opener(folder, manifest.layout, EXACT)
     prompt = golden_prompt(tokenizer)
@@ -113,7 +113,7 @@ def text_golden(prompt: list[int], tokens: list[int], tokenizer: Tokenizer) -> G
 
 
 def encoder_golden(hidden: NDArray[np.float32]) -> Golden:
-    """How the hidden states of the clip begin, for a layout whose decoder is none of ours."""
+    """The first hidden values of the clip, for a layout whose decoder another program runs."""
     first = [round(float(value), 4) for value in hidden[0, 0, :HIDDEN_VALUES]]
     return Golden(clip=CLIP, clip_sha256=clip_sha256(), prompt=[], tokens=[], text="", hidden=first)
 

@@ -92,5 +92,5 @@ class Tokenizer:
 
     @cached_property
     def blank(self) -> tuple[int, ...]:
-        """What must not come first: a lone space, or the end."""
+        """Tokens that must not come first: a lone space, or the end."""
         return (*self.encode(" "), self.eot)

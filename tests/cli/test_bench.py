@@ -258,7 +258,7 @@ def test_a_peer_needs_nothing_but_numpy(tmp_path: Path) -> None:
     folder = Path(standalone.__path__[0])
     np.save(tmp_path / "0.npy", np.zeros(16000, np.float32))
     job = {
-        "engine": "faster-whisper", "model": "x", "precision": None, "device": {"device": "CPU", "threads": 0, "precision": None},
+        "engine": "faster-whisper", "module": "faster", "model": "x", "precision": None, "device": {"device": "CPU", "threads": 0, "precision": None},
         "beam_size": 1, "batch_size": 1, "language": "en", "task": "transcribe", "fallback": [], "decoding": {},
         "clips": [str(tmp_path / "0.npy")], "seconds": 0, "limit": 9, "offline": False,
     }  # fmt: skip

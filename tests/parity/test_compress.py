@@ -14,6 +14,7 @@ from support.tiny_whisper import TINY, TINY_V3, convert_one, save_pt
 
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
+from ovw.artifact.layouts import encoder_file
 from ovw.artifact.manifest import SpeechSet, WerGate, read_manifest
 from ovw.convert import parity
 from ovw.convert.compression import wer_gate
@@ -114,7 +115,7 @@ def test_one_call_makes_several_layouts_of_the_same_compressed_graph(tmp_path: P
     layouts = ("genai", "stateless", "whispercpp")
     config = asked(tiny_pt, tmp_path, "int8-ptq", layout=layouts)
     made = {found.manifest.layout: found.folder for found in convert(config)}
-    encoders = [names.encoder_file(made[layout], layout).with_suffix(".bin").read_bytes() for layout in layouts]
+    encoders = [encoder_file(made[layout], layout).with_suffix(".bin").read_bytes() for layout in layouts]
     assert encoders[0] == encoders[1] == encoders[2]
     mel = clip_mel(TINY)
     found = []

@@ -12,6 +12,7 @@ from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP, TINY, TINY_V3, conve
 from ovw import Whisper
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
+from ovw.artifact.layouts import LAYOUTS, encoder_file
 from ovw.artifact.manifest import read_manifest, write_manifest
 from ovw.convert import pipeline
 from ovw.convert.config import ConvertConfig
@@ -23,8 +24,8 @@ from ovw.convert.plan import Converted
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ggml import read_ggml
 from ovw.convert.sources.random import random_checkpoint
-from ovw.engines.layouts import open_layout
 from ovw.errors import OvwError, UsageError
+from ovw.runtime.sessions import open_layout
 from ovw.transcribe.selftest import find_golden_problems
 
 STATELESS_INPUTS = [
@@ -43,14 +44,14 @@ def every_layout(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converte
         load = pipeline.load_checkpoint
         patch.setattr(pipeline, "load_checkpoint", lambda *a, **k: loads.append(a) or load(*a, **k))
         config = ConvertConfig(
-            weights=str(pt), layout=names.LAYOUTS, output=folder / "out", ggml_name=["ggml-v3-q5_0.bin", "ggml-tiny-v3"]
+            weights=str(pt), layout=list(LAYOUTS), output=folder / "out", ggml_name=["ggml-v3-q5_0.bin", "ggml-tiny-v3"]
         )
         made = {one.manifest.layout: one for one in convert(config)}
     assert len(loads) == 1
     return made
 
 
-@pytest.mark.parametrize("layout", names.LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_is_proved_and_verified(every_layout: dict[str, Converted], layout: str) -> None:
     made = every_layout[layout]
     assert made.folder.name == names.artifact_name("tiny-v3", "fp16", layout)
@@ -66,12 +67,12 @@ def test_each_layout_is_proved_and_verified(every_layout: dict[str, Converted], 
         assert parity.greedy_tokens_equal
         assert made.manifest.golden.tokens == every_layout["genai"].manifest.golden.tokens
     assert made.manifest.frontend == ("onnx" if layout == "onnx" else "graph")
-    assert set(names.required_files(layout, "tiny-v3")) <= set(made.manifest.files)
+    assert set(LAYOUTS[layout].files("tiny-v3")) <= set(made.manifest.files)
     assert find_problems(made.folder) == []
     assert find_golden_problems(made.folder, open_layout) == []
 
 
-@pytest.mark.parametrize("layout", names.LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_verify_finds_another_model_in_any_layout(
     every_layout: dict[str, Converted], tmp_path: Path, layout: str
 ) -> None:
@@ -294,7 +295,7 @@ def test_reshape_there_and_back(
     assert manifest.parity == made.manifest.parity
     assert find_problems(tmp_path / "there") == []
     assert find_golden_problems(tmp_path / "there") == []
-    xml = names.encoder_file(tmp_path / "there", layout)
+    xml = encoder_file(tmp_path / "there", layout)
     assert ov.Core().read_model(xml).get_rt_info(["ovw", "shapes"]).astype(str) == str(manifest.shapes)
     back = reshape(tmp_path / "there", tmp_path / "back", Bounds())
     assert (back.shapes, back.golden) == (made.manifest.shapes, made.manifest.golden)

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -31,6 +32,7 @@ LAYERS = [
         "ovw.config",
         "ovw.errors",
         "ovw.home",
+        "ovw.hub",
     ],
 ]
 VERBS = LAYERS[1]
@@ -100,6 +102,16 @@ def test_every_package_is_installed() -> None:
     folders = [path.parent.relative_to(ROOT) for root in roots for path in (ROOT / root).rglob("__init__.py")]
     expected = {".".join([roots[folder.parts[0]], *folder.parts[1:]]) for folder in folders}
     assert sorted(setuptools["packages"]) == sorted(expected)
+
+
+def test_encoders_decoders_and_audio_have_types() -> None:
+    """No `Any` in the place of an encoder, a decoder or encoded audio."""
+    loose = re.compile(
+        r"\b(encoder|decoder|aligner|audio|sessions?)\b\w*(\([^)]*\))?\s*(:|->|=)\s*Any\b", re.IGNORECASE
+    )
+    for folder in ("runtime", "transcribe", "engines"):
+        for path in (ROOT / "ovw" / folder).rglob("*.py"):
+            assert not loose.findall(path.read_text(encoding="utf-8")), path
 
 
 def test_house_style() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.result import add_memory, has_failed
-from ovw.benchmark.scheduling.subprocesses import Outcome, run_child
+from ovw.benchmark.scheduling.subprocesses import run_child
 from ovw.record import Case
 
 

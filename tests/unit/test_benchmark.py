@@ -18,6 +18,7 @@ from ovw.benchmark.measuring import noise
 from ovw.benchmark.measuring.clock import collect, timed
 from ovw.benchmark.measuring.energy import EnergyMeter
 from ovw.benchmark.measuring.noise import NoiseMeter
+from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.compare import compare
 from ovw.benchmark.results.report import detail_rows, overview_rows, problem_lines
 from ovw.benchmark.results.result import add_round
@@ -25,7 +26,6 @@ from ovw.benchmark.results.statistics import mean_interval, percentiles, ratio, 
 from ovw.benchmark.roofline.graph_cost import count, decoder_work, encoder_flops, encoder_work, graph_files
 from ovw.benchmark.roofline.peaks import _product, _quantized_product
 from ovw.benchmark.roofline.roofs import add_shares, bandwidth, better_peaks, roof, roofline_rows
-from ovw.benchmark.scheduling.subprocesses import Outcome
 from ovw.config import build, resolve
 from ovw.convert.pipeline import Converted
 from ovw.errors import OvwError, UsageError

@@ -282,7 +282,7 @@ def test_config() -> None:
 
 
 def test_manifest_clip_that_is_no_media(tmp_path: Path) -> None:
-    from ovw.engines.base import EngineSpec
+    from ovw.engines.registry import EngineSpec
     from ovw.evaluate.transcription import TranscribeClips
     from ovw.transcribe.options import TranscribeOptions
 
@@ -304,7 +304,8 @@ def test_manifest_clip_that_is_no_media(tmp_path: Path) -> None:
 
 def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:
     """By language; one that cannot be read, or that the engine stumbles over, is its own problem."""
-    from ovw.engines.base import Engine, EngineResult, EngineSpec
+    from ovw.engines.base import Engine, EngineResult
+    from ovw.engines.registry import EngineSpec
     from ovw.evaluate.transcription import TranscribeClips
     from ovw.transcribe.options import TranscribeOptions
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ovw.artifact.locate import locate
+from ovw.artifact.locate import default_artifact, locate, locate_or_default
 from ovw.cli.ensure import missing_size
-from ovw.errors import UsageError, reason
+from ovw.errors import OvwError, UsageError, reason
 from ovw.models import full_name
 
 
@@ -38,13 +38,24 @@ def test_a_path_is_a_path(home: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     named, here = artifact(home / "models" / "base-fp16"), artifact(tmp_path / "base-fp16")
     assert locate("base-fp16") == named
     for spelled in ("./base-fp16", "base-fp16/", str(here), "../" + tmp_path.name + "/base-fp16"):
-        found = locate(spelled)
-        assert found is not None
-        assert found.resolve() == here
+        assert locate(spelled).resolve() == here
         assert missing_size(spelled) is None
     with pytest.raises(UsageError, match=r"no artifact '\./tiny-fp16'"):
         locate("./tiny-fp16")
     assert missing_size("./tiny-fp16") is None
+
+
+def test_the_default(home: Path) -> None:
+    assert default_artifact() is None
+    with pytest.raises(OvwError, match="no artifact is installed"):
+        locate_or_default(None)
+    small = artifact(home / "models" / "small-fp16")
+    assert default_artifact() == locate_or_default(None) == small
+    artifact(home / "models" / "tiny-fp16")
+    assert default_artifact() is None
+    base = artifact(home / "models" / "base-fp16")
+    assert default_artifact() == base
+    assert locate_or_default("small-fp16") == small
 
 
 def test_what_could_be_made(home: Path) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from support.tiny_whisper import TINY, TINY_V3
 
-from ovw.artifact.graphs import layout_graphs
+from ovw.artifact.layouts import LAYOUTS, split_name
 from ovw.artifact.manifest import Shapes
-from ovw.artifact.names import artifact_name, split_name
+from ovw.artifact.names import artifact_name
 from ovw.config import build
 from ovw.convert.config import ConvertConfig
 from ovw.convert.graphs.shapes import Bounds
@@ -35,7 +35,7 @@ def test_bounds_follow_from_the_dimensions(size: str) -> None:
     dims = sizes()[size].dims
     bounded = Bounds(shapes="bounded").resolve(dims, "stateless")
     assert bounded == Shapes(kind="bounded", batch=(1, 5), tokens=(1, 448), cache=(0, 448), frames=(1, 3000))
-    encoder, decoder = layout_graphs("stateless", size, dims, bounded)
+    encoder, decoder = LAYOUTS["stateless"].graphs(size, dims, bounded)
     assert encoder.inputs["mel"] == ((1, 5), (dims.n_mels, dims.n_mels), (1, 3000))
     assert decoder.inputs["tokens"] == ((1, 5), (1, 448))
     state = (dims.n_text_state, dims.n_text_state)

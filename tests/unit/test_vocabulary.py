@@ -36,6 +36,12 @@ def test_plain_words(path: Path) -> None:
     assert not found
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_name_the_thing(path: Path) -> None:
+    texts = re.findall(r'^\s*"""(What|How|The same)\b(.*)', path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert not texts
+
+
 def test_every_public_class_name_once() -> None:
     places = defaultdict(list)
     for path in SOURCES:

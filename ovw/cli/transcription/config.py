@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.config import as_list
+from ovw.errors import UsageError, did_you_mean
 from ovw.scale.config import RunConfig
 from ovw.subtitles import FORMATS
 from ovw.subtitles.options import LayoutOptions
@@ -17,15 +18,16 @@ def _formats(value: Any) -> Any:
     names = as_list(value)
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         return names
-    return tuple(dict.fromkeys(name for given in names for name in (FORMATS if given == "all" else [given])))
+    chosen = tuple(dict.fromkeys(name for given in names for name in (FORMATS if given == "all" else [given])))
+    if unknown := [name for name in chosen if name not in FORMATS]:
+        raise UsageError(f"no format '{unknown[0]}'", did_you_mean(unknown[0], [*FORMATS, "all"]))
+    return chosen
 
 
 class TranscribeConfig(RunConfig, LayoutOptions):
     """The options of `ovw transcribe`, from a command line or a YAML file."""
 
-    format: Annotated[
-        tuple[Literal["srt", "vtt", "json", "tsv", "txt", "lrc", "ass"], ...], BeforeValidator(_formats)
-    ] = ("srt",)
+    format: Annotated[tuple[str, ...], BeforeValidator(_formats)] = ("srt",)
     """Files to write; `all` for one of each."""
     embed: bool = False
     """Copy each video with the subtitles as a track of it."""

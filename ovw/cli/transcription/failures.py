@@ -75,7 +75,7 @@ class FailureCollector:
 
 @contextmanager
 def media_of(item: Input, config: TranscribeConfig, *, quiet: bool) -> Iterator[Media]:
-    """What the runner reads for an input: its file, a download that is removed afterwards, or standard input."""
+    """The media of an input: its file, a download that is removed afterwards, or standard input."""
     from ovw.audio.decode import stream_audio
     from ovw.audio.inputs import fetched
     from ovw.audio.reading import Pcm

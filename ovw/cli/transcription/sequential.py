@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ovw.cli.transcription.failures import FailureCollector
     from ovw.cli.transcription.workers import Plan
     from ovw.subtitles.document import Document
-    from ovw.subtitles.options import LayoutOptions
     from ovw.transcribe.api import Whisper
 
 
@@ -50,8 +49,9 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
 
 def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, *, quiet: bool) -> None:
     from ovw.cli.transcription.failures import media_of
+    from ovw.subtitles import FORMATS
     from ovw.subtitles.embed import plan_embedding
-    from ovw.subtitles.output import output_folder, place_of
+    from ovw.subtitles.output import output_folder, place_of, write_outputs
     from ovw.transcribe.api import Whisper
 
     whisper = Whisper(artifact, device=config.running(), exact=config.exact)
@@ -62,9 +62,13 @@ def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Fai
             copy = plan_embedding(item.path, item.label, place_of(item, folder)) if config.embed else None
             with media_of(item, config, quiet=quiet) as sound:
                 document = _transcribe(whisper, sound, item.name, config, quiet=quiet)
-            _deliver(document, targets, config.layout(), to_stdout=to_stdout, quiet=quiet)
-            if copy and item.path:
-                _embed(document, item.path, copy, config.layout(), quiet=quiet)
+            if to_stdout:
+                for name in targets:
+                    typer.echo(FORMATS[name](document, config.layout()), nl=False)
+                continue
+            for written in write_outputs(document, targets, config.layout(), video=item.path, copy=copy):
+                if not quiet:
+                    typer.echo(str(written))
 
 
 def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeConfig, *, quiet: bool) -> Document:
@@ -84,28 +88,3 @@ def _transcribe(whisper: Whisper, sound: Media, name: str, config: TranscribeCon
 
         result = whisper.transcribe(sound, config.decoding(), stream=config.stream, on_progress=on_progress)
         return document_of(name, whisper, result)
-
-
-def _deliver(
-    document: Document, targets: dict[str, Path], layout: LayoutOptions, *, to_stdout: bool, quiet: bool
-) -> None:
-    from ovw.files import write_whole
-    from ovw.subtitles import FORMATS
-
-    for name, target in targets.items():
-        text = FORMATS[name](document, layout)
-        if to_stdout:
-            typer.echo(text, nl=False)
-            continue
-        write_whole(target, text)
-        if not quiet:
-            typer.echo(str(target))
-
-
-def _embed(document: Document, video: Path, copy: Path, layout: LayoutOptions, *, quiet: bool) -> None:
-    from ovw.subtitles.embed import embed_subtitles
-    from ovw.subtitles.layout import lay_out
-
-    embed_subtitles(video, lay_out(document, layout), copy, document.text_language)
-    if not quiet:
-        typer.echo(str(copy))

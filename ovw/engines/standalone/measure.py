@@ -1,9 +1,9 @@
 """The loop: load an engine, feed it clips, write down times and texts as they come.
 
-A job holds `engine`, `model`, `precision` (in the engine's own words), `device` (the fields of ovw's `DeviceOptions`),
-`beam_size`, `batch_size`, `language`, `task`, `fallback` (temperatures after 0), `clips` (`.npy` files of samples at
-16 kHz), `seconds` and `limit` of the loop, `offline` (also hand over all clips at once), and `decoding`, all of these
-options as ovw's own runner takes them.
+A job holds `engine` and its `module` in this folder, `model`, `precision` (in the engine's own words), `device` (the
+fields of ovw's `DeviceOptions`), `beam_size`, `batch_size`, `language`, `task`, `fallback` (temperatures after 0),
+`clips` (`.npy` files of samples at 16 kHz), `seconds` and `limit` of the loop, `offline` (also hand over all clips at
+once), and `decoding`, all of these options as ovw's own runner takes them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-MODULES = {
-    "openvino": "ours", "onnxruntime": "ours", "openvino-genai": "genai", "optimum-intel": "optimum_intel",
-    "pytorch": "pytorch", "faster-whisper": "faster",
-}  # fmt: skip
 Samples = NDArray[np.float32]
 Emit = Callable[[dict[str, Any]], None]
 
@@ -54,7 +50,7 @@ def main(prefix: str) -> int:
 
         try:
             started = time.perf_counter()
-            engine = importlib.import_module(prefix + MODULES[job["engine"]]).load(job)
+            engine = importlib.import_module(prefix + job["module"]).load(job)
             emit({"stage": "open", "unit": "ms", "samples": [1000 * (time.perf_counter() - started)]})
             measure(engine, job, emit)
         except ModuleNotFoundError as error:

@@ -21,7 +21,7 @@ SMALLEST = 1e-6
 """A scale of zeros."""
 LEVELS = 256
 LOWEST = -(LIMIT + 1) / LIMIT
-"""What -128 stands for."""
+"""-128, in units of the scale."""
 POSITIONS_AXIS, LAST_AXIS = 2, 3
 
 
@@ -41,7 +41,7 @@ def dequantize(cache: ov.Node) -> ov.Node:
 
 
 def attend(attention: ov.Node, keys: Sequence[ov.Node], values: Sequence[ov.Node]) -> ov.Output:
-    """What an attention over f32 gives, over int8.
+    """Attention over int8 keys and values, with the result of one over f32.
 
     Args:
         attention: a `ScaledDotProductAttention` with a bias and a scale; of A windows, queries [A, heads, n, head_dim].

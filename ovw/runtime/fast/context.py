@@ -77,7 +77,7 @@ class AudioContext:
 
     @cached_property
     def bias(self) -> NDArray[np.float32]:
-        """What attention adds to the score of each computed position, [n]."""
+        """Added to the attention score of each computed position, [n]."""
         sizes = [*(1 for _ in range(self.computed)), *(size for _, size in self._groups)]
         return np.log(np.array(sizes, np.float32))
 

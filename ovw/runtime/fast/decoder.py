@@ -16,10 +16,10 @@ from ovw.runtime.fast.attention import LIMIT
 from ovw.runtime.fast.compiled import load_or_compile
 from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_names, decoder_graph
 from ovw.runtime.fast.window import Array, EncodedWindow, join
-from ovw.runtime.protocols import Decoder, Windows
+from ovw.runtime.protocols import OpenVinoDecoder, Windows
 
 
-class FastDecoder(Decoder):
+class FastDecoder(OpenVinoDecoder):
     """Tokens to logits, as `DecoderSession`, over windows of `FastEncoder`.
 
     Args:
@@ -50,8 +50,10 @@ class FastDecoder(Decoder):
 
     def start(self, audio: Windows) -> None:
         """Forget the cache and attend to new windows of a `FastEncoder`; their number A divides the number of rows."""
+        windows = [one for one in audio if isinstance(one, EncodedWindow)]
+        assert len(windows) == len(audio), "windows of another encoder"
         self._request.reset_state()
-        self._attend(list(audio))
+        self._attend(windows)
 
     def narrow(self, kept: Sequence[int]) -> bool:
         """Go on with some of the windows, by number; the next call's `beam_idx` names the rows that stay."""
@@ -71,7 +73,7 @@ class FastDecoder(Decoder):
     def run(
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
     ) -> Mapping[str, NDArray[np.float32]]:
-        """The same with every output of the graph, by name."""
+        """As `step`, with every output of the graph by its name."""
         positions = np.arange(tokens.shape[1]) if at is None else np.array(at, np.int64)
         outputs: Mapping[str, NDArray[np.float32]] = self._request.infer(
             {"input_ids": tokens, "beam_idx": beam_idx, POSITIONS: positions}, share_outputs=True

@@ -20,7 +20,7 @@ SOURCES, PLACES, PAIRS = "sources", "places", "pairs"
 POSITIONS = "logit_positions"
 KV_PRECISION = ("runtime_options", "KV_CACHE_PRECISION")
 SCALE = ".scale"
-"""What the scale of an int8 cache is called, behind its name."""
+"""Suffix of the scale's name, behind the name of an int8 cache."""
 Edit = Callable[[ov.Model], object]
 
 

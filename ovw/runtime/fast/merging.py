@@ -29,7 +29,7 @@ def blocks_to_merge_before(layers: int) -> list[int]:
 
 
 def pairs_to_merge(positions: int) -> NDArray[np.int64]:
-    """How many pairs to merge at each site: no more than there are, and what is left is a multiple of `STEP`."""
+    """Pairs to merge at each site: no more than there are, and what is left is a multiple of `STEP`."""
     if positions < FEWEST:
         return np.zeros(len(SITES), np.int64)
     left = [positions]
@@ -103,7 +103,7 @@ def _absorbed(hidden: ov.Output, size: ov.Node, pairs: ov.Output) -> ov.Node:
 
 
 def _input_of(encoder: ov.Model, block: int) -> ov.Output:
-    """What a block of the encoder, or the norm behind the last, is given, [1, n, state]."""
+    """The input of a block of the encoder, or of the norm behind the last, [1, n, state]."""
     nodes = {op.get_friendly_name(): op for op in encoder.get_ops()}
     node = nodes.get(f"encoder.blocks.{block}.attn_ln.weight") or nodes["encoder.ln_post.weight"]
     while node.get_type_name() != "Multiply":

@@ -68,12 +68,12 @@ class EncodedWindow:
 
     @property
     def bias(self) -> NDArray[np.float32]:
-        """What attention adds to the score of each position: the logarithm of how many it stands for, [S]."""
+        """Added to the attention score of each position: the logarithm of how many it stands for, [S]."""
         bias: NDArray[np.float32] = self.batch.bias[self.row, 0, 0]
         return bias
 
     def detached(self) -> EncodedWindow:
-        """The same in memory of its own."""
+        """A copy in memory of its own."""
         one = slice(self.row, self.row + 1)
         caches = [cache[one].copy() for cache in self.batch.caches]
         scales = [scale[one].copy() for scale in self.batch.scales]

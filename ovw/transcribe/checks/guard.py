@@ -2,7 +2,7 @@
 
 The first time that an artifact runs on a machine, in an arithmetic, with a version of OpenVINO, two stretches of the
 bundled clip go through the graphs that would run, alone and in a batch. What does not compute what was proved is not
-used: the next way of computing is tried, and one line says so. The outcome is kept in `$OVW_HOME/checked`.
+used: the next way of computing is tried, and one line reports it. The outcome is kept in `$OVW_HOME/checked`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ovw.artifact.arithmetic import ProbeReference
 from ovw.artifact.manifest import Manifest
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.files import write_whole
 from ovw.home import checked_dir
 from ovw.memory import give_back
@@ -104,7 +104,14 @@ def _first_sound(folder: Path, manifest: Manifest, candidates: Sequence[Way]) ->
     reference = reference_of(folder, manifest)
     faults: list[str] = []
     for way in candidates:
-        if (fault := find_fault(way, reference, manifest)) is None:
+        try:
+            way.sessions.load()
+            fault = find_fault(way, reference, manifest)
+        except RuntimeError as error:  # such as bf16 on a CPU for which OpenVINO lacks an operation in it
+            if way is candidates[-1]:
+                raise
+            fault = f"OpenVINO cannot run it: {reason(error)}"
+        if fault is None:
             return way, faults
         faults.append(f"{way.name}: {fault}")
     raise OvwError(
@@ -114,7 +121,7 @@ def _first_sound(folder: Path, manifest: Manifest, candidates: Sequence[Way]) ->
 
 
 def find_fault(way: Way, reference: ProbeReference, manifest: Manifest) -> str | None:
-    """How a way differs from what was proved by more than it may; `None` if it does not."""
+    """The difference of a way from what was proved, if it is more than it may be; else `None`."""
     sessions, most = way.sessions, manifest.shapes.batch[1]
     windows = probe_windows(sessions.dims)
     audio = sessions.encode(windows, full_context=True)
@@ -134,10 +141,10 @@ def find_fault(way: Way, reference: ProbeReference, manifest: Manifest) -> str |
 
 
 def _beyond(found: Distance, allowed: Distance) -> str | None:
-    if not found.logits <= allowed.logits:
-        return f"logits are {found.logits:.2g} from f32 (relative L2), {allowed.logits:g} is allowed"
     if not found.heads <= allowed.heads:
         return f"the norm of a head is {found.heads:.2g} from f32, {allowed.heads:g} is allowed"
+    if not found.logits <= allowed.logits:
+        return f"logits are {found.logits:.2g} from f32 (relative L2), {allowed.logits:g} is allowed"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What each approximation of the runner costs an artifact, and which of them it may use.
+"""The cost of each approximation of the runner for an artifact, and which of them it may use.
 
 The measure is the negative log-likelihood of fixed texts: of the same words over the same speech, a change of a
 thousandth of a nat shows, where the error rate would need hours of speech. The texts are those that the artifact
@@ -26,7 +26,7 @@ from ovw.models import Dims
 from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.protocols import Audio
-from ovw.transcribe.checks.texts import word_changes
+from ovw.transcribe.checks.texts import PLAUSIBLE, word_changes
 from ovw.transcribe.decoding.numeric import log_softmax
 from ovw.transcribe.decoding.task import DecodingTask
 from ovw.transcribe.fallback import UNSURE_BEAMS
@@ -44,7 +44,7 @@ CLIPS = (
 )
 """Bundled clips and the seconds after which each is cut."""
 STEPS = (("merged_padding",), ("token_merging",), ("int8_attention", "grouped_scales"))
-"""What is switched on one after the other; the last two are of one pair of graphs."""
+"""Approximations in the order in which they are switched on; the last two are of one pair of graphs."""
 MOST_NATS = 0.02
 """A token, on average over the texts: the differences between precisions are of this size."""
 WORST_NATS = 0.3
@@ -54,7 +54,7 @@ GREEDY = TranscribeOptions(beam_size=1, temperature=(0.0,), language="en", vad=F
 
 @dataclass(frozen=True)
 class Licence:
-    """What the approximations cost, by name, and the words that change when all licensed ones are used."""
+    """Costs of the approximations, by name, and the words that change when all licensed ones are used."""
 
     costs: dict[str, ApproximationCost]
     words: int
@@ -69,8 +69,10 @@ class _Text:
     tokens: list[int]
 
 
-def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence:
+def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence | None:
     """Measure the approximations on bundled speech, in the device's own arithmetic.
+
+    `None` where the texts say nothing, as those of random weights.
 
     Args:
         folder: of an artifact that the fast path takes.
@@ -82,6 +84,8 @@ def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence:
     audio = scorer.encode(windows, NONE)
     texts = scorer.decode(audio)
     before = scorer.nats(audio, texts)
+    if -before.sum() / sum(len(text.tokens) + 1 for text in texts) < PLAUSIBLE:
+        return None
     costs: dict[str, ApproximationCost] = {}
     used = NONE
     for names in STEPS:
@@ -150,7 +154,7 @@ class _Scorer:
         return np.array([-row[: len(text.tokens) + 1].sum() for row, text in zip(logprobs, texts, strict=True)])
 
     def search_cost(self, audio: Sequence[Audio], texts: Sequence[_Text]) -> ApproximationCost:
-        """What searched texts lose in likelihood against greedy ones."""
+        """Likelihood that searched texts lose against greedy ones."""
         searched = self.decode(audio, UNSURE_BEAMS)
         greedy_lengths, lengths = ([len(text.tokens) + 1 for text in which] for which in (texts, searched))
         greedy = self.nats(audio, texts) / greedy_lengths
@@ -158,7 +162,7 @@ class _Scorer:
         return _cost(change * lengths, lengths)
 
     def words(self, texts: Sequence[_Text]) -> list[str]:
-        """What the tokens spell."""
+        """The text of the tokens."""
         return [self._sessions.tokenizer.text_of(text.tokens) for text in texts]
 
 

@@ -30,7 +30,7 @@ HeadNorms = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Distance:
-    """How far sessions are from a probe's reference.
+    """Distances of sessions from a probe's reference.
 
     Attributes:
         logits: relative L2, the largest of the stretches.
@@ -67,7 +67,7 @@ def probe_mels(dims: Dims) -> list[NDArray[np.float32]]:
 
 
 def make_reference(decoder: Decoder, audio: Sequence[Audio], prompt: Sequence[int], rows: int = 1) -> ProbeReference:
-    """The likeliest tokens after a prompt, whatever they are, and the figures of `observe`.
+    """The likeliest tokens after a prompt, and the figures of `observe`, in the decoder's arithmetic.
 
     Args:
         decoder: the session.
@@ -114,7 +114,7 @@ def observe(
 
 
 def distance(decoder: Decoder, audio: Sequence[Audio], reference: ProbeReference) -> Distance:
-    """How far a decoder over the encoded stretches is from what they came to in f32."""
+    """Distance of a decoder over the encoded stretches from its reference in f32."""
     expected = unpack_array(reference.logits)
     expected_heads = unpack_array(reference.head_norms) if reference.head_norms else None
     logits, heads = [], [0.0]

@@ -19,7 +19,7 @@ SINGLE_STEPS = 3
 """Tokens at the end of a sequence, fed one by one: into a filled cache, after a reorder, after rows have left."""
 SAME_IN_F32 = 1e-4
 SHARE_OF_ARITHMETIC = 0.1
-"""How far a batch may move a row, as a share of how far the arithmetic itself moves it from f32."""
+"""Distance that a batch may move a row, as a share of the distance that the arithmetic itself moves it from f32."""
 
 Logits = NDArray[np.float32]
 

@@ -46,7 +46,7 @@ class Search(Protocol):
         """
 
     def hypotheses(self) -> list[DecodedSequence]:
-        """What was found, finished or not."""
+        """The sequences found, finished or not."""
 
 
 class Sampling:

@@ -16,7 +16,7 @@ LONGEST_MEDIAN_S = 0.7
 PAUSE_MEDIANS = 4
 """A word that ends this many median lengths after the last speech follows a pause."""
 SLACK_S = 0.5
-"""How far a word may reach out of its segment before the segment's own time is preferred."""
+"""Seconds that a word may reach out of its segment before the segment's own time is preferred."""
 
 
 def merge_punctuation(timings: list[WordTiming], prepended: str, appended: str) -> None:

@@ -23,7 +23,7 @@ def time_words(
     size: int,
     last_speech: float,
 ) -> list[Segment]:
-    """The same segments with words, and with the times that words give them.
+    """Segments with words, and with the times that words give them.
 
     Args:
         sessions: the model.

@@ -1,0 +1,250 @@
+"""What is proved is what runs: batches, arithmetic and approximations, at conversion, at first use and in `verify`."""
+
+import json
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import openvino.opset15 as ops
+import pytest
+from support.command import ovw
+from support.faults import FaultyDecoder, nan_in_last_row, swap_first_rows, with_faulty_decoder, with_louder_head
+from support.tiny_whisper import convert_one
+
+from ovw import Whisper
+from ovw.artifact.arithmetic import ApproximationCost, RowCheck, pack_array, unpack_array
+from ovw.artifact.manifest import Manifest, read_manifest, write_manifest
+from ovw.artifact.masks import decoders_without_batch, give_masks_the_batch, masks_without_batch
+from ovw.artifact.names import DECODER
+from ovw.convert import arithmetic
+from ovw.convert.config import ConvertConfig
+from ovw.convert.graphs import blocks, decoder
+from ovw.convert.plan import Converted
+from ovw.engines.layouts import open_layout_decoder
+from ovw.errors import NotEqualError, OvwError
+from ovw.runtime.approximations import ALL
+from ovw.runtime.device import DeviceOptions
+from ovw.transcribe.checks import guard, texts
+from ovw.transcribe.checks.licence import MOST_NATS, WORST_NATS, measure_licence
+from ovw.transcribe.checks.probe import probe_windows
+from ovw.transcribe.checks.rows import relative_l2
+
+
+def shared_mask(rows: ov.Node, columns: ov.Node, batch: ov.Node) -> ov.Node:
+    """The mask of earlier versions, [1, 1, n, L]."""
+    visible = ops.less_equal(ops.unsqueeze(columns, [0]), ops.unsqueeze(rows, [1]))
+    return ops.unsqueeze(ops.select(visible, np.float32(0), np.float32(decoder.MASKED)), [0, 1])
+
+
+@pytest.fixture
+def copy_of_tiny(tiny: Converted, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny.folder, tmp_path / "copy"))
+
+
+@pytest.fixture
+def with_shared_mask(copy_of_tiny: Path, tiny_pt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An artifact as earlier versions made it: its rows share a mask, and nothing was measured."""
+    monkeypatch.setattr(decoder, "causal_mask", shared_mask)
+    monkeypatch.setattr(arithmetic, "require_batch_axis", lambda folder: None)
+    made = convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "before", offline=True))
+    monkeypatch.undo()
+    forget_measurements(made.folder)
+    return made.folder
+
+
+def forget_measurements(folder: Path) -> None:
+    write_manifest(read_manifest(folder).model_copy(update={"arithmetic": None}), folder)
+
+
+def way_of(folder: Path) -> tuple[guard.Way, Manifest]:
+    manifest = read_manifest(folder)
+    return next(guard.ways(folder, manifest, DeviceOptions(), exact=False)), manifest
+
+
+def fault_of(way: guard.Way, manifest: Manifest) -> str | None:
+    return guard.find_fault(way, guard.reference_of(way.sessions.folder, manifest), manifest)
+
+
+def test_every_decoder_gives_its_mask_the_batch_axis(tiny: Converted) -> None:
+    model = ov.Core().read_model(tiny.folder / f"{DECODER}.xml")
+    attention = [op for op in model.get_ops() if op.get_friendly_name().endswith(".self_attn")]
+    assert [str(op.get_input_partial_shape(3)[0]) for op in attention] == ["?"] * tiny.manifest.dims["n_text_layer"]
+    assert masks_without_batch(model) == []
+    assert not give_masks_the_batch(model)
+
+
+def test_a_shared_mask_is_refused_at_conversion(tiny_pt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder, "causal_mask", shared_mask)
+    with pytest.raises(NotEqualError, match="no batch axis"):
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "made", offline=True))
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_shared_mask_is_repaired_in_memory(with_shared_mask: Path) -> None:
+    assert decoders_without_batch(with_shared_mask) == [f"{DECODER}.xml"]
+    way, manifest = way_of(with_shared_mask)
+    assert fault_of(way, manifest) is None
+    own = replace(way, sessions=Whisper(with_shared_mask, exact=True)._sessions)
+    assert fault_of(own, manifest) is None
+
+
+def test_verify_names_a_shared_mask_and_repairs_it(with_shared_mask: Path) -> None:
+    found = ovw("verify", with_shared_mask, code=1)
+    assert "the mask of self attention has no batch axis" in found.stderr
+    assert "ovw verify --mend repairs it" in found.stderr
+    mended = ovw("verify", with_shared_mask, "--mend")
+    assert decoders_without_batch(with_shared_mask) == []
+    measured = read_manifest(with_shared_mask).arithmetic
+    assert measured is not None
+    assert measured.rows is not None
+    assert "rows of a batch against rows alone" in mended.stdout
+
+
+@pytest.mark.parametrize("spoil", [swap_first_rows, nan_in_last_row])
+def test_rows_that_a_batch_changes_are_refused_at_conversion(
+    tiny: Converted, spoil: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = tiny.manifest
+    arguments = (tiny.folder, manifest.layout, manifest.shapes, manifest.dimensions())
+    assert arithmetic.measure_batches(*arguments).rows.in_f32 <= 1e-4
+    monkeypatch.setattr(arithmetic, "open_layout_decoder", lambda *a: FaultyDecoder(open_layout_decoder(*a), spoil))
+    with pytest.raises(NotEqualError, match="rows of a batch differ from the same rows alone"):
+        arithmetic.measure_batches(*arguments)
+
+
+def test_a_head_that_is_too_loud_is_refused_at_conversion(
+    tiny_pt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def louder(x: ov.Node, width: int) -> ov.Node:
+        heads = np.ones((1, x.get_output_partial_shape(0)[1].get_length(), 1, 1), np.float32)
+        heads[0, 1] = 1.5
+        return merge(ops.multiply(x, heads), width)
+
+    merge = blocks.merge_heads
+    monkeypatch.setattr(blocks, "merge_heads", louder)
+    with pytest.raises(NotEqualError, match="not equal to PyTorch"):
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "made", offline=True))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fault"), [(swap_first_rows, "rows of a batch are"), (nan_in_last_row, "rows of a batch are inf")]
+)
+def test_rows_that_a_batch_changes_are_caught_at_first_use(tiny: Converted, spoil: object, fault: str) -> None:
+    way, manifest = way_of(tiny.folder)
+    with_faulty_decoder(way.sessions, spoil)
+    assert fault in str(fault_of(way, manifest))
+
+
+def test_a_head_that_is_too_loud_is_caught_at_first_use(tiny: Converted) -> None:
+    way, manifest = way_of(tiny.folder)
+    with_louder_head(way.sessions, 1.5)
+    assert "the norm of a head is 0.5" in str(fault_of(way, manifest))
+
+
+def test_what_does_not_compute_as_proved_is_not_used(
+    tiny: Converted, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next way is used, one line says so, and the check is remembered."""
+    checked: list[str] = []
+    find = guard.find_fault
+
+    def finds(way: guard.Way, *rest: object) -> str | None:
+        checked.append(way.name)
+        return "rows differ" if way.name == "as licensed" else find(way, *rest)
+
+    monkeypatch.setattr(guard, "find_fault", finds)
+    with caplog.at_level(logging.WARNING):
+        first, again = Whisper(tiny.folder), Whisper(tiny.folder)
+    assert checked == ["as licensed", "without approximations"]
+    assert [record.getMessage() for record in caplog.records] == 2 * [
+        f"{tiny.folder.name} runs without approximations, as it does not compute here what was proved otherwise "
+        "(as licensed: rows differ)"
+    ]
+    assert first.approximations == again.approximations == []
+    (kept,) = (home / "checked").iterdir()
+    assert json.loads(kept.read_text())["way"] == "without approximations"
+
+
+def test_an_artifact_that_computes_something_else_in_every_way_is_refused(
+    tiny: Converted, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "find_fault", lambda *rest: "logits are far off")
+    with pytest.raises(OvwError, match="does not compute on this machine what it was proved to compute"):
+        Whisper(tiny.folder)
+    assert not (home / "checked").exists()
+
+
+def test_only_licensed_approximations_are_used(copy_of_tiny: Path) -> None:
+    manifest = read_manifest(copy_of_tiny)
+    assert manifest.arithmetic is not None
+    costly = ApproximationCost(nats=MOST_NATS * 2, standard_error=0.001, worst=0.1, licensed=False)
+    free = ApproximationCost(nats=0.0, standard_error=0.0, worst=0.0, licensed=True)
+    costs = dict.fromkeys(ALL.in_use(), free) | {"token_merging": costly, "int8_attention": costly}
+    measured = manifest.arithmetic.model_copy(update={"approximations": costs})
+    write_manifest(manifest.model_copy(update={"arithmetic": measured}), copy_of_tiny)
+    whisper = Whisper(copy_of_tiny)
+    assert whisper.approximations == ["merged_padding", "grouped_scales", "unsure_search"]
+    (window,) = whisper._sessions.encode(probe_windows(manifest.dimensions())[:1])
+    assert {cache.dtype for cache in window.batch.caches} == {np.dtype(np.float32)}
+    assert not window.full_context
+
+
+def test_a_licence_is_what_was_measured(base: Converted) -> None:
+    measured = base.manifest.arithmetic
+    assert measured is not None
+    assert measured.approximations is not None
+    assert set(measured.approximations) == set(ALL.in_use())
+    for cost in measured.approximations.values():
+        assert cost.licensed == (cost.nats <= MOST_NATS and cost.worst <= WORST_NATS)
+    assert measured.words is not None
+    assert measured.words > 40
+    assert measured.unlicensed() == []
+
+
+def test_an_approximation_that_loses_words_is_not_licensed(base: Converted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without silence behind the speech, and merged to a tenth, nothing can be read any more."""
+    monkeypatch.setattr("ovw.runtime.fast.context.MARGIN", 2)
+    monkeypatch.setattr("ovw.runtime.fast.context.SMALLEST_GROUP", 1500)
+    monkeypatch.setattr("ovw.runtime.fast.merging.SITES", ((0, 0.5), (1 / 3, 0.5), (2 / 3, 0.5), (1, 0.5)))
+    monkeypatch.setattr("ovw.runtime.fast.merging.STEP", 8)
+    licence = measure_licence(base.folder, base.manifest.dimensions(), DeviceOptions())
+    assert not licence.costs["token_merging"].licensed
+
+
+def test_verify_names_the_way_that_is_wrong(tiny: Converted, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = tiny.manifest
+    assert list(texts.find_way_problems(tiny.folder, manifest)) == []
+    way, _ = way_of(tiny.folder)
+    exact = next(guard.ways(tiny.folder, manifest, DeviceOptions(), exact=True))
+    with_faulty_decoder(way.sessions, nan_in_last_row)
+    monkeypatch.setattr(texts, "ways", lambda *a, exact=False: iter([exact_way if exact else way]))
+    exact_way = exact
+    found = list(texts.find_way_problems(tiny.folder, manifest))
+    assert any(problem.startswith("as licensed: rows of a batch") for problem in found)
+
+
+def test_distance_of_logits() -> None:
+    logits = np.random.default_rng(0).standard_normal((4, 100)).astype(np.float32)
+    assert relative_l2(logits + 3, logits) < 1e-5  # softmax does not see it
+    assert relative_l2(logits * 2, logits) == pytest.approx(1, abs=1e-4)
+    assert relative_l2(np.full_like(logits, np.nan), logits) == np.inf
+
+
+def test_row_tolerances() -> None:
+    def check(in_f32: float, in_default: float, default_to_f32: float) -> None:
+        figures = {"in_f32": in_f32, "in_default": in_default, "default_to_f32": default_to_f32}
+        arithmetic.require_equal_rows(RowCheck(batches=[2], **figures), "bf16")
+
+    check(1e-5, 0.002, 0.03)
+    for figures in ((2e-4, 0, 0.03), (0, 0.004, 0.03), (0, float("inf"), 0.03), (0, float("nan"), 0.03)):
+        with pytest.raises(NotEqualError):
+            check(*figures)
+
+
+def test_packed_arrays_come_back() -> None:
+    values = np.random.default_rng(0).standard_normal((2, 3, 5)).astype(np.float32)
+    packed = pack_array(values)
+    assert np.allclose(unpack_array(type(packed)(**json.loads(packed.model_dump_json()))), values, rtol=1e-3)
