@@ -15,7 +15,7 @@ from support.shared import open_shared_root, with_caches
 # nothing of the user's own cache may help or suffer; compiled graphs and checks are kept for the whole run
 os.environ["OVW_HOME"] = str(open_shared_root() / "home")
 
-from support.cheaper import cheaper_conversions
+from support.cheaper import cheaper_conversions, measured_approximations
 from support.tiny_whisper import DEMO_VIDEO, TINY_EN, TINY_V3, made_once, tiny_once, tiny_pt_once
 
 from ovw.audio.decode import load_audio
@@ -67,13 +67,15 @@ def tiny_en_random() -> Converted:
 @pytest.fixture(scope="session")
 def base() -> Converted:
     """The real base, FP16, from its weights package."""
-    return made_once(ConvertConfig(size="base", offline=True), "base")
+    with measured_approximations():
+        return made_once(ConvertConfig(size="base", offline=True), "base")
 
 
 @pytest.fixture(scope="session")
 def real_tiny_en() -> Converted:
     """The real tiny.en, FP16, from its weights package."""
-    return made_once(ConvertConfig(size="tiny.en", offline=True), "tiny.en")
+    with measured_approximations():
+        return made_once(ConvertConfig(size="tiny.en", offline=True), "tiny.en")
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.shared import once
-from support.tiny_whisper import TINY
 
 from ovw.artifact import names
 from ovw.artifact.arithmetic import Arithmetic
@@ -18,17 +19,34 @@ from ovw.convert import pipeline
 from ovw.convert.arithmetic import measure_arithmetic
 from ovw.convert.layouts import genai
 from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer_ir
-from ovw.models import Dims
+from support.shared import once
+
+_measured = ContextVar("measured", default=False)
 
 
 def cheaper_conversions(patch: pytest.MonkeyPatch) -> None:
-    """Tokenizers are made once for each vocabulary; approximations are not measured on random weights.
+    """Tokenizers are made once for each vocabulary; approximations are measured only where that is asked for.
 
-    Together that is nine tenths of the conversion of a tiny model. The weights packages are measured as always.
+    Together that is nine tenths of the conversion of a tiny model.
     """
     patch.setattr(genai, "build_tokenizer_json", cache(build_tokenizer_json))
     patch.setattr(genai, "write_tokenizer_ir", _copy_tokenizer_ir)
     patch.setattr(pipeline, "measure_arithmetic", _measure_arithmetic)
+
+
+@contextmanager
+def measured_approximations() -> Iterator[None]:
+    """Conversions measure the approximations, as they do for users."""
+    before = _measured.set(True)
+    try:
+        yield
+    finally:
+        _measured.reset(before)
+
+
+@wraps(measure_arithmetic)
+def _measure_arithmetic(*args: Any, approximations: bool) -> Arithmetic:
+    return measure_arithmetic(*args, approximations=approximations and _measured.get())
 
 
 def _copy_tokenizer_ir(folder: Path, ends: dict[str, str]) -> None:
@@ -42,10 +60,3 @@ def _copy_tokenizer_ir(folder: Path, ends: dict[str, str]) -> None:
     known = hashlib.sha256(tokenizer + repr(sorted(ends.items())).encode()).hexdigest()
     for path in once(f"tokenizer-{known}", make):
         shutil.copyfile(path, folder / path.name)
-
-
-@wraps(measure_arithmetic)
-def _measure_arithmetic(*args: Any, approximations: bool) -> Arithmetic:
-    """Random weights say nothing about approximations, in files of any format."""
-    dims: Dims = args[-1]
-    return measure_arithmetic(*args, approximations=approximations and dims.n_audio_state > TINY.n_audio_state)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from support.shared import once
 
 from ovw.convert.compression.recipe import GraphRecipe, Recipe
 from ovw.convert.config import ConvertConfig
@@ -14,6 +13,7 @@ from ovw.convert.plan import Converted
 from ovw.convert.sources.checkpoint import tensor_shapes
 from ovw.convert.sources.random import random_checkpoint
 from ovw.models import Dims
+from support.shared import once
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO_VIDEO = ROOT / "demo" / "ovw-demo.mp4"
