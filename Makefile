@@ -7,7 +7,8 @@ DEMO_OUT := demo-output
 PACKAGES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types format media clean
+MINUTES ?= 5
+.PHONY: help demo test test-slow lint types format media fuzz audit sbom licences clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -45,8 +46,23 @@ format: $(VENV)/.dev ## put the code in order
 media: $(VENV)/.demo ## make the bundled clips anew (needs espeak-ng)
 	$(BIN)/python scripts/make_media.py
 
+fuzz: $(VENV)/.dev ## feed damaged files to every reader, MINUTES=5
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(MINUTES)
+
+audit: $(VENV)/.demo ## compare the installed packages with known advisories (needs a network)
+	test -d $(VENV)-audit || $(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/python -m pip list --format freeze --exclude-editable > build-packages.txt
+	$(VENV)-audit/bin/pip-audit --requirement build-packages.txt --no-deps --disable-pip; status=$$?; rm build-packages.txt; exit $$status
+
+sbom: $(VENV)/.demo ## write sbom.json, the installed packages as CycloneDX
+	$(BIN)/python scripts/sbom.py > sbom.json
+
+licences: $(VENV)/.demo ## list the licences of the installed packages
+	$(BIN)/python scripts/sbom.py --licences
+
 clean: ## remove what the other targets made in this folder
-	rm -rf $(VENV) $(VENV)-optimum $(DEMO_OUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-optimum $(VENV)-audit sbom.json fuzz-findings $(DEMO_OUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

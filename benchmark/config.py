@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -13,11 +13,11 @@ from ovw.errors import UsageError
 from ovw.transcribe.options import TranscribeOptions
 
 Stage = Literal[
-    "load", "compile", "first_inference", "mel", "encoder", "throughput", "prefill", "token", "detokenize", "pipeline"
-]
-STAGES: tuple[Stage, ...] = (
-    "load", "compile", "first_inference", "mel", "encoder", "throughput", "prefill", "token", "detokenize", "pipeline",
-)  # fmt: skip
+    "load", "compile", "first_inference", "mel", "encoder", "throughput", "prefill", "token",
+    "runner_encoder", "runner_prefill", "runner_token", "detokenize", "pipeline",
+]  # fmt: skip
+STAGES: tuple[Stage, ...] = get_args(Stage)
+"""Those of the artifact's own graphs; `runner_...` are of the graphs that the runner makes of them."""
 GRAPHS = frozenset(STAGES) - {"pipeline"}
 """Stages that need the graphs alone; `pipeline` runs an engine on clips."""
 

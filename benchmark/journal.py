@@ -10,7 +10,7 @@ from typing import Any
 
 from ovw.benchmark.config import BenchConfig
 from ovw.config import build
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, quoted
 from ovw.home import home
 from ovw.record import Case, Record, new_record, read_record, write_record
 
@@ -28,14 +28,17 @@ class RecordJournal:
         force: discard what another request left.
 
     Raises:
-        OvwError: another request's record, or one of another machine.
+        OvwError: another request's record, one of another machine, or a file that is no record of a benchmark.
     """
 
     def __init__(self, config: BenchConfig, path: Path, subjects: Mapping[str, str], *, force: bool = False) -> None:
         self.path = path
         made = new_record("bench", config.model_dump(mode="json"), facts={"subjects": dict(subjects)})
-        earlier = read_record(path) if path.exists() and not force else None
+        earlier = read_record(path) if path.exists() else None
         if earlier:
+            _require_ours(earlier, path)
+        _require_free_tables(config, earlier, path)
+        if earlier and not force:
             _require_same(earlier, made, path)
             made = earlier.model_copy(update={"config": made.config})
         self.record: Record = made
@@ -86,10 +89,22 @@ def config_of(path: Path) -> BenchConfig:
     return build(BenchConfig, {**record.config, "output": str(path)}, f" in {path}")
 
 
-def _require_same(earlier: Record, now: Record, path: Path) -> None:
-    """Refuse to mix what cannot stand in one record."""
+def _require_ours(earlier: Record, path: Path) -> None:
+    """Refuse to replace another verb's record, `--force` or not."""
     if earlier.kind != "bench":
         raise OvwError(f"{path} is no record of ovw bench", "choose another file with -o")
+
+
+def _require_free_tables(config: BenchConfig, earlier: Record | None, path: Path) -> None:
+    """Refuse to replace tables beside the record that are not its own."""
+    own = earlier.config.get("format", ()) if earlier else ()
+    for kind in set(config.format) - {"json", *own}:
+        if (table := path.with_suffix(f".{kind}")).exists():
+            raise OvwError(f"{table} exists and is not of this benchmark", "choose another file with -o")
+
+
+def _require_same(earlier: Record, now: Record, path: Path) -> None:
+    """Refuse to mix what cannot stand in one record."""
     sides = [
         {key: value for key, value in record.config.items() if key not in WITHOUT_INFLUENCE}
         | {f"files of {name}": digest[:12] for name, digest in record.facts.get("subjects", {}).items()}
@@ -99,5 +114,6 @@ def _require_same(earlier: Record, now: Record, path: Path) -> None:
     ]
     keys = [key for key in {**sides[0], **sides[1]} if sides[0].get(key) != sides[1].get(key)]
     if keys:
-        differences = ", ".join(f"{key} {sides[0].get(key)!r} there, {sides[1].get(key)!r} now" for key in keys[:3])
+        there, here = ({key: quoted(side.get(key)) for key in keys[:3]} for side in sides)
+        differences = ", ".join(f"{key} {there[key]} there, {here[key]} now" for key in there)
         raise OvwError(f"{path} holds another benchmark: {differences}", "--force begins anew, -o chooses another file")

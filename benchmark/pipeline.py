@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from ovw.benchmark.clips import prepare_clips
@@ -13,6 +12,7 @@ from ovw.benchmark.plan import PytorchFile, make_plan
 from ovw.benchmark.results.derived import finish
 from ovw.benchmark.results.report import write_tables
 from ovw.benchmark.scheduling.schedule import Bench, BenchObserver
+from ovw.lifetime import scratch_folder
 from ovw.record import Record
 
 
@@ -45,9 +45,9 @@ def bench(
     journal = RecordJournal(config, path, subjects_of(plan.cases), force=force)
     watch.on_path(path)
 
-    with tempfile.TemporaryDirectory(prefix="ovw-bench-") as folder:
+    with scratch_folder() as folder:
         watch.on_step("decoding the clips")
-        clips = prepare_clips(config, Path(folder))
+        clips = prepare_clips(config, folder)
         run = Bench(config, plan.cases, clips, journal, artifacts_of(plan.cases), watch)
         journal.note(clips=clips.description, left_out=plan.left_out, interrupted=True)
         try:

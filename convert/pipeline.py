@@ -106,7 +106,7 @@ class ModelConverter:
         """
         shapes = self._config.bounds().resolve(self._checkpoint.dims, job.layout)
         clean_up(job.target)
-        if not self._config.force and (present := existing(job, self._checkpoint.tensors_sha256, shapes, self._config)):
+        if not self._config.force and (present := existing(job, self._checkpoint, shapes, self._config)):
             return Converted(job.target, present, time.perf_counter() - started, fresh=False)
         compressor, compression = self._compressions.of(job.precision)
         with staged_folder(job.target) as folder:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import ovw
+from ovw.artifact import names
 from ovw.artifact.check import file_problems
 from ovw.artifact.locate import check_target, is_artifact
 from ovw.artifact.manifest import Manifest, Shapes, read_manifest
 from ovw.artifact.names import artifact_name
 from ovw.convert.compression.recipe import Recipe
 from ovw.convert.config import ConvertConfig
+from ovw.convert.layouts.genai import generation_config
+from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.download import Progress, ignore
 from ovw.errors import OvwError
 from ovw.home import models_dir
@@ -99,7 +103,7 @@ def plan_jobs(config: ConvertConfig) -> list[Job]:
     return jobs
 
 
-def existing(job: Job, weights_hash: str, shapes: Shapes, config: ConvertConfig) -> Manifest | None:
+def existing(job: Job, checkpoint: Checkpoint, shapes: Shapes, config: ConvertConfig) -> Manifest | None:
     """The manifest of an artifact that already is what this job would make.
 
     Raises:
@@ -110,12 +114,13 @@ def existing(job: Job, weights_hash: str, shapes: Shapes, config: ConvertConfig)
     manifest = read_manifest(job.target)
     made_of = (manifest.name, manifest.precision, manifest.source.tensors_sha256, manifest.tools.get("ovw"))
     made_as = (manifest.layout, manifest.shapes, manifest.frontend)
-    equal = made_of == (job.name, job.precision, weights_hash, ovw.__version__) and made_as == (
+    equal = made_of == (job.name, job.precision, checkpoint.tensors_sha256, ovw.__version__) and made_as == (
         job.layout,
         shapes,
         config.frontend_of(job.layout),
     )
     equal = equal and same_compression(manifest, config.recipe_of(job.precision, job.info.name if job.info else None))
+    equal = equal and same_generation(job.target, checkpoint)
     if equal and config.ggml_files(job.layout) <= set(manifest.files) and not file_problems(job.target, manifest):
         return manifest
     raise OvwError(
@@ -129,3 +134,12 @@ def same_compression(manifest: Manifest, recipe: Recipe | None) -> bool:
     """Whether an artifact was compressed by just this recipe."""
     found = manifest.compression.recipe if manifest.compression else None
     return found == (recipe.describe() if recipe else None)
+
+
+def same_generation(folder: Path, checkpoint: Checkpoint) -> bool:
+    """Whether an artifact has the decoding defaults of a checkpoint; those without such a file have none."""
+    stored = folder / names.GENERATION_CONFIG
+    if not stored.is_file():
+        return True
+    made = generation_config(checkpoint, (folder / names.TOKENIZER).read_text(encoding="utf-8"))
+    return bool(json.loads(stored.read_text(encoding="utf-8")) == made)

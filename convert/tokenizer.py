@@ -16,6 +16,7 @@ from tokenizers import Tokenizer as BpeTokenizer
 from ovw.artifact import names
 from ovw.errors import OvwError, reason
 from ovw.models import Dims, languages
+from ovw.parsing import from_json
 
 TIMESTAMPS = tuple(f"<|{i * 0.02:.2f}|>" for i in range(1501))
 END = "<|endoftext|>"
@@ -42,12 +43,13 @@ def build_tokenizer_json(dims: Dims, given: str | None) -> str:
     """
     official = _from_ranks(dims) if dims.n_vocab in OFFICIAL_VOCABULARIES else None
     try:
-        tokenizer = _choose(json.loads(given) if given else None, official)
+        tokenizer = _choose(from_json(given) if given else None, official)
         if tokenizer is None:
             raise OvwError(
                 f"a vocabulary of {dims.n_vocab} tokens is not one of OpenAI's",
                 "give weights with their tokenizer.json",
             )
+        _require_timestamps(tokenizer, dims.n_vocab)
         _complete(tokenizer)
         if tokenizer is not official:
             _pad(tokenizer, dims.n_vocab)
@@ -77,6 +79,16 @@ def _means_official(own: dict[str, Any], official: dict[str, Any]) -> bool:
     moved = any(known.get(token["content"], token["id"]) != token["id"] for token in own["added_tokens"])
     whole = not set(TIMESTAMPS) - {token["content"] for token in own["added_tokens"]}
     return words[0] == words[1] and not (moved and whole)
+
+
+def _require_timestamps(tokenizer: dict[str, Any], n_vocab: int) -> None:
+    """Refuse a vocabulary without timestamp tokens: windows are cut and subtitles timed by them."""
+    own = {token["content"] for token in tokenizer["added_tokens"]}
+    if TIMESTAMPS[0] not in own and n_vocab - (_highest(tokenizer) + 1) < len(TIMESTAMPS) - MAX_PADDING:
+        raise OvwError(
+            f"the model's vocabulary of {n_vocab} tokens has no timestamp tokens, by which subtitles are timed",
+            "give a Whisper model that was trained with them (their 1501 tokens follow <|notimestamps|>)",
+        )
 
 
 def _pad(tokenizer: dict[str, Any], n_vocab: int) -> None:
@@ -205,7 +217,7 @@ def text_vocabulary(dims: Dims, given: str | None) -> list[bytes]:
     """
     if given is None:
         return list(read_ranks("multilingual" if dims.multilingual else "gpt2"))
-    ids = {word: token for word, token in json.loads(given)["model"]["vocab"].items() if word != END}
+    ids = {word: token for word, token in from_json(given)["model"]["vocab"].items() if word != END}
     bytes_of = {character: byte for byte, character in byte_spelling().items()}
     words = [b""] * (max(ids.values()) + 1)
     for word, token in ids.items():

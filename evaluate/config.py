@@ -10,6 +10,7 @@ from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
 from ovw.models import find_language
 from ovw.scale.config import RunConfig
+from ovw.transcribe.options import AUTO
 
 
 class EvalConfig(RunConfig, DatasetOptions):
@@ -34,8 +35,13 @@ class EvalConfig(RunConfig, DatasetOptions):
     worst: int = Field(default=10, ge=0)
     """Utterances to show with their errors."""
 
+    score_silence: bool = False
+    """Count what is made up over clips with an empty reference, apart from the error rate."""
+
     @model_validator(mode="after")
     def _check_language(self) -> EvalConfig:
+        if self.language and self.language.lower() == AUTO:
+            raise UsageError("language auto", "leave it out, and give --detect-language")
         if self.language:
             find_language(self.language)
         if self.detect_language and self.language:

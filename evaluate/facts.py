@@ -38,11 +38,11 @@ def calibrated_on(manifest: Manifest, hypotheses: Sequence[Hypothesis]) -> list[
     return [h.id for h in hypotheses if h.audio_sha256 in used]
 
 
-def describe_problems(scored: Scored, problems: Sequence[Problem]) -> dict[str, Any]:
-    """Utterances that could not be used, and why."""
+def describe_problems(scored: Scored, problems: Sequence[Problem], *, silence: bool = False) -> dict[str, Any]:
+    """Utterances that could not be used, and why; with `silence`, clips without words are of use."""
     unscored = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if not ok]
     empty = [Problem(h.id, h.audio, "the reference is empty once normalized") for h in unscored]
-    found = [*problems, *empty]
+    found = [*problems, *([] if silence else empty)]
     return {"count": len(found), "listed": [asdict(problem) for problem in found[:LISTED]]}
 
 

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ovw.errors import OvwError
+from ovw.errors import OvwError, quoted
+from ovw.parsing import from_json
+from ovw.text_files import encoding_of
 
 REQUIRED = ("id", "reference", "hypothesis")
 
@@ -53,18 +55,23 @@ class Hypothesis:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-KEYS = tuple(field.name for field in fields(Hypothesis))
+KEYS = {field.name: str(field.type) for field in fields(Hypothesis)}
+TYPES = {"str": (str,), "float": (int, float), "int": (int,), "None": (type(None),)}
 
 
 def parse(line: str) -> Hypothesis:
     """Read a line back; keys that are not ours are passed over, so files of other tools can be compared with.
 
     Raises:
-        ValueError: not JSON, or without id, reference and hypothesis.
+        ValueError: not JSON, without id, reference and hypothesis, or with a value of another type.
     """
-    data: Any = json.loads(line)
+    data: Any = from_json(line)
     if not isinstance(data, dict) or any(not isinstance(data.get(key), str) for key in REQUIRED):
         raise ValueError(f"a line holds {', '.join(REQUIRED)}")
+    for key, declared in KEYS.items():
+        kinds = tuple(kind for name in declared.split(" | ") for kind in TYPES[name])
+        if key in data and (type(data[key]) is bool or not isinstance(data[key], kinds)):
+            raise ValueError(f"{key} is {quoted(data[key])}, expected {declared}")
     known = {"audio": "", "duration_s": 0.0, "language": None} | {k: v for k, v in data.items() if k in KEYS}
     return Hypothesis(**known)
 
@@ -77,7 +84,7 @@ def read_hypotheses(path: Path) -> list[Hypothesis]:
     """
     found: list[Hypothesis] = []
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding=encoding_of(path)) as stream:
             for line in stream:
                 found.append(parse(line))
     except OSError as error:

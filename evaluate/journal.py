@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,14 +12,18 @@ from types import TracebackType
 from typing import Any
 
 from ovw.artifact.lock import locked
-from ovw.errors import OvwError
+from ovw.errors import OvwError, quoted, reason
 from ovw.evaluate.hypothesis import Hypothesis, parse
 from ovw.files import write_whole
+from ovw.parsing import from_json
 
 HYPOTHESES = "hypotheses.jsonl"
 REQUEST = "request.json"
 ENGINE = "engine.json"
+DAMAGED = "hypotheses.damaged.jsonl"
 OURS = (HYPOTHESES, REQUEST, ENGINE, "record.json", "report.md", "report.html")
+MARKS = {"dataset", "beam_size"}
+"""Keys that every request has: a folder whose `request.json` lacks them was not written by a run."""
 
 
 class HypothesisJournal:
@@ -32,7 +37,8 @@ class HypothesisJournal:
         force: discard another request's results.
 
     Raises:
-        OvwError: another run's folder, one in use, or one that cannot be written.
+        OvwError: another run's folder, files that no run left, a damaged line, a folder in use or one that cannot be
+            written.
     """
 
     def __init__(self, folder: Path, request: Mapping[str, Any], *, force: bool = False) -> None:
@@ -48,8 +54,12 @@ class HypothesisJournal:
             raise OvwError(f"another run is writing {folder}", "wait for it, or choose another with -o") from None
         except OSError as error:
             raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
-        self._claim(force)
-        self._resume()
+        try:
+            self._claim(force)
+            self._resume()
+        except BaseException:
+            self._lock.close()
+            raise
         self.engine = _read_json(folder / ENGINE)
         self._stream = self.path.open("a", encoding="utf-8", newline="\n")
 
@@ -99,51 +109,57 @@ class HypothesisJournal:
         return results
 
     def _claim(self, force: bool) -> None:
-        """See to it that what is here belongs to this request."""
+        """Require that what is here belongs to this request; files without a request beside them are foreign."""
         path = self.folder / REQUEST
-        earlier = _read_json(path) if path.exists() else None
+        earlier = _read_json(path)
         if earlier == self._request:
             return
+        here = [name for name in OURS if (self.folder / name).exists()]
+        if here and not earlier.keys() >= MARKS:
+            seen = f"{self.folder} holds {', '.join(here)} of something else: no run of ovw eval left that"
+            raise OvwError(seen, "choose another folder with -o")
         held = self.path.exists() and self.path.stat().st_size > 0  # a run that came to nothing claims nothing
         if held and not force:
-            self._lock.close()
-            seen = (
-                "hypotheses of something else"
-                if earlier is None
-                else f"another run: {_difference(earlier, self._request)}"
-            )
-            raise OvwError(f"{self.folder} holds {seen}", "--force begins anew, -o chooses another folder")
-        for name in OURS:
+            seen = f"{self.folder} holds another run: {_difference(earlier, self._request)}"
+            raise OvwError(seen, "--force begins anew, -o chooses another folder")
+        for name in here:
             (self.folder / name).unlink(missing_ok=True)
         write_whole(path, json.dumps(self._request, indent=2, ensure_ascii=False) + "\n")
 
     def _resume(self) -> None:
-        """Take what is there; a line cut off by a kill is cut away."""
+        """Take up what is there; a last line without its end was cut off by a kill, other damage is reported."""
         if not self.path.exists():
             return
         whole = 0
         with self.path.open("rb") as stream:
-            for line in stream:
-                try:
-                    result = parse(line.decode("utf-8"))
-                except ValueError:
-                    break
+            for number, line in enumerate(stream, 1):
                 if not line.endswith(b"\n"):
                     break
+                try:
+                    result = parse(line.decode("utf-8"))
+                except ValueError as error:
+                    raise self._damage(number, error) from None
                 whole += len(line)
                 self.done.setdefault(result.id, result)
         os.truncate(self.path, whole)
 
+    def _damage(self, number: int, error: ValueError) -> OvwError:
+        shutil.copyfile(self.path, self.folder / DAMAGED)
+        return OvwError(
+            f"{self.path}:{number} is damaged: {reason(error)}",
+            f"nothing was changed, {DAMAGED} is a copy; delete the line and run again, and that clip is done anew",
+        )
+
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data = from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return data
+    return data if isinstance(data, dict) else {}
 
 
 def _difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """`beam_size 5 there, 1 now`."""
     keys = [key for key in {**earlier, **now} if earlier.get(key) != now.get(key)]
-    return ", ".join(f"{key} {earlier.get(key)!r} there, {now.get(key)!r} now" for key in keys[:3])
+    return ", ".join(f"{key} {quoted(earlier.get(key))} there, {quoted(now.get(key))} now" for key in keys[:3])

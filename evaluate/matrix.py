@@ -11,15 +11,18 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from ovw.config import Config, as_list, build
+from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.pipeline import Evaluation, evaluate
 from ovw.evaluate.reference import PytorchFile
 from ovw.evaluate.transcription import EvalObserver
 from ovw.files import write_whole
-from ovw.record import Case, Record, new_record, write_record
+from ovw.record import Case, Record, new_record, read_record, write_record
 from ovw.record_tables import Row, case_rows, metric_rows, to_csv, to_markdown
 
 Values = dict[str, Any]
+RECORD = "record.json"
+OURS = (RECORD, "table.md", "table.csv")
 
 
 class MatrixConfig(Config):
@@ -77,16 +80,31 @@ def evaluate_matrix(
     """Run every cell, taking up what is there already, and write `record.json`, `table.md` and `table.csv`.
 
     Raises:
-        OvwError: as `ovw.evaluate.pipeline.evaluate`.
+        OvwError: as `ovw.evaluate.pipeline.evaluate`, or the folder holds such files that no matrix left there.
     """
+    folder = Path(matrix.output)
+    _require_ours(folder)
     planned = cells(matrix, flags)
     done = [(cell, evaluate(cell.config, observer, pytorch_file=pytorch_file)) for cell in planned]
     record = new_record("eval", matrix.model_dump(mode="json"), cases=tuple(_case(*entry) for entry in done))
-    folder = Path(matrix.output)
-    write_record(record, folder / "record.json")
+    write_record(record, folder / RECORD)
     write_whole(folder / "table.md", to_markdown(front_rows(record)))
     write_whole(folder / "table.csv", to_csv(metric_rows([record])))
     return record
+
+
+def _require_ours(folder: Path) -> None:
+    """Refuse to replace files of others: a matrix' folder is known by its record."""
+    here = [name for name in OURS if (folder / name).exists()]
+    if not here:
+        return
+    try:
+        known = read_record(folder / RECORD).config.keys() >= {"models", "datasets"}
+    except OvwError:
+        known = False
+    if not known:
+        seen = f"{folder} holds {', '.join(here)} of something else: no matrix of ovw eval left that"
+        raise OvwError(seen, "choose another folder with -o")
 
 
 def front_rows(record: Record) -> list[Row]:

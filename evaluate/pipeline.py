@@ -14,6 +14,7 @@ from ovw.datasets.utterance import Dataset, Problem, Utterance
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
+from ovw.evaluate.extra_metrics import marks_metrics, silence_metrics
 from ovw.evaluate.facts import calibrated_on, delta_metrics, describe_dataset, describe_problems, describe_reference
 from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import HypothesisJournal
@@ -69,18 +70,20 @@ def evaluate(
 
     watch.on_step("scoring")
     scored, other = score(hypotheses), score(compared) if compared is not None else None
-    if not scored.counts.scored.any():
+    silence = silence_metrics(scored) if config.score_silence else {}
+    if not (scored.counts.scored.any() or silence):
         seen = f": {problems[0].id}: {problems[0].reason}" if problems else ""
         raise OvwError(f"no clip of {dataset.name} could be scored{seen}", f"{dataset.origin} was read")
     sampling = BootstrapOptions(config.interval, config.draws, config.seed)
     comparisons = compare_with(scored, other, sampling) if other else {}
+    figures = metrics(scored, sampling)
     bad = worst(scored, config.worst, other)
 
     facts = {
         "dataset": describe_dataset(dataset, hypotheses),
         "normalizer": normalizer,
         "engine": engine,
-        "problems": describe_problems(scored, problems),
+        "problems": describe_problems(scored, problems, silence=config.score_silence),
         "flags": flag_counts(scored),
         "calibrated_on": calibrated_on(manifest, hypotheses),
     }
@@ -89,7 +92,7 @@ def evaluate(
         config.model_dump(mode="json"),
         artifact=describe_artifact(folder, manifest, manifest_sha256),
         facts=facts | describe_reference(reference, comparisons),
-        metrics=metrics(scored, sampling) | delta_metrics(comparisons),
+        metrics=figures | marks_metrics(hypotheses, figures, sampling) | silence | delta_metrics(comparisons),
         tables=tables(scored, sampling),
     )
     write_record(record, output / "record.json")

@@ -10,10 +10,11 @@ from typing import Any
 
 from ovw.engines.registry import EngineSpec
 from ovw.evaluate.config import EvalConfig
+from ovw.files import short_name
 from ovw.home import home
 
 WITHOUT_INFLUENCE = {
-    "output", "reference", "strict", "force", "interval", "draws", "worst", "workers", "ray", "model",
+    "output", "reference", "strict", "force", "interval", "draws", "worst", "score_silence", "workers", "ray", "model",
 }  # fmt: skip
 """Fields that a hypothesis does not depend on; the model is identified by its hash instead of its name."""
 
@@ -30,4 +31,4 @@ def default_output(model: str, dataset: str, request: dict[str, Any]) -> Path:
     """A folder of its own for each request, so that the same request resumes its run."""
     key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:8]
     name = re.sub(r"[^\w.+-]+", "-", f"{dataset}-{model}").strip("-.")
-    return home() / "evals" / f"{name}-{key}"
+    return home() / "evals" / f"{short_name(name)}-{key}"

@@ -16,7 +16,7 @@ from ovw.record import Metric
 from ovw.scoring.bootstrap import Interval, by_cluster, rate_interval
 from ovw.scoring.counts import Counts, Pair, Step, align, count
 from ovw.scoring.flags import flags
-from ovw.scoring.normalizer import by_characters
+from ovw.scoring.normalizer import by_characters, normalize
 from ovw.scoring.paired import PairedComparison, compare
 
 LENGTHS_S = (5.0, 10.0, 20.0, 30.0)
@@ -72,10 +72,10 @@ class Scored:
         return [unit for unit in UNITS if self.part(unit).any()]
 
 
-def score(hypotheses: Sequence[Hypothesis]) -> Scored:
+def score(hypotheses: Sequence[Hypothesis], rules: Callable[[str, str | None], str] = normalize) -> Scored:
     """Normalize and align every hypothesis."""
     ordered = sorted(hypotheses, key=lambda h: h.id)
-    counts = count([Pair(h.reference, h.hypothesis, h.language) for h in ordered])
+    counts = count([Pair(h.reference, h.hypothesis, h.language) for h in ordered], rules)
     return Scored(ordered, counts, np.array([by_characters(h.language) for h in ordered], np.bool_))
 
 
@@ -83,7 +83,7 @@ def metrics(scored: Scored, sampling: BootstrapOptions) -> dict[str, Metric]:
     """Every figure of a run."""
     found: dict[str, Metric] = {}
     for unit in scored.units:
-        found |= _rates(scored, unit, sampling)
+        found |= rates(scored, unit, sampling)
     used = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if ok]
     found["utterances"] = Metric(value=len(used), unit="1")
     audio_s, work_s = sum(h.duration_s for h in used), sum(h.seconds or 0 for h in used)
@@ -99,7 +99,8 @@ def metrics(scored: Scored, sampling: BootstrapOptions) -> dict[str, Metric]:
     return found
 
 
-def _rates(scored: Scored, unit: Unit, sampling: BootstrapOptions) -> dict[str, Metric]:
+def rates(scored: Scored, unit: Unit, sampling: BootstrapOptions) -> dict[str, Metric]:
+    """The rate of a unit with its interval, and the counts that it is made of."""
     which = scored.part(unit)
     counts = scored.counts.take(which)
     prefix, noun = ("", "words") if unit == "wer" else ("cer_", "characters")

@@ -40,6 +40,13 @@ def summary(record: Record) -> list[str]:
     for unit, prefix, noun in (("wer", "", "words"), ("cer", "cer_", "characters")):
         if unit in found:
             lines.append(_rate(found, unit, prefix, noun))
+        if f"{unit}_with_marks" in found:
+            lines.append(f"  {unit.upper()} {show(found[f'{unit}_with_marks'])} with vowel signs and other marks kept")
+    if "silence_clips" in found:
+        clips, words, rate = (found[f"silence_{key}"] for key in ("clips", "insertions", "hallucination_rate"))
+        lines.append(
+            f"  over silence: {words.value:g} words in {clips.value:g} clips, {show(rate)} of the clips made up"
+        )
     if "speed" in found:
         again, made_up = show(found["fallback_rate"]), show(found["hallucination_rate"])
         lines.append(f"  speed {found['speed'].value:.1f}x real time; decoded again {again}; made up {made_up}")

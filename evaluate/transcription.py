@@ -19,7 +19,7 @@ from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.models import languages
 from ovw.scale.work import Lost, Pool
-from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.options import AUTO, TranscribeOptions
 
 GROUPED_BATCHES = 4
 
@@ -122,7 +122,9 @@ class TranscribeClips:
     def _language(self, utterance: Utterance) -> tuple[str | None, str | None]:
         """The language of a clip in the dataset, and the one given to the model."""
         language = self.language or utterance.language
-        return language, None if self.detect or language not in languages() else language
+        if self.detect:
+            return language, AUTO
+        return language, language if language in languages() else None
 
     def _hypothesis(self, utterance: Utterance, clip: Clip, result: EngineResult, seconds: float) -> Hypothesis:
         return Hypothesis(

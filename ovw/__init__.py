@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ovw.telemetry import disable_telemetry
+
 if TYPE_CHECKING:
     from ovw.errors import OvwError as OvwError
     from ovw.transcribe.api import Whisper as Whisper
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from ovw.transcribe.result import Segment as Segment
 
 __version__ = "0.1.0"
+
+disable_telemetry()
 
 _EXPORTS = {
     "OvwError": "ovw.errors",

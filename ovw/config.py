@@ -9,11 +9,15 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ovw.errors import UsageError, did_you_mean, reason
+from ovw.errors import UsageError, did_you_mean, quoted, reason
+from ovw.parsing import YAML_BYTES, from_yaml
+from ovw.text_files import read_text
 
 C = TypeVar("C", bound="Config")
 NOTHING = object()
 """A flag's value that stands for `None`, where `None` itself means that the flag was not given."""
+LISTED = 20
+"""Problems of a validation in a message."""
 MAPPING = "a configuration is lines of `key: value`; --print-config shows one"
 
 
@@ -23,8 +27,15 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     def part(self, cls: type[C]) -> C:
-        """The fields of one of the configurations that this one is made of."""
-        return cls(**{name: getattr(self, name) for name in cls.model_fields})
+        """The fields of one of the configurations that this one is made of; those left at its defaults stay unset."""
+        values = {name: getattr(self, name) for name in cls.model_fields}
+        return cls(
+            **{
+                name: value
+                for name, value in values.items()
+                if name in self.model_fields_set or value != cls.model_fields[name].default
+            }
+        )
 
 
 def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) -> C:
@@ -56,7 +67,9 @@ def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Mapp
         UsageError: an unknown key (with the closest known one) or a value out of range.
     """
     if unknown := [key for key in values if key not in cls.model_fields]:
-        raise UsageError(f"unknown key '{unknown[0]}'{where}", did_you_mean(unknown[0], cls.model_fields))
+        raise UsageError(f"unknown key {quoted(unknown[0])}{where}", did_you_mean(unknown[0], cls.model_fields))
+    if broken := [key for key, value in values.items() if _has_nul(value)]:
+        raise UsageError(f"{broken[0]}{where} has a NUL character in it", "leave it out")
     try:
         return cls(**values)
     except ValidationError as error:
@@ -66,6 +79,12 @@ def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Mapp
         raise UsageError(f"bad configuration{where}: {explain(error)}", "--help lists the options") from None
 
 
+def _has_nul(value: Any) -> bool:
+    """Whether a text, alone or in a list, could not be a path: the system ends them at NUL."""
+    texts = value if isinstance(value, list | tuple) else (value,)
+    return any(isinstance(text, str) and "\0" in text for text in texts)
+
+
 def read_yaml(file: Path) -> dict[str, Any]:
     """The mapping a YAML file holds.
 
@@ -73,11 +92,13 @@ def read_yaml(file: Path) -> dict[str, Any]:
         UsageError: no such file, not YAML, or not a mapping.
     """
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if file.stat().st_size > 4 * YAML_BYTES:  # not read first
+            raise ValueError(f"{file.stat().st_size} bytes, a configuration has at most {YAML_BYTES}")
+        data = from_yaml(read_text(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the configuration {file}: {reason(error)}", "check the path") from None
-    except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError
-        raise UsageError(f"{file} is not YAML: {' '.join(str(error).split())}", MAPPING) from None
+    except ValueError as error:
+        raise UsageError(f"{file} is not YAML: {error}", MAPPING) from None
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -91,8 +112,9 @@ def explain(error: ValidationError) -> str:
     for problem in error.errors():
         key = ".".join(str(p) for p in problem["loc"])
         reason = problem["msg"].removeprefix("Value error, ")
-        parts.append(f"{key} = {problem['input']!r}: {reason}" if key else reason)
-    return "; ".join(parts)
+        parts.append(f"{key} = {quoted(problem['input'])}: {reason}" if key else reason)
+    more = f"; and {len(parts) - LISTED} more" if len(parts) > LISTED else ""
+    return "; ".join(parts[:LISTED]) + more
 
 
 def as_list(value: Any) -> Any:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from ovw.cgroups import ROOT, cpu_quota, groups, memory_limit, usable_cores
+
 ISA_FLAGS = {
     "avx2": "avx2",
     "fma": "fma",
@@ -34,9 +36,6 @@ PACKAGES = (
     "ovw", "openvino", "openvino-genai", "nncf", "numpy", "av", "tokenizers", "onnxruntime", "torch", "openai-whisper",
     "faster-whisper", "ctranslate2", "jiwer", "whisper-normalization", "datasets", "ray",
 )  # fmt: skip
-CGROUP = Path("/sys/fs/cgroup")
-UNLIMITED = 1 << 60
-"""Version 1 of cgroups writes a number near 2**63 for no limit."""
 
 
 class Environment(BaseModel):
@@ -78,8 +77,8 @@ def read_environment() -> Environment:
         governor=_read(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         load_average=_load_average(),
         memory_mb=_memory_mb(),
-        container_cpus=_container_cpus(CGROUP),
-        container_memory_mb=_container_memory_mb(CGROUP),
+        container_cpus=cpu_quota(),
+        container_memory_mb=_container_memory_mb(),
         os=platform.platform(),
         python=platform.python_version(),
         packages=dict(_packages()),
@@ -117,13 +116,6 @@ def _physical_cores(info: str) -> int | None:
     return len(set(pairs)) or None
 
 
-def usable_cores() -> int:
-    """Logical cores this process may run on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _load_average() -> tuple[float, float, float] | None:
     if sys.platform == "win32":
         return None
@@ -136,18 +128,9 @@ def _memory_mb() -> float | None:
     return round(int(found[1]) * 1024 / 1e6, 1) if found else None
 
 
-def _container_cpus(root: Path) -> float | None:
-    """The quota over its period, in cgroup version 2 or 1."""
-    if two := _read(root / "cpu.max"):
-        quota, _, period = two.partition(" ")
-        return None if quota == "max" else round(int(quota) / int(period or 100_000), 2)
-    quota, period = _read(root / "cpu/cpu.cfs_quota_us") or "-1", _read(root / "cpu/cpu.cfs_period_us") or "100000"
-    return round(int(quota) / int(period), 2) if int(quota) > 0 else None
-
-
-def _container_memory_mb(root: Path) -> float | None:
-    limit = _read(root / "memory.max") or _read(root / "memory/memory.limit_in_bytes") or "max"
-    return None if limit == "max" or int(limit) >= UNLIMITED else round(int(limit) / 1e6, 1)
+def _container_memory_mb(root: Path = ROOT) -> float | None:
+    limits = [limit for group in groups("memory", root) if (limit := memory_limit(group)) is not None]
+    return round(min(limits) / 1e6, 1) if limits else None
 
 
 @cache

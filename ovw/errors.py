@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import re
+import reprlib
 from collections.abc import Iterable
 
 LISTED = 80
 """Names in a message."""
+QUOTED = 80
+"""Characters of a value in a message."""
+LONGEST = 2000
+"""Characters of a message."""
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What could steer a terminal, turn a line around or not be printed at all."""
 
 
 class OvwError(Exception):
@@ -20,9 +28,9 @@ class OvwError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = printable(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
@@ -36,6 +44,25 @@ class UsageError(OvwError):
     """The request itself is off: an unknown name, a wrong key, options that do not go together."""
 
     exit_code = 2
+
+
+def printable(text: str) -> str:
+    """A text for one line of a terminal: unsafe characters escaped, the middle of a very long one left out."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 2 :]}"
+    return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def quoted(value: object) -> str:
+    """A value as a message shows it: its `repr`, at most `QUOTED` characters of it."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxstring, short.maxother, short.maxlong = 3, QUOTED, QUOTED, QUOTED
+    short.maxdict = short.maxlist = short.maxtuple = short.maxset = 20
+    try:
+        text = short.repr(value)
+    except (ValueError, RecursionError):  # an integer of more digits than Python writes
+        text = f"a {type(value).__name__} of no known size"
+    return text if len(text) <= QUOTED else f"{text[: QUOTED - 3]}..."
 
 
 def reason(error: BaseException) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-UNLIMITED = 1 << 60
-"""Version 1 of cgroups writes a number near 2**63 for no limit."""
+from ovw.cgroups import groups, memory_limit, read
+
 _M_ARENA_MAX = -8
 """glibc's number for it, from malloc.h."""
 
@@ -38,10 +38,10 @@ def free_memory(root: Path = Path("/")) -> FreeMemory | None:
     Returns:
         `None` where the system does not report it: macOS and Windows.
     """
-    found = re.search(r"^MemAvailable:\s*(\d+) kB", _read(root / "proc/meminfo"), re.MULTILINE)
+    found = re.search(r"^MemAvailable:\s*(\d+) kB", read(root / "proc/meminfo"), re.MULTILINE)
     machine = [FreeMemory(int(found[1]) * 1024, "on this machine")] if found else []
-    groups = [FreeMemory(left, "in this container") for group in _groups(root) for left in _left(group)]
-    return min([*machine, *groups], key=lambda free: free.bytes, default=None)
+    containers = [FreeMemory(left, "in this container") for group in groups("memory", root) for left in _left(group)]
+    return min([*machine, *containers], key=lambda free: free.bytes, default=None)
 
 
 def give_back() -> None:
@@ -64,33 +64,13 @@ def _glibc(function: str, *arguments: int) -> None:
         getattr(libc, function)(*arguments)
 
 
-def _groups(root: Path) -> Iterator[Path]:
-    """The folders of this process' control groups and of those around them, versions 2 and 1.
-
-    A container may see the path that its group has outside, which does not exist inside: there it is the top folder.
-    """
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers in ("", "memory"):
-            top = root / "sys/fs/cgroup" / controllers
-            inside = top / path.strip("/")
-            yield from (folder for folder in (inside, *inside.parents) if folder.is_relative_to(top))
-
-
 def _left(group: Path) -> Iterator[int]:
     """The limit of a group less what it uses; the page cache can be had back. Nothing where there is no limit."""
-    limit = _read(group / "memory.max") or _read(group / "memory.limit_in_bytes")
-    used = _read(group / "memory.current") or _read(group / "memory.usage_in_bytes")
-    if not (limit.isdecimal() and used.isdecimal()) or int(limit) >= UNLIMITED:
+    limit = memory_limit(group)
+    used = read(group / "memory.current") or read(group / "memory.usage_in_bytes")
+    if limit is None or not used.isdecimal():
         return
-    stat = dict(line.split() for line in _read(group / "memory.stat").splitlines())
+    stat = dict(line.split() for line in read(group / "memory.stat").splitlines())
     prefix = "total_" if "total_cache" in stat else ""
     cached = sum(int(stat.get(f"{prefix}{age}_file", 0)) for age in ("inactive", "active"))
-    yield max(int(limit) - int(used) + cached, 0)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
+    yield max(limit - int(used) + cached, 0)

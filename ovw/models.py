@@ -55,6 +55,12 @@ class Dims:
         layers = self.n_audio_layer * encoder_block + self.n_text_layer * decoder_block
         return convolutions + layers + embeddings + final_norms
 
+    @property
+    def upper_half(self) -> list[tuple[int, int]]:
+        """(layer, head) of the decoder's upper half: openai/whisper's stand-in for alignment heads not known."""
+        layers = range(self.n_text_layer // 2, self.n_text_layer)
+        return [(layer, head) for layer in layers for head in range(self.n_text_head)]
+
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
 
@@ -156,17 +162,40 @@ def track_language(code: str, form: TrackForm) -> str:
 
 
 def find_language(name: str) -> str:
-    """The code of a language given by code or English name, whatever its case.
+    """The code of a language given by code, locale or English name, whatever its case.
 
     Raises:
         UsageError: no such language, with the closest known one.
     """
-    low = name.lower()
-    by_name = {full: code for code, full in languages().items()} | _data("languages.yaml")["aliases"]
-    code = low if low in languages() else by_name.get(low)
+    code = known_language(name)
     if code is None:
-        raise UsageError(f"unknown language '{name}'", did_you_mean(low, [*languages(), *by_name]))
+        raise UsageError(f"unknown language '{name}'", did_you_mean(name.lower(), [*languages(), *_by_name()]))
     return code
+
+
+def known_language(name: str) -> str | None:
+    """The code of a language given by code (`pt`, `por`, `cmn`), locale (`pt-BR`, `zh_Hans_CN`) or English name."""
+    low = name.strip().lower()
+    if low in _by_name():
+        return _by_name()[low]
+    subtags = low.replace("_", "-").split("-")
+    spellings = ("-".join(subtags[:2]), subtags[0])
+    return next((_by_code()[spelling] for spelling in spellings if spelling in _by_code()), None)
+
+
+@cache
+def _by_name() -> dict[str, str]:
+    return {full: code for code, full in languages().items()} | dict(_data("languages.yaml")["aliases"])
+
+
+@cache
+def _by_code() -> dict[str, str]:
+    """Whisper's codes and those of others for the same languages: ISO 639-2, withdrawn ones, macrolanguages."""
+    table = _data("iso639.yaml")
+    terms: dict[str, str] = table["terminology"]
+    three = {**terms, **{code: table["bibliographic"].get(term, term) for code, term in terms.items()}}
+    others = {term: code for code, term in [*terms.items(), *three.items()]}
+    return others | dict(_data("languages.yaml")["codes"]) | {code: code for code in languages()}
 
 
 @cache

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ovw.artifact.manifest import Manifest, Source
 from ovw.config import explain
 from ovw.environment import Environment, read_environment
-from ovw.errors import OvwError, reason
+from ovw.errors import OvwError, quoted, reason
 from ovw.files import write_whole
+from ovw.parsing import from_json
+from ovw.text_files import read_text
 
 SCHEMA_VERSION = 1
 
@@ -139,13 +141,13 @@ def read_record(path: Path) -> Record:
         OvwError: no such file, not JSON, another schema version or a missing field.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = from_json(read_text(path))
     except (OSError, ValueError) as error:
         hint = "ovw eval and ovw bench write records"
         raise OvwError(f"{path} cannot be read as a record: {reason(error)}", hint) from None
     seen = data.get("schema_version") if isinstance(data, dict) else None
     if seen != SCHEMA_VERSION:
-        raise OvwError(f"{path} has schema version {seen}, this ovw reads {SCHEMA_VERSION}", "measure again")
+        raise OvwError(f"{path} has schema version {quoted(seen)}, this ovw reads {SCHEMA_VERSION}", "measure again")
     try:
         return Record(**data)
     except ValidationError as error:

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from support.shared import open_shared_root, with_caches
 # nothing of the user's own cache may help or suffer; compiled graphs and checks are kept for the whole run
 os.environ["OVW_HOME"] = str(open_shared_root() / "home")
 
+from support import no_network
 from support.cheaper import cheaper_conversions, measured_approximations
 from support.tiny_whisper import DEMO_VIDEO, TINY_EN, TINY_V3, made_once, tiny_once, tiny_pt_once
 
@@ -35,6 +37,14 @@ def ovw_logs() -> None:
         logger = logging.getLogger(name)
         logger.disabled, logger.propagate = False, True
         logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def no_connections() -> Iterator[None]:
+    """No test may reach out, nor anything it starts."""
+    no_network.LOG.unlink(missing_ok=True)
+    yield
+    assert not no_network.LOG.exists(), no_network.LOG.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,6 +86,14 @@ def real_tiny_en() -> Converted:
     """The real tiny.en, FP16, from its weights package."""
     with measured_approximations():
         return made_once(ConvertConfig(size="tiny.en", offline=True), "tiny.en")
+
+
+@pytest.fixture(scope="session", params=["recorded", pytest.param("computed", marks=pytest.mark.slow)])
+def theirs(request: pytest.FixtureRequest) -> Any:
+    """openai-whisper's base."""
+    from support.openai_whisper import OpenAiWhisper, RecordedWhisper  # brings torch along
+
+    return RecordedWhisper() if request.param == "recorded" else OpenAiWhisper()
 
 
 @pytest.fixture(scope="session")

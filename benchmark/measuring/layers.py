@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from ovw.benchmark.case import GraphJob
 from ovw.benchmark.measuring.stages import GraphBench
 from ovw.record_tables import Row
 from ovw.runtime.encoder import EncoderSession
+from ovw.runtime.fast.encoder import FastEncoder
+from ovw.runtime.protocols import Decoder
 
 RUNS = 10
 Key = tuple[str, str, str]
@@ -33,7 +35,30 @@ def layer_rows(job: GraphJob) -> list[Row]:
         rows += _rows("encoder", _profile(request, {0: bench.mel}))
     if job.case.layout and layout_row(job.case.layout).cache == "inside":
         rows += _rows("token", _token_profile(bench))
+    if bench.has_runner_graphs:
+        rows += _rows(
+            "runner_encoder", _collected(bench.runner.fast_encoder, lambda: bench.runner.encode(bench.windows))
+        )
+        rows += _rows("runner_token", _runner_token(bench))
     return rows
+
+
+def _runner_token(bench: GraphBench) -> dict[Key, float]:
+    decoder, same = bench.runner.decoder, np.arange(len(bench.prompt), dtype=np.int32)
+    decoder.start(bench.audio)
+    decoder.step(bench.prompt, same, [-1])
+    token = bench.prompt[:, -1:].copy()
+    return _collected(decoder, lambda: decoder.step(token, same, [-1]))
+
+
+def _collected(session: FastEncoder | Decoder, call: Callable[[], object]) -> dict[Key, float]:
+    """Mean milliseconds by (name, type, kernel) of the last inference of a few calls, after one that does not count."""
+    total: dict[Key, float] = defaultdict(float)
+    call()
+    for _ in range(RUNS):
+        call()
+        _add(total, session.request)  # type: ignore[union-attr]
+    return total
 
 
 def _token_profile(bench: GraphBench) -> dict[Key, float]:
@@ -50,11 +75,15 @@ def _profile(request: ov.InferRequest, feed: Mapping[Any, Any]) -> dict[Key, flo
     request.infer(feed)
     for _ in range(RUNS):
         request.infer(feed)
-        for node in request.get_profiling_info():
-            if node.status == ov.ProfilingInfo.Status.EXECUTED:
-                key = node.node_name, node.node_type, node.exec_type
-                total[key] += node.real_time.total_seconds() * 1000 / RUNS
+        _add(total, request)
     return total
+
+
+def _add(total: dict[Key, float], request: ov.InferRequest) -> None:
+    for node in request.get_profiling_info():
+        if node.status == ov.ProfilingInfo.Status.EXECUTED:
+            key = node.node_name, node.node_type, node.exec_type
+            total[key] += node.real_time.total_seconds() * 1000 / RUNS
 
 
 def _rows(stage: str, times: Mapping[Key, float]) -> list[Row]:

@@ -7,7 +7,7 @@ import time
 
 import psutil
 
-from ovw.environment import usable_cores
+from ovw.cgroups import usable_cores
 
 SHARE = 0.05
 """Of the cores we may use, taken by others: more than this disturbs."""

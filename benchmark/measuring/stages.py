@@ -17,6 +17,7 @@ from ovw.artifact.manifest import read_manifest
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
 from ovw.audio.mel import FRAMES_PER_SECOND, log_mel_spectrogram, pad_frames
+from ovw.audio.speech import FrameSpan
 from ovw.benchmark.case import GraphJob
 from ovw.benchmark.measuring.clock import Run, collect, timed
 from ovw.benchmark.measuring.energy import EnergyMeter
@@ -25,8 +26,11 @@ from ovw.benchmark.roofline.graph_cost import decoder_work, encoder_work, graph_
 from ovw.errors import OvwError
 from ovw.runtime.device import compile_model, core, inference_precision
 from ovw.runtime.encoder import EncoderSession
-from ovw.runtime.protocols import Decoder, Encoder
+from ovw.runtime.protocols import Audio, Decoder, Encoder, Windows
 from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder, require_runnable
+from ovw.transcribe.checks.guard import open_checked
+from ovw.transcribe.model_sessions import FastModelSessions, is_specialisable
+from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.selftest import CLIP, golden_prompt
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -88,6 +92,36 @@ class GraphBench:
         """The prompt of every hypothesis, [batch * beams, n]."""
         return np.repeat(np.array([golden_prompt(self.tokenizer)], np.int64), self._rows, axis=0)
 
+    @cached_property
+    def runner(self) -> FastModelSessions:
+        """The sessions over which `ovw transcribe` would run this artifact here.
+
+        Raises:
+            OvwError: they are the artifact's own graphs.
+        """
+        sessions = open_checked(self._case.folder, self._manifest, self._case.device)
+        if not isinstance(sessions, FastModelSessions):
+            raise OvwError("the runner uses the artifact's own graphs")
+        return sessions
+
+    @property
+    def has_runner_graphs(self) -> bool:
+        """Whether the runner makes graphs of its own from the artifact's."""
+        made = (self._manifest.layout, self._manifest.frontend, self._manifest.shapes.kind)
+        return is_specialisable(*made) and self._case.device.device == "CPU"
+
+    @cached_property
+    def windows(self) -> list[Window]:
+        """The speech as windows of the runner."""
+        recording = Recording(iter([self.speech]), self._manifest.dimensions(), "audio")
+        span = FrameSpan(0, recording.frames_before(self._case.frames))
+        return [Window(recording, span, None)] * self._case.batch
+
+    @cached_property
+    def audio(self) -> list[Audio]:
+        """The windows as the runner encodes them."""
+        return self.runner.encode(self.windows)
+
     @property
     def _rows(self) -> int:
         return self._case.batch * self._case.beam_size
@@ -129,7 +163,7 @@ class GraphBench:
             self._once("compile", wanted, lambda: [compile_model(model, self._case.device) for model in models])
         models.clear()
         _ = self.encoder, self.decoder, self.mel
-        self._once("first_inference", wanted, lambda: self._prefill(self.hidden))
+        self._once("first_inference", wanted, lambda: self._prefill(self.decoder, self.hidden))
 
     def _once(self, stage: str, wanted: list[Any], call: Callable[[], object]) -> None:
         seconds = timed(call)()
@@ -142,7 +176,9 @@ class GraphBench:
         steady: dict[str, Callable[[], object]] = {
             "mel": lambda: log_mel_spectrogram(self.speech, n_mels),
             "encoder": lambda: self.encoder(self.mel),
-            "prefill": lambda: self._prefill(self.hidden),
+            "prefill": lambda: self._prefill(self.decoder, self.hidden),
+            "runner_encoder": lambda: self.runner.encode(self.windows),
+            "runner_prefill": lambda: self._prefill(self.runner.decoder, self.audio),
             "detokenize": lambda: self.tokenizer.text_of(tokens),
         }
         for stage in wanted:
@@ -150,7 +186,10 @@ class GraphBench:
                 yield stage, self._steady(timed(steady[stage]))
             elif stage == "token":
                 for cached in self._job.cache:
-                    yield f"token_{cached}", self._token(cached)
+                    yield f"token_{cached}", self._token(lambda: (self.decoder, self.hidden), cached)
+            elif stage == "runner_token":
+                for cached in self._job.cache:
+                    yield f"runner_token_{cached}", self._token(lambda: (self.runner.decoder, self.audio), cached)
             elif stage == "throughput":
                 yield stage, self._throughput
 
@@ -164,35 +203,37 @@ class GraphBench:
 
         return measure
 
-    def _token(self, cached: int) -> Callable[[str, float], None]:
-        """Times single tokens from a cache of the prompt and `cached` more tokens on."""
+    def _token(self, opened: Callable[[], tuple[Decoder, Windows]], cached: int) -> Callable[[str, float], None]:
+        """Times single tokens of a decoder over audio, from a cache of the prompt and `cached` more tokens on."""
 
         def measure(stage: str, limit: float) -> None:
             room = self._manifest.dims["n_text_ctx"] - self.prompt.shape[1] - STEPS
             if cached > room:
                 raise OvwError(f"a cache of {cached} tokens is more than the {room} there is room for")
             one, same = self.prompt[:, -1:].copy(), np.arange(self._rows, dtype=np.int32)
+            decoder, audio = opened()
 
             def run() -> list[float]:
-                self._fill(cached)
-                return [timed(lambda: self.decoder.step(one, same))()[0] for _ in range(STEPS)]
+                self._fill(decoder, audio, cached)
+                return [timed(lambda: decoder.step(one, same))()[0] for _ in range(STEPS)]
 
             self._report(stage, "ms", collect(run, self._job.timing, limit))
 
         return measure
 
-    def _prefill(self, hidden: NDArray[np.float32]) -> None:
-        self.decoder.start(hidden)
-        self.decoder.step(self.prompt, np.arange(self._rows, dtype=np.int32))
+    def _prefill(self, decoder: Decoder, audio: Windows) -> None:
+        """Feed the prompt; the runner asks for the logits of the start of the transcript and of the last token."""
+        decoder.start(audio)
+        decoder.step(self.prompt, np.arange(self._rows, dtype=np.int32), [0, -1])
 
-    def _fill(self, cached: int) -> None:
-        self._prefill(self.hidden)
-        longest = self.decoder.max_tokens
+    def _fill(self, decoder: Decoder, audio: Windows, cached: int) -> None:
+        self._prefill(decoder, audio)
+        longest = decoder.max_tokens
         step = min(FILL, longest) if longest > 0 else FILL
         same = np.arange(self._rows, dtype=np.int32)
         filler = np.repeat(self.prompt[:, -1:], cached, axis=1)
         for at in range(0, cached, step):
-            self.decoder.step(filler[:, at : at + step], same)
+            decoder.step(filler[:, at : at + step], same, [-1])
 
     def _throughput(self, stage: str, limit: float) -> None:
         if not isinstance(self.encoder, EncoderSession):

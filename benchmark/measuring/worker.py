@@ -10,6 +10,7 @@ from typing import Any
 
 from ovw.benchmark.case import GraphJob, PeakJob
 from ovw.errors import OvwError, reason
+from ovw.lifetime import end_with_parent
 
 
 def main() -> int:
@@ -51,4 +52,5 @@ def _work(kind: str, job: dict[str, Any], emit: Callable[[dict[str, Any]], None]
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main())

@@ -13,12 +13,15 @@ from ovw.record import Case, Metric, Record
 from ovw.record_tables import Row, metric_rows, number, show, to_csv, to_markdown
 
 COLUMNS = {
-    "encoder": "encoder", "prefill": "prefill", "token_0": "token", "rtf": "RTF", "offline_rtf": "RTF at once",
-    "latency": "p50", "latency_p95": "p95", "peak_rss": "peak RSS", "wer": "WER", "cer": "CER",
+    "encoder": "encoder", "prefill": "prefill", "token_0": "token",
+    "runner_encoder": "runner's encoder", "runner_token_0": "runner's token", "rtf": "RTF",
+    "offline_rtf": "RTF at once", "latency": "p50", "latency_p95": "p95", "peak_rss": "peak RSS", "wer": "WER",
+    "cer": "CER",
 }  # fmt: skip
 """Columns of the overview, by metric."""
 TITLES = {
     "load": "load", "compile": "compile", "first_inference": "first inference", "mel": "mel", "encoder": "encoder",
+    "runner_encoder": "runner's encoder", "runner_prefill": "runner's prefill",
     "throughput": "throughput", "prefill": "prefill", "detokenize": "detokenize", "open": "open the pipeline",
     "latency": "pipeline", "rtf": "RTF", "offline_rtf": "RTF, all at once", "peak_rss": "peak RSS", "rss": "RSS",
     "weights": "weights on disk", "weights_share": "weights of the peak", "wer": "WER", "cer": "CER",
@@ -53,7 +56,7 @@ def detail_rows(case: Case) -> list[Row]:
         roof = case.metrics.get(name + ROOFS)
         rows.append(
             {
-                "stage": TITLES.get(name) or name.replace("token_", "token at cache "),
+                "stage": TITLES.get(name) or name.replace("runner_", "runner's ").replace("token_", "token at cache "),
                 "p50": _shown(Metric(value=metric.value, unit=metric.unit)),
                 **{level: number(levels[level]) if level in levels else "" for level in ("p90", "p95", "p99")},
                 "95 % interval": "..".join(map(number, metric.ci95)) if metric.ci95 else "",

@@ -31,7 +31,7 @@ def print_benchmark(record: Record, path: Path) -> None:
             console.print(f"\n{case.name}", markup=False, style="bold")
             print_rows(console, detail_rows(case))
     for case in record.cases:
-        for stage in ("encoder", "token"):
+        for stage in ("encoder", "token", "runner_encoder", "runner_token"):
             if rows := layer_type_rows(record, case.name, stage):
                 console.print(f"\n{case.name}, layers of {stage}", markup=False, style="bold")
                 print_rows(console, rows)

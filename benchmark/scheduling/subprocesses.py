@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ import psutil
 
 from ovw.benchmark.measuring.noise import NoiseMeter
 from ovw.benchmark.outcome import Ending, Outcome
+from ovw.lifetime import scratch_folder
 
 SAMPLE_S = 0.02
 """Between two looks at a process's memory."""
@@ -33,12 +33,12 @@ def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *,
         timeout: seconds without a result after which it is killed.
         watch_memory: look at its memory all the time, which costs it some speed.
     """
-    with tempfile.TemporaryDirectory(prefix="ovw-bench-") as folder:
-        results = Path(folder) / "results.jsonl"
+    with scratch_folder() as folder:
+        results = folder / "results.jsonl"
         results.touch()
         killed_before, noise = _oom_kills(), NoiseMeter()
         started = time.perf_counter()
-        with (Path(folder) / "output").open("w+b") as printed:
+        with (folder / "output").open("w+b") as printed:
             process = subprocess.Popen(
                 [*command, str(results)], stdin=subprocess.PIPE, stdout=printed, stderr=printed, start_new_session=True
             )

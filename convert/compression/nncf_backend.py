@@ -6,14 +6,13 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.convert.compression.recipe import GraphRecipe, Recipe
+from ovw.lifetime import scratch_folder
 
 Mel = NDArray[np.float32]
 
@@ -58,8 +57,8 @@ def _halved(model: ov.Model) -> ov.Model:
     """A graph with f16 constants: OpenVINO does not make them of a graph that holds compressed ones."""
     core = ov.Core()
     core.set_property({"ENABLE_MMAP": False})  # the file goes away
-    with TemporaryDirectory(prefix="ovw-") as scratch:
-        path = Path(scratch) / "half.xml"
+    with scratch_folder() as scratch:
+        path = scratch / "half.xml"
         ov.save_model(model, path, compress_to_fp16=True)
         return core.read_model(path)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,7 @@ from ovw.convert.compression.recipe import Recipe
 from ovw.convert.compression.recipe_search import Trial, search
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.errors import NotEqualError
+from ovw.lifetime import scratch_folder
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import open_encoder
 from ovw.transcribe.selftest import clip_mel
@@ -153,10 +153,10 @@ class CompressionSelection:
 
     @contextmanager
     def _made(self, precision: str, compressor: Compressor | None) -> Iterator[Path]:
-        with TemporaryDirectory(prefix="ovw-gate-") as scratch:
+        with scratch_folder() as scratch:
             self._on_step(f"making {precision} for scoring")
-            self._make(Path(scratch), precision, compressor)
-            yield Path(scratch)
+            self._make(scratch, precision, compressor)
+            yield scratch
 
 
 def trials_verdict(trials: Sequence[Trial], recipe: Recipe) -> WerGate | None:

@@ -71,7 +71,7 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
     bpe = BpeTokenizer.from_str(tokenizer_json)
     config: dict[str, Any] = {
         **_boundary_tokens(ids),
-        "alignment_heads": [list(pair) for pair in checkpoint.alignment_heads or upper_half(dims)],
+        "alignment_heads": [list(pair) for pair in checkpoint.alignment_heads or dims.upper_half],
         "begin_suppress_tokens": [*bpe.encode(" ", add_special_tokens=False).ids, ids["<|endoftext|>"]],
         "suppress_tokens": suppress_tokens(bpe),
         "is_multilingual": checkpoint.multilingual,
@@ -80,6 +80,7 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
         "no_timestamps_token_id": ids["<|notimestamps|>"],
         "prev_sot_token_id": ids["<|startofprev|>"],
         "return_timestamps": False,
+        **checkpoint.generation.as_config(steered=checkpoint.multilingual),
     }
     if checkpoint.multilingual:
         language_tokens = (f"<|{code}|>" for code in languages())
@@ -104,11 +105,6 @@ def preprocessor_config(dims: Dims) -> dict[str, Any]:
         "return_attention_mask": False,
         "sampling_rate": SAMPLE_RATE,
     }
-
-
-def upper_half(dims: Dims) -> list[tuple[int, int]]:
-    """Every head of the upper half of the decoder, openai/whisper's stand-in where alignment heads are not known."""
-    return [(i, h) for i in range(dims.n_text_layer // 2, dims.n_text_layer) for h in range(dims.n_text_head)]
 
 
 def _boundary_tokens(ids: dict[str, int]) -> dict[str, int]:

@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.errors import OvwError
+from ovw.convert.sources.generation import GenerationDefaults
+from ovw.errors import OvwError, quoted
 from ovw.models import Capabilities, Dims
 
 Tensors = Mapping[str, NDArray[np.floating]]
+SEEN = 4
+"""Names that are shown of a state dict with other names."""
 SHOWN = 8
 """Problems that are listed; the rest is counted."""
 
@@ -33,6 +36,7 @@ class Checkpoint:
         tokenizer_json: a Hugging Face tokenizer, where the source brings one.
         capabilities: what the model can be asked for, where that is known.
         steered: whether language and task tokens steer decoding, where the source knows.
+        generation: decoding defaults that the source brings.
     """
 
     dims: Dims
@@ -44,6 +48,7 @@ class Checkpoint:
     tokenizer_json: str | None = field(default=None, repr=False)
     capabilities: Capabilities | None = None
     steered: bool | None = None
+    generation: GenerationDefaults = field(default_factory=GenerationDefaults)
 
     @property
     def multilingual(self) -> bool:
@@ -71,8 +76,9 @@ class Checkpoint:
         return replace(self, tensors={name: narrow(self.tensors[name]) for name in tensor_shapes(self.dims)})
 
     def _dims_problems(self) -> list[str]:
-        dims = self.dims.as_dict()
-        problems = [f"{k} is {v}" for k, v in dims.items() if not isinstance(v, int) or isinstance(v, bool) or v < 1]
+        dims = vars(self.dims)  # as they are: a copy of what a file puts there may never end
+        odd = {name: value for name, value in dims.items() if type(value) is not int or value < 1}
+        problems = [f"{name} is {quoted(value)}" for name, value in odd.items()]
         if problems:
             return problems
         if self.dims.n_audio_state != self.dims.n_text_state:
@@ -88,6 +94,10 @@ class Checkpoint:
     def _tensor_problems(self) -> list[str]:
         expected = tensor_shapes(self.dims)
         problems = [f"{name} is missing" for name in expected if name not in self.tensors]
+        if len(problems) > len(expected) / 2:
+            seen = ", ".join(list(self.tensors)[:SEEN]) or "nothing"
+            counts = f"{len(problems)} of {len(expected)} tensors are missing"
+            return [f"{counts}, such as {problems[0].removesuffix(' is missing')}; it holds {seen}"]
         problems += [f"{name} is unknown" for name in self.tensors if name not in expected]
         for name, shape in expected.items():
             tensor = self.tensors.get(name)

@@ -1,4 +1,4 @@
-"""CTranslate2 models (faster-whisper's format): f32, f16 and int8 `model.bin`.
+"""CTranslate2 models (faster-whisper's format): `model.bin` of every compute type of its converter.
 
 The file, little endian: u32 version; string spec; u32 revision; u32 count of variables, each a string name, u8 rank,
 u32 dims[rank], u8 type, u32 bytes, data; u32 count of aliases, each two strings. A string is a u16 length, which counts
@@ -18,13 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads
+from ovw.convert.sources.generation import from_ctranslate2
 from ovw.convert.sources.identity import declared_capabilities
 from ovw.convert.sources.reading import Reader, map_file, read_json
-from ovw.errors import OvwError
+from ovw.errors import OvwError, quoted
 from ovw.models import Dims
 
 VERSION = 6
 DTYPES: dict[int, type[np.generic]] = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+BFLOAT16 = 5
+"""Its type number; NumPy has no such type, so it is read as the upper halves of f32 values."""
 Variables = dict[str, NDArray[Any]]
 
 
@@ -59,6 +62,7 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
         tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
         capabilities=can,
         steered=steered,
+        generation=from_ctranslate2(config, dims),
     )
 
 
@@ -70,7 +74,7 @@ def _joined(parts: Sequence[Path]) -> memoryview:
 
 
 def parse_model(data: memoryview, reference: str) -> Variables:
-    """All variables of a `model.bin` by CTranslate2's names; int8 weights come back as f32.
+    """All variables of a `model.bin` by CTranslate2's names; quantized weights and bfloat16 come back as f32.
 
     Raises:
         OvwError: another version, another model or a file cut off.
@@ -79,12 +83,15 @@ def parse_model(data: memoryview, reference: str) -> Variables:
     try:
         version, spec = reader.number("I"), _string(reader)
         if version != VERSION or spec != "WhisperSpec":
-            raise ValueError(f"version {version} of {spec!r}, expected version {VERSION} of 'WhisperSpec'")
+            raise ValueError(f"version {version} of {quoted(spec)}, expected version {VERSION} of 'WhisperSpec'")
         reader.number("I")
         variables = dict(_variable(reader) for _ in range(reader.number("I")))
+        for _ in range(0 if reader.done else reader.number("I")):
+            alias, original = _string(reader), _string(reader)
+            variables[alias] = variables[original]
+        return _dequantized(variables)
     except (ValueError, KeyError, struct.error) as error:
         raise OvwError(f"model.bin of {reference} cannot be read: {error}", "fetch it again") from None
-    return _dequantized(variables)
 
 
 def _string(reader: Reader) -> str:
@@ -94,15 +101,22 @@ def _string(reader: Reader) -> str:
 def _variable(reader: Reader) -> tuple[str, NDArray[Any]]:
     name = _string(reader)
     shape = reader.numbers("I", reader.number("B"))
-    dtype = DTYPES[reader.number("B")]
-    return name, np.frombuffer(reader.take(reader.number("I")), dtype).reshape(shape)
+    kind = reader.number("B")
+    data = reader.take(reader.number("I"))
+    if kind == BFLOAT16:
+        return name, (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32).reshape(shape)
+    if kind not in DTYPES:
+        raise ValueError(f"{name} has values of type {kind}, known are {', '.join(map(str, (*DTYPES, BFLOAT16)))}")
+    return name, np.frombuffer(data, DTYPES[kind]).reshape(shape)
 
 
 def _dequantized(variables: Variables) -> Variables:
-    """Divide integer weights by their row scales (CTranslate2 stores scale = 127 / largest magnitude)."""
+    """Divide integer weights by their scales: int8 has one a row (127 / largest magnitude), int16 one for all."""
     plain = {name: value for name, value in variables.items() if not name.endswith("_scale")}
     for name, value in plain.items():
         if (scale := variables.get(f"{name}_scale")) is not None:
+            if scale.size not in (1, len(value) if value.ndim else 1):  # else the two would be multiplied into one
+                raise ValueError(f"{name} has shape {list(value.shape)}, but {scale.size} scales")
             rows = np.asarray(scale, np.float32).reshape(-1, *[1] * (value.ndim - 1))
             plain[name] = value.astype(np.float32) / rows
     return plain

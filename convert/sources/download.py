@@ -13,6 +13,7 @@ from pathlib import Path
 from ovw.artifact.hashing import file_sha256
 from ovw.artifact.lock import locked
 from ovw.errors import OvwError, reason
+from ovw.network import LARGEST, Redirects, Transfer
 
 BLOCK = 1 << 20
 TIMEOUT_S = 30
@@ -37,6 +38,7 @@ def download(
     on_progress: Progress = ignore,
     secrets: Mapping[str, str] | None = None,
     otherwise: str = "",
+    largest: int = LARGEST,
 ) -> Path:
     """Have the file of a URL at `target`; a good file that is there already is used as it is.
 
@@ -51,9 +53,11 @@ def download(
         on_progress: called with the bytes done and the bytes in all (0 if unknown).
         secrets: headers for this server alone, not for one that it redirects to.
         otherwise: another way to come by it, for the message.
+        largest: bytes that are taken.
 
     Raises:
-        OvwError: the server cannot be reached or has no such file, or the file has another hash.
+        OvwError: the server cannot be reached or has no such file, it breaks a limit of `ovw.network`, or the file has
+            another hash.
     """
     if is_good(target, sha256):
         return target
@@ -61,7 +65,7 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.with_name(f".{target.name}.lock"), wait=True):
             if not is_good(target, sha256):
-                _fetch_to(target, url, sha256, on_progress, secrets or {})
+                _fetch_to(target, url, sha256, on_progress, secrets or {}, Transfer(url, target.parent, largest))
     except FAILURES as error:
         hint = f"run again to resume, or put the file at {target}" + (f", or {otherwise}" if otherwise else "")
         raise OvwError(f"{url} cannot be fetched: {explain(error)}", hint) from error
@@ -78,7 +82,8 @@ def explain(error: BaseException) -> str:
     inner = getattr(error, "reason", None)
     if isinstance(error, urllib.error.HTTPError):
         return f"HTTP {error.code} {error.reason}"
-    return reason(inner) if isinstance(inner, BaseException) else str(inner or reason(error))
+    why = reason(inner) if isinstance(inner, BaseException) else str(inner or reason(error))
+    return why.strip() or type(error).__name__
 
 
 def with_patience(fetch: Callable[[], None], progress: Callable[[], int] = lambda: 0) -> None:
@@ -110,9 +115,16 @@ def _passing(error: BaseException) -> bool:
     return isinstance(error, network)
 
 
-def _fetch_to(target: Path, url: str, sha256: str | None, on_progress: Progress, secrets: Mapping[str, str]) -> None:
+def _fetch_to(
+    target: Path,
+    url: str,
+    sha256: str | None,
+    on_progress: Progress,
+    secrets: Mapping[str, str],
+    transfer: Transfer,
+) -> None:
     part = target.with_name(target.name + ".part")
-    with_patience(lambda: _fetch_rest(url, part, on_progress, secrets), lambda: _size(part))
+    with_patience(lambda: _fetch_rest(url, part, on_progress, secrets, transfer), lambda: _size(part))
     found = file_sha256(part)
     if sha256 is not None and found != sha256:
         part.unlink()
@@ -126,14 +138,14 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _fetch_rest(url: str, part: Path, on_progress: Progress, secrets: Mapping[str, str]) -> None:
+def _fetch_rest(url: str, part: Path, on_progress: Progress, secrets: Mapping[str, str], transfer: Transfer) -> None:
     """Append what is missing to `part`."""
     have = _size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
     for name, value in secrets.items():
         request.add_unredirected_header(name, value)
     try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
+        response = urllib.request.build_opener(Redirects).open(request, timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
@@ -146,9 +158,11 @@ def _fetch_rest(url: str, part: Path, on_progress: Progress, secrets: Mapping[st
     with response, part.open("ab" if response.status == http.HTTPStatus.PARTIAL_CONTENT else "wb") as out:
         done = out.tell()
         total = done + int(response.headers.get("Content-Length") or -done)
-        while block := response.read(BLOCK):
+        transfer.announce(total, total - done)
+        while block := response.read1(BLOCK):  # what has arrived, however little
             out.write(block)
             done += len(block)
+            transfer.advance(len(block), done)
             on_progress(done, total)
         out.flush()
         os.fsync(out.fileno())

@@ -34,6 +34,8 @@ PLAIN_FTYPES = (0, 1)
 QUANTISATION_VERSION = 2
 """Stands in the thousands of a quantised file's `ftype`; the blocks of earlier versions were laid out otherwise."""
 CONV_BIASES = ("encoder.conv1.bias", "encoder.conv2.bias")
+MAX_WORDS, MAX_TENSORS, MAX_RANK = 1 << 20, 100_000, 4
+"""More than that is damage, which may announce any number of things that take no room."""
 BLOCK = 32
 SCALE, OFFSET, FIFTH_BITS, NIBBLES = ("scale", "<f2"), ("offset", "<f2"), ("fifth_bits", "u1", (4,)), ("q", "u1", (16,))
 
@@ -104,7 +106,8 @@ def read_ggml(path: Path) -> Checkpoint:
     dims = Dims(**hparams)
     rows, columns = reader.numbers("i", 2)
     reader.take(4 * rows * columns)
-    words = [bytes(reader.take(reader.number("i"))) for _ in range(reader.number("i"))]
+    count = _at_most(MAX_WORDS, reader.number("i"), "words")
+    words = [bytes(reader.take(reader.number("i"))) for _ in range(count)]
     _check_words(path, dims, words)
     return Checkpoint(dims, _tensors(path, reader), "ggml", path.name, file_sha256(path))
 
@@ -120,17 +123,26 @@ def _check_words(path: Path, dims: Dims, words: list[bytes]) -> None:
 
 def _tensors(path: Path, reader: Reader) -> Tensors:
     names = {code: name for name, code in TYPE_CODES.items()}
-    tensors = {}
+    tensors: dict[str, NDArray[np.floating]] = {}
     while not reader.done:
+        _at_most(MAX_TENSORS, len(tensors), "tensors")
         rank, length, code = reader.numbers("i", 3)
-        shape = reader.numbers("i", rank)[::-1]
+        shape = reader.numbers("i", _at_most(MAX_RANK, rank, "dimensions"))[::-1]
         name = bytes(reader.take(length)).decode()
         if code not in names:
             kind, known = OTHER_TYPES.get(code, f"type {code}"), ", ".join(TYPE_CODES)
             raise OvwError(f"{path}: {name} is stored as {kind}, ovw reads {known}", "give the model in one of these")
+        if name in tensors:
+            raise ValueError(f"{name} is there twice")
         tensor = _values(reader, names[code], math.prod(shape)).reshape(shape)
         tensors[name] = tensor[:, 0] if name in CONV_BIASES else tensor
     return tensors
+
+
+def _at_most(limit: int, count: int, what: str) -> int:
+    if not 0 <= count <= limit:
+        raise ValueError(f"it announces {count} {what}, at most {limit} can be")
+    return count
 
 
 def _values(reader: Reader, kind: str, count: int) -> NDArray[np.floating]:

@@ -18,9 +18,13 @@ from ovw.convert.sources.reading import read_json
 from ovw.errors import OvwError, UsageError
 from ovw.home import weights_dir
 from ovw.hub import hub_endpoint
+from ovw.network import LARGEST
 
 SCHEME = "hf:"
-REFERENCE = re.compile(r"hf:(?P<name>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+REFERENCE = re.compile(r"hf:(?P<name>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?")
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
+LARGEST_TEXT = 64 << 20
+"""Bytes of a file that is no weights."""
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json")
 OPTIONAL = ("generation_config.json", *TOKENIZER)
 SHA256 = re.compile(r'"?([0-9a-f]{64})"?')
@@ -81,7 +85,7 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
     first = _look(repository, repository.revision, CONFIG)
     if first is None:
         raise OvwError(f"{repository} has no {CONFIG}", "name a repository with a model of transformers")
-    commit = first.commit or repository.revision
+    commit = first.commit if first.commit and COMMIT.fullmatch(first.commit) else repository.revision
     fetch = _Fetch(repository, commit, on_progress)
     fetch.file(CONFIG)
     weights = next((name for name in WEIGHTS if fetch.file(name)), None)
@@ -99,8 +103,11 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
 
 def _kept(repository: Repository) -> Path:
     try:
-        folder = repository.folder / urllib.parse.quote(repository.pointer.read_text(encoding="utf-8"), safe="")
-    except OSError:
+        commit = repository.pointer.read_text(encoding="utf-8")
+        if not re.fullmatch(r"\w[\w./-]*", commit):
+            raise ValueError
+        folder = repository.folder / urllib.parse.quote(commit, safe="")
+    except (OSError, ValueError):
         raise OvwError(f"{repository} is not on this machine", "run once without --offline") from None
     return folder
 
@@ -122,10 +129,13 @@ class _Fetch:
         found = _look(self.repository, self.commit, name)
         if found is None:
             return False
-        download(
-            _url(self.repository, self.commit, name), self.folder / name, found.sha256, self.on_progress, secrets()
-        )
+        url, largest = _url(self.repository, self.commit, name), LARGEST if _is_weights(name) else LARGEST_TEXT
+        download(url, self.folder / name, found.sha256, self.on_progress, secrets(), largest=largest)
         return True
+
+
+def _is_weights(name: str) -> bool:
+    return name.endswith((".safetensors", ".bin"))
 
 
 @dataclass(frozen=True)

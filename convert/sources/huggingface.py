@@ -17,12 +17,15 @@ from safetensors import SafetensorError, safe_open
 
 from ovw.artifact.hashing import file_sha256
 from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads, tensor_shapes
+from ovw.convert.sources.generation import from_huggingface
 from ovw.convert.sources.identity import declared_capabilities
 from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
 from ovw.convert.sources.reading import read_json
+from ovw.convert.sources.wrappers import ADAPTED, merge_adapter, unwrap
 from ovw.convert.tokenizer import END, byte_level
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError, quoted
 from ovw.models import Dims
+from ovw.text_files import read_text
 
 Arrays = dict[str, NDArray[np.floating]]
 CONFIG = "config.json"
@@ -49,6 +52,8 @@ TOPS = {
     "decoder.ln.weight": "decoder.layer_norm.weight", "decoder.ln.bias": "decoder.layer_norm.bias",
 }  # fmt: skip
 BLOCK_TENSOR = re.compile(r"(encoder|decoder)\.blocks\.(\d+)\.(.+)\.(weight|bias)")
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_FILES = ("adapter_model.safetensors", "adapter_model.bin")
 PREFIX = "model."
 EMBEDDING, OUTPUT = "model.decoder.embed_tokens.weight", "proj_out.weight"
 
@@ -58,12 +63,13 @@ def find_weights(folder: Path) -> str | None:
     return next((name for name in WEIGHTS if (folder / CONFIG).is_file() and (folder / name).is_file()), None)
 
 
-def read_huggingface(folder: Path, reference: str | None = None) -> Checkpoint:
+def read_huggingface(folder: Path, reference: str | None = None, adapter: Path | None = None) -> Checkpoint:
     """Read a Hugging Face Whisper folder.
 
     Args:
         folder: with `config.json` and the weights.
         reference: what it is called; by default its name.
+        adapter: a folder with a LoRA adapter to merge; by default the same one.
 
     Raises:
         OvwError: files missing or damaged, or another architecture.
@@ -74,7 +80,8 @@ def read_huggingface(folder: Path, reference: str | None = None) -> Checkpoint:
         raise OvwError(f"{folder} holds no weights", f"a Hugging Face folder has {CONFIG} and {WEIGHTS[0]}")
     dims = _dims(folder)
     generation = _optional(folder, "generation_config.json")
-    tensors = rename(_load(folder, weights), dims)
+    whole, merged = with_adapter(unwrap(_load(folder, weights)), adapter or folder)
+    tensors = rename(whole, dims)
     tokenizer = read_tokenizer(folder)
     can, steered = declared_capabilities(generation, tokenizer, dims)
     return Checkpoint(
@@ -82,11 +89,57 @@ def read_huggingface(folder: Path, reference: str | None = None) -> Checkpoint:
         tensors=tensors,
         kind="huggingface",
         reference=reference or folder.resolve().name,
-        sha256=None if weights.endswith(".json") else file_sha256(folder / weights),
+        sha256=None if merged or weights.endswith(".json") else file_sha256(folder / weights),
         alignment_heads=alignment_heads(generation.get("alignment_heads"), dims),
         tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
         capabilities=can,
         steered=steered,
+        generation=from_huggingface(generation, read_json(folder / CONFIG), tokenizer, dims),
+    )
+
+
+def with_adapter(tensors: Arrays, folder: Path) -> tuple[Arrays, bool]:
+    """Tensors under full names with the LoRA adapter merged that is among them or in a folder, and whether one was.
+
+    Raises:
+        OvwError: an adapter that cannot be merged.
+        ValueError: a damaged one.
+    """
+    full = {_full(name): value for name, value in tensors.items()}
+    base = {name: value for name, value in full.items() if ADAPTED not in name}
+    file = next((folder / name for name in ADAPTER_FILES if (folder / name).is_file()), None)
+    if file is not None:
+        adapter = {_full(name): value for name, value in unwrap(_read_file(file)).items()}
+    else:
+        adapter = {name: value for name, value in full.items() if ADAPTED in name}
+    if not adapter and (folder / ADAPTER_CONFIG).is_file():
+        raise OvwError(
+            f"{folder} has {ADAPTER_CONFIG}, but no {ADAPTER_FILES[0]}",
+            f"put the adapter beside it, or remove {ADAPTER_CONFIG} if it is merged already",
+        )
+    if not adapter:
+        return base, False
+    config = read_json(folder / ADAPTER_CONFIG) if (folder / ADAPTER_CONFIG).is_file() else None
+    return merge_adapter(base, adapter, config, str(file or folder)), True
+
+
+def _full(name: str) -> str:
+    return name if name.startswith((PREFIX, OUTPUT.removesuffix("weight"))) else PREFIX + name
+
+
+def read_adapter(folder: Path) -> Checkpoint:
+    """Read a LoRA adapter together with its base: in a folder that it names, below it, or beside it.
+
+    Raises:
+        OvwError: the base is not on this machine, or the adapter cannot be merged.
+    """
+    named = str(read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path") or "a base it does not name")
+    for base in (Path(named).expanduser(), folder / named, folder.parent / Path(named).name):
+        if base.is_dir() and find_weights(base):
+            return read_huggingface(base, folder.resolve().name, folder)
+    raise UsageError(
+        f"{folder} holds an adapter of {named}, which is not there",
+        f"put its config.json and model.safetensors into {folder}, or its folder beside it",
     )
 
 
@@ -111,7 +164,7 @@ def rename(tensors: Arrays, dims: Dims) -> Arrays:
         OvwError: an output projection of its own, which Whisper does not have.
         ValueError: more layers than tensors.
     """
-    full = {name if name.startswith((PREFIX, OUTPUT)) else PREFIX + name: value for name, value in tensors.items()}
+    full = {_full(name): value for name, value in tensors.items()}
     output = full.pop(OUTPUT, None)
     if output is not None and not np.array_equal(output, full.get(EMBEDDING, output)):
         raise OvwError(
@@ -131,7 +184,7 @@ def _dims(folder: Path) -> Dims:
     for key, value in FIXED.items():
         if config.get(key, value) != value:
             raise OvwError(
-                f"{folder / CONFIG}: {key} is {config[key]!r}, Whisper's is {value!r}", "give a Whisper model"
+                f"{folder / CONFIG}: {key} is {quoted(config[key])}, Whisper's is {value!r}", "give a Whisper model"
             )
     if missing := [key for key in DIMS.values() if not isinstance(config.get(key), int)]:
         raise OvwError(f"{folder / CONFIG} has no {', '.join(dict.fromkeys(missing))}", "give a Whisper model")
@@ -145,8 +198,12 @@ def _optional(folder: Path, name: str) -> dict[str, Any]:
 def _load(folder: Path, weights: str) -> Arrays:
     tensors: Arrays = {}
     for path in _files(folder, weights):
-        tensors |= _read_safetensors(path) if path.suffix == ".safetensors" else to_arrays(load_pickle(path))
+        tensors |= _read_file(path)
     return tensors
+
+
+def _read_file(path: Path) -> Arrays:
+    return _read_safetensors(path) if path.suffix == ".safetensors" else to_arrays(load_pickle(path))
 
 
 def _files(folder: Path, weights: str) -> Iterator[Path]:
@@ -185,7 +242,7 @@ def read_tokenizer(folder: Path) -> dict[str, Any] | None:
     if not (folder / "vocab.json").is_file() or not (folder / "merges.txt").is_file():
         return None
     words = read_json(folder / "vocab.json")
-    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    lines = read_text(folder / "merges.txt").splitlines()
     merged = [line for line in lines if line.strip() and not line.startswith("#version")]
     later = _optional(folder, "tokenizer_config.json").get("added_tokens_decoder") or {}
     added = {token["content"]: int(i) for i, token in later.items()} | _optional(folder, "added_tokens.json")
@@ -195,3 +252,7 @@ def read_tokenizer(folder: Path) -> dict[str, Any] | None:
 
 
 FORMAT = CheckpointFormat("a Hugging Face folder", lambda path: find_weights(path) is not None, read_huggingface)
+ADAPTER_FORMAT = CheckpointFormat(
+    "a LoRA adapter's folder", lambda path: path.is_dir() and (path / ADAPTER_CONFIG).is_file(), read_adapter
+)
+"""Of an adapter alone; one in the folder of its base is read with that."""

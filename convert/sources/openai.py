@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ovw.artifact.hashing import file_sha256
 from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat
 from ovw.convert.sources.pytorch import load_pickle, to_arrays
+from ovw.convert.sources.state_dict import read_state
+from ovw.convert.sources.wrappers import unwrap
 from ovw.errors import OvwError, reason
 from ovw.models import Dims
 
 
 def read_openai(path: Path, sha256: str | None = None) -> Checkpoint:
-    """Read a `.pt` file as openai/whisper publishes and saves it.
+    """Read a `.pt` file as openai/whisper publishes and saves it, or a state dict as trainers save it.
 
     Args:
         path: the file.
@@ -23,14 +26,19 @@ def read_openai(path: Path, sha256: str | None = None) -> Checkpoint:
     """
     try:
         data = load_pickle(path)
-        dims = Dims(**data["dims"])
-        tensors = to_arrays(data["model_state_dict"])
+        if isinstance(data, Mapping) and "dims" in data:
+            dims, tensors = Dims(**data["dims"]), unwrap(to_arrays(data["model_state_dict"]))
+        else:
+            dims, tensors = read_state(data, path.parent)
     except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
         raise OvwError(
-            f"{path} is not an OpenAI Whisper checkpoint: {reason(error)}", "expected dims and model_state_dict"
+            f"{path} is not a Whisper checkpoint: {reason(error)}",
+            "expected dims and model_state_dict, or a Whisper's state dict",
         ) from error
     tensors = {name: tensor for name, tensor in tensors.items() if not name.endswith("alignment_heads")}
     return Checkpoint(dims, tensors, "openai", path.name, sha256 or file_sha256(path))
 
 
-FORMAT = CheckpointFormat("a .pt file", lambda path: path.is_file() and path.suffix == ".pt", read_openai)
+FORMAT = CheckpointFormat(
+    "a .pt file", lambda path: path.is_file() and path.suffix in (".pt", ".pth", ".ckpt"), read_openai
+)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.errors import reason
+from ovw.errors import quoted, reason
 
 if TYPE_CHECKING:
     import torch
@@ -25,14 +25,17 @@ def load_pickle(path: Path) -> Any:
     """
     import torch
 
+    zipped = zipfile.is_zipfile(path)
+    if zipped:
+        _check_members(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:
         # PyTorch's own words for both cases advise to load the file unsafely
         if "Unsupported global" in str(error) or "GLOBAL" in str(error):
             raise ValueError("loading it would run code that it holds; nothing but tensors is read") from error
         raise ValueError("it is not a file of PyTorch's, or damaged") from error
-    except (RuntimeError, EOFError) as error:
+    except (RuntimeError, EOFError, AssertionError) as error:
         raise ValueError(reason(error)) from error
 
 
@@ -46,9 +49,35 @@ def to_arrays(state: Any) -> dict[str, NDArray[np.floating]]:
 
     if not isinstance(state, Mapping):
         raise ValueError(f"the state dict is a {type(state).__name__}")
-    if odd := [f"{name} is a {type(value).__name__}" for name, value in state.items() if not torch.is_tensor(value)]:
+    odd = [f"{quoted(name)} is a {type(value).__name__}" for name, value in state.items() if not torch.is_tensor(value)]
+    if odd:
         raise ValueError(f"not all of it are tensors: {odd[0]}")
+    if inflated := [name for name, tensor in state.items() if _is_inflated(tensor)]:
+        raise ValueError(f"{quoted(inflated[0])} claims more values than are stored for it")
     return {str(name): to_numpy(tensor) for name, tensor in state.items()}
+
+
+def _check_members(path: Path) -> None:
+    """Look at the checksums, which PyTorch does not, and refuse members that could be of any size once unpacked.
+
+    Raises:
+        ValueError: a member is compressed, which PyTorch never does, or damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = [info.filename for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED]
+            if packed:
+                raise ValueError(f"{quoted(packed[0])} in it is compressed, which PyTorch never does")
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(reason(error)) from error
+    if damaged:
+        raise ValueError(f"the checksum of {quoted(damaged)} in it is wrong")
+
+
+def _is_inflated(tensor: torch.Tensor) -> bool:
+    """Whether one stored value stands for many, as `torch.Tensor.expand` does: a file can so claim any size."""
+    return bool(tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes())
 
 
 def to_numpy(tensor: torch.Tensor) -> NDArray[np.floating]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import mmap
 import struct
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ovw.errors import OvwError, reason
+from ovw.parsing import from_json
+from ovw.text_files import read_text
 
 
 @dataclass
@@ -68,7 +69,7 @@ def read_json(path: Path) -> dict[str, Any]:
         OvwError: no such file, not JSON, or not an object.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = from_json(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise OvwError(f"{path} cannot be read: {reason(error)}", "fetch the folder again") from error
     if not isinstance(data, dict):

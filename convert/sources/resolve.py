@@ -26,12 +26,12 @@ from ovw.models import ModelInfo, aliases, sizes
 
 T = TypeVar("T")
 FOLDERS = "a Hugging Face folder has config.json and model.safetensors, a CTranslate2 folder model.bin and config.json"
-FORMATS = [openai.FORMAT, ggml.FORMAT, ctranslate2.FORMAT, huggingface.FORMAT]
+FORMATS = [openai.FORMAT, ggml.FORMAT, ctranslate2.FORMAT, huggingface.FORMAT, huggingface.ADAPTER_FORMAT]
 """The formats that are read: a new one is a module with a `FORMAT` and an entry here. The first that matches reads."""
 FILES = f"give {', '.join(row.form for row in FORMATS)} or hf:owner/name"
 DAMAGE = (
     OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
-    struct.error, pickle.UnpicklingError,
+    ArithmeticError, AssertionError, MemoryError, struct.error, pickle.UnpicklingError,
 )  # fmt: skip
 """Errors of reading a file that is damaged or of another kind."""
 
@@ -111,8 +111,6 @@ def _of_path(path: Path) -> Checkpoint:
     if path.is_file():
         hint = f"give the folder that it is in: {FOLDERS}" if (path.parent / "config.json").is_file() else FILES
         raise UsageError(f"{path} is not a format ovw reads", hint)
-    if (path / "adapter_config.json").is_file():
-        raise UsageError(f"{path} holds an adapter, no weights", "merge it into its model and save that")
     seen = ", ".join(sorted(p.name for p in path.iterdir())[:6]) or "nothing"
     raise UsageError(f"{path} holds no weights: {seen}", FOLDERS)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.manifest import Manifest, read_manifest, show_range
 from ovw.errors import OvwError, reason
 from ovw.models import Dims
+from ovw.parsing import from_json
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -28,9 +28,23 @@ def find_problems(folder: Path) -> list[str]:
         return [str(error)]
     return (
         file_problems(folder, manifest)
+        or description_problems(manifest)
         or graph_problems(folder, manifest) + config_problems(folder, manifest)
         or mask_problems(folder)
     )
+
+
+def description_problems(manifest: Manifest) -> list[str]:
+    """Values of the manifest that no model has."""
+    dims, heads = manifest.dims, manifest.alignment_heads or ()
+    problems = [f"{names.MANIFEST}: no languages"] if not manifest.languages else []
+    problems += [
+        f"{names.MANIFEST}: alignment head {layer}, {head} of a decoder with {dims['n_text_layer']} layers of "
+        f"{dims['n_text_head']} heads"
+        for layer, head in heads
+        if not (0 <= layer < dims["n_text_layer"] and 0 <= head < dims["n_text_head"])
+    ]
+    return problems
 
 
 def mask_problems(folder: Path) -> list[str]:
@@ -121,7 +135,7 @@ def config_problems(folder: Path, manifest: Manifest) -> list[str]:
         if name not in manifest.files:
             continue
         try:
-            found = json.loads((folder / name).read_text(encoding="utf-8"))
+            found = from_json((folder / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             problems.append(f"{name}: cannot be read: {reason(error)}")
             continue
@@ -142,6 +156,9 @@ def _shape_problems(name: str, config: dict[str, Any], n_vocab: int) -> list[str
         tokens = config.get(key)
         if not isinstance(tokens, list) or not all(type(t) is int and 0 <= t < n_vocab for t in tokens):
             problems.append(f"{name}: {key} is no list of token ids below {n_vocab}")
+    for key, known in (("task", ("transcribe", "translate")), ("language", config.get("lang_to_id") or ())):
+        if config.get(key) is not None and config[key] not in known:
+            problems.append(f"{name}: {key} is {config[key]!r}, known are {', '.join(known) or 'none'}")
     if not isinstance(config.get("is_multilingual"), bool):
         problems.append(f"{name}: is_multilingual is {config.get('is_multilingual')}, expected true or false")
     return problems

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ovw.artifact import names
 from ovw.artifact.layouts import split_name
 from ovw.errors import OvwError, UsageError, did_you_mean
+from ovw.files import name_problem
 from ovw.home import models_dir
 from ovw.models import full_name
+from ovw.parsing import from_json
 
 PREFERRED = ("base-int8", "base-fp16")
 
@@ -22,7 +23,7 @@ def is_artifact(folder: Path) -> bool:
 def is_only_artifact(folder: Path) -> bool:
     """Whether the folder holds an artifact of ours, whole or damaged, and nothing else: only that may be replaced."""
     try:
-        data = json.loads((folder / names.MANIFEST).read_text(encoding="utf-8"))
+        data = from_json((folder / names.MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     files = data.get("files") if isinstance(data, dict) and "schema_version" in data else None
@@ -34,6 +35,8 @@ def is_only_artifact(folder: Path) -> bool:
 
 def check_target(target: Path) -> None:
     """Refuse to touch anything that is neither free nor an artifact of ours."""
+    if problem := name_problem(target):
+        raise UsageError(f"cannot make {target}: {problem}", "give -o another folder")
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is a file", "give -o a folder that does not exist yet")
     if target.is_dir() and any(target.iterdir()) and not is_only_artifact(target):

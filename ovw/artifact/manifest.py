@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +10,9 @@ from pydantic import ValidationError, field_validator
 from ovw.artifact import names
 from ovw.artifact.arithmetic import Arithmetic, ManifestPart
 from ovw.config import explain
-from ovw.errors import OvwError
+from ovw.errors import OvwError, quoted
 from ovw.models import Dims
+from ovw.parsing import from_json
 
 SCHEMA_VERSION = 1
 
@@ -188,7 +188,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / names.MANIFEST
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = from_json(path.read_text(encoding="utf-8"))
     except OSError:
         raise OvwError(
             f"{folder} is not an ovw artifact: it has no {names.MANIFEST}", "ovw convert makes one"
@@ -198,7 +198,7 @@ def read_manifest(folder: Path) -> Manifest:
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise OvwError(
-            f"{path} has schema version {version}, this ovw reads {SCHEMA_VERSION}",
+            f"{path} has schema version {quoted(version)}, this ovw reads {SCHEMA_VERSION}",
             "remove the folder and convert again",
         )
     try:

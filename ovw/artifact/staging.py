@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ovw.artifact.lock import locked
 from ovw.errors import OvwError, reason
+from ovw.files import short_name
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
@@ -72,11 +73,11 @@ def _leftovers(target: Path) -> list[Path]:
 
 
 def _prefix(target: Path) -> str:
-    return f".{target.name}.partial-"
+    return f".{short_name(target.name)}.partial-"
 
 
 def _aside(target: Path) -> Path:
-    return target.parent / f".{target.name}.ovw-old"
+    return target.parent / f".{short_name(target.name)}.ovw-old"
 
 
 def _umask() -> int:
@@ -91,7 +92,7 @@ def _locked(target: Path) -> Iterator[None]:
     parents = [p for p in target.parents if not p.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with locked(target.parent / f".{target.name}.lock", wait=False):
+        with locked(target.parent / f".{short_name(target.name)}.lock", wait=False):
             yield
     except BlockingIOError:
         raise OvwError(f"another process is writing {target}", "wait for it to end") from None

@@ -15,6 +15,9 @@ from av.container import InputContainer
 from av.packet import Packet
 from numpy.typing import NDArray
 
+from ovw.audio.choice import SoundChoice, Stream, as_choice, channel_name, choose_track, describe_tracks
+from ovw.audio.completeness import missing_end
+from ovw.audio.pipes import is_pipe
 from ovw.audio.reading import MEDIA_ERRORS, Pcm, Source, choose_stream, duration_of, name_of, opened, start_of
 from ovw.audio.resample import Resampler, in_blocks, silence
 from ovw.audio.timeline import GAP_S, LOSS_S, Timeline
@@ -32,12 +35,12 @@ WITH_DURATION = ("mov", "matroska", "flac", "mp3", "asf", "avi", "flv", "aiff", 
 """Containers that write down how long they are; for others FFmpeg guesses by the bit rate."""
 
 
-def load_audio(source: Source, stream: int | None = None) -> NDArray[np.float32]:
+def load_audio(source: Source, stream: Stream = None) -> NDArray[np.float32]:
     """Decode a whole file.
 
     Args:
         source: audio or video, anything FFmpeg reads.
-        stream: which audio stream, counted from 0; the first if not given.
+        stream: which audio stream, counted from 0, or a fuller choice; by default the one a player would begin with.
 
     Returns:
         Samples in [-1, 1], shape [n], 16 kHz.
@@ -48,7 +51,7 @@ def load_audio(source: Source, stream: int | None = None) -> NDArray[np.float32]
     return np.concatenate(list(stream_audio(source, stream)))
 
 
-def stream_audio(source: Source, stream: int | None = None, pcm: Pcm | None = None) -> Iterator[NDArray[np.float32]]:
+def stream_audio(source: Source, stream: Stream = None, pcm: Pcm | None = None) -> Iterator[NDArray[np.float32]]:
     """Decode block by block, in memory that does not depend on the length.
 
     Sound keeps its time: what is lost to damage, pauses of the clock and a start after the picture become silence.
@@ -56,7 +59,7 @@ def stream_audio(source: Source, stream: int | None = None, pcm: Pcm | None = No
 
     Args:
         source: a file or an open binary file, which need not seek.
-        stream: which audio stream, counted from 0; the first if not given.
+        stream: which audio stream, counted from 0, or a fuller choice; by default the one a player would begin with.
         pcm: the layout of headerless samples, if that is what the source holds.
 
     Yields:
@@ -65,30 +68,57 @@ def stream_audio(source: Source, stream: int | None = None, pcm: Pcm | None = No
     Raises:
         OvwError: as `load_audio`.
     """
-    name = name_of(source)
+    name, choice = name_of(source), as_choice(stream)
     with opened(source, pcm) as container:
-        reader = _Reader(container, choose_stream(container, name, stream))
+        reader = _Reader(container, choose_stream(container, name, choice), choice.channel)
+        if not isinstance(source, Path) or is_pipe(source):
+            _report_tracks(container, name, choice)
         blocks = in_blocks(reader.pieces())
         if (first := next(blocks, None)) is None:
             raise OvwError(f"{name}: no audio could be decoded", "it may be empty or incomplete")
         yield first
         yield from blocks
-        if trouble := reader.trouble():
+        if (instead := reader.used_instead) is not None:
+            side = channel_name(instead)
+            logger.warning("%s: its channels cancel each other, the %s one is used alone", name, side)
+        if trouble := reader.trouble() or missing_end(source):
             logger.warning("%s: %s", name, trouble)
 
 
-def media_duration(path: Path, stream: int | None = None) -> float | None:
+def media_duration(path: Path, stream: Stream = None, *, report: bool = False) -> float | None:
     """Seconds of sound by the container's own account: right for whole files, an estimate for some formats.
 
     Args:
         path: audio or video.
-        stream: which audio stream, counted from 0; the first if not given.
+        stream: which audio stream, counted from 0, or a fuller choice; by default the one a player would begin with.
+        report: name the tracks in a log line where there are several to choose from.
 
     Raises:
         OvwError: as `load_audio`.
     """
+    choice = as_choice(stream)
     with opened(path) as container:
-        return duration_of(container, choose_stream(container, str(path), stream))
+        if report:
+            _report_tracks(container, str(path), choice)
+        return duration_of(container, choose_stream(container, str(path), choice))
+
+
+def channels_of(path: Path, stream: Stream = None) -> int:
+    """Channels of the sound of a file; raises as `load_audio`."""
+    with opened(path) as container:
+        codec = choose_stream(container, str(path), as_choice(stream)).codec_context
+        return codec.channels if codec else 0
+
+
+def _report_tracks(container: InputContainer, name: str, choice: SoundChoice) -> None:
+    """Name the audio tracks of a file that has several, unless one was asked for by its number."""
+    tracks = container.streams.audio
+    if len(tracks) > 1 and choice.stream is None:
+        used = tracks.index(choose_track(tracks, choice, name))
+        logger.warning(
+            "%s: %d audio tracks: %s; %d is used, --stream or --audio-language choose",
+            name, len(tracks), describe_tracks(tracks), used,
+        )  # fmt: skip
 
 
 @dataclass
@@ -115,7 +145,8 @@ class _Damage:
 class _Reader:
     """Reads one stream to its end, past everything that can be passed over."""
 
-    def __init__(self, container: InputContainer, stream: AudioStream) -> None:
+    def __init__(self, container: InputContainer, stream: AudioStream, channel: int | None) -> None:
+        self._resample = Resampler(channel)
         self._container, self._stream = container, stream
         limit = container.duration / av.time_base if container.duration else None
         self._timeline = Timeline(start_of(container), limit)
@@ -123,7 +154,7 @@ class _Reader:
 
     def pieces(self) -> Iterator[NDArray[np.float32]]:
         """Sound and the silence between, as it comes."""
-        resample = Resampler()
+        resample = self._resample
         for frame, following in _with_next_time(self._frames()):
             position = self._timeline.position
             gap = self._timeline.place(frame.time, frame.samples / frame.sample_rate, following)
@@ -134,6 +165,11 @@ class _Reader:
                 yield from silence(gap)
             yield from resample(frame)
         yield from resample.flush()
+
+    @property
+    def used_instead(self) -> int | None:
+        """The channel that was used since the mix cancels; `None` if the mix was used."""
+        return self._resample.mix.instead
 
     def trouble(self) -> str:
         """The problem, once the end is reached; empty when there was none."""

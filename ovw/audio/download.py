@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.errors import OvwError
+from ovw.network import LARGEST, Transfer, check_stray
 
 DEEPEST_LIST = 3
 """Lists of lists are followed this far: a channel holds tabs, a tab holds videos."""
@@ -58,6 +59,8 @@ def _list(url: str, depth: int) -> Iterator[Remote]:
 
 def _entry(url: str, number: int, entry: dict[str, Any], depth: int) -> Iterator[Remote]:
     points_elsewhere = entry.get("_type") in ("url", "url_transparent") and entry.get("url")
+    if points_elsewhere:
+        check_stray(url, entry["url"])
     title = entry.get("title")
     if points_elsewhere and not title and depth < DEEPEST_LIST:
         try:
@@ -82,8 +85,13 @@ def download(
     Raises:
         OvwError: the address cannot be reached, or nothing there can be downloaded.
     """
+    transfer, seen = Transfer(remote.url, folder), 0
 
     def hook(status: dict[str, Any]) -> None:
+        nonlocal seen
+        done = status.get("downloaded_bytes") or 0
+        transfer.advance(max(0, done - seen), done)
+        seen = done
         on_progress(status.get("downloaded_bytes") or 0, status.get("total_bytes"))
 
     options: dict[str, Any] = {"paths": {"home": str(folder)}, "progress_hooks": [hook]}
@@ -98,6 +106,9 @@ def download(
         if info is None:
             raise OvwError(f"{remote.url}: entry {remote.index} is gone", "the list has changed; try again")
         _refuse_live(remote.url, info)
+        for form in (info, *(info.get("formats") or ())):
+            if form.get("url"):
+                check_stray(remote.url, form["url"])
         session.process_ie_result(info, download=True)
     files = [path for path in sorted(folder.iterdir()) if path.suffix not in (".part", ".ytdl")]
     if not files:
@@ -134,6 +145,8 @@ def _session(url: str, options: dict[str, Any]) -> Iterator[Any]:
         "color": "never",
         "noprogress": True,
         "socket_timeout": 30,
+        "max_filesize": LARGEST,
+        "buffersize": 64,  # to begin with: a server that sends a byte a second is noticed within a minute or two
         "retries": 3,
         "cachedir": False,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -10,10 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from ovw.audio.choice import SoundChoice, channel_name
 from ovw.audio.download import Remote, download, list_remote
+from ovw.audio.pipes import is_pipe
 from ovw.errors import OvwError, reason
+from ovw.lifetime import scratch_folder
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -43,6 +46,7 @@ class Input:
         below: sub-folder of a folder that is asked for.
         path: the file, if it is one here.
         remote: where it is, if it has to be downloaded. Neither: standard input.
+        channel: the only channel to take, from 0; outputs are called after it too.
     """
 
     label: str
@@ -51,15 +55,54 @@ class Input:
     below: Path = Path()
     path: Path | None = None
     remote: Remote | None = None
+    channel: int | None = None
 
     @property
     def is_stdin(self) -> bool:
         return self.path is None and self.remote is None
 
+    def sound(self, choice: SoundChoice) -> SoundChoice:
+        """What to take of it: as chosen for all inputs, and its own channel."""
+        return choice if self.channel is None else replace(choice, channel=self.channel)
+
+    @property
+    def reads_once(self) -> bool:
+        """Whether it can be neither read again nor copied: standard input, pipes."""
+        return self.is_stdin or (self.path is not None and is_pipe(self.path))
+
+    @property
+    def file(self) -> Path | None:
+        """The path of a file that is here and can be read again."""
+        return None if self.reads_once else self.path
+
     @property
     def stem(self) -> str:
         """`name` without the ending of a file name; titles have none."""
-        return self.path.stem if self.path else self.name
+        name = self.path.stem if self.path else self.name
+        return name if self.channel is None else f"{name}.{channel_name(self.channel)}"
+
+
+def of_each_channel(item: Input, count: Callable[[Path], int]) -> list[Input]:
+    """An input for each of the channels of a file.
+
+    Args:
+        item: the file.
+        count: gives the number of channels of a file.
+
+    Raises:
+        OvwError: the file is not here, so its channels cannot be counted and read one after the other.
+    """
+    if item.file is None:
+        raise OvwError(f"{item.label}: --channel each reads a file several times", "download or save it first")
+    channels = range(count(item.file))
+    return (
+        [
+            replace(item, label=f"{item.label} ({channel_name(i)})", name=f"{item.name}.{channel_name(i)}", channel=i)
+            for i in channels
+        ]
+        if len(channels) > 1
+        else [item]
+    )
 
 
 @dataclass(frozen=True)
@@ -136,8 +179,28 @@ def fetched(item: Input, fetch: Callable[[Remote, Path], Path] = download) -> It
         yield item.path
         return
     assert item.remote is not None  # callers see to standard input
-    with TemporaryDirectory(prefix="ovw-") as folder:
-        yield fetch(item.remote, Path(folder))
+    with scratch_folder() as folder:
+        file = fetch(item.remote, folder)
+        with _called(str(file), item.label):
+            yield file
+
+
+@contextmanager
+def _called(path: str, label: str) -> Iterator[None]:
+    """Errors and warnings about a temporary file name what it was fetched from."""
+
+    def rename(record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.getMessage().replace(path, label), ()
+        return True
+
+    decoding = logging.getLogger("ovw.audio.decode")
+    decoding.addFilter(rename)
+    try:
+        yield
+    except OvwError as error:
+        raise type(error)(error.message.replace(path, label), error.hint) from error
+    finally:
+        decoding.removeFilter(rename)
 
 
 def _inputs_of(argument: str) -> list[Input]:
@@ -175,7 +238,8 @@ def _place(path: Path) -> Path:
 
 
 def _file(path: Path, below: Path = Path()) -> Input:
-    return Input(str(path), path.name, path.parent, below, path=path)
+    folder = Path() if path.is_relative_to("/dev") or path.is_relative_to("/proc") else path.parent
+    return Input(str(path), path.name, folder, below, path=path)
 
 
 def _is_folder(argument: str) -> bool:

@@ -15,6 +15,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
+from ovw.audio.choice import DEFAULT, SoundChoice, choose_track
+from ovw.audio.pipes import is_pipe, open_pipe
 from ovw.errors import OvwError
 
 Source = Path | BinaryIO
@@ -67,7 +69,10 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
         OvwError: no such file, or not media.
     """
     name = name_of(source)
-    if isinstance(source, Path) or source.seekable():
+    if isinstance(source, Path) and is_pipe(source):
+        with open_pipe(source) as pipe, opened(pipe, pcm) as container:
+            yield container
+    elif isinstance(source, Path) or source.seekable():
         with _open(source, name, pcm) as container:
             yield container
     elif pcm is None and _needs_seeking(source):
@@ -77,12 +82,12 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
             with _open(cast("BinaryIO", copy), name, pcm) as container:
                 yield container
     else:
-        pipe = _Pipe(source)
+        once = _Once(source)
         try:
-            with _open(pipe, name, pcm) as container:
+            with _open(once, name, pcm) as container:
                 yield container
         finally:
-            if pipe.interrupted:
+            if once.interrupted:
                 raise KeyboardInterrupt
 
 
@@ -92,7 +97,7 @@ def _needs_seeking(source: BinaryIO) -> bool:
     return peek is not None and peek(8)[4:8] in (b"ftyp", b"mdat", b"wide", b"free")
 
 
-class _Pipe:
+class _Once:
     """A file that cannot seek, read as far as it has come.
 
     FFmpeg's callbacks swallow Ctrl-C; here it ends the file and is remembered.
@@ -110,7 +115,7 @@ class _Pipe:
             return b""
 
 
-def _open(source: Source | _Pipe, name: str, pcm: Pcm | None) -> InputContainer:
+def _open(source: Source | _Once, name: str, pcm: Pcm | None) -> InputContainer:
     is_path = isinstance(source, Path)
     try:
         container: InputContainer = av.open(
@@ -131,8 +136,8 @@ def _open(source: Source | _Pipe, name: str, pcm: Pcm | None) -> InputContainer:
         raise OvwError(f"{name}: cannot be read as audio or video: {reason}", hint) from None
 
 
-def choose_stream(container: InputContainer, name: str, index: int | None) -> AudioStream:
-    """The audio stream of that number, by default the first.
+def choose_stream(container: InputContainer, name: str, choice: SoundChoice = DEFAULT) -> AudioStream:
+    """The audio stream that is meant, by default the one that a player would begin with.
 
     Raises:
         OvwError: there is none, or none that FFmpeg can decode.
@@ -140,9 +145,7 @@ def choose_stream(container: InputContainer, name: str, index: int | None) -> Au
     streams = container.streams.audio
     if not streams:
         raise OvwError(f"{name}: has no audio stream", "nothing to transcribe")
-    if index is not None and not 0 <= index < len(streams):
-        raise OvwError(f"{name}: has no audio stream {index}", f"it has {len(streams)}, counted from 0")
-    chosen = streams[index or 0]
+    chosen = choose_track(streams, choice, name)
     codec = chosen.codec_context
     if codec is None:
         raise OvwError(f"{name}: FFmpeg has no decoder for its audio", "convert it to a common format")

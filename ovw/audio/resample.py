@@ -11,6 +11,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from ovw.audio import SAMPLE_RATE
+from ovw.audio.channels import ChannelMix, mean_of_channels
 
 BLOCK = SAMPLE_RATE
 """Samples a block holds at least, but for the last; it holds fewer than twice as many."""
@@ -19,9 +20,14 @@ MOST_CHANNELS = 8
 
 
 class Resampler:
-    """FFmpeg's resampler to 16 kHz mono s16, started anew when the input changes its format."""
+    """FFmpeg's resampler to 16 kHz mono s16, started anew when the input changes its format.
 
-    def __init__(self) -> None:
+    Args:
+        channel: number of the only channel to take, from 0; by default all are mixed.
+    """
+
+    def __init__(self, channel: int | None = None) -> None:
+        self.mix = ChannelMix(channel)
         self._key: tuple[str, str, int] | None = None
         self._resampler = self._fresh()
 
@@ -31,8 +37,9 @@ class Resampler:
 
     def __call__(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
         """The samples that are ready once `frame` is in."""
+        frame = self.mix(frame)
         if frame.layout.nb_channels > MOST_CHANNELS:
-            frame = _mean_of_channels(frame)
+            frame = mean_of_channels(frame)
         key = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._key not in (None, key):
             yield from self.flush()
@@ -53,15 +60,6 @@ class Resampler:
         for out in converted:
             if out is not None:
                 yield out.to_ndarray().ravel().astype(np.float32) / 32768.0
-
-
-def _mean_of_channels(frame: AudioFrame) -> AudioFrame:
-    samples = frame.to_ndarray()
-    planes = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
-    mixed = planes.mean(axis=0, keepdims=True).astype(samples.dtype)
-    mono = AudioFrame.from_ndarray(np.ascontiguousarray(mixed), format=frame.format.name, layout="mono")
-    mono.sample_rate = frame.sample_rate
-    return mono
 
 
 def in_blocks(pieces: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:

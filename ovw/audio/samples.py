@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ovw.audio.channels import better, cancels, powers
+from ovw.audio.choice import Stream
 from ovw.audio.decode import stream_audio
 from ovw.audio.resample import BLOCK
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError, quoted
+
+logger = logging.getLogger(__name__)
 
 Media = str | Path | BinaryIO | NDArray[Any] | Iterable[NDArray[Any]]
 """Inputs of the runner: a path, an open binary file, samples (or a tensor of them), or blocks of samples."""
@@ -21,12 +26,12 @@ LOUDEST = 100.0
 WANTED = "give mono samples at 16 kHz in [-1, 1], shape [n]"
 
 
-def blocks_of(media: Media, stream: int | None = None) -> Iterator[NDArray[np.float32]]:
+def blocks_of(media: Media, stream: Stream = None) -> Iterator[NDArray[np.float32]]:
     """The sound of anything that can be transcribed, block by block.
 
     Args:
         media: a path, an open binary file, samples at 16 kHz (see `as_samples`), or an iterable of such arrays.
-        stream: which audio stream of a file, counted from 0; the first if not given.
+        stream: which audio stream of a file, counted from 0, or a fuller choice.
 
     Raises:
         OvwError: as `stream_audio` and `as_samples`.
@@ -39,9 +44,14 @@ def blocks_of(media: Media, stream: int | None = None) -> Iterator[NDArray[np.fl
             yield samples[start : start + BLOCK]
     elif hasattr(media, "read"):
         yield from stream_audio(cast("BinaryIO", media), stream)
-    else:
+    elif isinstance(media, Iterable) and not isinstance(media, bytes | Mapping):
         for block in media:
             yield as_samples(block)
+    else:
+        seen = quoted(media)
+        raise UsageError(
+            f"{seen} cannot be transcribed", "give a path, an open binary file, samples, or blocks of them"
+        )
 
 
 def as_samples(array: NDArray[Any]) -> NDArray[np.float32]:
@@ -80,6 +90,11 @@ def _mono(array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim == 1:
         return array
     if array.ndim == 2 and min(array.shape) <= MOST_CHANNELS:
-        mixed: NDArray[Any] = array.mean(axis=int(np.argmin(array.shape)), dtype=np.float64)
+        planes: NDArray[Any] = np.moveaxis(array, int(np.argmin(array.shape)), 0)
+        if len(planes) == 2 and planes.size and cancels(power := powers(planes)):
+            logger.warning("the channels of the samples cancel each other, the louder one is used alone")
+            louder: NDArray[Any] = planes[better(power)]
+            return louder
+        mixed: NDArray[Any] = planes.mean(axis=0, dtype=np.float64)
         return mixed
     raise OvwError(f"samples of shape {list(array.shape)} are neither mono nor channels", WANTED)

@@ -15,11 +15,12 @@ from ovw.cli import bench, convert, models, reshape, transcribe, verify
 from ovw.cli import eval as evaluate
 from ovw.cli.console import show_warnings
 from ovw.errors import OvwError
+from ovw.lifetime import end_at_once, end_on_signals, exit_code, was_interrupted
 from ovw.memory import share_heaps
 
 
 class _Verbs(TyperGroup):
-    """Ends a verb on Ctrl-C and on a reader that has gone; typer would print "Aborted!" or nothing."""
+    """Ends a verb on Ctrl-C, SIGTERM and on a reader that has gone; typer would print "Aborted!" or nothing."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -28,7 +29,7 @@ class _Verbs(TyperGroup):
             return result
         except (KeyboardInterrupt, typer.Abort):
             typer.echo("ovw: interrupted", err=True)
-            sys.exit(130)
+            sys.exit(exit_code())
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
             sys.exit(1)
@@ -78,6 +79,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     share_heaps()
+    end_on_signals()
     try:
         app(prog_name="ovw")
     except OvwError as error:
@@ -86,3 +88,6 @@ def main() -> None:
         hint = f" Hint: {error.hint}." if error.hint else ""
         typer.echo(f"ovw: {error.message}.{hint}", err=True)
         sys.exit(error.exit_code)
+    finally:
+        if was_interrupted():
+            end_at_once(exit_code())

@@ -48,6 +48,7 @@ def run(
         str | None,
         typer.Option(
             help="With commas: load, compile, first_inference, mel, encoder, throughput, prefill, token, "
+            "runner_encoder, runner_prefill, runner_token (of the graphs that the runner makes of the artifact's), "
             "detokenize, pipeline."
         ),
     ] = None,
@@ -183,6 +184,7 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
     _require_extra()
     from ovw.benchmark.pipeline import bench
     from ovw.errors import OvwError
+    from ovw.lifetime import exit_code
     from ovw.record import read_record
 
     seen: list[Path] = []
@@ -191,9 +193,9 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
             path, record = bench(chosen, observer, pytorch_file=_pytorch_file, force=force)
     except KeyboardInterrupt:
         if seen and seen[0].exists():
-            _show(read_record(seen[0]), seen[0], quiet=quiet)
             typer.echo(f"ovw: interrupted; ovw bench --resume {seen[0]} goes on", err=True)
-            raise typer.Exit(130) from None
+            _show(read_record(seen[0]), seen[0], quiet=quiet)
+            raise typer.Exit(exit_code()) from None
         raise
     _show(record, path, quiet=quiet)
     from ovw.benchmark.results.result import has_failed

@@ -64,6 +64,9 @@ def run(
     interval: Annotated[str | None, typer.Option(help="What the bootstrap draws: utterance or speaker.")] = None,
     draws: Annotated[int | None, typer.Option(help="Of the bootstrap. Default 2000.")] = None,
     worst: Annotated[int | None, typer.Option(help="Utterances to show with their errors. Default 10.")] = None,
+    score_silence: Annotated[
+        bool, typer.Option("--score-silence", help="Count what is made up over clips with empty references, apart.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be used.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Begin anew where the folder holds another run.")] = False,
     yes: options.Yes = False,
@@ -87,7 +90,7 @@ def run(
         "batch_size": batch_size, "audio_context": audio_context, "pad": pad,
         "exact": exact or None, "device": device, "inference_precision": inference_precision,
         "threads": threads, "workers": workers, "ray": ray, "interval": interval, "draws": draws, "worst": worst,
-        "strict": strict or None, "force": force or None,
+        "strict": strict or None, "score_silence": score_silence or None, "force": force or None,
     }  # fmt: skip
     check_exact(flags)
     if Path(dataset).suffix in (".yaml", ".yml"):

@@ -27,7 +27,9 @@ def run(
         str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the input.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="transcribe, or translate into English.")] = None,
-    language: Annotated[str | None, typer.Option(help="Code or name. Default: detected.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Code, name or locale; auto detects. Default: the artifact's, else auto.")
+    ] = None,
     language_detection_segments: Annotated[
         int | None, typer.Option(help="Windows to detect it from. Default 1.")
     ] = None,
@@ -117,7 +119,14 @@ def run(
     ] = None,
     ray: options.Ray = None,
     force: Annotated[bool, typer.Option("--force", help="With workers: do again what is done already.")] = False,
-    stream: Annotated[int | None, typer.Option(help="Audio stream, counted from 0.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that ovw did not write, or that were edited since.")
+    ] = False,
+    stream: Annotated[int | None, typer.Option(help="Audio stream, from 0. Default: the one players play.")] = None,
+    audio_language: Annotated[str | None, typer.Option(help="Take the audio stream in this language.")] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="left, right, or each: outputs of every channel. Default: their mix.")
+    ] = None,
     pcm: Annotated[
         str | None, typer.Option(help="Headerless samples on stdin: s16le, f32le, u8, s24le, s32le, mulaw or alaw.")
     ] = None,
@@ -173,7 +182,9 @@ def run(
         "vad_pad": vad_pad, "batch_size": batch_size, "chunk_length": chunk_length, "audio_context": audio_context,
         "pad": pad, "seed": seed,
         "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
-        "workers": workers, "ray": ray, "force": force or None, "stream": stream,
+        "workers": workers, "ray": ray, "force": force or None, "overwrite": overwrite or None,
+        "stream": stream, "audio_language": audio_language,
+        "channel": channel,
         "pcm": pcm, "pcm_rate": pcm_rate, "pcm_channels": pcm_channels,
         "max_line_width": max_line_width, "max_lines": max_lines, "max_words": max_words, "min_cue": min_cue,
         "max_cue": max_cue, "max_cps": max_cps, "min_gap": min_gap, "highlight_words": highlight_words or None,

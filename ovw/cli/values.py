@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ovw.config import NOTHING
-from ovw.errors import UsageError
+from ovw.errors import UsageError, quoted
 
 
 def numbers(flag: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
@@ -15,7 +15,9 @@ def numbers(flag: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
     try:
         return tuple(kind(part) for part in text.split(",") if part.strip())
     except ValueError:
-        raise UsageError(f"{flag} {text!r} is not a list of numbers", "write them with commas, such as 0,0.2") from None
+        raise UsageError(
+            f"{flag} {quoted(text)} is not a list of numbers", "write them with commas, such as 0,0.2"
+        ) from None
 
 
 def optional(flag: str, text: str | None) -> Any:
@@ -27,7 +29,7 @@ def optional(flag: str, text: str | None) -> Any:
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"{flag} {text!r} is not a number", "give a number, or none to switch it off") from None
+        raise UsageError(f"{flag} {quoted(text)} is not a number", "give a number, or none to switch it off") from None
 
 
 def check_exact(flags: dict[str, Any]) -> None:

@@ -24,13 +24,19 @@ def run(
     batches, and with --exact.
     """
     from ovw.artifact.check import MASKS, find_problems
+    from ovw.artifact.decoding import describe_decoding
     from ovw.artifact.locate import locate
     from ovw.artifact.manifest import read_manifest
+    from ovw.runtime.fast.compiled import sweep_damaged
     from ovw.runtime.sessions import open_layout
     from ovw.transcribe.checks.texts import find_way_problems
     from ovw.transcribe.selftest import find_golden_problems
 
     folder = locate(model)
+    for path in sweep_damaged():
+        typer.echo(
+            f"ovw: removed {path}: damaged, or of an earlier ovw; it is compiled anew when it is needed", err=True
+        )
     if mend:
         from ovw.convert.graphs.mend import mend as repair
 
@@ -44,11 +50,13 @@ def run(
         typer.echo(f"ovw: {folder} is damaged: {len(problems)} problem(s). Hint: {hint}.", err=True)
         raise typer.Exit(1)
     manifest = read_manifest(folder)
+    decoding = f"\n  decoding: {text}" if (text := describe_decoding(folder)) else ""
     typer.echo(
         f"{folder}: good\n"
         f"  {manifest.name} {manifest.precision}, {len(manifest.files)} files with the hashes of {manifest.created}\n"
         f"  layout {manifest.layout}, shapes {manifest.shapes}\n"
         f"  self-test: {manifest.golden.hidden or repr(manifest.golden.text)}"
+        f"{decoding}"
     )
     if manifest.arithmetic:
         typer.echo("\n".join(f"  {line}" for line in manifest.arithmetic.describe()))

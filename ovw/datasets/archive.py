@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 
+BLOCK = 1 << 20
+LARGEST_MEMBER = 1 << 30
+"""Bytes; a member is read whole, and a header can claim any size."""
+DAMAGE = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+"""What reading a damaged archive can end in."""
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -31,11 +37,16 @@ class Archive:
         self.path = path
         try:
             self._tar = tarfile.open(path)  # noqa: SIM115, read from for as long as its utterances are
-            self._members = [member for member in self._tar.getmembers() if member.isfile()]
+            try:
+                self._members = [member for member in self._tar.getmembers() if member.isfile()]
+                self._check_to_the_end()
+            except BaseException:
+                self._tar.close()
+                raise
         except FileNotFoundError:
             raise OvwError(f"{path}: no such file", "check --data") from None
-        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-            raise OvwError(f"{path} is not a whole archive: {error}", "fetch it again") from None
+        except DAMAGE as error:
+            raise OvwError(f"{path} is not a whole archive: {reason(error)}", "fetch it again") from None
 
     def names(self) -> list[str]:
         """Paths inside the archive, in its order."""
@@ -46,10 +57,22 @@ class Archive:
         for name, member in zip(self.names(), self._members, strict=True):
             yield name, lambda member=member: self._read(member)  # type: ignore[misc]
 
+    def _check_to_the_end(self) -> None:
+        """Read what is left after the last member: the checksums of the compression stand at its end."""
+        assert self._tar.fileobj is not None
+        while self._tar.fileobj.read(BLOCK):
+            pass
+
     def _read(self, member: tarfile.TarInfo) -> bytes:
-        stream = self._tar.extractfile(member)
-        assert stream is not None  # only files are listed
-        return stream.read()
+        where = f"{self.path}!{member.name}"
+        if member.size > LARGEST_MEMBER:
+            raise OvwError(f"{where}: {member.size} bytes, at most {LARGEST_MEMBER} are read", "unpack the archive")
+        try:
+            stream = self._tar.extractfile(member)
+            assert stream is not None  # only files are listed
+            return stream.read()
+        except DAMAGE as error:
+            raise OvwError(f"{where}: {reason(error)}", "fetch the archive again") from None
 
     def close(self) -> None:
         self._tar.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ovw.datasets.utterance import Audio, Utterance
 from ovw.errors import UsageError
-from ovw.models import languages
+from ovw.models import known_language
 
 ALIASES = {
     "audio": ("audio", "audio_filepath", "audio_path", "path", "file", "file_name", "filename", "wav"),
@@ -20,8 +20,6 @@ ALIASES = {
     "duration_s": ("duration_s", "duration"),
 }
 REQUIRED = ("audio", "reference")
-LOCALES = {"cmn": "zh", "nb": "no", "fil": "tl", "iw": "he", "jv": "jw", "mandarin": "zh"}
-"""Codes of others for languages that Whisper knows by another one."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +98,7 @@ def _hint(present: list[str], field: str) -> str:
 
 
 def language_code(name: str | None) -> str | None:
-    """Whisper's code for a code or locale such as `zh-CN` or `pt_br`; as it stands if Whisper does not know it."""
+    """Whisper's code for a code or locale such as `zh-CN` or `pt_br`; the first part if Whisper does not know it."""
     if not name:
         return None
-    by_name = {full: code for code, full in languages().items()}
-    low = name.strip().lower()
-    short = low.replace("_", "-").split("-")[0]
-    return by_name.get(low) or LOCALES.get(short, short)
+    return known_language(name) or name.strip().lower().replace("_", "-").split("-")[0]

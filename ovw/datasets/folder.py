@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ovw.audio.inputs import MEDIA_SUFFIXES
 from ovw.datasets.utterance import Item, Problem, Utterance
+from ovw.text_files import read_text
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class AudioFolder:
                 continue
             text = path.with_suffix(".txt")
             try:
-                reference = text.read_text(encoding="utf-8").strip()
+                reference = read_text(text).strip()
             except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "not UTF-8 text"
+                reason = getattr(error, "strerror", None) or "not text"
                 yield Problem(name, str(path), f"{text.name}: {reason}")
                 continue
             yield Utterance(name, path, str(path), reference, self.language)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from ovw.datasets.archive import Archive, is_archive
 from ovw.datasets.utterance import Dataset, Item, Utterance
 from ovw.errors import OvwError, UsageError
+from ovw.text_files import decode_text, read_text
 
 DEFAULT_SPLIT = "test-clean"
 SPLITS = (
@@ -86,7 +87,7 @@ class LibriSpeechArchive(_LibriSpeech):
             str(PurePosixPath(name).parent / f"{key}.flac"): text
             for name, read in files.items()
             if name.endswith(".trans.txt")
-            for key, text in _lines(read().decode("utf-8"))
+            for key, text in _lines(decode_text(read(), f"{self.path}!{name}"))
         }
         in_order = [name for name in files if name in texts] + [name for name in texts if name not in files]
         for name in in_order:
@@ -128,7 +129,7 @@ def _choose(split: str | None, there: list[str], data: Path) -> str:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise OvwError(f"{path} cannot be read: {error}", "fetch the data again") from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 from ovw.datasets.columns import REQUIRED, Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError
+from ovw.parsing import from_json
+from ovw.text_files import encoding_of
 
 ENDINGS = (".jsonl", ".json", ".csv", ".tsv")
 Row = dict[str, Any]
@@ -98,13 +99,13 @@ def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, R
         raise UsageError(f"no manifest {path}", "check the path")
     empty = True
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with path.open(encoding=encoding_of(path), newline="") as stream:
             rows = _table(stream, delimiter, path) if path.suffix in (".csv", ".tsv") else _lines(stream)
             for row in rows:
                 empty = False
                 yield row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise OvwError(f"{path} cannot be read: {error}", "a manifest is UTF-8 text") from None
+        raise OvwError(f"{path} cannot be read: {error}", "a manifest is text, best in UTF-8") from None
     if empty:
         raise UsageError(f"{path} lists no clips", "one line a clip: audio and reference")
 
@@ -129,7 +130,7 @@ def _lines(stream: Any) -> Iterator[tuple[int, Row | str]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = from_json(line)
         except ValueError as error:
             yield number, f"not JSON: {error}"
             continue

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
-from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.options import AUTO, TranscribeOptions
 
 SAME = (
-    "task", "language", "temperature", "compression_ratio_threshold", "logprob_threshold", "no_speech_threshold",
+    "task", "temperature", "compression_ratio_threshold", "logprob_threshold", "no_speech_threshold",
     "condition_on_previous_text", "initial_prompt", "length_penalty", "suppress_blank", "without_timestamps",
     "max_initial_timestamp",
 )  # fmt: skip
@@ -92,6 +92,7 @@ def translate_options(options: TranscribeOptions) -> dict[str, Any]:
     beams = options.beam_size > 1
     return {
         **{name: getattr(options, name) for name in SAME},
+        "language": None if options.language == AUTO else options.language,
         "beam_size": options.beam_size if beams else None,
         "patience": options.patience if beams else None,
         "best_of": options.best_of,

@@ -9,6 +9,7 @@ from typing import Literal
 import openvino as ov
 from pydantic import Field
 
+from ovw.cgroups import limited_cores
 from ovw.config import Config
 from ovw.errors import UsageError
 
@@ -28,7 +29,7 @@ class DeviceOptions(Config):
     precision: Literal["f32", "bf16", "f16"] | None = None
     """Arithmetic of matrix products; by default the device's own choice (bf16 where the CPU has it)."""
     threads: int = Field(default=0, ge=0)
-    """Inference threads; 0 for all cores."""
+    """Inference threads; 0 for all cores that the control groups leave."""
     hint: Literal["latency", "throughput"] = "latency"
     """One request as soon as possible, or as many as possible at the same time."""
     streams: int = Field(default=0, ge=0)
@@ -48,8 +49,8 @@ class DeviceOptions(Config):
             chosen["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = self._activation_group
         if self.precision:
             chosen |= {PRECISION: self.precision, "KV_CACHE_PRECISION": self.precision}
-        if self.threads:
-            chosen["INFERENCE_NUM_THREADS"] = self.threads
+        if threads := self.threads or limited_cores():  # OpenVINO itself does not look at quotas
+            chosen["INFERENCE_NUM_THREADS"] = threads
             if self.device == "CPU":  # pinned, the threads of several processes would share the first cores
                 chosen["ENABLE_CPU_PINNING"] = False
         if self.streams:

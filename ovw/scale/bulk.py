@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovw.audio.choice import DEFAULT, SoundChoice
 from ovw.audio.inputs import Input, fetched
 from ovw.errors import OvwError, reason
 from ovw.runtime.device import DeviceOptions
@@ -84,7 +85,7 @@ class TranscribeFiles:
         device: how to run it.
         exact: openai/whisper's algorithm in f32.
         layout: of subtitle cues.
-        stream: which audio stream, counted from 0.
+        choice: which track and channel to take of each file.
     """
 
     model: Path
@@ -92,7 +93,7 @@ class TranscribeFiles:
     device: DeviceOptions
     exact: bool = False
     layout: LayoutOptions = PLAIN
-    stream: int | None = None
+    choice: SoundChoice = DEFAULT
 
     def load(self) -> Callable[[File], Finished | Failed]:
         """Load the model once; the result is called for every file."""
@@ -113,7 +114,7 @@ class TranscribeFiles:
 
     def _write(self, whisper: Whisper, file: File) -> float:
         with fetched(file.item) as media:
-            result = whisper.transcribe(media, self.options, stream=self.stream)
+            result = whisper.transcribe(media, self.options, stream=file.item.sound(self.choice))
             document = document_of(file.item.name, whisper, result)
         # a worker that died right after this one left a copy that is as good
         list(write_outputs(document, file.targets, self.layout, video=file.item.path, copy=file.copy, overwrite=True))

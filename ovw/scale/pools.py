@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovw.environment import usable_cores
+from ovw.cgroups import usable_cores
 from ovw.scale.work import Here, Pool
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -12,12 +13,13 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from ovw.errors import OvwError
+from ovw.lifetime import end_with_parent, was_interrupted
 from ovw.memory import share_heaps
 from ovw.scale.dispatch import Died, Ready, Result, dispatch
 from ovw.scale.work import Task, attempt
 
-GRACE_S = 5.0
-"""Seconds that a worker gets to end by itself."""
+GRACE_S = 0.5
+"""What idle workers get to end by themselves; what they have done is on disk or has come back by then."""
 
 
 class Processes:
@@ -74,8 +76,9 @@ class _ProcessCrew:
     def close(self) -> None:
         for entry in self._workers.values():
             entry.pipe.close()
+        deadline = time.monotonic() + (0 if was_interrupted() else GRACE_S)
         for entry in self._workers.values():
-            entry.process.join(GRACE_S)
+            entry.process.join(max(0.0, deadline - time.monotonic()))
             if entry.process.is_alive():
                 entry.process.kill()
                 entry.process.join()
@@ -90,7 +93,8 @@ class _ProcessCrew:
 
 def _serve(pipe: Connection, task: Task) -> None:
     """A worker's life: load, then item after item until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it and closes the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and kills this process
+    end_with_parent()
     share_heaps()
     work: Callable[[Any], Any] | None = None
     greeting: tuple[str, int, OvwError | None] = ("ready", 0, None)

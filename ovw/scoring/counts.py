@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, cast
@@ -68,10 +68,10 @@ class Counts:
         return 100 * float(self.errors.sum()) / max(1, int(self.lengths.sum()))
 
 
-def count(pairs: Sequence[Pair]) -> Counts:
-    """Align every pair, by words or by characters as its language is written."""
+def count(pairs: Sequence[Pair], rules: Callable[[str, str | None], str] = normalize) -> Counts:
+    """Align every pair, by words or by characters as its language is written; `rules` normalize text and language."""
     table = np.zeros((len(pairs), len(KINDS)), np.int64)
-    texts = [(normalize(p.reference, p.language), normalize(p.hypothesis, p.language)) for p in pairs]
+    texts = [(rules(p.reference, p.language), rules(p.hypothesis, p.language)) for p in pairs]
     for characters in (False, True):
         rows = [i for i, p in enumerate(pairs) if by_characters(p.language) == characters and texts[i][0]]
         for i, steps in zip(rows, _align([texts[i] for i in rows], characters), strict=True):

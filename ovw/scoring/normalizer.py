@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -16,6 +18,10 @@ PACKAGE = "whisper-normalization"
 CHARACTER_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
 """Written without spaces between words: scored by characters."""
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Not a part of any text, wherever an editor or a concatenation has left it."""
+BRACKETED = re.compile(r"[<\[][^>\]]*[>\]]|\([^)]+\)")
+"""Remarks of a transcriber."""
 Normalize = Callable[[str], str]
 
 
@@ -29,10 +35,31 @@ def normalize(text: str, language: str | None) -> str:
     Raises:
         OvwError: the normalizer is not installed.
     """
+    text = text.replace(BYTE_ORDER_MARK, "")
     if language == "en":
         return _english()(text).strip()
     basic = _basic()(text).strip()
     return "".join(basic.split()) if by_characters(language) else basic
+
+
+def normalize_keeping_marks(text: str, language: str | None) -> str:
+    """The same with combining marks kept, as multilingual leaderboards score: they carry vowels in many scripts.
+
+    English has no other rules here than in `normalize`.
+    """
+    if language == "en":
+        return normalize(text, language)
+    plain = BRACKETED.sub("", text.replace(BYTE_ORDER_MARK, "").lower())
+    composed = unicodedata.normalize("NFKC", plain)
+    kept = "".join(" " if unicodedata.category(character)[0] in "SP" else character for character in composed)
+    return ("" if by_characters(language) else " ").join(kept.split())
+
+
+def has_marks(text: str) -> bool:
+    """Whether a text, composed, has combining marks."""
+    if text.isascii():
+        return False
+    return any(unicodedata.category(character)[0] == "M" for character in unicodedata.normalize("NFKC", text))
 
 
 def by_characters(language: str | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from av.subtitles.stream import SubtitleStream
 
 from ovw.audio.reading import MEDIA_ERRORS, opened
 from ovw.errors import OvwError
+from ovw.files import name_problem, scratch_beside
 from ovw.models import TrackForm, track_language
 from ovw.subtitles.ass import HEADER
 from ovw.subtitles.cues import MS, Cue
@@ -27,6 +27,8 @@ from ovw.subtitles.vtt import escaped
 
 logger = logging.getLogger(__name__)
 
+MARK = "Subtitles by ovw"
+"""Title and handler of our track, by which copies are known."""
 KEPT = ("video", "audio", "subtitle", "attachment")
 LONGEST_PAYLOAD = 0xFFFF
 
@@ -83,8 +85,21 @@ def plan_embedding(video: Path | None, label: str, folder: Path, *, overwrite: b
     if video is None:
         raise OvwError(f"{label}: subtitles can be embedded only in a file that is here", "download it first")
     target = folder / f"{video.stem}.subtitled{video.suffix}"
+    if problem := name_problem(target):
+        raise OvwError(f"{target} cannot be written: {problem}", "shorten the name, or choose another folder with -o")
     _check(video, target, overwrite=overwrite)
     return target
+
+
+def is_output(media: Path) -> bool:
+    """Whether a file is a copy that `embed_subtitles` made, whatever it is called; False for what cannot be read."""
+    if media.suffix.lower() not in TRACKS or not media.is_file():
+        return False
+    try:
+        with opened(media) as source:
+            return any(MARK in stream.metadata.values() for stream in source.streams.subtitles)
+    except OvwError:
+        return False
 
 
 def _check(video: Path, target: Path, *, overwrite: bool) -> Track:
@@ -93,7 +108,10 @@ def _check(video: Path, target: Path, *, overwrite: bool) -> Track:
         known = ", ".join(TRACKS)
         raise OvwError(f"{video}: '{target.suffix}' files cannot hold a subtitle track", f"these can: {known}")
     if target.exists() and (not overwrite or target.samefile(video)):
-        raise OvwError(f"{target} exists and would be overwritten", "move it away, or choose another folder with -o")
+        raise OvwError(
+            f"{target} exists and would be overwritten",
+            "move it away, choose another folder with -o, or give --overwrite",
+        )
     return track
 
 
@@ -111,7 +129,7 @@ def embed_subtitles(video: Path, cues: Sequence[Cue], target: Path, language: st
         OvwError: the container cannot hold subtitles, the target exists, or the copy fails.
     """
     track = _check(video, target, overwrite=overwrite)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
+    scratch = scratch_beside(target)
     options = {"movflags": "+faststart"} if track.is_quicktime else {}
     try:
         with (
@@ -177,6 +195,7 @@ def _add_track(source: InputContainer, out: OutputContainer, track: Track, langu
     subtitles = cast("SubtitleStream", out.add_stream(track.codec))
     subtitles.codec_context.subtitle_header = HEADER.format(title="").encode()  # the encoder starts only with a style
     subtitles.time_base = Fraction(1, MS)
+    subtitles.metadata.update({"title": MARK, "handler_name": MARK})
     subtitles.metadata["language"] = track_language(language, track.language)
     if not any(stream.disposition & Disposition.default for stream in source.streams.subtitles):
         subtitles.disposition = Disposition.default

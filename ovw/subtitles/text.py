@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from unicodedata import category
 
-from wcwidth import wcwidth
+from wcwidth import wcswidth, wcwidth
 
 SPACES = re.compile(r"[^\S\u00a0\u2007\u202f]+")
 """Where text may always be broken; no-break spaces belong to their words."""
@@ -16,6 +16,11 @@ NEVER_SHOWN = dict.fromkeys([*range(0x09), *range(0x0E, 0x1C), *range(0x7F, 0x85
 IDEOGRAPHIC = re.compile(
     r"[\u2e80-\u2fdf\u3000-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff9f\U00020000-\U0003ffff]"
 )
+_SPACELESS = r"\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ua9e0-\ua9ff\uaa60-\uaadf"
+WITHOUT_SPACES = re.compile(f"[{_SPACELESS}]")
+"""Thai, Lao, Tibetan, Burmese, Khmer and their kin."""
+SCRIPT_EDGE = re.compile(f"(?<=[{_SPACELESS}])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?=[{_SPACELESS}])")
+"""Names and numbers within such text, beside which the dictionaries see no break."""
 NEVER_FIRST = frozenset(
     "ーぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯｰ々〻ゝゞヽヾ゛゜〜～"
 )
@@ -37,7 +42,8 @@ def no_arrow(text: str) -> str:
 
 def columns(text: str) -> int:
     """Width of a line: 2 for East Asian wide characters, 0 for combining marks."""
-    return sum(map(_width, text))
+    width = wcswidth(text)  # of emoji that are joined too
+    return width if width >= 0 else sum(map(_width, text))
 
 
 def characters(text: str) -> int:
@@ -51,7 +57,20 @@ def _width(character: str) -> int:
 
 
 def unbroken(word: str) -> Iterator[str]:
-    """Cut a run without spaces wherever a line may end in it: beside ideographs and kana."""
+    """Cut a run without spaces wherever a line may end in it: beside ideographs and kana, between Thai words."""
+    for part in _words(word) if WITHOUT_SPACES.search(word) else (word,):
+        yield from _beside_ideographs(part)
+
+
+def _words(run: str) -> Iterator[str]:
+    """Between words, by ICU's dictionaries (Unicode line breaking, UAX 14, leaves these scripts to them)."""
+    from icu4py.breakers import LineBreaker  # large, and few need it
+
+    for part in SCRIPT_EDGE.split(run):
+        yield from LineBreaker(part, "en")
+
+
+def _beside_ideographs(word: str) -> Iterator[str]:
     start = 0
     for i in range(1, len(word)):
         if _may_break(word[i - 1], word[i]):

@@ -10,6 +10,8 @@ from ovw.subtitles.cues import MS, Cue
 from ovw.subtitles.options import LayoutOptions
 from ovw.subtitles.text import characters
 
+READING_CPS = 17.0
+"""Characters a second that adults read, by which broadcasters go."""
 VISIBLE_MS = 200
 """No gap is taken from a cue that would stay for less than this."""
 
@@ -38,11 +40,19 @@ def _end(cue: Cue, limit_ms: int, room_ms: int, options: LayoutOptions, tick_ms:
         stay_ms = max(stay_ms, characters(cue.text) * MS / options.max_cps)
     end = max(cue.end_ms, cue.start_ms + _ticks_up(stay_ms, tick_ms))
     if options.max_cue is not None:
-        end = min(end, cue.start_ms + int(options.max_cue * MS) // tick_ms * tick_ms)
+        end = min(end, cue.start_ms + _longest_stay(cue, options) // tick_ms * tick_ms)
     if end <= room_ms:
         return end
     visible = min(end, cue.end_ms, cue.start_ms + VISIBLE_MS)
     return min(limit_ms, max(room_ms, visible))
+
+
+def _longest_stay(cue: Cue, options: LayoutOptions) -> int:
+    """Milliseconds that a cue may stay; what could not be split may stay until it is read."""
+    longest = options.max_cue or 0.0
+    if len(cue.atoms) == 1:
+        longest = max(longest, characters(cue.text) / max(READING_CPS, options.max_cps or 0.0))
+    return int(longest * MS)
 
 
 def _ticks_up(ms: float, tick_ms: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -17,20 +17,25 @@ from ovw.artifact.layouts import layout_row
 from ovw.artifact.locate import locate_or_default
 from ovw.artifact.manifest import read_manifest
 from ovw.audio import SAMPLE_RATE
+from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media, blocks_of
-from ovw.config import build
-from ovw.errors import OvwError, UsageError, reason
+from ovw.cgroups import usable_cores
+from ovw.errors import OvwError, UsageError, quoted, reason
 from ovw.memory import give_back
 from ovw.models import Capabilities, find_language
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.checks.guard import open_checked
-from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.defaults import artifact_defaults, with_defaults
+from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
+
+logger = logging.getLogger(__name__)
 
 GROUP = 2
 """Batches whose recordings are read at a time."""
@@ -65,7 +70,7 @@ class Transcription:
 
 
 class Whisper:
-    """A loaded artifact.
+    """A loaded artifact. Threads may share one; their windows take turns, see docs/runner.md.
 
     Args:
         model: an artifact folder or the name of an installed one, such as `base-fp16`; the preferred one if not given.
@@ -79,18 +84,22 @@ class Whisper:
     def __init__(
         self, model: str | Path | None = None, *, device: DeviceOptions | None = None, exact: bool = False
     ) -> None:
+        if device is not None and not isinstance(device, DeviceOptions):
+            raise UsageError(f"device is {quoted(device)}", "give DeviceOptions(device='CPU'), of ovw.runtime.device")
         self.exact = exact
         folder = locate_or_default(model)
         options = device or DeviceOptions()
         if exact:
             options = options.model_copy(update={"precision": EXACT.precision})
         self.folder = folder
+        self._threads = options.threads
         self.manifest = read_manifest(folder)
         self._vad_executor = ThreadPoolExecutor(1, "voice-activity")
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
             require_runnable(folder, self.manifest.layout)
             self._sessions = open_checked(folder, self.manifest, options, exact=exact)
+            self._defaults = artifact_defaults(folder, self.manifest.dimensions())
         except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
             hint = f"ovw verify {folder} lists what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
@@ -110,7 +119,7 @@ class Whisper:
         media: Media,
         options: TranscribeOptions | None = None,
         *,
-        stream: int | None = None,
+        stream: Stream = None,
         on_progress: Progress = lambda done, total: None,
         **overrides: Any,
     ) -> Transcription:
@@ -120,7 +129,7 @@ class Whisper:
             media: path of any audio or video file, an open binary file, samples at 16 kHz (any common type, mono or
                 channels), or blocks of samples as they arrive.
             options: decoding options.
-            stream: which audio stream of the file, counted from 0.
+            stream: which audio stream of the file, counted from 0, or a fuller choice.
             on_progress: called with the mel frames done and the frames in all.
             **overrides: single fields of `TranscribeOptions`, over `options`.
 
@@ -155,6 +164,8 @@ class Whisper:
         Raises:
             OvwError: as `transcribe`.
         """
+        if isinstance(media, str | bytes | Path) or not hasattr(media, "__getitem__"):
+            raise UsageError(f"{quoted(media)} is not a list of media", "transcribe takes a single one")
         chosen, asked = self._request(options, overrides)
         if chosen.batch_size == 1:
             return [self.transcribe(one, chosen) for one in media]
@@ -166,7 +177,7 @@ class Whisper:
 
     def _together(self, media: Sequence[Media], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
         # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
-        with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
+        with ThreadPoolExecutor((self._threads or usable_cores()) + 1) as pool:
             recordings = list(pool.map(lambda one: self._record(one, None, options), media))
         detections = [identify(self._sessions, one, options) if asked is None else None for one in recordings]
         languages = [found.language if found else str(asked) for found in detections]
@@ -183,8 +194,7 @@ class Whisper:
         self, options: TranscribeOptions | None, overrides: dict[str, Any]
     ) -> tuple[TranscribeOptions, str | None]:
         """The options in force, and the language if it need not be detected; raises as `transcribe`."""
-        base = options.model_dump() if options else {}
-        chosen = build(TranscribeOptions, {**base, **overrides})
+        chosen = with_defaults(options, overrides, self._defaults)
         language = check_request(self.folder.name, self.capabilities, chosen)
         n_vocab = self.manifest.dims["n_vocab"]
         times_words = layout_row(self.manifest.layout).times_words and self.manifest.frontend == "graph"
@@ -194,9 +204,10 @@ class Whisper:
                 "leave word_timestamps out, or convert with --layout genai --frontend graph",
             )
         if chosen.word_timestamps and not self.manifest.alignment_heads:
-            raise UsageError(
-                f"{self.folder.name} has no alignment heads, without which words cannot be timed",
-                "leave word_timestamps out, or convert it from a checkpoint that knows them",
+            logger.warning(
+                "%s has no alignment heads: words are timed by the decoder's upper half, which is less exact; "
+                "convert it with --size to lend it those of its size",
+                self.folder.name,
             )
         if beyond := [token for token in chosen.suppress_tokens if token >= n_vocab]:
             raise UsageError(f"suppress_tokens holds {beyond[0]}, the vocabulary has {n_vocab}", "ids start at 0")
@@ -207,16 +218,21 @@ class Whisper:
         return language if self._sessions.tokenizer.multilingual else None
 
     def _record(
-        self, media: Media, stream: int | None, options: TranscribeOptions, vad_executor: Executor | None = None
+        self, media: Media, stream: Stream, options: TranscribeOptions, vad_executor: Executor | None = None
     ) -> Recording:
         dims = self.manifest.dimensions()
         opened = partial(
-            Recording, dims=dims, pad=options.padding, rules=options.speech_rules(), vad_executor=vad_executor
+            Recording,
+            dims=dims,
+            pad=options.padding,
+            rules=options.speech_rules(),
+            vad_executor=vad_executor,
+            vad_threads=self._threads,
         )
-        if not isinstance(media, str | Path):
+        if not isinstance(media, str | Path) or is_pipe(Path(media)):
             lookahead = LOOKAHEAD if hasattr(media, "__array__") else 0  # what arrives live is not waited for
             return opened(blocks_of(media, stream), lookahead=lookahead)
-        expected = media_duration(Path(media), stream) or 0.0
+        expected = media_duration(Path(media), stream, report=True) or 0.0
         # the loudness floor needs the loudest sound; what does not fit the lookahead is read twice to be exact
         twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
         loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
@@ -226,7 +242,7 @@ class Whisper:
 def _seconds(media: Media) -> float:
     """About how long a recording is; 0 where that is not known before it is read. Raises as `transcribe`."""
     if isinstance(media, str | Path):
-        return media_duration(Path(media)) or 0.0
+        return 0.0 if is_pipe(Path(media)) else media_duration(Path(media)) or 0.0
     return np.asarray(media).size / SAMPLE_RATE if hasattr(media, "__array__") else 0.0
 
 
@@ -265,7 +281,7 @@ def check_request(name: str, capabilities: Capabilities, options: TranscribeOpti
             "use a multilingual size such as base, medium or large-v3",
         )
     known = capabilities.languages
-    if options.language is None:
+    if options.language is None or options.language.lower() == AUTO:
         return known[0] if len(known) == 1 else None
     code = find_language(options.language)
     if code not in known:

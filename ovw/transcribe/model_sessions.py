@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import ClassVar
 
 import numpy as np
@@ -40,6 +42,7 @@ class ModelSessions:
         device: how it runs.
         dims: of the model.
         heads: (layer, head) pairs whose attention shows where a word is spoken.
+        lock: held for each call that encodes, decodes or aligns: the sessions do one at a time, whoever calls.
     """
 
     folder: Path
@@ -47,6 +50,7 @@ class ModelSessions:
     device: DeviceOptions
     dims: Dims
     heads: Sequence[tuple[int, int]]
+    lock: AbstractContextManager[bool] = field(default_factory=RLock, init=False, repr=False, compare=False)
 
     PARTS: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     """Sessions that every window needs."""
@@ -87,14 +91,15 @@ class ModelSessions:
         mels = [
             one.recording.window(one.span.start, one.size, length) for one, length in zip(windows, frames, strict=True)
         ]
-        return self._encode_mels(mels, merge=merge and not full_context)
+        with self.lock:
+            return self._encode_mels(mels, merge=merge and not full_context)
 
     def encode_opening(self, recording: Recording, start: int, *, full_context: bool = False) -> Audio:
-        """Encode the window at `start` for language detection."""
+        """Encode the window at `start` for language detection; merged tokens would change the probabilities."""
         size = recording.frames_before(start + self.dims.n_frames) - start
-        return self._encode_mels(
-            [recording.opening(start, size, self._frames(size, full_context=full_context))], merge=not full_context
-        )[0]
+        mel = recording.opening(start, size, self._frames(size, full_context=full_context))
+        with self.lock:
+            return self._encode_mels([mel], merge=False)[0]
 
     def detached(self, audio: Audio) -> Audio:
         """A copy of a window that does not hold the memory of its whole batch."""
@@ -147,19 +152,19 @@ class FastModelSessions(ModelSessions):
 
     @cached_property
     def fast_encoder(self) -> FastEncoder:
-        return FastEncoder(self.folder, self._device, self.dims, **self._graph_options)
+        return FastEncoder(self.folder, self._device, self.dims, in_int8=self._in_int8, cached=self.cached)
 
     @cached_property
     def decoder(self) -> Decoder:
-        return FastDecoder(self.folder, self._device, **self._graph_options)
+        return FastDecoder(self.folder, self._device, in_int8=self._in_int8, cached=self.cached)
 
     @cached_property
     def aligner(self) -> ScoringDecoder:
-        return FastDecoder(self.folder, self._device, self._with_scores, **self._graph_options)
+        return FastDecoder(self.folder, self._device, self._with_scores, in_int8=self._in_int8)
 
     @property
-    def _graph_options(self) -> dict[str, bool]:
-        return {"in_int8": self.approximations.int8_attention, "cached": self.cached}
+    def _in_int8(self) -> bool:
+        return self.approximations.int8_attention
 
     @property
     def _device(self) -> DeviceOptions:

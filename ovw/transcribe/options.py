@@ -10,6 +10,8 @@ from ovw.audio.speech import SpeechRules
 from ovw.config import Config
 from ovw.transcribe.result import REPETITION
 
+AUTO = "auto"
+"""The language that asks for detection, also of an artifact that has a default language."""
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 EXACTLY = {"vad": False, "batch_size": 1, "audio_context": "full"}
 """Options that openai/whisper's algorithm fixes."""
@@ -26,7 +28,7 @@ class TranscribeOptions(Config):
     task: Literal["transcribe", "translate"] = "transcribe"
     """`transcribe` in the spoken language, or `translate` into English."""
     language: str | None = None
-    """Language code or name; detected if not given."""
+    """Language code, name or locale; `auto` detects it. By default the artifact's own, else detected."""
     language_detection_segments: int = Field(default=1, ge=1)
     """Windows to detect the language from; they vote unless one is sure."""
     language_detection_threshold: float = Field(default=0.5, ge=0, le=1)

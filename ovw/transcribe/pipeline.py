@@ -9,7 +9,7 @@ from dataclasses import replace
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.speech import FrameSpan
 from ovw.transcribe.batched import BatchedDecoder
-from ovw.transcribe.language import detect_languages, vote
+from ovw.transcribe.language import CERTAIN, detect_languages, vote
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording
@@ -65,10 +65,19 @@ def identify(sessions: ModelSessions, recording: Recording, options: TranscribeO
         for i in range(options.language_detection_segments):
             at = start + i * sessions.dims.n_frames
             if i == 0 or recording.frames_before(at + 1) > at:
-                audio = sessions.encode_opening(recording, at, full_context=full_context)
-                yield from detect_languages(sessions.decoder, [audio], sessions.tokenizer)
+                yield _detect_at(sessions, recording, at, full_context=full_context)
 
     return vote(detections(), options.language_detection_threshold)
+
+
+def _detect_at(sessions: ModelSessions, recording: Recording, at: int, *, full_context: bool) -> Detection:
+    """Detect the language of one window, in full context where a shortened one leaves doubt."""
+    audio = sessions.encode_opening(recording, at, full_context=full_context)
+    with sessions.lock:
+        (detection,) = detect_languages(sessions.decoder, [audio], sessions.tokenizer)
+    if detection.probability >= CERTAIN or sessions.is_full_context(audio):
+        return detection
+    return _detect_at(sessions, recording, at, full_context=True)
 
 
 def clips_of(options: TranscribeOptions) -> list[FrameSpan]:

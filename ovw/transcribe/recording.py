@@ -38,6 +38,7 @@ class Recording:
         loudest: of the whole recording where it is known, see `loudest_bin`.
         lookahead: frames to read before the first window.
         vad_executor: of one worker, detects speech while the frames are computed; `None` for the same thread.
+        vad_threads: of the detector; 0 for all usable cores.
     """
 
     def __init__(
@@ -51,13 +52,14 @@ class Recording:
         loudest: float | None = None,
         lookahead: int = LOOKAHEAD,
         vad_executor: Executor | None = None,
+        vad_threads: int = 0,
     ) -> None:
         self._limit = dims.n_frames
         self._pad = pad
         self._rules = rules
         self._expected = round(expected * FRAMES_PER_SECOND)
         self._loudest = loudest
-        self._activity = VoiceActivity() if rules else None
+        self._activity = VoiceActivity(vad_threads) if rules else None
         self._vad_executor = vad_executor
         self._pending_vad: list[Future[NDArray[np.float32]]] = []
         self._buffered: list[NDArray[np.float32]] = []

@@ -14,7 +14,7 @@ from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import Golden, Manifest, Shapes, read_manifest
 from ovw.audio.decode import load_audio
 from ovw.audio.mel import log_mel_spectrogram
-from ovw.errors import OvwError, reason
+from ovw.errors import OvwError, quoted, reason
 from ovw.models import Dims
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.protocols import Decoder, Encoder
@@ -136,7 +136,7 @@ def golden_differences(found: Golden, manifest: Manifest) -> list[str]:
     if found.clip_sha256 != expected.clip_sha256:
         return [f"self-test: made with another clip (SHA-256 {expected.clip_sha256}), by {manifest.tools.get('ovw')}"]
     if found.tokens != expected.tokens:
-        return [f"self-test: the text is {found.text!r}, when it was made it was {expected.text!r}"]
+        return [f"self-test: the text is {quoted(found.text)}, when it was made it was {quoted(expected.text)}"]
     if not np.allclose(found.hidden or [], expected.hidden or [], rtol=0, atol=HIDDEN_TOLERANCE):
         return [f"self-test: the encoder gave {found.hidden}, when it was made it gave {expected.hidden}"]
     return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
 from ovw.models import languages
+from ovw.parsing import from_json
 
 TIME_PRECISION = 0.02
 """Seconds per timestamp token."""
@@ -24,12 +24,21 @@ class Tokenizer:
     Args:
         bpe: the byte-level BPE with all added tokens.
         suppress: token ids never to be sampled (non-speech symbols and control tokens).
+        begin_suppress: token ids that may not come first; a lone space and the end if not given.
         multilingual: whether language and task tokens steer decoding.
     """
 
-    def __init__(self, bpe: BpeTokenizer, suppress: Sequence[int], *, multilingual: bool = True) -> None:
+    def __init__(
+        self,
+        bpe: BpeTokenizer,
+        suppress: Sequence[int],
+        *,
+        begin_suppress: Sequence[int] | None = None,
+        multilingual: bool = True,
+    ) -> None:
         self._bpe = bpe
         self.suppress = tuple(suppress)
+        self._begin_suppress = begin_suppress
         self.multilingual = multilingual
         self.eot = self._id("<|endoftext|>")
         self.sot = self._id("<|startoftranscript|>")
@@ -44,13 +53,18 @@ class Tokenizer:
 
     @classmethod
     def from_artifact(cls, folder: Path) -> Tokenizer:
-        """The tokenizer of an artifact folder, with the suppress list of its generation config."""
-        config = json.loads((folder / names.GENERATION_CONFIG).read_text(encoding="utf-8"))
+        """The tokenizer of an artifact folder, with the suppress lists of its generation config."""
+        config = from_json((folder / names.GENERATION_CONFIG).read_text(encoding="utf-8"))
         try:
             bpe = BpeTokenizer.from_file(str(folder / names.TOKENIZER))
         except Exception as error:  # tokenizers raises nothing narrower
             raise ValueError(f"{names.TOKENIZER}: {error}") from None
-        return cls(bpe, config["suppress_tokens"], multilingual=config["is_multilingual"])
+        return cls(
+            bpe,
+            config["suppress_tokens"],
+            begin_suppress=config.get("begin_suppress_tokens"),
+            multilingual=config["is_multilingual"],
+        )
 
     def _id(self, *spellings: str) -> int:
         for spelling in spellings:
@@ -92,5 +106,6 @@ class Tokenizer:
 
     @cached_property
     def blank(self) -> tuple[int, ...]:
-        """Tokens that must not come first: a lone space, or the end."""
-        return (*self.encode(" "), self.eot)
+        """Tokens that must not come first: a lone space or the end, unless the artifact has a list of its own."""
+        own = self._begin_suppress
+        return (*self.encode(" "), self.eot) if own is None else tuple(own)

@@ -6,15 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.numeric import logsumexp
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.fallback import decode_with_fallback
-from ovw.transcribe.language import detect_languages
+from ovw.transcribe.language import CERTAIN, detect_languages
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import Window
+from ovw.transcribe.result import Detection
+
+SHORT = 5 * FRAMES_PER_SECOND
+"""Frames of a window below which an unsure text is decoded in full context: there a word or two are much of it, and the
+time is little."""
 
 
 class WindowDecoder:
@@ -32,7 +38,7 @@ class WindowDecoder:
             sessions.row_logsumexp if options.batch_size > 1 else logsumexp
         )  # of a few rows NumPy is done as soon
         self._task = DecodingTask(
-            sessions.decoder, sessions.tokenizer, options, sessions.dims.n_text_ctx, row_logsumexp
+            sessions.decoder, sessions.tokenizer, options, sessions.dims.n_text_ctx, row_logsumexp, sessions.lock
         )
         self._prompts = PromptBuilder(sessions.tokenizer, options, sessions.dims.n_text_ctx)
 
@@ -45,8 +51,15 @@ class WindowDecoder:
         """The language of each window: its recording's, or with `multilingual` the one detected in it."""
         if not self._options.multilingual or windows[0].language is None:
             return [window.language for window in windows]
-        detections = detect_languages(self._sessions.decoder, audio, self._sessions.tokenizer)
+        detections = self._detect(audio)
+        for i, (window, found) in enumerate(zip(windows, detections, strict=True)):
+            if found.probability < CERTAIN and not self._sessions.is_full_context(audio[i]):
+                (detections[i],) = self._detect(self._sessions.encode([window], full_context=True))
         return [detection.language for detection in detections]
+
+    def _detect(self, audio: Sequence[Audio]) -> list[Detection]:
+        with self._sessions.lock:
+            return detect_languages(self._sessions.decoder, audio, self._sessions.tokenizer)
 
     def _decode(self, windows: Sequence[Window], audio: list[Audio], prompts: Sequence[Prompt]) -> list[DecodingResult]:
         """Decode encoded windows together; those re-encoded in full replace their entry in `audio`."""
@@ -61,4 +74,7 @@ class WindowDecoder:
                 (audio[i],) = self._sessions.encode([windows[i]], full_context=True)
             return short
 
-        return decode_with_fallback(decode, len(windows), self._options, encode_full)
+        def is_short(i: int) -> bool:
+            return windows[i].size < SHORT
+
+        return decode_with_fallback(decode, len(windows), self._options, encode_full, is_short)

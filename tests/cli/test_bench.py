@@ -24,6 +24,8 @@ SHORT = {
     "timeout": 300, "decoding": {"temperature": 0, "max_new_tokens": 4, "no_speech_threshold": None, "vad": False},
 }  # fmt: skip
 GRAPHS = {"load", "compile", "first_inference", "mel", "encoder", "throughput", "prefill", "token_0", "token_20", "detokenize"}  # fmt: skip
+RUNNER = {"runner_encoder", "runner_prefill", "runner_token_0", "runner_token_20"}
+"""Stages of the graphs that the runner makes."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +50,7 @@ def test_everything_of_one_artifact(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == str(out)
     record = read_record(out)
     (case,) = record.cases
-    assert set(case.metrics) >= GRAPHS | {"latency", "rtf", "peak_rss", "weights_share", "encoder_roofline"}
+    assert set(case.metrics) >= GRAPHS | RUNNER | {"latency", "rtf", "peak_rss", "weights_share", "encoder_roofline"}
     assert case.artifact is not None
     encoder = case.metrics["encoder"]
     assert (len(encoder.samples), encoder.unit, set(encoder.percentiles)) == (2, "ms", {"p50", "p90", "p95", "p99"})
@@ -56,7 +58,7 @@ def test_everything_of_one_artifact(tmp_path: Path) -> None:
     assert case.facts["encoder_precision"] in ("f32", "bf16", "f16")
     assert case.config["device"] == "CPU"
     assert record.facts["peaks"]["CPU"]["gflops"]["f32"] > 0
-    assert {row["stage"] for row in record.tables["layers"]} == {"encoder", "token"}
+    assert {row["stage"] for row in record.tables["layers"]} == {"encoder", "token", "runner_encoder", "runner_token"}
     assert record.tables["roofline"][0]["percent"] > 0
     for words in ("token at cache 20", "of the roof", "layers of encoder", "peaks of CPU"):
         assert words in done.stdout

@@ -23,10 +23,10 @@ from ovw.convert import arithmetic
 from ovw.convert.config import ConvertConfig
 from ovw.convert.graphs import blocks, decoder
 from ovw.convert.plan import Converted
-from ovw.engines.layouts import open_layout_decoder
 from ovw.errors import NotEqualError, OvwError
 from ovw.runtime.approximations import ALL
 from ovw.runtime.device import DeviceOptions
+from ovw.runtime.sessions import open_layout_decoder
 from ovw.transcribe.checks import guard, texts
 from ovw.transcribe.checks.licence import MOST_NATS, WORST_NATS, measure_licence
 from ovw.transcribe.checks.probe import probe_windows

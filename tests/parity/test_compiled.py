@@ -77,6 +77,24 @@ def test_a_damaged_one_is_made_again(tiny: Converted, copy: Path, left: int, mon
     assert np.array_equal(logits(copy, tiny, EXACT), first)
 
 
+def test_no_flipped_bit_is_believed(tiny: Converted, copy: Path) -> None:
+    first = logits(copy, tiny, EXACT)
+    one, other = kept()
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        for file in (one, other):
+            damaged = bytearray(file.read_bytes())
+            damaged[rng.integers(len(damaged))] ^= 1 << rng.integers(8)
+            file.write_bytes(damaged)
+        assert np.array_equal(logits(copy, tiny, EXACT), first)
+        assert compiled.sweep_damaged() == []  # both were made anew
+    one.write_bytes(other.read_bytes())  # whole, but of another graph
+    other.write_bytes(b"")
+    (foreign := one.with_name("notes.txt")).write_text("mine")
+    assert compiled.sweep_damaged() == [one, other]
+    assert kept() == [foreign]
+
+
 def test_unused_ones_go(tiny: Converted, copy: Path) -> None:
     logits(copy, tiny, EXACT)
     unused, used = kept()

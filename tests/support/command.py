@@ -95,4 +95,6 @@ def _one_line(shown: str) -> str:
 
 def _environment(home: Path | None) -> dict[str, str]:
     own = {"OVW_HOME": str(home)} if home else {}
+    if "HF_ENDPOINT" not in os.environ:  # no server of the test's is to be asked: not even a socket may be made
+        own["OVW_TEST_SOCKETS"] = "none"
     return os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"} | own

@@ -9,8 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from support.modules import ROOT, modules
 
-ROOT = Path(__file__).resolve().parents[2]
 PEERS = ("ovw.engines.openai_whisper", "ovw.engines.standalone")
 HEAVY = {"torch", "nncf", "onnx", "transformers", "whisper", "openvino_tokenizers"}
 # a module may import from its own layer and from those after it
@@ -33,24 +33,13 @@ LAYERS = [
         "ovw.errors",
         "ovw.home",
         "ovw.hub",
+        "ovw.lifetime",
+        "ovw.network",
+        "ovw.parsing",
+        "ovw.telemetry",
     ],
 ]
 VERBS = LAYERS[1]
-
-
-def modules() -> dict[str, Path]:
-    found = {}
-    for folder, package in (
-        ("ovw", "ovw"),
-        ("convert", "ovw.convert"),
-        ("benchmark", "ovw.benchmark"),
-        ("evaluate", "ovw.evaluate"),
-        ("configs", "ovw.configs"),
-    ):
-        for path in (ROOT / folder).rglob("*.py"):
-            parts = path.relative_to(ROOT / folder).with_suffix("").parts
-            found[".".join([package, *(p for p in parts if p != "__init__")])] = path
-    return found
 
 
 def imports_of(path: Path) -> set[str]:

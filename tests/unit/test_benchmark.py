@@ -339,9 +339,24 @@ def test_a_record_is_taken_up_by_the_same_request_only(tmp_path: Path) -> None:
     (tmp_path / "eval.json").write_text(json.dumps(new_record("eval", {}).model_dump(mode="json", exclude_none=True)))
     with pytest.raises(UsageError, match="no record of ovw bench"):
         config_of(tmp_path / "eval.json")
-    with pytest.raises(OvwError, match="choose another file"):
-        RecordJournal(config, tmp_path / "eval.json", {})
+    for force in (False, True):
+        with pytest.raises(OvwError, match="choose another file"):
+            RecordJournal(config, tmp_path / "eval.json", {}, force=force)
     assert read_record(path).kind == "bench"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_files_of_others_stay(tmp_path: Path, force: bool) -> None:
+    (tmp_path / "package.json").write_text("{}")
+    with pytest.raises(OvwError, match="schema version"):
+        RecordJournal(BenchConfig(), tmp_path / "package.json", {}, force=force)
+    (tmp_path / "r.md").write_text("mine")
+    with pytest.raises(OvwError, match=r"r\.md exists and is not of this benchmark"):
+        RecordJournal(BenchConfig(format=("json", "md")), tmp_path / "r.json", {}, force=force)
+    config = BenchConfig(format=("json", "csv"))
+    RecordJournal(config, tmp_path / "own.json", {}).note(x=1)
+    (tmp_path / "own.csv").write_text("of the run before")
+    assert RecordJournal(config, tmp_path / "own.json", {}, force=force).record.config["format"] == ["json", "csv"]
 
 
 def test_percentiles_are_in_the_schema() -> None:

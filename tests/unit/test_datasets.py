@@ -254,7 +254,16 @@ def test_fingerprint_depends_on_every_part() -> None:
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("pt_br", "pt"), ("zh-CN", "zh"), ("German", "de"), ("cmn_hans_cn", "zh"), ("ast", "ast"), (None, None)],
+    [
+        ("pt_br", "pt"),
+        ("zh-CN", "zh"),
+        ("German", "de"),
+        ("cmn_hans_cn", "zh"),
+        ("ast", "ast"),
+        (None, None),
+        ("nb-NO", "no"),
+        ("ger", "de"),
+    ],
 )
 def test_language_code(name: str | None, code: str | None) -> None:
     assert language_code(name) == code

@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         if how == "status":
             self.wfile.write(b"this is no HTTP\r\n\r\n")
         elif how == "chunk":
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nhalf")
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n" + DATA[:4])
         else:
             self.send_error(int(how))
 

@@ -20,12 +20,12 @@ from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.hypothesis import Hypothesis, parse, read_hypotheses
 from ovw.evaluate.journal import HypothesisJournal
-from ovw.evaluate.matrix import MatrixConfig, cells, on_front
+from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, on_front
 from ovw.evaluate.report import diff_html, diff_markdown
 from ovw.evaluate.score import BootstrapOptions, compare_with, length_class, metrics, score, tables, worst
 from ovw.evaluate.terminal import diff
 from ovw.evaluate.transcription import Done, EvalObserver, run
-from ovw.record import Case, Metric
+from ovw.record import Case, Metric, new_record, write_record
 from ovw.scale.work import Here
 from ovw.scoring.counts import Pair, align
 
@@ -107,14 +107,53 @@ def test_journal_keeps_runs_apart(tmp_path: Path) -> None:
         pass
     with HypothesisJournal(tmp_path / "nothing", REQUEST | {"beam_size": 5}) as journal:
         assert not journal.done
-    (tmp_path / "foreign").mkdir()
-    (tmp_path / "foreign" / "hypotheses.jsonl").write_text("mine\n")
-    with pytest.raises(OvwError, match="something else"):
-        HypothesisJournal(tmp_path / "foreign", REQUEST)
-    assert (tmp_path / "foreign" / "hypotheses.jsonl").read_text() == "mine\n"
     (tmp_path / "file").write_text("")
     with pytest.raises(OvwError, match="cannot write to"):
         HypothesisJournal(tmp_path / "file", REQUEST)
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["hypotheses.jsonl", "record.json", "report.md", "request.json", "engine.json"])
+def test_files_of_others_stay(tmp_path: Path, name: str, force: bool) -> None:
+    (tmp_path / name).write_text('{"mine": 1}\n')
+    with pytest.raises(OvwError, match=f"{name} of something else"):
+        HypothesisJournal(tmp_path, REQUEST, force=force)
+    assert (tmp_path / name).read_text() == '{"mine": 1}\n'
+
+
+def test_a_matrix_leaves_files_of_others(tmp_path: Path) -> None:
+    (tmp_path / "table.md").write_text("mine")
+    matrix = MatrixConfig(models=("none",), datasets=({"dataset": "bundled"},), output=str(tmp_path))
+    with pytest.raises(OvwError, match=r"table\.md of something else"):
+        evaluate_matrix(matrix, {"force": True})
+    record = new_record("eval", matrix.model_dump(mode="json"))
+    write_record(record, tmp_path / "record.json")
+    with pytest.raises(UsageError, match="no artifact 'none'"):  # it is ours now, and goes on
+        evaluate_matrix(matrix, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"\xff", "can't decode"), (b"", "Expecting value"), (b"[" * 5000, "nested more than"),
+        (b'{"id": "\\ud800", "reference": "", "hypothesis": ""}', "surrogate"),
+        (b'{"id": "a", "reference": "", "hypothesis": "", "duration_s": "x"}', "duration_s is 'x', expected float"),
+    ],
+)  # fmt: skip
+def test_one_bad_line_loses_nothing(tmp_path: Path, line: bytes, told: str) -> None:
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        for key in "abcdef":
+            journal.add(heard(key, "x", "y"))
+    lines = journal.path.read_bytes().splitlines()
+    lines[2] = line
+    damaged = b"\n".join(lines) + b"\n" + b'{"id": "torn'
+    journal.path.write_bytes(damaged)
+    with pytest.raises(OvwError, match=rf"hypotheses\.jsonl:3 is damaged: .*{told}"):
+        HypothesisJournal(tmp_path, REQUEST)
+    assert journal.path.read_bytes() == (tmp_path / "hypotheses.damaged.jsonl").read_bytes() == damaged
+    journal.path.write_bytes(b"\n".join(lines[:2] + lines[3:]) + b"\n")
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        assert list(journal.done) == ["a", "b", "d", "e", "f"]
 
 
 def test_problems_are_named_and_counted(tmp_path: Path) -> None:

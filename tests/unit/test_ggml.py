@@ -79,7 +79,7 @@ def test_a_block_by_hand(tmp_path: Path) -> None:
         (lambda good: good[:30], "cut off"),
         (lambda good: b"", "not a format"),
         (lambda good: good + struct.pack("<3i", 1, 4, 14) + struct.pack("<i", 32) + b"some", "some is stored as q6_K"),
-        (lambda good: good + struct.pack("<3i", -1, 4, 0), "cut off"),
+        (lambda good: good + struct.pack("<3i", -1, 4, 0), "it announces -1 dimensions"),
         (lambda good: good[:44] + struct.pack("<i", 1007) + good[48:], "quantised in version 1"),
         (lambda good: good[:4] + struct.pack("<i", 50000) + good[8:], "vocabulary of its own"),
         (lambda good: good.replace(b" the", b" eht", 1), "vocabulary of its own"),

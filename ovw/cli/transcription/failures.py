@@ -43,6 +43,29 @@ class FailureCollector:
         if self._total > 1:
             typer.echo(f"ovw: {error}", err=True)
 
+    def writable(self, targets: dict[str, Path], *, overwrite: bool) -> dict[str, Path]:
+        """The outputs that may and can be written; what keeps the others from it is noted."""
+        from ovw.subtitles.written import refusals
+
+        refused = refusals(targets.values(), overwrite=overwrite)
+        for problem in refused.values():
+            self.fail(problem)
+        return {name: target for name, target in targets.items() if target not in refused}
+
+    def copy_of(self, item: Input, config: TranscribeConfig, *, overwrite: bool) -> Path | None:
+        """Where a video's copy with subtitles goes; `None` if none is wanted, or none can be made, which is noted."""
+        from ovw.subtitles.embed import plan_embedding
+        from ovw.subtitles.output import output_folder, place_of
+
+        if not config.embed:
+            return None
+        try:
+            place = place_of(item, output_folder(config.output))
+            return plan_embedding(item.file, item.label, place, overwrite=overwrite)
+        except OvwError as problem:
+            self.fail(problem)
+            return None
+
     @contextmanager
     def turn(self, label: str) -> Iterator[None]:
         """One input's turn: whatever goes wrong in it is noted; Ctrl-C and a closed pipe still end everything."""
@@ -75,14 +98,14 @@ class FailureCollector:
 
 @contextmanager
 def media_of(item: Input, config: TranscribeConfig, *, quiet: bool) -> Iterator[Media]:
-    """The media of an input: its file, a download that is removed afterwards, or standard input."""
+    """The media of an input: its file, a download that is removed afterwards, or a stream."""
     from ovw.audio.decode import stream_audio
     from ovw.audio.inputs import fetched
     from ovw.audio.reading import Pcm
 
-    if item.is_stdin:
+    if item.reads_once:
         pcm = Pcm(config.pcm, config.pcm_rate, config.pcm_channels) if config.pcm else None
-        yield stream_audio(sys.stdin.buffer, config.stream, pcm)
+        yield stream_audio(item.path or sys.stdin.buffer, config.sound(), pcm)
         return
     with fetched(item, partial(_download, quiet=quiet)) as file:
         yield file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,11 +35,13 @@ def transcribe_with_workers(
     """
     from ovw.cli.console import progress
     from ovw.scale.bulk import Failed, TranscribeFiles, transcribe_files
+    from ovw.subtitles.written import remember
 
     files = list(_files(plan, config, batch))
     todo = [file for file in files if config.force or not file.is_done()]
+    todo = [file for file in (_writable(file, config, batch) for file in todo) if file.outputs]
     work = TranscribeFiles(
-        artifact.resolve(), config.decoding(), config.running(), config.exact, config.layout(), config.stream
+        artifact.resolve(), config.decoding(), config.running(), config.exact, config.layout(), config.sound()
     )
     done: list[Finished] = []
     started = time.perf_counter()
@@ -52,6 +55,7 @@ def transcribe_with_workers(
                 batch.fail(outcome.error)
             else:
                 done.append(outcome)
+                remember(outcome.file.targets.values())
                 if not quiet:
                     for path in outcome.file.outputs:
                         typer.echo(str(path), file=None if stdout.isatty() else stdout)
@@ -66,25 +70,26 @@ def _files(plan: Plan, config: TranscribeConfig, batch: FailureCollector) -> Ite
     for item, targets in plan.items():
         file = None
         with batch.turn(item.label):
-            file = _file(item, targets, config)
+            file = _file(item, targets, config, batch)
         if file:
             yield file
 
 
-def _file(item: Input, targets: dict[str, Path], config: TranscribeConfig) -> File:
+def _writable(file: File, config: TranscribeConfig, batch: FailureCollector) -> File:
+    """The file with those of its outputs that may be written."""
+    return replace(file, targets=batch.writable(dict(file.targets), overwrite=config.overwrite))
+
+
+def _file(item: Input, targets: dict[str, Path], config: TranscribeConfig, batch: FailureCollector) -> File:
     from ovw.errors import OvwError
     from ovw.scale.bulk import File
-    from ovw.subtitles.embed import plan_embedding
-    from ovw.subtitles.output import output_folder, place_of
 
-    if item.is_stdin:
+    if item.reads_once:
         raise OvwError(f"{item.label}: workers cannot share it", "leave out --workers and --ray")
-    if not config.embed:
-        return File(item, targets)
-    place = place_of(item, output_folder(config.output))
-    file = File(item, targets, plan_embedding(item.path, item.label, place, overwrite=True))
-    if not (config.force or file.is_done()):
-        plan_embedding(item.path, item.label, place)  # a copy without the other outputs is not ours
+    file = File(item, targets, batch.copy_of(item, config, overwrite=True))
+    if file.copy and not (config.force or config.overwrite or file.is_done()):
+        # a copy without the other outputs is not ours
+        file = replace(file, copy=batch.copy_of(item, config, overwrite=False))
     return file
 
 

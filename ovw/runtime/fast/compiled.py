@@ -24,6 +24,8 @@ LARGEST = 2**30
 """Bytes of an artifact's weights above which nothing is kept: OpenVINO needs several times the size to write it."""
 UNUSED_DAYS = 30
 """After which a kept graph goes."""
+DIGEST = hashlib.sha256().digest_size
+"""Bytes at the end of a kept file: the SHA-256 of its name and of the graph before them."""
 
 
 @dataclass
@@ -78,7 +80,9 @@ def _load(kept: Path, options: DeviceOptions) -> CompiledGraph | None:
     try:
         with kept.open("rb") as opened:
             file = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
-        shared = ov.Tensor(np.frombuffer(file, np.uint8), shared_memory=True)
+        if not _is_whole(kept, file):
+            return None
+        shared = ov.Tensor(np.frombuffer(file, np.uint8, len(file) - DIGEST), shared_memory=True)
         compiled = core().import_model(shared, options.device, options.properties())
     except (OSError, ValueError, RuntimeError):  # not there, empty or damaged
         return None
@@ -93,7 +97,38 @@ def _keep(compiled: ov.CompiledModel, kept: Path) -> None:
     """Write a compiled graph where it can be; those that were not used for long go."""
     with suppress(OSError, OvwError, RuntimeError, MemoryError):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, compiled.export_model().getvalue())
-        for other in kept.parent.iterdir():
+        graph = compiled.export_model().getvalue()
+        write_whole(kept, graph + _digest(kept, memoryview(graph)))
+        for other in kept.parent.glob("*.blob"):
             if time.time() - other.stat().st_mtime > UNUSED_DAYS * 86400:
                 other.unlink(missing_ok=True)
+
+
+def _digest(kept: Path, graph: memoryview) -> bytes:
+    """Of a graph under its name, which holds all that it was made of: a graph in another's place is damage too."""
+    known = hashlib.sha256(kept.name.encode())
+    known.update(graph)
+    return known.digest()
+
+
+def _is_whole(kept: Path, file: mmap.mmap) -> bool:
+    with memoryview(file) as content, content[:-DIGEST] as graph:
+        return _digest(kept, graph) == bytes(content[-DIGEST:])
+
+
+def sweep_damaged() -> list[Path]:
+    """Remove the kept graphs that are damaged, or of an earlier ovw; they are made anew when they are needed.
+
+    Returns:
+        Those that were removed.
+    """
+    damaged = []
+    for kept in sorted(compiled_dir().glob("*.blob")):
+        with suppress(OSError, ValueError), kept.open("rb") as opened:
+            file = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+            if _is_whole(kept, file):
+                continue
+        with suppress(OSError):
+            kept.unlink()
+            damaged.append(kept)
+    return damaged

@@ -44,7 +44,7 @@ class FastDecoder(OpenVinoDecoder):
         self._graph = load_or_compile(artifact, f"decoder{in_int8:d}", make, options, cached=cached and edit is None)
         self.compiled = self._graph.compiled
         self._cross = cross_names(self.compiled)
-        self._request = self.compiled.create_infer_request()
+        self.request = self.compiled.create_infer_request()
         self._windows: list[EncodedWindow] = []
         self._held: list[Array] = []
 
@@ -52,7 +52,7 @@ class FastDecoder(OpenVinoDecoder):
         """Forget the cache and attend to new windows of a `FastEncoder`; their number A divides the number of rows."""
         windows = [one for one in audio if isinstance(one, EncodedWindow)]
         assert len(windows) == len(audio), "windows of another encoder"
-        self._request.reset_state()
+        self.request.reset_state()
         self._attend(windows)
 
     def narrow(self, kept: Sequence[int]) -> bool:
@@ -75,7 +75,7 @@ class FastDecoder(OpenVinoDecoder):
     ) -> Mapping[str, NDArray[np.float32]]:
         """As `step`, with every output of the graph by its name."""
         positions = np.arange(tokens.shape[1]) if at is None else np.array(at, np.int64)
-        outputs: Mapping[str, NDArray[np.float32]] = self._request.infer(
+        outputs: Mapping[str, NDArray[np.float32]] = self.request.infer(
             {"input_ids": tokens, "beam_idx": beam_idx, POSITIONS: positions}, share_outputs=True
         )
         return outputs
@@ -88,10 +88,10 @@ class FastDecoder(OpenVinoDecoder):
             name: head_norm(cache * scale / (LIMIT if cache.dtype == np.int8 else 1), self._held[-1])
             for name, cache, scale in zip(self._cross, caches, scales, strict=False)
         }
-        return audio | state_head_norms(self._request)
+        return audio | state_head_norms(self.request)
 
     def _attend(self, windows: list[EncodedWindow]) -> None:
         self._windows = windows
         self._held = join(windows)  # the request reads this memory, it does not own it
         for name, array in zip([*self._cross, AUDIO_BIAS], self._held, strict=True):
-            self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
+            self.request.set_tensor(name, ov.Tensor(array, shared_memory=True))

@@ -41,7 +41,7 @@ class FastEncoder:
         make = partial(encoder_graph, artifact, merging, in_int8=in_int8)
         self._graph = load_or_compile(artifact, f"encoder{in_int8:d}", make, options, cached=cached)
         self.compiled = self._graph.compiled
-        self._request = self.compiled.create_infer_request()
+        self.request = self.compiled.create_infer_request()
         self._contexts = contexts(dims.n_audio_ctx, CONTEXT_STEP)
 
     def frames_for(self, size: int) -> int:
@@ -71,8 +71,8 @@ class FastEncoder:
         feed = {SOURCES: context.sources, PLACES: context.places, AUDIO_BIAS: bias, PAIRS: pairs}
         results = [part if part.flags.c_contiguous else np.empty_like(part, order="C") for part in into]
         for port, result in zip(self.compiled.outputs, results, strict=True):
-            self._request.set_tensor(port, ov.Tensor(result, shared_memory=True))
-        self._request.infer({"input_features": np.ascontiguousarray(mel), **feed}, share_inputs=True)
+            self.request.set_tensor(port, ov.Tensor(result, shared_memory=True))
+        self.request.infer({"input_features": np.ascontiguousarray(mel), **feed}, share_inputs=True)
         for part, result in zip(into, results, strict=True):
             if part is not result:  # of fewer positions than the longest window of the batch
                 part[...] = result

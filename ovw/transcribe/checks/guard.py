@@ -82,7 +82,7 @@ def open_checked(folder: Path, manifest: Manifest, options: DeviceOptions, *, ex
 
 def ways(folder: Path, manifest: Manifest, options: DeviceOptions, *, exact: bool) -> Iterator[Way]:
     """The ways of computing with an artifact, the preferred one first."""
-    dims, heads = manifest.dimensions(), tuple(manifest.alignment_heads or ())
+    dims, heads = manifest.dimensions(), tuple(manifest.alignment_heads or manifest.dimensions().upper_half)
     f32 = options.model_copy(update={"precision": EXACT.precision})
     allowed = IN_F32 if options.precision == EXACT.precision else IN_DEFAULT
     if exact:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ class DecodingTask:
         options: what was asked for.
         n_text_ctx: the decoder's context.
         row_logsumexp: log-sum-exp of each row of logits.
+        lock: of the session, held while windows are decoded.
     """
 
     decoder: Decoder
@@ -49,6 +51,7 @@ class DecodingTask:
     options: TranscribeOptions
     n_text_ctx: int
     row_logsumexp: RowLogSumExp = logsumexp
+    lock: AbstractContextManager[object] = field(default_factory=nullcontext, repr=False)
 
     def run(
         self, audio: Sequence[Audio], prompts: Sequence[Prompt], temperature: float, rng: np.random.Generator
@@ -66,11 +69,12 @@ class DecodingTask:
         """
         searches = [self._search(temperature, rng) for _ in prompts]
         initial = np.array([prompt.tokens for prompt in prompts])
-        self.decoder.start(audio)
-        logits = self.decoder.step(initial, np.arange(len(audio), dtype=np.int32), [prompts[0].sot, -1])
-        no_speech = softmax(logits[:, 0])[:, self.tokenizer.no_speech]
-        self._sample(searches, logits[:, -1], self.n_text_ctx - initial.shape[1])
-        self.decoder.release()
+        with self.lock:
+            self.decoder.start(audio)
+            logits = self.decoder.step(initial, np.arange(len(audio), dtype=np.int32), [prompts[0].sot, -1])
+            no_speech = softmax(logits[:, 0])[:, self.tokenizer.no_speech]
+            self._sample(searches, logits[:, -1], self.n_text_ctx - initial.shape[1])
+            self.decoder.release()
         return [self._result(*found, temperature) for found in zip(searches, no_speech.tolist(), strict=True)]
 
     def _sample(self, searches: Sequence[Search], first: NDArray[np.float32], room: int) -> None:

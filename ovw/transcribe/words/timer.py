@@ -39,7 +39,8 @@ def time_words(
     tokenizer = sessions.tokenizer
     text = [token for segment in segments for token in segment.tokens if token < tokenizer.eot]
     control = control_tokens(tokenizer, language, options.task)
-    timings = align(sessions.aligner, tokenizer, audio, control, text, size, language)
+    with sessions.lock:
+        timings = align(sessions.aligner, tokenizer, audio, control, text, size, language)
     marks = (options.prepend_punctuations, options.append_punctuations)
     return fit_words(segments, timings, tokenizer.eot, segments[0].seek / FRAMES_PER_SECOND, last_speech, marks)
 

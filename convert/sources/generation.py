@@ -1,0 +1,160 @@
+"""The decoding defaults in a checkpoint's files: suppressed tokens, language, task, lengths."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ovw.errors import UsageError
+from ovw.models import Dims, find_language, languages
+
+logger = logging.getLogger(__name__)
+
+TASKS = ("transcribe", "translate")
+FROM_MODEL_CONFIG = ("suppress_tokens", "begin_suppress_tokens", "forced_decoder_ids")
+"""Keys that transformers reads from `config.json` where a folder has no `generation_config.json`."""
+CTRANSLATE2 = {"suppress_tokens": "suppress_ids", "begin_suppress_tokens": "suppress_ids_begin"}
+
+
+@dataclass(frozen=True)
+class GenerationDefaults:
+    """Decoding defaults of a checkpoint; `None` where it has none, so that OpenAI's apply.
+
+    Attributes:
+        suppress_tokens: token ids never to be sampled.
+        begin_suppress_tokens: token ids that may not come first.
+        language: code.
+        task: `transcribe` or `translate`.
+        max_length: tokens of a window, the start token among them.
+        max_initial_timestamp_index: the latest first timestamp, in timestamp tokens.
+        repetition_penalty, no_repeat_ngram_size: as in transformers.
+    """
+
+    suppress_tokens: list[int] | None = None
+    begin_suppress_tokens: list[int] | None = None
+    language: str | None = None
+    task: str | None = None
+    max_length: int | None = None
+    max_initial_timestamp_index: int | None = None
+    repetition_penalty: float | None = None
+    no_repeat_ngram_size: int | None = None
+
+    def as_config(self, *, steered: bool) -> dict[str, Any]:
+        """The known entries of `generation_config.json`; language and task of `steered` models only."""
+        known = {key: value for key, value in asdict(self).items() if value is not None}
+        if self.language:
+            known["language"] = f"<|{self.language}|>"  # the form that openvino-genai takes too
+        return {key: value for key, value in known.items() if steered or key not in ("language", "task")}
+
+
+def from_huggingface(
+    generation: Mapping[str, Any], model: Mapping[str, Any], tokenizer: Mapping[str, Any] | None, dims: Dims
+) -> GenerationDefaults:
+    """The decoding defaults of a Hugging Face folder.
+
+    Args:
+        generation: `generation_config.json`, empty if there is none.
+        model: `config.json`, where older fine-tunes keep some of them.
+        tokenizer: `tokenizer.json`, which names the tokens of `forced_decoder_ids`.
+        dims: of the model.
+
+    Raises:
+        ValueError: a value that decoding cannot use.
+    """
+    stored = dict(generation) or {key: model[key] for key in FROM_MODEL_CONFIG if key in model}
+    forced = _forced(stored.get("forced_decoder_ids"), tokenizer, dims)
+    language, task = stored.get("language"), stored.get("task")
+    if language is None and task is None:
+        language, task = forced
+    _check_no_timestamps(stored.get("no_timestamps_token_id"), tokenizer)
+    penalty = stored.get("repetition_penalty")
+    return GenerationDefaults(
+        suppress_tokens=_tokens(stored, "suppress_tokens", dims),
+        begin_suppress_tokens=_tokens(stored, "begin_suppress_tokens", dims),
+        language=_language(language),
+        task=_task(task),
+        max_length=_whole(stored, "max_length", 2, dims.n_text_ctx),
+        max_initial_timestamp_index=_whole(stored, "max_initial_timestamp_index", 0, dims.n_audio_ctx),
+        repetition_penalty=float(penalty) if isinstance(penalty, int | float) and penalty > 0 else None,
+        no_repeat_ngram_size=_whole(stored, "no_repeat_ngram_size", 0, dims.n_text_ctx),
+    )
+
+
+def from_ctranslate2(config: Mapping[str, Any], dims: Dims) -> GenerationDefaults:
+    """The suppressed tokens of a CTranslate2 `config.json`.
+
+    Raises:
+        ValueError: something else than token ids.
+    """
+    stored = {ours: config[theirs] for ours, theirs in CTRANSLATE2.items() if config.get(theirs) is not None}
+    everywhere, first = (_tokens(stored, key, dims) for key in CTRANSLATE2)
+    return GenerationDefaults(suppress_tokens=everywhere, begin_suppress_tokens=first)
+
+
+def _tokens(stored: Mapping[str, Any], key: str, dims: Dims) -> list[int] | None:
+    """Token ids; null means none, as in transformers, a missing key that the checkpoint has no list of its own."""
+    if key not in stored:
+        return None
+    tokens = stored[key] or []
+    if isinstance(tokens, list) and -1 in tokens:  # openai-whisper's own word for its list
+        return None
+    if not isinstance(tokens, list) or not all(type(t) is int and 0 <= t < dims.n_vocab for t in tokens):
+        raise ValueError(f"{key} is not a list of token ids below {dims.n_vocab}: {str(tokens)[:80]}")
+    return tokens
+
+
+def _whole(stored: Mapping[str, Any], key: str, low: int, high: int) -> int | None:
+    """A whole number; one out of range is reported and OpenAI's default used."""
+    value = stored.get(key)
+    if value is None or (type(value) is int and low <= value <= high):
+        return value
+    logger.warning("generation_config.json: %s is %s, allowed are %d to %d; not used", key, value, low, high)
+    return None
+
+
+def _language(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        return find_language(str(value).removeprefix("<|").removesuffix("|>"))
+    except UsageError:
+        logger.warning("generation_config.json: language is %r, which Whisper does not have; not used", value)
+        return None
+
+
+def _task(value: Any) -> str | None:
+    if value is None or value in TASKS:
+        return None if value is None else str(value)
+    logger.warning("generation_config.json: task is %r, allowed are %s; not used", value, " and ".join(TASKS))
+    return None
+
+
+def _forced(pairs: Any, tokenizer: Mapping[str, Any] | None, dims: Dims) -> tuple[str | None, str | None]:
+    """Language and task of `forced_decoder_ids`, pairs of position and token id; a null token is to be detected."""
+    forced = [pair[1] for pair in pairs or () if isinstance(pair, list) and len(pair) == 2]
+    spelled = _control_names(tokenizer, dims)
+    found = [spelled.get(token, "").removeprefix("<|").removesuffix("|>") for token in forced]
+    language = next((name for name in found if name in languages()), None)
+    return language, next((name for name in found if name in TASKS), None)
+
+
+def _control_names(tokenizer: Mapping[str, Any] | None, dims: Dims) -> dict[int, str]:
+    """Token id -> control token, of the checkpoint's tokenizer or of OpenAI's vocabulary of that size."""
+    if tokenizer and tokenizer.get("added_tokens"):
+        return {token["id"]: token["content"] for token in tokenizer["added_tokens"]}
+    start = 50258 if dims.multilingual else 50257  # <|startoftranscript|>
+    tasks = [f"<|{task}|>" for task in ("translate", "transcribe")]
+    tongues = [f"<|{code}|>" for code in list(languages())[: dims.n_languages]]
+    return dict(enumerate([*tongues, *tasks], start + 1))
+
+
+def _check_no_timestamps(token: Any, tokenizer: Mapping[str, Any] | None) -> None:
+    """Warn of an id that the vocabulary contradicts: timestamps are counted from it, so the vocabulary decides."""
+    own = {t["content"]: t["id"] for t in (tokenizer or {}).get("added_tokens") or ()}
+    known = own.get("<|notimestamps|>", token)
+    if token not in (None, known):
+        logger.warning(
+            "generation_config.json: no_timestamps_token_id is %s, the tokenizer has %s, which is used", token, known
+        )

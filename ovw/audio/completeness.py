@@ -1,0 +1,136 @@
+"""Whether a media file is cut off, by its own header or last page.
+
+Of these containers FFmpeg reads as much as there is without a word: RIFF (WAV, AVI), RF64 and BW64 (EBU Tech 3306),
+Sony Wave64, Apple CAF, Sun AU and Ogg (RFC 3533).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+from ovw.audio.reading import Source
+
+UNKNOWN_SLACK = 4096
+"""Writers to a pipe put the largest number, or one a little below, where the size belongs that they do not know."""
+MAX_CHUNKS = 10_000
+OGG_PAGE = 27
+"""Bytes of a page's header before its segment table."""
+OGG_LARGEST_PAGE = OGG_PAGE + 255 + 255 * 255
+OGG_END = 4
+
+
+def missing_end(source: Source) -> str:
+    """How a file shows that its end is missing; empty when it does not, or cannot know.
+
+    Args:
+        source: a file, or an open one, which is left at an arbitrary place.
+    """
+    if not isinstance(source, Path) and not source.seekable():
+        return ""
+    try:
+        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(0)
+            magic = stream.read(16)
+            check = next((check for start, check in CHECKS.items() if magic.startswith(start)), None)
+            return check(stream, size) if check else ""
+    except (OSError, ValueError, struct.error):  # ends within a header, which decoding has reported
+        return ""
+
+
+def _compare(announced: int, size: int) -> str:
+    if announced <= size:
+        return ""
+    return f"cut off: its header announces {announced} bytes, {size} are there"
+
+
+def _is_known(size: int, bits: int) -> bool:
+    largest = (1 << bits) - 1
+    return size > 0 and not any(0 <= top - size <= UNKNOWN_SLACK for top in (largest, largest >> 1))
+
+
+def _riff(stream: BinaryIO, size: int) -> str:
+    stream.seek(8)
+    if stream.read(4) != b"AVI ":
+        return _wave(stream, size)
+    at = 0
+    for _ in range(MAX_CHUNKS):  # a large AVI is a row of RIFF chunks
+        stream.seek(at)
+        head = stream.read(8)
+        if len(head) < 8 or head[:4] != b"RIFF":
+            return ""
+        length = int.from_bytes(head[4:], "little")
+        if not _is_known(length, 32):
+            return ""
+        at += 8 + length + length % 2
+        if at - length % 2 > size:
+            return _compare(at, size)
+    return ""
+
+
+def _wave(stream: BinaryIO, size: int) -> str:
+    at, long_size = 12, None
+    for _ in range(MAX_CHUNKS):
+        stream.seek(at)
+        kind, length = struct.unpack("<4sI", stream.read(8))
+        if kind == b"ds64":
+            _, long_size = struct.unpack("<QQ", stream.read(16))
+        if kind == b"data":
+            if length == 0xFFFFFFFF and long_size is not None:
+                return _compare(at + 8 + long_size, size) if _is_known(long_size, 64) else ""
+            return _compare(at + 8 + length, size) if _is_known(length, 32) else ""
+        at += 8 + length + length % 2
+    return ""
+
+
+def _wave64(stream: BinaryIO, size: int) -> str:
+    stream.seek(16)
+    (length,) = struct.unpack("<Q", stream.read(8))
+    return _compare(length, size) if _is_known(length, 64) else ""
+
+
+def _caf(stream: BinaryIO, size: int) -> str:
+    at = 8
+    for _ in range(MAX_CHUNKS):
+        stream.seek(at)
+        kind, length = struct.unpack(">4sQ", stream.read(12))
+        if kind == b"data":
+            return _compare(at + 12 + length, size) if _is_known(length, 64) else ""
+        at += 12 + length
+    return ""
+
+
+def _au(stream: BinaryIO, size: int) -> str:
+    stream.seek(4)
+    start, length = struct.unpack(">II", stream.read(8))
+    return _compare(start + length, size) if _is_known(length, 32) else ""
+
+
+def _ogg(stream: BinaryIO, size: int) -> str:
+    """The last page of a whole file is marked as its stream's last one, and is all there."""
+    stream.seek(max(0, size - 2 * OGG_LARGEST_PAGE))
+    tail = stream.read()
+    at = tail.rfind(b"OggS\x00")
+    page = tail[at:] if at >= 0 else b""
+    if len(page) >= OGG_PAGE and page[5] & OGG_END:
+        table = page[OGG_PAGE : OGG_PAGE + page[26]]
+        if len(table) == page[26] and len(page) >= OGG_PAGE + len(table) + sum(table):
+            return ""
+    return "it has no last page, as if cut off"
+
+
+CHECKS: dict[bytes, Callable[[BinaryIO, int], str]] = {
+    b"RIFF": _riff,
+    b"RF64": _wave,
+    b"BW64": _wave,
+    b"riff\x2e\x91\xcf\x11": _wave64,
+    b"caff": _caf,
+    b".snd": _au,
+    b"OggS": _ogg,
+}
+"""First bytes of a file -> what looks for its end."""

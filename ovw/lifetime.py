@@ -1,0 +1,171 @@
+"""How a process ends: on SIGTERM as on Ctrl-C, soon, with its children, leaving nothing behind.
+
+Both signals raise `KeyboardInterrupt` in the main thread, so that every `finally` runs. Native code, such as an
+inference, does not notice: after `GRACE_S` seconds the process ends all the same. A process that is killed outright
+leaves its scratch folders, and the next one that makes such a folder sweeps them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+if sys.platform != "win32":
+    import fcntl
+
+GRACE_S = 1.2
+"""Between a signal and the end."""
+PREFIX = "ovw-scratch-"
+LOCK = ".lock"
+STRAY_S = 86400.0
+"""Age at which a scratch folder without a lock is one whose maker was killed before it could lock it."""
+_PR_SET_PDEATHSIG = 1
+_SHOW_CURSOR = "\x1b[?25h"
+_received: list[int] = []
+_watching: list[int] = []
+_scratch: set[Path] = set()
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and Ctrl-C end this process as described above; for the main thread of a program of our own."""
+    if sys.platform == "win32" or _watching or threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):  # one that is ignored stays so
+            signal.signal(number, _interrupt)
+    read, write = os.pipe()
+    _watching.append(read)
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(read,), daemon=True, name="ovw-signals").start()
+
+
+def exit_code() -> int:
+    """128 and the number of the signal that ends this process: 130 after Ctrl-C, 143 after SIGTERM."""
+    return 128 + (_received[0] if _received else signal.SIGINT)
+
+
+def was_interrupted() -> bool:
+    """Whether a signal ends this process."""
+    return bool(_received)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _received.append(number)
+    raise KeyboardInterrupt
+
+
+def _watch(read: int) -> None:
+    """Ends the process some time after the first signal, at once after the second."""
+    numbers: list[int] = []
+    while True:
+        first = not numbers
+        numbers += [number for number in os.read(read, 64) if number in (signal.SIGINT, signal.SIGTERM)]
+        if numbers and first:
+            _received.extend(numbers[:1])  # the handler waits for the main thread to come back from native code
+            threading.Thread(target=_end_later, daemon=True).start()
+        if len(numbers) > 1:
+            _end_now()
+
+
+def _end_later() -> None:
+    time.sleep(GRACE_S)
+    sys.stderr.write(f"{_SHOW_CURSOR if sys.stderr.isatty() else ''}ovw: interrupted\n")
+    _end_now()
+
+
+def _end_now() -> None:
+    for folder in list(_scratch):
+        shutil.rmtree(folder, ignore_errors=True)
+    end_at_once(exit_code())
+
+
+def end_at_once(code: int) -> None:
+    """End without tearing anything down, which takes OpenVINO and PyTorch seconds.
+
+    Args:
+        code: of the exit.
+    """
+    with suppress(OSError, ValueError):  # closed, or its reader is gone
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def end_with_parent() -> None:
+    """Have this process killed when the one that started it ends, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    elif sys.platform != "win32":
+        threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
+
+
+def _outlive_nobody(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty temporary folder for this block; what processes left that were killed is removed first."""
+    sweep_scratch()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    _scratch.add(folder)
+    lock = _hold(folder)
+    inside = folder / "files"
+    inside.mkdir()
+    try:
+        yield inside
+    finally:
+        if lock is not None:
+            os.close(lock)
+        shutil.rmtree(folder, ignore_errors=True)
+        _scratch.discard(folder)
+
+
+def sweep_scratch() -> None:
+    """Remove scratch folders of this user that no living process holds."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):  # another process was quicker
+            if not folder.is_symlink() and _is_ours(folder) and _is_abandoned(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    return sys.platform == "win32" or folder.stat().st_uid == os.getuid()
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Whether the lock in it is free. Where there are no such locks, or none in it, its age decides."""
+    if sys.platform == "win32" or not (folder / LOCK).exists():
+        return time.time() - folder.stat().st_mtime > STRAY_S
+    lock = os.open(folder / LOCK, os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def _hold(folder: Path) -> int | None:
+    """Lock a folder for this process' life; the file gets the name that others look at once it is locked."""
+    if sys.platform == "win32":
+        return None
+    fresh = folder / f"{LOCK}.new"
+    lock = os.open(fresh, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    fresh.rename(folder / LOCK)
+    return lock

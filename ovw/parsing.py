@@ -1,0 +1,99 @@
+"""JSON and YAML that others wrote: limits on size, depth and aliases, and `ValueError` for all that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+DEPTH = 64
+"""Levels of brackets; no format that ovw reads has more than ten."""
+YAML_BYTES = 1 << 20
+YAML_NODES = 100_000
+"""Values of a YAML document with its aliases written out."""
+
+
+def from_json(text: str | bytes) -> Any:
+    """What a JSON text holds.
+
+    Raises:
+        ValueError: not JSON, nested more than `DEPTH` deep, or with half of a character (a lone surrogate), which could
+            not be written anywhere.
+    """
+    try:
+        data = json.loads(text)
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text))
+        if text.count("[") + text.count("{") > DEPTH:
+            _check_depth(data)
+        if "\\u" in text:
+            json.dumps(data, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError(f"nested more than {DEPTH} deep") from None
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a character, a surrogate without its partner") from None
+    return data
+
+
+def _check_depth(data: Any) -> None:
+    level: list[Any] = [data]
+    for _ in range(DEPTH + 1):
+        level = [child for item in level for child in _children(item) if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise ValueError(f"nested more than {DEPTH} deep")
+
+
+def _children(item: Any) -> Iterable[Any]:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()
+
+
+def from_yaml(text: str) -> Any:
+    """What a YAML text holds, plain values only.
+
+    Raises:
+        ValueError: not YAML, longer than `YAML_BYTES`, nested more than `DEPTH` deep, or more than `YAML_NODES` values
+            once its aliases are written out.
+    """
+    if len(text) > YAML_BYTES:
+        raise ValueError(f"{len(text)} characters, a configuration has at most {YAML_BYTES}")
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.YAMLError as error:  # a character that YAML does not allow
+        raise ValueError(" ".join(str(error).split())) from None
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_yaml(node)
+        return loader.construct_document(node)
+    except RecursionError:
+        raise ValueError(f"nested more than {DEPTH} deep") from None
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    except (TypeError, AttributeError, OverflowError) as error:  # a key that is a list, a date with a wrong zone
+        raise ValueError(f"a value that cannot be: {error}") from None
+    finally:
+        loader.dispose()
+
+
+def _check_yaml(root: yaml.Node) -> None:
+    """Refuse what would grow beyond bounds when its aliases are written out."""
+    sizes: dict[yaml.Node, int] = {}
+
+    def size(node: yaml.Node, depth: int) -> int:
+        if depth > DEPTH:  # an alias of what it stands in has no end either
+            raise ValueError(f"nested more than {DEPTH} deep")
+        if node not in sizes:
+            pairs = node.value if isinstance(node, yaml.CollectionNode) else []
+            parts = [part for pair in pairs for part in (pair if isinstance(pair, tuple) else (pair,))]
+            sizes[node] = 1 + sum(size(part, depth + 1) for part in parts)
+        if sizes[node] > YAML_NODES:
+            raise ValueError(f"aliases that make more than {YAML_NODES} values")
+        return sizes[node]
+
+    size(root, 0)

@@ -1,0 +1,75 @@
+"""Which outputs are ovw's own: their hashes as written, kept under `$OVW_HOME`, so that edited files are known."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from ovw.artifact.hashing import file_sha256
+from ovw.errors import OvwError, reason
+from ovw.files import name_problem
+from ovw.home import home
+
+logger = logging.getLogger(__name__)
+
+
+def remember(outputs: Iterable[Path]) -> None:
+    """Note the hashes of files just written; without a home to write to, they count as another's later."""
+    for path in outputs:
+        entry = json.dumps({"name": path.name, "sha256": file_sha256(path)})
+        try:
+            log = _log_of(path.parent)
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(entry + "\n")  # one short write, whole among those of other processes
+        except OSError as error:
+            logger.debug("cannot note %s: %s", path, reason(error))
+
+
+def refusals(outputs: Iterable[Path], *, overwrite: bool) -> dict[Path, OvwError]:
+    """The files that must not or cannot be written, and why.
+
+    Args:
+        outputs: about to be written.
+        overwrite: whether files may go that ovw did not write, or that were edited since.
+    """
+    found: dict[Path, OvwError] = {}
+    known: dict[Path, dict[str, str]] = {}
+    for path in outputs:
+        if problem := name_problem(path):
+            hint = "shorten the name, or choose another folder with -o"
+            found[path] = OvwError(f"{path} cannot be written: {problem}", hint)
+        elif not overwrite and path.exists():
+            if path.parent not in known:
+                known[path.parent] = _written_in(path.parent)
+            written = known[path.parent]
+            if not path.is_file() or written.get(path.name) != file_sha256(path):
+                found[path] = OvwError(
+                    f"{path} was not written by ovw, or was edited since: it is kept",
+                    "--overwrite replaces it, -o writes elsewhere",
+                )
+    return found
+
+
+def _written_in(folder: Path) -> dict[str, str]:
+    """Name -> hash of the files that ovw wrote into a folder, the latest of each."""
+    found = {}
+    try:
+        lines = _log_of(folder).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            found[entry["name"]] = entry["sha256"]
+        except (ValueError, TypeError, KeyError):  # a line that a full disk cut off
+            continue
+    return found
+
+
+def _log_of(folder: Path) -> Path:
+    key = hashlib.sha256(str(folder.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return home() / "outputs" / f"{key}.jsonl"

@@ -1,0 +1,72 @@
+"""Text as other programs leave it: UTF-8 with or without a byte-order mark, UTF-16, UTF-32, Windows-1252."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import logging
+import re
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),  # before UTF-16, whose mark theirs begins with
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+SAMPLE = 4096
+"""Bytes in which UTF-16 without a mark shows: every other one is zero."""
+CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+"""What no text holds, whatever its encoding."""
+CHUNK = 1 << 20
+WESTERN = "cp1252"
+"""Latin-1 as Windows has it, which agrees with it in every printable character."""
+
+
+def read_text(path: Path) -> str:
+    """A whole text file, every line end as a line feed.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is no text.
+    """
+    with path.open(encoding=encoding_of(path)) as stream:
+        return stream.read()
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """The same of bytes; `name` is for the log."""
+    return io.TextIOWrapper(io.BytesIO(data), encoding=_encoding(io.BytesIO(data), name)).read()
+
+
+def encoding_of(path: Path) -> str:
+    """The encoding of a text file, found by its marks, else by what its bytes can be; raises as `read_text`."""
+    with path.open("rb") as stream:
+        return _encoding(stream, str(path))
+
+
+def _encoding(stream: io.BufferedIOBase | io.BytesIO, name: str) -> str:
+    head = stream.read(SAMPLE)
+    if marked := next((encoding for mark, encoding in MARKS if head.startswith(mark)), None):
+        return marked
+    if len(head) >= 4 and not len(head) % 2:
+        for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+            if zeros.count(0) > 0.4 * len(zeros) and head.count(0) < 0.6 * len(head):
+                return encoding
+    try:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        chunk = head
+        while chunk:
+            decoder.decode(chunk)
+            chunk = stream.read(CHUNK)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        stream.seek(0)
+        whole = stream.read()
+        if CONTROLS.search(whole):
+            raise
+        whole.decode(WESTERN)
+        logger.warning("%s: is not UTF-8, read as Windows-1252", name)
+        return WESTERN
+    return "utf-8"

@@ -1,0 +1,50 @@
+"""Decoding defaults that an artifact brings from its checkpoint; options that were given win."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ovw.artifact import names
+from ovw.config import build
+from ovw.models import Dims
+from ovw.transcribe.options import AUTO, TranscribeOptions
+from ovw.transcribe.tokenizer import TIME_PRECISION
+
+CARRIED = ("repetition_penalty", "no_repeat_ngram_size", "task")
+"""Entries of `generation_config.json` that are options of the same name."""
+
+
+def artifact_defaults(folder: Path, dims: Dims) -> dict[str, Any]:
+    """The options that an artifact's `generation_config.json` sets; suppressed tokens are the tokenizer's.
+
+    Raises:
+        OSError, ValueError: the file is missing or damaged.
+    """
+    config = json.loads((folder / names.GENERATION_CONFIG).read_text(encoding="utf-8"))
+    found = {key: config[key] for key in CARRIED if config.get(key) is not None}
+    if language := config.get("language"):
+        found["language"] = language.removeprefix("<|").removesuffix("|>")
+    if (length := config.get("max_length") or dims.n_text_ctx) <= dims.n_text_ctx // 2:
+        found["max_new_tokens"] = length - 1  # the start token counts
+    if (latest := config.get("max_initial_timestamp_index")) is not None:
+        found["max_initial_timestamp"] = latest * TIME_PRECISION
+    return found
+
+
+def with_defaults(
+    options: TranscribeOptions | None, overrides: dict[str, Any], defaults: dict[str, Any]
+) -> TranscribeOptions:
+    """The options in force: overrides, then what was set in `options`, then the artifact's, then OpenAI's.
+
+    Raises:
+        UsageError: an unknown option or a value out of range.
+    """
+    given = {**(options.model_dump(exclude_unset=True) if options else {}), **overrides}
+    if given.get("language") is None:
+        given.pop("language", None)
+    chosen = {**defaults, **given}
+    if str(chosen.get("language") or "").lower() == AUTO:
+        chosen["language"] = None
+    return build(TranscribeOptions, chosen)

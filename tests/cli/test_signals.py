@@ -1,0 +1,158 @@
+"""How processes end: on SIGTERM as on Ctrl-C, with their children, and what a kill leaves is swept."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from support.command import OVW
+from support.speech_files import wav
+from support.tiny_whisper import SELFTEST_CLIP
+
+from ovw.convert.plan import Converted
+from ovw.lifetime import scratch_folder
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+FAST = ["-m", "tiny-random", "--language", "en", "--temperature", "0", "--beam-size", "1", "--max-new-tokens", "4"]
+SCRATCH = """
+from ovw.lifetime import end_on_signals, scratch_folder
+import os, time
+end_on_signals()
+with scratch_folder() as folder:
+    (folder / "large").write_bytes(b"x")
+    print(folder, flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass  # as native code: it goes on
+"""
+WORKERS = """
+import os, sys, time
+from pathlib import Path
+from ovw.lifetime import end_on_signals
+from ovw.scale.processes import Processes
+
+class Sleeper:
+    def load(self):
+        return self.work
+    def work(self, item):
+        Path(sys.argv[1], str(os.getpid())).touch()
+        time.sleep(600)
+
+if __name__ == "__main__":
+    end_on_signals()
+    list(Processes(2).run(Sleeper(), range(4)))
+"""
+
+
+@pytest.fixture
+def env(tmp_path: Path, tiny: Converted, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    (tmp_path / "home" / "models").mkdir(parents=True)
+    (tmp_path / "home" / "models" / "tiny-random").symlink_to(tiny.folder)
+    (tmp_path / "tmp").mkdir()
+    return os.environ | {"OVW_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp"), "TERM": "dumb"}
+
+
+def ended(process: subprocess.Popen, number: int) -> str:
+    """What it tells when it gets a signal; it ends."""
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    return told if isinstance(told, str) else told.decode()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_transcribe_keeps_what_is_done(env: dict[str, str], tmp_path: Path, number: int, code: int) -> None:
+    (tmp_path / "talk.flac").write_bytes(SELFTEST_CLIP.read_bytes())
+    args = [*OVW, "transcribe", "talk.flac", "-", "--pcm", "s16le", *FAST]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(args, env=env, cwd=tmp_path, **pipes) as process:
+        assert process.stdout.readline() == b"talk.srt\n"
+        assert ended(process, number) == "ovw: interrupted\n"
+    assert process.returncode == code
+    assert (tmp_path / "talk.srt").is_file()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_native_code_does_not_hold_it_up(env: dict[str, str], tmp_path: Path, number: int, code: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRATCH], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert Path(process.stdout.readline().strip()).is_dir()
+    assert ended(process, number) == "ovw: interrupted\n"
+    assert process.returncode == code
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_what_a_kill_leaves_is_swept(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", env["TMPDIR"])
+    (stranger := tmp_path / "tmp" / "ovw-notes").mkdir()
+    with scratch_folder() as living:
+        process = subprocess.Popen([sys.executable, "-c", SCRATCH], env=env, stdout=subprocess.PIPE, text=True)
+        left = Path(process.stdout.readline().strip())
+        assert living.is_dir()  # it is held, and was not swept
+        process.kill()
+        process.communicate()
+        assert left.is_dir()
+        with scratch_folder() as another:
+            assert not left.parent.exists()
+            assert sorted((tmp_path / "tmp").iterdir()) == sorted([living.parent, another.parent, stranger])
+            assert not list(another.iterdir())
+    assert list((tmp_path / "tmp").iterdir()) == [stranger]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread looks every half second")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_do_not_outlive_their_parent(env: dict[str, str], tmp_path: Path, number: int) -> None:
+    (tmp_path / "script.py").write_text(WORKERS)
+    (pids := tmp_path / "pids").mkdir()
+    process = subprocess.Popen([sys.executable, tmp_path / "script.py", pids], env=env, stderr=subprocess.PIPE)
+    while len(found := list(pids.iterdir())) < 2 and process.poll() is None:
+        time.sleep(0.02)
+    workers = [psutil.Process(int(path.name)) for path in found]
+    assert len(workers) == 2
+    ended(process, number)
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive
+
+
+def test_bench_leaves_no_process_and_no_folder(env: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("psutil")
+    out = tmp_path / "r.json"
+    (tmp_path / "c.yaml").write_text(
+        "stages: [encoder]\nseconds: 600\niterations: 1000000\nroofline: false\nbudget: null\n"
+    )
+    command = [*OVW, "bench", "-m", "tiny-random", "--config", str(tmp_path / "c.yaml"), "-o", str(out)]
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (children := psutil.Process(process.pid).children(recursive=True)) and process.poll() is None:
+        time.sleep(0.02)
+    assert children
+    assert f"--resume {out} goes on" in ended(process, signal.SIGTERM)
+    assert process.returncode == 143
+    assert not psutil.wait_procs(children, timeout=60)[1]
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_an_eval_is_taken_up_after_sigterm(env: dict[str, str], tmp_path: Path) -> None:
+    rows = []
+    for number in range(30):
+        (tmp_path / f"{number}.wav").write_bytes(wav(seed=number))
+        rows.append(f'{{"audio": "{number}.wav", "reference": "word"}}\n')
+    (tmp_path / "clips.jsonl").write_text("".join(rows))
+    (tmp_path / "c.yaml").write_text("temperature: 0\nmax_new_tokens: 4\nvad: false\n")
+    command = [*OVW, "eval", "clips.jsonl", "-m", "tiny-random", "--config", "c.yaml", "-o", "run"]
+    lines = tmp_path / "run" / "hypotheses.jsonl"
+    process = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while process.poll() is None and not (lines.exists() and lines.stat().st_size):
+        time.sleep(0.01)
+    ended(process, signal.SIGTERM)
+    assert process.returncode == 143
+    kept = lines.read_bytes()
+    assert kept
+    subprocess.run(command, env=env, cwd=tmp_path, check=True, capture_output=True)
+    assert lines.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
+    assert len(lines.read_bytes().splitlines()) == 30

@@ -1,0 +1,162 @@
+"""Feed damaged files to every reader for some minutes, several processes after one another.
+
+    PYTHONPATH=tests python -m fuzz --minutes 5 [--count 300] [--targets pt ggml] [--out fuzz-findings]
+
+A process of its own reads; it is killed where it hangs, and may crash. What is found goes to a folder: the damaged file and what
+became of it. Inputs are numbered: `--targets pt --first 17 --count 1` reads one of them again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from fuzz.targets import TARGETS, once
+
+SLOWEST_S, STUCK_S = 60.0, 600.0
+"""Processor time, and time in all, of an input."""
+LARGEST_MB = 2000
+BATCH = 50
+"""Inputs of a process; then a new one begins, whose memory can be told from that of the one before."""
+
+
+def main() -> int:
+    """0: nothing was found."""
+    parser = argparse.ArgumentParser(prog="fuzz")
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--count", type=int, default=10**9, help="inputs of each target, at most")
+    parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    parser.add_argument("--targets", nargs="*", default=list(TARGETS), choices=list(TARGETS))
+    parser.add_argument("--corpus", type=Path, default=Path(tempfile.gettempdir()) / "ovw-fuzz-corpus")
+    parser.add_argument("--out", type=Path, default=Path("fuzz-findings"))
+    parser.add_argument("--read", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.read:
+        return _read(asked.read, asked.corpus, asked.out, asked.first, asked.count)
+    if not (asked.corpus / "blob").is_dir():
+        _make_corpus(asked.corpus)
+    done = _campaign(asked)
+    findings = sorted(asked.out.glob("*.txt")) if asked.out.is_dir() else []
+    print(" ".join(f"{name} {count}" for name, count in done.items()))
+    print(
+        f"{sum(done.values())} damaged files read, {len(findings)} findings" + (f" in {asked.out}" if findings else "")
+    )
+    return bool(findings)
+
+
+def _make_corpus(folder: Path) -> None:
+    from fuzz.seeds import make_blob, make_seeds
+
+    scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
+    scratch.mkdir()
+    os.environ["OVW_HOME"] = str(scratch / "home")
+    make_seeds(scratch)
+    _make_ctranslate2(scratch / "ctranslate2" / "model")
+    make_blob(scratch / "artifact")
+    shutil.copytree(scratch / "home" / "compiled", scratch / "blob")
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch.rename(folder)
+
+
+def _make_ctranslate2(folder: Path) -> None:
+    from support.ct2_folder import write_ct2
+
+    from fuzz.seeds import SMALL
+    from ovw.convert.sources.random import random_checkpoint
+
+    folder.parent.mkdir()
+    write_ct2(folder, random_checkpoint(SMALL), "int8_float16")
+
+
+def _campaign(asked: argparse.Namespace) -> dict[str, int]:
+    """Targets in turns, a batch each, until the time or the count is up."""
+    end, done = time.monotonic() + 60 * asked.minutes, dict.fromkeys(asked.targets, 0)
+    while time.monotonic() < end and min(done.values()) < asked.count:
+        for name in asked.targets:
+            size = min(BATCH, asked.count - done[name])
+            if size > 0 and time.monotonic() < end:
+                done[name] += _batch(name, asked, asked.first + done[name], size, end)
+    return done
+
+
+def _batch(name: str, asked: argparse.Namespace, first: int, size: int, end: float) -> int:
+    """Run a process over some inputs; after a hang or a crash go on behind the one to blame."""
+    state = Path(tempfile.mkdtemp(prefix="ovw-fuzz-"))
+    command = [sys.executable, "-m", "fuzz", "--read", name, "--first", str(first), "--count", str(size)]
+    command += ["--corpus", str(asked.corpus), "--out", str(asked.out)]
+    progress = state / "progress"
+    process = subprocess.Popen(
+        command, env=os.environ | {"OVW_FUZZ_STATE": str(state), "OVW_HOME": str(state / "home")},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+    )  # fmt: skip
+    _wait(process, progress, end + STUCK_S)
+    hung = process.poll() is None
+    if hung:
+        process.kill()
+    errors = process.communicate()[1]
+    reached = int(progress.read_text() or first) if progress.exists() else first
+    if hung and time.monotonic() < end + STUCK_S:
+        _keep(
+            asked.out,
+            name,
+            reached,
+            state / "work",
+            f"over {SLOWEST_S:.0f} s of processor time, or {STUCK_S:.0f} s in all",
+        )
+    elif not hung and process.returncode:
+        _keep(asked.out, name, reached, state / "work", f"exit code {process.returncode}\n{errors[-3000:]}")
+    shutil.rmtree(state, ignore_errors=True)
+    return reached - first + 1
+
+
+def _wait(process: subprocess.Popen[str], progress: Path, end: float) -> None:
+    """Until it ends, or works on one input for too long; other programs on the machine do not count."""
+    number, since, used = "", time.monotonic(), 0.0
+    while process.poll() is None and time.monotonic() < end:
+        time.sleep(0.2)
+        with suppress(psutil.Error, OSError):
+            times = psutil.Process(process.pid).cpu_times()
+            current = progress.read_text() if progress.exists() else ""
+            if current != number:
+                number, since, used = current, time.monotonic(), times.user + times.system
+            if times.user + times.system - used > SLOWEST_S or time.monotonic() - since > STUCK_S:
+                return
+
+
+def _read(name: str, corpus: Path, out: Path, first: int, count: int) -> int:
+    """In the process that reads: one input after the other, the number of the current one on disk."""
+    state = Path(os.environ["OVW_FUZZ_STATE"])
+    for number in range(first, first + count):
+        (state / "progress").write_text(str(number))
+        shutil.rmtree(state / "work", ignore_errors=True)
+        (state / "work").mkdir()
+        try:
+            once(name, corpus, state / "work", random.Random(f"{name} {number}"))
+        except Exception:
+            _keep(out, name, number, state / "work", traceback.format_exc())
+        if (peak := resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000) > LARGEST_MB:
+            print(f"{peak:.0f} MB", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _keep(out: Path, name: str, number: int, work: Path, text: str) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}-{number}.txt").write_text(text, encoding="utf-8", errors="replace")
+    shutil.copytree(work, out / f"{name}-{number}", symlinks=True, dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""The seed corpus: small whole files of every kind that ovw reads, made by this script.
+
+PYTHONPATH=tests python -m fuzz.seeds FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from support.ggml_file import save_ggml
+from support.huggingface_folder import save_hf
+from support.odd_media import encode
+from support.speech_files import librispeech, pack, wav
+from support.tiny_whisper import TINY, convert_one, save_pt
+
+from ovw.convert.config import ConvertConfig
+from ovw.convert.sources.random import random_checkpoint
+from ovw.convert.tokenizer import build_tokenizer_json
+from ovw.evaluate.hypothesis import Hypothesis
+from ovw.evaluate.journal import HypothesisJournal
+from ovw.models import Dims
+from ovw.record import new_record, write_record
+from ovw.runtime.device import EXACT
+from ovw.runtime.fast.encoder import FastEncoder
+
+SMALL = Dims(**TINY.as_dict() | {"n_audio_state": 64, "n_text_state": 64, "n_audio_head": 1, "n_text_head": 1, "n_audio_layer": 1, "n_text_layer": 1})  # fmt: skip
+"""One layer of 64: the smallest checkpoint with a real vocabulary."""
+MEDIA = (
+    ("wav.wav", "pcm_s16le", 16000), ("adpcm.wav", "adpcm_ms", 16000), ("w64.w64", "pcm_s16le", 16000), ("caf.caf", "pcm_s16be", 16000),
+    ("au.au", "pcm_s16be", 16000), ("aiff.aiff", "pcm_s16be", 16000), ("flac.flac", "flac", 16000), ("mp3.mp3", "libmp3lame", 16000),
+    ("opus.opus", "libopus", 48000), ("oggflac.ogg", "flac", 16000), ("mp4.mp4", "aac", 16000), ("mkv.mkv", "aac", 16000), ("webm.webm", "libopus", 48000),
+    ("avi.avi", "libmp3lame", 16000), ("ts.ts", "aac", 16000), ("wv.wv", "wavpack", 16000), ("aac.aac", "aac", 16000),
+)  # fmt: skip
+YAML = """\
+model: base-fp16
+beam_size: 5
+temperature: [0.0, 0.2, 0.4]
+language: de
+format: &formats [srt, vtt]
+initial_prompt: "Guten Tag"
+vad: true
+max_line_width: 42
+"""
+CONVERT_YAML = "size: base\nprecision: [fp16, int8]\nlayout: genai\nshapes: bounded\nbatch: 1..5\n"
+BENCH_YAML = "models: [a, b]\nengines:\n  - openvino\n  - {name: onnxruntime, model: x}\nstages: [encoder, token]\nrounds: 3\ncache: [0, 100]\n"
+
+
+def make_seeds(folder: Path) -> None:
+    """Fill an empty folder, a sub-folder a kind."""
+    make_tables_and_media(folder)
+    _checkpoints(folder)
+    _artifact(folder / "artifact")
+
+
+def make_tables_and_media(folder: Path) -> None:
+    """The part of it that needs no checkpoint."""
+    _media(folder / "media")
+    _tables(folder)
+    _archives(folder / "archive")
+
+
+def _media(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(0).normal(0, 0.1, 24000).astype(np.float32)
+    for name, codec, rate in MEDIA:
+        encode(folder / name, codec, noise, rate=rate, container="ogg" if name.endswith(".opus") else None)
+
+
+def _checkpoints(folder: Path) -> None:
+    made = random_checkpoint(SMALL)
+    (folder / "pt").mkdir()
+    save_pt(folder / "pt" / "new.pt", SMALL)
+    data = torch.load(folder / "pt" / "new.pt", weights_only=True)
+    torch.save(data, folder / "pt" / "old.pt", _use_new_zipfile_serialization=False)
+    (folder / "ggml").mkdir()
+    for kind in ("f16", "q5_0", "q8_0"):
+        save_ggml(folder / "ggml" / f"{kind}.bin", made, kind)
+    save_hf(folder / "huggingface" / "single", made, generation={"alignment_heads": [[0, 0]]})
+    save_hf(folder / "huggingface" / "sharded", made, shards=2)
+    for name in ("single", "sharded"):
+        (folder / "huggingface" / name / "tokenizer.json").write_text(
+            build_tokenizer_json(SMALL, None), encoding="utf-8"
+        )
+
+
+def _artifact(folder: Path) -> None:
+    checkpoint = save_pt(folder.parent / "small.pt", SMALL)
+    convert_one(ConvertConfig(weights=str(checkpoint), output=folder))
+    checkpoint.unlink()
+
+
+def make_blob(artifact: Path) -> None:
+    """Compile an artifact's encoder, so that it is kept below `$OVW_HOME`."""
+    encoder = FastEncoder(artifact, EXACT, SMALL)
+    encoder([np.zeros((1, SMALL.n_mels, SMALL.n_frames), np.float32)])
+
+
+def _tables(folder: Path) -> None:
+    for name, text in (("transcribe", YAML), ("convert", CONVERT_YAML), ("bench", BENCH_YAML)):
+        (folder / "yaml").mkdir(exist_ok=True)
+        (folder / "yaml" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    rows = [
+        {"id": f"u{i}", "audio": "a.wav", "reference": "wörter", "language": "de", "duration_s": 0.6} for i in range(5)
+    ]
+    (folder / "table").mkdir()
+    (folder / "table" / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for ending, mark in (("csv", ","), ("tsv", "\t")):
+        lines = [mark.join(rows[0]), *(mark.join(map(str, row.values())) for row in rows)]
+        (folder / "table" / f"a.{ending}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "table" / "a.wav").write_bytes(wav())
+    (folder / "record").mkdir()
+    write_record(new_record("bench", {"format": ["json"]}), folder / "record" / "r.json")
+    with HypothesisJournal(folder / "journal", {"dataset": "x", "beam_size": 1}) as journal:
+        for i in range(5):
+            journal.add(Hypothesis(f"u{i}", "a.wav", 1.0, "de", "wörter", "worte", seconds=0.1, tokens=3))
+
+
+def _archives(folder: Path) -> None:
+    folder.mkdir()
+    source = pack(librispeech(folder / "source"), folder / "gz.tar.gz")
+    with tarfile.open(source) as tar:
+        for kind in ("", "xz", "bz2"):
+            with tarfile.open(folder / f"plain.tar{kind and '.'}{kind}", f"w:{kind}") as out:
+                for member in tar.getmembers():
+                    out.addfile(member, tar.extractfile(member) if member.isfile() else None)
+    shutil.rmtree(folder / "source")
+
+
+if __name__ == "__main__":
+    make_seeds(Path(sys.argv[1]))

@@ -1,0 +1,193 @@
+"""Files that `ovw transcribe` writes: whose they are, under what names, and what happens to those of others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
+
+from ovw.artifact.locate import check_target
+from ovw.artifact.staging import staged_folder
+from ovw.cli.transcription.config import TranscribeConfig
+from ovw.cli.transcription.sequential import transcribe_all
+from ovw.convert.plan import Converted
+from ovw.errors import OvwError, UsageError
+from ovw.files import name_problem, short_name, write_whole
+from ovw.subtitles.cues import Atom, Cue
+from ovw.subtitles.embed import embed_subtitles, is_output
+from ovw.subtitles.written import refusals, remember
+
+CUE = Cue(0, 900, ((Atom("Hello", "", 0, 900),),))
+KEPT = "was not written by ovw, or was edited since: it is kept"
+
+
+@pytest.fixture
+def config(tiny: Converted, home: Path) -> TranscribeConfig:
+    return TranscribeConfig(model=str(tiny.folder), language="en", temperature=(0.0,), max_new_tokens=3, vad=False)
+
+
+def clip(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(SELFTEST_CLIP, path)
+    return path
+
+
+def run(media: Path, config: TranscribeConfig, **changes: object) -> None:
+    transcribe_all([str(media)], config.model_copy(update=changes), yes=False, quiet=True)
+
+
+def kept(outputs: list[Path], *, overwrite: bool = False) -> list[str]:
+    return [path.name for path in refusals(outputs, overwrite=overwrite)]
+
+
+def test_own_files_are_known(tmp_path: Path, home: Path):
+    own, edited, foreign, new = (tmp_path / f"{name}.srt" for name in ("own", "edited", "foreign", "new"))
+    for path in (own, edited, foreign):
+        write_whole(path, "text")
+    remember([own, edited])
+    edited.write_text("better text")
+    assert kept([own, edited, foreign, new]) == ["edited.srt", "foreign.srt"]
+    assert kept([own, edited, foreign, new], overwrite=True) == []
+    remember([edited])
+    assert kept([own, edited]) == []
+
+
+def test_what_is_noted_survives_a_cut_line_and_a_missing_home(tmp_path: Path, home: Path):
+    own = tmp_path / "own.srt"
+    own.write_text("text")
+    remember([own])
+    (log,) = (home / "outputs").iterdir()
+    log.write_text(log.read_text() + '{"name": "own.s')
+    assert kept([own]) == []
+    shutil.rmtree(home)
+    assert kept([own]) == ["own.srt"]
+    home.write_text("a file, so that nothing can be noted")
+    remember([own])
+    assert kept([own]) == ["own.srt"]
+
+
+def test_edited_subtitles_are_kept(tmp_path: Path, config: TranscribeConfig):
+    media = clip(tmp_path / "talk.flac")
+    run(media, config)
+    run(media, config)  # its own file may be replaced
+    srt, vtt = tmp_path / "talk.srt", tmp_path / "talk.vtt"
+    srt.write_text("corrected by hand")
+    with pytest.raises(OvwError, match=KEPT):
+        run(media, config, format=("srt", "vtt"))
+    assert srt.read_text() == "corrected by hand"
+    assert vtt.read_text().startswith("WEBVTT")  # what can be done is done
+    run(media, config, overwrite=True)
+    assert srt.read_text().startswith("1\n")
+
+
+def test_edited_subtitles_are_kept_by_workers(tmp_path: Path, config: TranscribeConfig):
+    media = clip(tmp_path / "talk.flac")
+    run(media, config, workers=1)
+    srt = tmp_path / "talk.srt"
+    srt.write_text("corrected by hand")
+    os.utime(media, (4e9, 4e9))  # so that the work is not done
+    with pytest.raises(OvwError, match=KEPT):
+        run(media, config, workers=1)
+    assert srt.read_text() == "corrected by hand"
+    run(media, config, workers=1, overwrite=True)
+    assert srt.read_text().startswith("1\n")
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_copies_with_subtitles_are_known_by_what_they_hold(tmp_path: Path, ending: str):
+    video, copy = tmp_path / f"talk.{ending}", tmp_path / f"renamed.{ending}"
+    if ending == "mp4":
+        shutil.copy(DEMO_VIDEO, video)
+    else:
+        embed_subtitles_of_none(video)
+    embed_subtitles(video, [CUE], copy, "en")
+    assert is_output(copy)
+    assert not is_output(video)
+    again = tmp_path / f"again.{ending}"
+    embed_subtitles(copy, [CUE], again, "en")
+    assert is_output(again)
+
+
+def embed_subtitles_of_none(path: Path) -> None:
+    """The demo video in Matroska."""
+    import av
+
+    with av.open(str(DEMO_VIDEO)) as source, av.open(str(path), "w") as out:
+        copies = {stream.index: out.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                out.mux(packet)
+
+
+def test_what_is_no_copy(tmp_path: Path):
+    (tmp_path / "notes.subtitled.mp4").write_text("no video")
+    assert not is_output(tmp_path / "notes.subtitled.mp4")
+    assert not is_output(tmp_path / "missing.mp4")
+    assert not is_output(SELFTEST_CLIP)
+
+
+def test_a_second_run_over_a_folder(tmp_path: Path, config: TranscribeConfig, capsys: pytest.CaptureFixture[str]):
+    folder = tmp_path / "in"
+    clip(folder / "c.flac")
+    shutil.copy(DEMO_VIDEO, folder / "talk.mp4")
+    with pytest.raises(
+        OvwError, match="cannot hold a subtitle track"
+    ):  # of c.flac, which has its subtitles all the same
+        run(folder, config, embed=True)
+    names = ["c.flac", "c.srt", "talk.mp4", "talk.srt", "talk.subtitled.mp4"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    run(folder, config)
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert "talk.subtitled.mp4: made by ovw, skipped" in capsys.readouterr().err
+
+
+LONG = "ä" * 125  # 250 bytes
+
+
+def test_names_of_nearly_255_bytes(tmp_path: Path, config: TranscribeConfig):
+    media = clip(tmp_path / f"{LONG}.mp3")
+    run(media, config)
+    assert (tmp_path / f"{LONG}.srt").is_file()
+    assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".mp3", ".srt"]
+    longer = clip(tmp_path / f"{LONG}b.mp3")
+    with pytest.raises(OvwError, match="256 bytes, its path"):  # before any work: the model is not even there
+        transcribe_all([str(longer)], config.model_copy(update={"format": ("json",)}), yes=False, quiet=True)
+
+
+def test_problems_of_names(tmp_path: Path):
+    assert name_problem(tmp_path / "talk.srt") == ""
+    assert name_problem(tmp_path / 'a "b": c?.srt') == ""  # this file system takes them
+    assert name_problem(tmp_path / "missing" / "talk.srt") == ""
+    assert "too long: 256 bytes" in name_problem(tmp_path / ("a" * 256))
+    deep = tmp_path.joinpath(*["d" * 200] * 25)
+    assert "file systems take 255 and 4095" in name_problem(deep)
+    assert name_problem(Path("a\0b"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_that_refuses_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def touch(self: Path, *args: object) -> None:
+        if ":" in self.name:
+            raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(Path, "touch", touch)
+    assert name_problem(tmp_path / "a:b.srt") == "the file system refuses its characters ':': Invalid argument"
+    assert [*refusals([tmp_path / "a:b.srt"], overwrite=False)] == [tmp_path / "a:b.srt"]
+
+
+def test_names_made_of_long_names():
+    assert short_name("base-fp16") == "base-fp16"
+    assert len(short_name(LONG).encode()) < 200
+    assert short_name(LONG) != short_name(LONG + "b")
+
+
+def test_artifact_folders_of_long_names(tmp_path: Path):
+    with staged_folder(tmp_path / LONG) as folder:
+        (folder / "a").write_text("a")
+    assert [path.name for path in tmp_path.iterdir()] == [LONG]
+    with pytest.raises(UsageError, match="too long: 256 bytes"):
+        check_target(tmp_path / ("a" * 256))
