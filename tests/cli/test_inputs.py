@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.command import run_forked
 from support.odd_media import half_of_an_mp4, speech
 from support.serve import serve
 from support.shared import with_caches
@@ -40,7 +41,7 @@ def work(tmp_path: Path) -> Path:
 def run(
     *args: object, env: dict[str, str], cwd: Path, code: int = 0, stdin: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run([*COMMAND, *map(str, args)], input=stdin, capture_output=True, env=env, cwd=cwd)
+    done = run_forked(["transcribe", *args], env, cwd, stdin)
     assert done.returncode == code, done.stderr.decode()
     assert b"Traceback" not in done.stderr
     return done

@@ -7,10 +7,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 OVW = [sys.executable, "-m", "ovw"]
 ONE_AFTER_THE_OTHER = """
@@ -38,14 +39,18 @@ class _Server:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         atexit.register(self._end)
 
-    def run(self, arguments: Sequence[str], cwd: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        with tempfile.NamedTemporaryFile() as stdout, tempfile.NamedTemporaryFile() as stderr:
-            files = {"stdout": stdout.name, "stderr": stderr.name}
-            request = {"arguments": arguments, "cwd": str(cwd), "environment": environment, **files}
+    def run(
+        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], stdin: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
+        with ExitStack() as stack:
+            files = {name: stack.enter_context(NamedTemporaryFile()) for name in ("stdin", "stdout", "stderr")}
+            files["stdin"].write(stdin)
+            files["stdin"].flush()
+            names = {name: file.name for name, file in files.items()}
+            request = {"arguments": arguments, "cwd": str(cwd), "environment": dict(environment), **names}
             print(json.dumps(request), file=self._process.stdin, flush=True)
             code = int(self._process.stdout.readline())
-            shown = (file.read().decode() for file in (stdout, stderr))
-            return subprocess.CompletedProcess(arguments, code, *shown)
+            return subprocess.CompletedProcess(arguments, code, files["stdout"].read(), files["stderr"].read())
 
     def _end(self) -> None:
         self._process.stdin.close()
@@ -57,14 +62,22 @@ def _server() -> _Server:
     return _Server()
 
 
+def run_forked(
+    args: Sequence[object], environment: Mapping[str, str], cwd: Path | None = None, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """The finished process, which takes `stdin` from a pipe."""
+    return _server().run([*map(str, args)], cwd or Path.cwd(), environment, stdin)
+
+
 def ovw(
     *args: object, cwd: Path | None = None, home: Path | None = None, code: int = 0
 ) -> subprocess.CompletedProcess[str]:
     """The finished process; its exit code is as expected and there is no traceback."""
-    done = _server().run([*map(str, args)], cwd or Path.cwd(), _environment(home))
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
-    return done
+    done = run_forked(args, _environment(home), cwd)
+    shown = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert shown.returncode == code, shown.stderr + shown.stdout
+    assert "Traceback" not in shown.stderr
+    return shown
 
 
 def refused(*args: object, code: int, cwd: Path | None = None, home: Path | None = None) -> str:

@@ -10,6 +10,8 @@ import json
 import os
 import runpy
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 
@@ -23,16 +25,28 @@ def preload() -> None:
 
 def become(request: dict[str, Any]) -> None:
     """What a process of its own would begin with."""
-    for number, (path, flags) in enumerate(
-        ((os.devnull, os.O_RDONLY), (request["stdout"], os.O_WRONLY), (request["stderr"], os.O_WRONLY))
-    ):
-        opened = os.open(path, flags)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        opened = os.open(request[name], os.O_WRONLY)
         os.dup2(opened, number)
         os.close(opened)
+    _pipe_in(Path(request["stdin"]))
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = ["ovw", *request["arguments"]]
+
+
+def _pipe_in(path: Path) -> None:
+    """Make a pipe of the input, through which a file comes."""
+    reading, writing = os.pipe()
+    os.dup2(reading, 0)
+    os.close(reading)
+    if not os.fork():
+        os.close(0)
+        with suppress(BrokenPipeError), os.fdopen(writing, "wb") as pipe:
+            pipe.write(path.read_bytes())
+        os._exit(0)
+    os.close(writing)
 
 
 def serve() -> dict[str, Any] | None:
