@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.command import OVW, all_refused, ovw, refused
+from support.shared import with_caches
 from support.tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
 
 from ovw.cli.transcription.config import TranscribeConfig
@@ -20,7 +21,7 @@ GOLDEN = ROOT / "tests" / "golden"
 @pytest.fixture
 def models(tmp_path: Path, tiny: Converted, tiny_en_random: Converted) -> Path:
     """A home with the tiny artifacts under their names."""
-    (tmp_path / "home" / "models").mkdir(parents=True)
+    (with_caches(tmp_path / "home") / "models").mkdir()
     (tmp_path / "home" / "models" / "tiny-random").symlink_to(tiny.folder)
     (tmp_path / "home" / "models" / "tiny.en-random").symlink_to(tiny_en_random.folder)
     return tmp_path / "home"
