@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from support.shared import open_shared_root, with_caches
 
-# nothing of the user's own cache may help or suffer
-os.environ["OVW_HOME"] = tempfile.mkdtemp(prefix="ovw-tests-")
+# nothing of the user's own cache may help or suffer; compiled graphs and checks are kept for the whole run
+os.environ["OVW_HOME"] = str(open_shared_root() / "home")
 
 from support import no_network
-from support.tiny_whisper import DEMO_VIDEO, TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
+from support.cheaper import cheaper_conversions, measured_approximations
+from support.tiny_whisper import DEMO_VIDEO, TINY_EN, TINY_V3, made_once, tiny_once, tiny_pt_once
 
 from ovw.audio.decode import load_audio
 from ovw.convert.config import ConvertConfig
@@ -45,38 +47,53 @@ def no_connections() -> Iterator[None]:
     assert not no_network.LOG.exists(), no_network.LOG.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
-def tiny_pt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_pt(tmp_path_factory.mktemp("pt") / "tiny-random.pt", TINY)
+@pytest.fixture(scope="session", autouse=True)
+def less_is_computed_twice() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        cheaper_conversions(patch)
+        yield
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Converted:
-    return convert_pt(tmp_path_factory.mktemp("tiny"), TINY)
+def tiny_pt() -> Path:
+    return tiny_pt_once()
 
 
 @pytest.fixture(scope="session")
-def tiny_v3(tmp_path_factory: pytest.TempPathFactory) -> Converted:
-    return convert_pt(tmp_path_factory.mktemp("tiny-v3"), TINY_V3)
+def tiny() -> Converted:
+    return tiny_once()
 
 
 @pytest.fixture(scope="session")
-def tiny_en_random(tmp_path_factory: pytest.TempPathFactory) -> Converted:
-    return convert_pt(tmp_path_factory.mktemp("tiny-en"), TINY_EN)
+def tiny_v3() -> Converted:
+    return tiny_once(TINY_V3)
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Converted:
+def tiny_en_random() -> Converted:
+    return tiny_once(TINY_EN)
+
+
+@pytest.fixture(scope="session")
+def base() -> Converted:
     """The real base, FP16, from its weights package."""
-    config = ConvertConfig(size="base", output=tmp_path_factory.mktemp("base") / "base-fp16", offline=True)
-    return convert_one(config)
+    with measured_approximations():
+        return made_once(ConvertConfig(size="base", offline=True), "base")
 
 
 @pytest.fixture(scope="session")
-def real_tiny_en(tmp_path_factory: pytest.TempPathFactory) -> Converted:
+def real_tiny_en() -> Converted:
     """The real tiny.en, FP16, from its weights package."""
-    config = ConvertConfig(size="tiny.en", output=tmp_path_factory.mktemp("t") / "tiny.en-fp16", offline=True)
-    return convert_one(config)
+    with measured_approximations():
+        return made_once(ConvertConfig(size="tiny.en", offline=True), "tiny.en")
+
+
+@pytest.fixture(scope="session", params=["recorded", pytest.param("computed", marks=pytest.mark.slow)])
+def theirs(request: pytest.FixtureRequest) -> Any:
+    """openai-whisper's base."""
+    from support.openai_whisper import OpenAiWhisper, RecordedWhisper  # brings torch along
+
+    return RecordedWhisper() if request.param == "recorded" else OpenAiWhisper()
 
 
 @pytest.fixture(scope="session")
@@ -89,3 +106,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty `$OVW_HOME`."""
     monkeypatch.setenv("OVW_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture
+def warm_home(home: Path) -> Path:
+    """A `$OVW_HOME` without artifacts; what is compiled and checked is that of the whole run."""
+    return with_caches(home)

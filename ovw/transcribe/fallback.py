@@ -18,6 +18,7 @@ def decode_with_fallback(
     windows: int,
     options: TranscribeOptions,
     encode_full: Callable[[Sequence[int]], list[int]] = lambda doubtful: [],
+    is_short: Callable[[int], bool] = lambda window: False,
 ) -> list[DecodingResult]:
     """Try the temperatures in turn on the windows that have not passed; the last result stands if none passes.
 
@@ -27,6 +28,7 @@ def decode_with_fallback(
         options: temperatures and thresholds.
         encode_full: encodes those of the windows in full that were merged or shortened, and returns their numbers;
             they are decoded at the first temperature again.
+        is_short: whether a window holds so little speech that an unsure text of it is doubtful too.
     """
     first, *higher = options.temperature
     results = decode(range(windows), first)
@@ -36,7 +38,10 @@ def decode_with_fallback(
             for i, result in zip(chosen, decode(chosen, temperature), strict=True):
                 results[i] = result
 
-    again(encode_full([i for i, result in enumerate(results) if is_doubtful(result, options)]), first)
+    def doubtful(i: int, result: DecodingResult) -> bool:
+        return is_doubtful(result, options) or (is_short(i) and result.avg_logprob < UNSURE_LOGPROB)
+
+    again(encode_full([i for i, result in enumerate(results) if doubtful(i, result)]), first)
     for temperature in higher:
         again([i for i, result in enumerate(results) if needs_fallback(result, options)], temperature)
     return results
@@ -54,7 +59,7 @@ def needs_fallback(result: DecodingResult, options: TranscribeOptions) -> bool:
 
 def is_unsure(result: DecodingResult, options: TranscribeOptions) -> bool:
     """A greedy text that stands, of which a beam search might find a better one."""
-    greedy = options.beam_size == 1 and result.temperature == 0
+    greedy = options.beam_size == 1 and result.temperature == 0 and len(options.temperature) > 1
     return greedy and result.avg_logprob < UNSURE_LOGPROB and not is_doubtful(result, options)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.numeric import logsumexp
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
@@ -16,6 +17,10 @@ from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import Window
 from ovw.transcribe.result import Detection
+
+SHORT = 5 * FRAMES_PER_SECOND
+"""Frames of a window below which an unsure text is decoded in full context: there a word or two are much of it, and the
+time is little."""
 
 
 class WindowDecoder:
@@ -69,4 +74,7 @@ class WindowDecoder:
                 (audio[i],) = self._sessions.encode([windows[i]], full_context=True)
             return short
 
-        return decode_with_fallback(decode, len(windows), self._options, encode_full)
+        def is_short(i: int) -> bool:
+            return windows[i].size < SHORT
+
+        return decode_with_fallback(decode, len(windows), self._options, encode_full, is_short)

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 from support.command import OVW, ovw, refused
 from support.speech_files import librispeech
-from support.tiny_whisper import TINY, save_pt
+from support.tiny_whisper import tiny_once
 
-from ovw.convert.config import ConvertConfig
-from ovw.convert.pipeline import Converted, convert
+from ovw.convert.pipeline import Converted
 from ovw.record import read_record
 
 SHORT = {
@@ -29,11 +28,11 @@ RUNNER = {"runner_encoder", "runner_prefill", "runner_token_0", "runner_token_20
 
 
 @pytest.fixture(autouse=True)
-def models(home: Path, tiny: Converted) -> Path:
+def models(warm_home: Path, tiny: Converted) -> Path:
     """A home with the tiny artifact under its name."""
-    (home / "models").mkdir(parents=True)
-    (home / "models" / "tiny-random").symlink_to(tiny.folder)
-    return home
+    (warm_home / "models").mkdir(parents=True)
+    (warm_home / "models" / "tiny-random").symlink_to(tiny.folder)
+    return warm_home
 
 
 def request(tmp_path: Path, **values: object) -> list[object]:
@@ -150,14 +149,13 @@ def test_what_ends_badly_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> Non
     assert "onnx" in left_out["onnxruntime"]
 
 
-def test_peers_hear_the_same_clips(tmp_path: Path, tiny: Converted) -> None:
-    checkpoint = save_pt(tmp_path / "custom.pt", TINY)
-    (onnx,) = convert(ConvertConfig(weights=str(checkpoint), layout="onnx", output=tmp_path / "made"))
+def test_peers_hear_the_same_clips(tmp_path: Path, tiny: Converted, tiny_pt: Path) -> None:
+    onnx = tiny_once(layout="onnx")
     root, out = librispeech(tmp_path), tmp_path / "r.json"
     engines = [
         "openvino",
         {"name": "onnxruntime", "model": str(onnx.folder)},
-        {"name": "pytorch", "model": str(checkpoint)},
+        {"name": "pytorch", "model": str(tiny_pt)},
         {"name": "openvino-genai", "model": str(tiny.folder)},
     ]
     options = request(tmp_path, engines=engines, stages="pipeline", dataset="librispeech", memory=True)

@@ -15,10 +15,10 @@ SAME = (*FAST, "--threads", 1, "--no-vad", "--no-speech-threshold", "none")
 
 
 @pytest.fixture(autouse=True)
-def models(home: Path, tiny: Converted) -> None:
+def models(warm_home: Path, tiny: Converted) -> None:
     """A home with the tiny artifact under its name."""
-    (home / "models").mkdir(parents=True)
-    (home / "models" / "tiny-random").symlink_to(tiny.folder)
+    (warm_home / "models").mkdir(parents=True)
+    (warm_home / "models" / "tiny-random").symlink_to(tiny.folder)
 
 
 @pytest.fixture

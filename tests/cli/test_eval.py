@@ -7,7 +7,6 @@ import jiwer
 import pytest
 from support.command import ovw, refused
 from support.speech_files import TEXTS, librispeech, manifest, pack, wav
-from support.tiny_whisper import TINY, save_pt
 
 from ovw.config import build
 from ovw.convert.plan import Converted
@@ -23,11 +22,11 @@ OPTIONS = {
 
 
 @pytest.fixture(autouse=True)
-def models(home: Path, tiny: Converted) -> Path:
+def models(warm_home: Path, tiny: Converted) -> Path:
     """A home with the tiny artifact under its name."""
-    (home / "models").mkdir(parents=True)
-    (home / "models" / "tiny-random").symlink_to(tiny.folder)
-    return home
+    (warm_home / "models").mkdir(parents=True)
+    (warm_home / "models" / "tiny-random").symlink_to(tiny.folder)
+    return warm_home
 
 
 @pytest.fixture
@@ -110,10 +109,9 @@ def test_references(tmp_path: Path, models: Path) -> None:
         here("librispeech", first, data=str(root), reference="nothing")
 
 
-def test_pytorch_reference_hears_the_same(tmp_path: Path, tiny: Converted, options: list[object]) -> None:
-    checkpoint = save_pt(tmp_path / "custom.pt", TINY)
+def test_pytorch_reference_hears_the_same(tmp_path: Path, tiny_pt: Path, options: list[object]) -> None:
     root, out = librispeech(tmp_path), tmp_path / "out"
-    record = here("librispeech", out, data=str(root), limit=2, reference=str(checkpoint)).record
+    record = here("librispeech", out, data=str(root), limit=2, reference=str(tiny_pt)).record
     assert record.facts["reference"]["verdict"]["wer"].startswith("the same number of errors")
     assert texts(out / "reference") == texts(out)
     said = refused("eval", "librispeech", "--data", root, *options, "--reference", "pytorch", code=1)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.command import run_forked
 from support.odd_media import half_of_an_mp4, speech
 from support.serve import serve
+from support.shared import with_caches
 from support.speech_files import wav
 from support.tiny_whisper import SELFTEST_CLIP
 
@@ -25,7 +27,7 @@ FAST = ["-m", "tiny-random", "--language", "en", "--temperature", "0", "--beam-s
 
 @pytest.fixture
 def env(tmp_path: Path, tiny: Converted) -> dict[str, str]:
-    (tmp_path / "home" / "models").mkdir(parents=True)
+    (with_caches(tmp_path / "home") / "models").mkdir()
     (tmp_path / "home" / "models" / "tiny-random").symlink_to(tiny.folder)
     return os.environ | {"OVW_HOME": str(tmp_path / "home"), "TERM": "dumb", "NO_COLOR": "1"}
 
@@ -39,7 +41,7 @@ def work(tmp_path: Path) -> Path:
 def run(
     *args: object, env: dict[str, str], cwd: Path, code: int = 0, stdin: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run([*COMMAND, *map(str, args)], input=stdin, capture_output=True, env=env, cwd=cwd)
+    done = run_forked(["transcribe", *args], env, cwd, stdin)
     assert done.returncode == code, done.stderr.decode()
     assert b"Traceback" not in done.stderr
     return done

@@ -2,27 +2,21 @@
 
 import numpy as np
 import pytest
-import torch
-import whisper
+from support.openai_whisper import OpenAiWhisper
 from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.adapters.openai_whisper import load
 from ovw.audio.decode import load_audio
 from ovw.convert.plan import Converted
-from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError
-from ovw.models import find_size
 
 BEAMS = pytest.param({"beam_size": 5, "patience": 1.5}, marks=pytest.mark.slow)
 
 
 @pytest.mark.weights
 @pytest.mark.parametrize("options", [{}, BEAMS, {"task": "translate", "language": "en"}])
-def test_same_as_pytorch(base: Converted, demo_samples: np.ndarray, options: dict) -> None:
-    checkpoint = load_checkpoint(find_size("base"), None, offline=True)
-    theirs = whisper.Whisper(whisper.ModelDimensions(**checkpoint.dims.as_dict()))
-    theirs.load_state_dict({k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in checkpoint.tensors.items()})
-    expected = theirs.eval().transcribe(demo_samples, fp16=False, temperature=0.0, **options)
+def test_same_as_pytorch(base: Converted, theirs: OpenAiWhisper, demo_samples: np.ndarray, options: dict) -> None:
+    expected = theirs.transcribe(demo_samples, **options)
     found = load(base.folder).transcribe(demo_samples, temperature=0.0, **options)
     assert found["text"] == expected["text"]
     assert found["language"] == expected["language"]

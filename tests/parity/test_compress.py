@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from support.speech_files import wav
-from support.tiny_whisper import TINY, TINY_V3, convert_one, save_pt
+from support.tiny_whisper import CALIBRATED, TINY, TINY_V3, convert_one, tiny_once
 
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
@@ -28,7 +29,7 @@ from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.pipeline import evaluate
 from ovw.evaluate.terminal import summary
 from ovw.home import compiled_dir
-from ovw.models import sizes
+from ovw.models import Dims, sizes
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
@@ -37,7 +38,6 @@ from ovw.scoring.counts import Pair, count
 from ovw.scoring.paired import PairedComparison
 from ovw.transcribe.selftest import clip_mel, find_golden_problems
 
-CALIBRATED = Recipe(encoder=GraphRecipe(activations="int8", smooth_quant=0.5), decoder=GraphRecipe(), windows=4)
 WEIGHTS = {"int8": {"u8"}, "int8-ptq": {"u8", "i8"}, "int4": {"u4", "u8"}}
 
 
@@ -63,8 +63,8 @@ def graph(folder: Path, part: str) -> Path:
 @pytest.mark.parametrize(
     ("precision", "dims"), [("int8", TINY), ("int8-ptq", TINY_V3), ("int4", TINY)], ids=list(WEIGHTS)
 )
-def test_weights_are_stored_in_few_bits(tmp_path: Path, precision: str, dims: object) -> None:
-    made = convert_one(asked(save_pt(tmp_path / "custom.pt", dims), tmp_path / "artifact", precision))
+def test_weights_are_stored_in_few_bits(precision: str, dims: Dims) -> None:
+    made = tiny_once(dims, precision)
     assert find_problems(made.folder) == []
     assert find_golden_problems(made.folder) == []
     assert made.manifest.precision == precision
@@ -78,9 +78,9 @@ def test_weights_are_stored_in_few_bits(tmp_path: Path, precision: str, dims: ob
 
 
 @pytest.mark.parametrize("precision", ["int8", "int4"])
-def test_the_fast_decoder_takes_packed_embeddings(tmp_path: Path, tiny_pt: Path, home: Path, precision: str) -> None:
+def test_the_fast_decoder_takes_packed_embeddings(home: Path, precision: str) -> None:
     """Rows of the table are unpacked where they are taken; the kept graph does not hold it in f32."""
-    made = convert_one(asked(tiny_pt, tmp_path / "artifact", precision))
+    made = tiny_once(TINY, precision)
     dims, tokens, row = made.manifest.dimensions(), np.array([[11, 50257, 13]]), np.zeros(1, np.int32)
     mel = np.random.default_rng(3).standard_normal((1, dims.n_mels, dims.n_frames)).astype(np.float32) * 0.3
     found = []
@@ -93,8 +93,8 @@ def test_the_fast_decoder_takes_packed_embeddings(tmp_path: Path, tiny_pt: Path,
     assert largest < 3 * graph(made.folder, "DECODER").with_suffix(".bin").stat().st_size
 
 
-def test_int8_ptq_computes_in_int8_only_in_the_encoder(tmp_path: Path, tiny_pt: Path) -> None:
-    made = convert_one(asked(tiny_pt, tmp_path / "artifact", "int8-ptq"))
+def test_int8_ptq_computes_in_int8_only_in_the_encoder() -> None:
+    made = tiny_once(TINY_V3, "int8-ptq")
     quantizers = {
         part: sum(
             op.get_type_name() == "FakeQuantize" for op in ov.Core().read_model(graph(made.folder, part)).get_ops()
@@ -133,8 +133,9 @@ def test_static_shapes_and_int8_go_together(tmp_path: Path, tiny_pt: Path) -> No
 
 
 def test_an_equal_artifact_is_not_made_again_another_recipe_is_refused(tmp_path: Path, tiny_pt: Path) -> None:
-    config = asked(tiny_pt, tmp_path / "artifact", "int8")
-    assert convert_one(config).fresh
+    made = tiny_once(TINY, "int8")
+    assert made.fresh
+    config = asked(tiny_pt, Path(shutil.copytree(made.folder, tmp_path / "artifact")), "int8")
     assert not convert_one(config).fresh
     other = Recipe(encoder=GraphRecipe(keep=(".*mlp.*",)), decoder=GraphRecipe())
     with pytest.raises(OvwError, match="already holds an artifact"):
@@ -277,18 +278,18 @@ def test_bad_requests_are_told(tmp_path: Path, tiny_pt: Path, values: dict, told
     assert not (tmp_path / "a").exists()
 
 
-def test_manifest_keeps_the_facts(tmp_path: Path, tiny_pt: Path) -> None:
-    made = convert_one(asked(tiny_pt, tmp_path / "artifact", "int4"))
+def test_manifest_keeps_the_facts() -> None:
+    made = tiny_once(TINY, "int4")
     written = json.loads((made.folder / names.MANIFEST).read_text())
     assert written["compression"]["recipe"]["decoder"] == {"weights": "int4", "group_size": 64}
     assert "nncf" in written["tools"]
 
 
-def test_eval_says_when_it_scores_what_calibrated(tmp_path: Path, tiny_pt: Path) -> None:
-    made = convert_one(asked(tiny_pt, tmp_path / "artifact", "int8-ptq"))
+def test_eval_says_when_it_scores_what_calibrated(tmp_path: Path) -> None:
+    made = tiny_once(TINY_V3, "int8-ptq")
     scored_on = EvalConfig(
         dataset="bundled", split="calibration", limit=2, model=str(made.folder), output=str(tmp_path / "run"),
-        temperature=(0.0,), language="en",
+        temperature=(0.0,), language="en", max_new_tokens=8,
     )  # fmt: skip
     record = evaluate(scored_on).record
     assert len(record.facts["calibrated_on"]) == 2

@@ -12,7 +12,7 @@ from ovw.audio.mel import log_mel_spectrogram, pad_frames
 from ovw.convert.plan import Converted
 from ovw.models import Dims
 from ovw.runtime.aligner import add_scores, align
-from ovw.runtime.device import EXACT, DeviceOptions
+from ovw.runtime.device import EXACT, DeviceOptions, capabilities
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.fast.window import ABSENT, join
@@ -66,7 +66,11 @@ def test_in_full_context_it_computes_the_same(model: str, request: pytest.Fixtur
 
 @pytest.mark.parametrize("beams", [1, 3])
 def test_in_int8_it_computes_about_the_same(base: Converted, speech: list[np.ndarray], beams: int) -> None:
-    """Keys and values of the audio are int8 by default, f32 where that is asked for."""
+    """Keys and values of the audio are int8 by default, f32 where that is asked for.
+
+    Where the rest is computed in bf16, that has a part in the distance.
+    """
+    tolerance = 0.08 if "BF16" in capabilities() else 0.05
     dims = base.manifest.dimensions()
     found = []
     for device, kind in ((EXACT, np.float32), (DeviceOptions(), np.int8)):
@@ -79,7 +83,7 @@ def test_in_int8_it_computes_about_the_same(base: Converted, speech: list[np.nda
         tokens = np.repeat([[50363], [50363]], beams, axis=0)
         found.append(decoder.step(tokens, np.repeat(np.arange(2, dtype=np.int32), beams), [-1])[:, 0].copy())
     exact, fast = (logits - logits.mean(axis=1, keepdims=True) for logits in found)
-    assert np.linalg.norm(fast - exact) < 0.05 * np.linalg.norm(exact)
+    assert np.linalg.norm(fast - exact) < tolerance * np.linalg.norm(exact)
     assert np.array_equal(fast.argmax(axis=1), exact.argmax(axis=1))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from support.tiny_whisper import TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt
+from support.tiny_whisper import TINY, TINY_EN, TINY_V3, convert_one, convert_pt, save_pt, tiny_once
 
 import ovw
 from ovw.artifact import names
@@ -27,8 +27,8 @@ from ovw.transcribe.selftest import find_golden_problems
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("dims", [TINY, TINY_V3, TINY_EN], ids=["80-mels", "128-mels", "english"])
-def test_tiny_is_equal_to_pytorch(tmp_path: Path, dims: Dims, precision: str) -> None:
-    made = convert_pt(tmp_path, dims, precision)
+def test_tiny_is_equal_to_pytorch(dims: Dims, precision: str) -> None:
+    made = tiny_once(dims, precision)
     parity = made.manifest.parity
     assert parity.encoder_relative_l2 <= 1e-5
     assert max(parity.logits_empty_cache, parity.logits_filled_cache, parity.logits_beam_reorder) <= 1e-3
@@ -67,27 +67,28 @@ def test_damaged_weight_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["custom.pt"]
 
 
-def test_refusal_keeps_the_old_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = convert_pt(tmp_path, TINY)
+def test_refusal_keeps_the_old_artifact(
+    tmp_path: Path, tiny: Converted, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = shutil.copytree(tiny.folder, tmp_path / "old")
     monkeypatch.setattr(encoder_module, "_positions", lambda w, x: ov.opset15.constant(np.float32(0.1)))
-    config = ConvertConfig(weights=str(tmp_path / "custom.pt"), output=made.folder, force=True)
     with pytest.raises(OvwError, match="not equal to PyTorch"):
-        convert_one(config)
-    assert find_problems(made.folder) == []
+        convert_one(ConvertConfig(weights=str(tiny_pt), output=old, force=True))
+    assert find_problems(old) == []
 
 
-def test_a_refusal_does_not_stop_the_others(tmp_path: Path, tiny_pt: Path) -> None:
+def test_a_refusal_does_not_stop_the_others(tmp_path: Path, tiny: Converted, tiny_pt: Path) -> None:
+    taken = shutil.copytree(tiny.folder, tmp_path / "tiny-random-fp16")
     config = ConvertConfig(weights=str(tiny_pt), precision=("fp16", "fp32"), shapes="bounded", output=tmp_path)
-    taken = convert_one(config.model_copy(update={"precision": ("fp16",), "output": tmp_path / "tiny-random-fp16"}))
     told: list[OvwError] = []
-    work = convert(config.model_copy(update={"shapes": "dynamic"}), ConvertObserver(on_failure=told.append))
+    work = convert(config, ConvertObserver(on_failure=told.append))
     assert next(work).folder.name == "tiny-random-fp32"
     with pytest.raises(
         OvwError, match=r"1 of 2 artifacts were not made: tiny-random fp16 genai: .*already holds"
     ) as end:
         next(work)
     assert [failure.message for failure in told] == [end.value.message.partition(": ")[2]]
-    assert find_problems(taken.folder) == []
+    assert find_problems(taken) == []
 
 
 def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
@@ -126,10 +127,8 @@ def test_what_the_artifact_says_of_itself(tiny: Converted, tiny_pt: Path) -> Non
     assert len(states) == 4 * TINY.n_text_layer
 
 
-def test_fp16_halves_the_weights_and_changes_no_value(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    wide, half = convert_pt(tmp_path / "a", TINY, "fp32"), convert_pt(tmp_path / "b", TINY, "fp16")
+def test_fp16_halves_the_weights_and_changes_no_value() -> None:
+    wide, half = tiny_once(TINY, "fp32"), tiny_once(TINY, "fp16")
     for stem in (names.ENCODER, names.DECODER):
         sizes = [made.manifest.files[f"{stem}.bin"].bytes for made in (wide, half)]
         assert sizes[1] < 0.51 * sizes[0]
@@ -149,20 +148,19 @@ def test_short_windows_are_pytorchs_with_the_positions_cut(tiny: Converted) -> N
         assert model(np.zeros((2, 80, frames), np.float32))[0].shape == (2, frames // 2, TINY.n_audio_state)
 
 
-def test_converting_again(tmp_path: Path) -> None:
-    made = convert_pt(tmp_path, TINY)
-    pt = str(tmp_path / "custom.pt")
-    again = convert_one(ConvertConfig(weights=pt, output=made.folder))
+def test_converting_again(tmp_path: Path, tiny: Converted, tiny_pt: Path) -> None:
+    folder, pt = shutil.copytree(tiny.folder, tmp_path / "made"), str(tiny_pt)
+    again = convert_one(ConvertConfig(weights=pt, output=folder))
     assert not again.fresh
-    assert again.manifest == made.manifest
+    assert again.manifest == tiny.manifest
     with pytest.raises(OvwError, match="already holds an artifact") as failure:
-        convert_one(ConvertConfig(weights=pt, precision="fp32", output=made.folder))
+        convert_one(ConvertConfig(weights=pt, precision="fp32", output=folder))
     assert "--force" in failure.value.hint
-    (made.folder / names.CONFIG).write_text("{}")
+    (folder / names.CONFIG).write_text("{}")
     with pytest.raises(OvwError, match="already holds an artifact"):
-        convert_one(ConvertConfig(weights=pt, output=made.folder))
-    assert convert_one(ConvertConfig(weights=pt, output=made.folder, force=True)).fresh
-    assert find_problems(made.folder) == []
+        convert_one(ConvertConfig(weights=pt, output=folder))
+    assert convert_one(ConvertConfig(weights=pt, output=folder, force=True)).fresh
+    assert find_problems(folder) == []
 
 
 def test_other_peoples_folders_are_not_touched(tmp_path: Path, tiny_pt: Path) -> None:

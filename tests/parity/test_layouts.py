@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP, TINY, TINY_V3, convert_one, save_pt
+from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP, TINY, TINY_V3, convert_one, save_pt, tiny_once
 
 from ovw import Whisper
 from ovw.artifact import names
@@ -126,9 +126,8 @@ def test_stateless_contract(tmp_path: Path) -> None:
         ("stateless", {"shapes": "bounded", "batch": "1", "tokens": "1..3", "cache": "0..20"}),
     ],
 )  # fmt: skip
-def test_any_bounds_pass_the_same_gate(tmp_path: Path, layout: str, bounds: dict[str, str]) -> None:
-    pt = save_pt(tmp_path / "a.pt", TINY)
-    made = convert_one(ConvertConfig(weights=str(pt), layout=layout, output=tmp_path / "out", **bounds))
+def test_any_bounds_pass_the_same_gate(layout: str, bounds: dict[str, str]) -> None:
+    made = tiny_once(layout=layout, **bounds)
     parity = made.manifest.parity
     assert parity.greedy_tokens_equal
     assert (parity.logits_beam_reorder is None) == (bounds.get("batch", "1") == "1")
@@ -136,10 +135,8 @@ def test_any_bounds_pass_the_same_gate(tmp_path: Path, layout: str, bounds: dict
     assert find_golden_problems(made.folder) == []
 
 
-def test_a_static_decoder_has_no_dynamic_axis(tmp_path: Path) -> None:
-    pt = save_pt(tmp_path / "a.pt", TINY)
-    config = ConvertConfig(weights=str(pt), layout="stateless", shapes="static", output=tmp_path / "out")
-    folder = convert_one(config).folder
+def test_a_static_decoder_has_no_dynamic_axis() -> None:
+    folder = tiny_once(layout="stateless", shapes="static").folder
     for stem in (names.STATELESS_ENCODER, names.STATELESS_CROSS, names.STATELESS_DECODER):
         assert not ov.Core().read_model(folder / f"{stem}.xml").is_dynamic()
 

@@ -1,13 +1,17 @@
-"""Run `ovw` as a user does."""
+"""Run `ovw` as a user does, in a process of its own."""
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 OVW = [sys.executable, "-m", "ovw"]
 ONE_AFTER_THE_OTHER = """
@@ -27,17 +31,53 @@ json.dump(done, sys.stdout)
 """
 
 
+class _Server:
+    """A fork server, see `support.fork_server`."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("fork_server.py"))]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        atexit.register(self._end)
+
+    def run(
+        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], stdin: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
+        with ExitStack() as stack:
+            files = {name: stack.enter_context(NamedTemporaryFile()) for name in ("stdin", "stdout", "stderr")}
+            files["stdin"].write(stdin)
+            files["stdin"].flush()
+            names = {name: file.name for name, file in files.items()}
+            request = {"arguments": arguments, "cwd": str(cwd), "environment": dict(environment), **names}
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            code = int(self._process.stdout.readline())
+            return subprocess.CompletedProcess(arguments, code, files["stdout"].read(), files["stderr"].read())
+
+    def _end(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+
+
+@cache
+def _server() -> _Server:
+    return _Server()
+
+
+def run_forked(
+    args: Sequence[object], environment: Mapping[str, str], cwd: Path | None = None, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """The finished process, which takes `stdin` from a pipe."""
+    return _server().run([*map(str, args)], cwd or Path.cwd(), environment, stdin)
+
+
 def ovw(
     *args: object, cwd: Path | None = None, home: Path | None = None, code: int = 0
 ) -> subprocess.CompletedProcess[str]:
     """The finished process; its exit code is as expected and there is no traceback."""
-    done = subprocess.run(
-        [*OVW, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=_environment(home),
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
-    return done
+    done = run_forked(args, _environment(home), cwd)
+    shown = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert shown.returncode == code, shown.stderr + shown.stdout
+    assert "Traceback" not in shown.stderr
+    return shown
 
 
 def refused(*args: object, code: int, cwd: Path | None = None, home: Path | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -75,9 +76,12 @@ def save_hf(
     return folder
 
 
+_official = cache(build_tokenizer_json)
+
+
 def with_more_words(dims: Dims, words: list[str]) -> str:
     """The official tokenizer of `dims` with words added behind the timestamps, as `add_tokens` does."""
-    tokenizer = json.loads(build_tokenizer_json(dims, None))
+    tokenizer = json.loads(_official(dims, None))
     for i, word in enumerate(words):
         flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
         tokenizer["added_tokens"].append({"id": dims.n_vocab + i, "content": word, **flags})

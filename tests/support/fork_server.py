@@ -1,0 +1,67 @@
+"""Runs `ovw` in children of a process that has imported it: each as alone as when a user starts it, without the wait.
+
+Takes requests as lines of JSON from its input, and answers each with the exit code. Nothing that makes threads happens
+in the process itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+
+def preload() -> None:
+    import ovw.benchmark.pipeline
+    import ovw.cli.app
+    import ovw.convert.pipeline
+    import ovw.evaluate.pipeline
+    import ovw.transcribe.api  # noqa: F401
+
+
+def become(request: dict[str, Any]) -> None:
+    """What a process of its own would begin with."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        opened = os.open(request[name], os.O_WRONLY)
+        os.dup2(opened, number)
+        os.close(opened)
+    _pipe_in(Path(request["stdin"]))
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv = ["ovw", *request["arguments"]]
+
+
+def _pipe_in(path: Path) -> None:
+    """Make a pipe of the input, through which a file comes."""
+    reading, writing = os.pipe()
+    os.dup2(reading, 0)
+    os.close(reading)
+    if not os.fork():
+        os.close(0)
+        with suppress(BrokenPipeError), os.fdopen(writing, "wb") as pipe:
+            pipe.write(path.read_bytes())
+        os._exit(0)
+    os.close(writing)
+
+
+def serve() -> dict[str, Any] | None:
+    """Answer until there are no more requests; in a child it gives the request."""
+    for line in sys.stdin:
+        request: dict[str, Any] = json.loads(line)
+        child = os.fork()
+        if not child:
+            return request
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    return None
+
+
+if __name__ == "__main__":
+    preload()
+    if (request := serve()) is not None:
+        become(request)
+        runpy.run_module("ovw", run_name="__main__", alter_sys=True)
