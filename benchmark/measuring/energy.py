@@ -32,7 +32,7 @@ class EnergyMeter:
 
     def _read(self) -> list[int] | None:
         try:
-            return [int((zone / "energy_uj").read_text()) for zone in self._zones]
+            return [int((zone / "energy_uj").read_text(encoding="ascii")) for zone in self._zones]
         except OSError:
             return None
 
