@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ovw.artifact.hashing import file_sha256
 from ovw.artifact.locate import locate_or_default
-from ovw.artifact.manifest import read_manifest
+from ovw.artifact.manifest import Manifest, read_manifest
 from ovw.artifact.names import MANIFEST
+from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.resolve import choose, open_dataset
 from ovw.datasets.utterance import Dataset, Problem, Utterance
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.extra_metrics import marks_metrics, silence_metrics
-from ovw.evaluate.facts import calibrated_on, delta_metrics, describe_dataset, describe_problems, describe_reference
 from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.reference import PytorchFile, Reference, find_reference
 from ovw.evaluate.report import write_reports
 from ovw.evaluate.request import default_output, request_of
-from ovw.evaluate.score import Bad, BootstrapOptions, compare_with, flag_counts, metrics, score, tables, worst
+from ovw.evaluate.score import (
+    Bad,
+    BootstrapOptions,
+    Scored,
+    Unit,
+    compare_with,
+    flag_counts,
+    metrics,
+    score,
+    tables,
+    worst,
+)
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
 from ovw.models import find_language
-from ovw.record import Record, describe_artifact, new_record, write_record
+from ovw.record import Metric, Record, describe_artifact, new_record, write_record
 from ovw.scoring.normalizer import describe_normalizer
+from ovw.scoring.paired import PairedComparison
+
+LISTED = 100
+"""Problems named one by one; all are counted."""
 
 
 @dataclass(frozen=True)
@@ -136,3 +154,47 @@ def _hypotheses_of(
     with HypothesisJournal(output / "reference", request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {reference.name}")
         return _transcribe(config, reference.spec, dataset, total, journal, watch)[0]
+
+
+def describe_dataset(dataset: Dataset, hypotheses: Sequence[Hypothesis]) -> dict[str, Any]:
+    """Which clips were used, with the fingerprint of texts and audio."""
+    return {
+        "name": dataset.name,
+        "origin": dataset.origin,
+        "utterances": len(hypotheses),
+        "fingerprint": fingerprint((h.id, h.reference, h.audio_sha256 or "") for h in hypotheses),
+        "languages": dict(sorted(Counter(h.language or "unknown" for h in hypotheses).items())),
+    }
+
+
+def calibrated_on(manifest: Manifest, hypotheses: Sequence[Hypothesis]) -> list[str]:
+    """Ids of scored clips that the artifact was calibrated on: its error rate on them is too good."""
+    calibration = manifest.compression.calibration if manifest.compression else None
+    used = set(calibration.audio.values()) if calibration else set()
+    return [h.id for h in hypotheses if h.audio_sha256 in used]
+
+
+def describe_problems(scored: Scored, problems: Sequence[Problem], *, silence: bool = False) -> dict[str, Any]:
+    """Utterances that could not be used, and why; with `silence`, clips without words are of use."""
+    unscored = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if not ok]
+    empty = [Problem(h.id, h.audio, "the reference is empty once normalized") for h in unscored]
+    found = [*problems, *([] if silence else empty)]
+    return {"count": len(found), "listed": [asdict(problem) for problem in found[:LISTED]]}
+
+
+def describe_reference(reference: Reference | None, comparisons: Mapping[Unit, PairedComparison]) -> dict[str, Any]:
+    """Who was compared with and how that ended."""
+    if reference is None:
+        return {}
+    verdicts = {unit: comparison.verdict() for unit, comparison in comparisons.items()}
+    counts = {unit: asdict(comparison) for unit, comparison in comparisons.items()}
+    return {"reference": {"name": reference.name, "verdict": verdicts, "comparison": counts}}
+
+
+def delta_metrics(comparisons: Mapping[Unit, PairedComparison]) -> dict[str, Metric]:
+    """The paired difference in percentage points, and the reference's own rate on the same clips."""
+    found: dict[str, Metric] = {}
+    for unit, comparison in comparisons.items():
+        found[f"{unit}_delta"] = Metric(value=comparison.delta, unit="%", ci95=comparison.ci95)
+        found[f"{unit}_reference"] = Metric(value=comparison.reference_rate, unit="%")
+    return found

@@ -14,7 +14,7 @@ QUOTED = 80
 LONGEST = 2000
 """Characters of a message."""
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What could steer a terminal, turn a line around or not be printed at all."""
+"""Characters that could steer a terminal, turn a line around or not be printed at all."""
 
 
 class OvwError(Exception):

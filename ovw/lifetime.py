@@ -1,4 +1,4 @@
-"""How a process ends: on SIGTERM as on Ctrl-C, soon, with its children, leaving nothing behind.
+"""The end of a process: on SIGTERM as on Ctrl-C, soon, with its children, leaving nothing behind.
 
 Both signals raise `KeyboardInterrupt` in the main thread, so that every `finally` runs. Native code, such as an
 inference, does not notice: after `GRACE_S` seconds the process ends all the same. A process that is killed outright

@@ -16,7 +16,7 @@ YAML_NODES = 100_000
 
 
 def from_json(text: str | bytes) -> Any:
-    """What a JSON text holds.
+    """The contents of a JSON text.
 
     Raises:
         ValueError: not JSON, nested more than `DEPTH` deep, or with half of a character (a lone surrogate), which could
@@ -53,7 +53,7 @@ def _children(item: Any) -> Iterable[Any]:
 
 
 def from_yaml(text: str) -> Any:
-    """What a YAML text holds, plain values only.
+    """The contents of a YAML text, plain values only.
 
     Raises:
         ValueError: not YAML, longer than `YAML_BYTES`, nested more than `DEPTH` deep, or more than `YAML_NODES` values

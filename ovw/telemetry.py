@@ -18,7 +18,7 @@ OFF = {
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-"""What other packages read; a value that is set already stays."""
+"""Variables that other packages read; a value that is set already stays."""
 
 
 def is_allowed() -> bool:

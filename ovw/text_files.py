@@ -18,7 +18,7 @@ MARKS = (
 SAMPLE = 4096
 """Bytes in which UTF-16 without a mark shows: every other one is zero."""
 CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
-"""What no text holds, whatever its encoding."""
+"""Characters that no text holds, whatever its encoding."""
 CHUNK = 1 << 20
 WESTERN = "cp1252"
 """Latin-1 as Windows has it, which agrees with it in every printable character."""
@@ -36,7 +36,7 @@ def read_text(path: Path) -> str:
 
 
 def decode_text(data: bytes, name: str) -> str:
-    """The same of bytes; `name` is for the log."""
+    """The text of bytes; `name` is for the log."""
     return io.TextIOWrapper(io.BytesIO(data), encoding=_encoding(io.BytesIO(data), name)).read()
 
 

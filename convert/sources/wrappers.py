@@ -1,4 +1,4 @@
-"""What trainers wrap around a state dict: prefixes of their classes, LoRA layers, adapters beside a base."""
+"""Wrappers of trainers around a state dict: prefixes of their classes, LoRA layers, adapters beside a base."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Arrays = dict[str, NDArray[np.floating]]
 PREFIXES = ("module.", "_orig_mod.", "base_model.model.", "_fsdp_wrapped_module.", "_forward_module.", "whisper.")
 """Of DataParallel, torch.compile, PEFT, FSDP, Lightning's Fabric, and classes that keep the model in a field."""
 INNER = ("._orig_mod", "._fsdp_wrapped_module", "._checkpoint_wrapped_module", ".base_layer")
-"""The same within names."""
+"""Wrappers within names."""
 SAVED = re.compile(r"\.modules_to_save(\.\w+)?\.(?=weight$|bias$)")
 ORIGINAL = ".original_module."
 LORA = re.compile(r"(.+)\.lora_(embedding_)?([AB])(?:\.(?!weight$|bias$)\w+)?(?:\.weight)?")

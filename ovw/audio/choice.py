@@ -18,7 +18,7 @@ NO_DIALOGUE = Disposition.visual_impaired | Disposition.hearing_impaired | Dispo
 
 @dataclass(frozen=True)
 class SoundChoice:
-    """What to take of a file that may hold several tracks and channels.
+    """The choice from a file that may hold several tracks and channels.
 
     Attributes:
         stream: number of the audio track, from 0; by default the one a player would begin with.
@@ -80,7 +80,7 @@ def _in_language(tracks: Sequence[AudioStream], language: str | None, name: str)
 
 
 def _rank(track: AudioStream) -> tuple[bool, bool, bool]:
-    """What FFmpeg and players go by: it can be decoded, it is the main programme, it is marked as default."""
+    """The order of FFmpeg and players: it can be decoded, it is the main programme, it is marked as default."""
     special, default = track.disposition & NO_DIALOGUE, track.disposition & Disposition.default
     return track.codec_context is not None, not special, bool(default)
 

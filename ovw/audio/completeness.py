@@ -25,7 +25,7 @@ OGG_END = 4
 
 
 def missing_end(source: Source) -> str:
-    """How a file shows that its end is missing; empty when it does not, or cannot know.
+    """The sign that a file's end is missing; empty when there is none, or it cannot be known.
 
     Args:
         source: a file, or an open one, which is left at an arbitrary place.

@@ -62,7 +62,7 @@ class Input:
         return self.path is None and self.remote is None
 
     def sound(self, choice: SoundChoice) -> SoundChoice:
-        """What to take of it: as chosen for all inputs, and its own channel."""
+        """The choice from it: as chosen for all inputs, and its own channel."""
         return choice if self.channel is None else replace(choice, channel=self.channel)
 
     @property

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from ovw.errors import OvwError, reason
 
 FIRST_BYTE_S = 60.0
-"""How long a pipe may stay without a writer, or a writer without a word."""
+"""Seconds that a pipe may stay without a writer, or a writer silent."""
 
 
 def is_pipe(path: Path) -> bool:

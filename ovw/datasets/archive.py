@@ -14,7 +14,7 @@ BLOCK = 1 << 20
 LARGEST_MEMBER = 1 << 30
 """Bytes; a member is read whole, and a header can claim any size."""
 DAMAGE = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
-"""What reading a damaged archive can end in."""
+"""Errors of reading a damaged archive."""
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 

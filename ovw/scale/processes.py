@@ -19,7 +19,7 @@ from ovw.scale.dispatch import Died, Ready, Result, dispatch
 from ovw.scale.work import Task, attempt
 
 GRACE_S = 0.5
-"""What idle workers get to end by themselves; what they have done is on disk or has come back by then."""
+"""Seconds that idle workers get to end by themselves; what they have done is on disk or has come back by then."""
 
 
 class Processes:

@@ -43,7 +43,7 @@ def normalize(text: str, language: str | None) -> str:
 
 
 def normalize_keeping_marks(text: str, language: str | None) -> str:
-    """The same with combining marks kept, as multilingual leaderboards score: they carry vowels in many scripts.
+    """A text as it is scored with combining marks kept, as multilingual leaderboards do: many scripts write vowels so.
 
     English has no other rules here than in `normalize`.
     """

@@ -68,6 +68,11 @@ def document_of(name: str, whisper: Whisper, result: Transcription) -> Document:
         language=result.language,
         language_probability=result.detection.probability if result.detection else None,
         segments=segments,
-        model={"name": manifest.name, "precision": manifest.precision, "inference_precision": whisper.precision},
+        model={
+            "name": manifest.name,
+            "precision": manifest.precision,
+            "inference_precision": whisper.precision,
+            "approximations": whisper.approximations_for(result.options),
+        },
         options=result.options.model_dump(mode="json") | {"pad": result.options.padding},
     )

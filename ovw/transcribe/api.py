@@ -109,6 +109,10 @@ class Whisper:
         """Names of those that the runner may use with this artifact here, see `ovw.runtime.approximations`."""
         return self._sessions.approximations.in_use()
 
+    def approximations_for(self, options: TranscribeOptions) -> list[str]:
+        """Names of those that it uses in a transcription with these options."""
+        return self._sessions.approximations.without(options.approximations_left_out()).in_use()
+
     @property
     def precision(self) -> str:
         """The arithmetic that the device really uses, such as `bf16`."""

@@ -84,11 +84,14 @@ class BatchedDecoder(WindowDecoder):
         return [sorted(segments, key=lambda segment: segment.start) for segments in found]
 
     def _windows(self, recording: Recording, language: str | None, clip: FrameSpan) -> Iterator[Window]:
-        """The windows of a stretch of a recording, cut at pauses."""
+        """The windows of a stretch of a recording, cut at pauses; what fits one window is taken as it is alone."""
         longest = self._sessions.dims.n_frames
-        if recording.expected_frames > longest:
-            longest = min(longest, round(self._options.chunk_length * FRAMES_PER_SECOND))
-        for span in recording.speech_windows(clip.start, clip.end, longest):
+        if recording.expected_frames <= longest:
+            spans = _whole_windows(recording, clip)
+        else:
+            limit = min(longest, round(self._options.chunk_length * FRAMES_PER_SECOND))
+            spans = recording.speech_windows(clip.start, clip.end, limit)
+        for span in spans:
             yield Window(recording, span, language)
 
     def _all(self, windows: Iterable[Window]) -> Iterator[WindowResult]:
@@ -199,6 +202,14 @@ class BatchedDecoder(WindowDecoder):
             return []
         parts = list(recording.speech_windows(window.start, window.end, of.size * 2 // 3))
         return parts if len(parts) > 1 else []
+
+
+def _whole_windows(recording: Recording, clip: FrameSpan) -> Iterator[FrameSpan]:
+    """The windows of a short recording as `SequentialDecoder` takes them: only long pauses are left out."""
+    seek = clip.start
+    while (begin := recording.resume(seek)) is not None and begin < clip.end:
+        seek = recording.until(begin, clip.end)
+        yield FrameSpan(begin, seek)
 
 
 def is_echo(text: str, before: str) -> bool:

@@ -59,7 +59,7 @@ def needs_fallback(result: DecodingResult, options: TranscribeOptions) -> bool:
 
 def is_unsure(result: DecodingResult, options: TranscribeOptions) -> bool:
     """A greedy text that stands, of which a beam search might find a better one."""
-    greedy = options.beam_size == 1 and result.temperature == 0
+    greedy = options.beam_size == 1 and result.temperature == 0 and len(options.temperature) > 1
     return greedy and result.avg_logprob < UNSURE_LOGPROB and not is_doubtful(result, options)
 
 

@@ -140,6 +140,16 @@ class TranscribeOptions(Config):
             return "mel" if self.audio_context == "full" else "audio"
         return self.pad
 
+    def approximations_left_out(self) -> list[str]:
+        """Approximations that these options leave out, whatever an artifact is licensed for."""
+        full = self.audio_context == "full"
+        left_out = {
+            "merged_padding": full,
+            "token_merging": full or self.word_timestamps,
+            "unsure_search": full or self.batch_size == 1 or self.beam_size > 1 or len(self.temperature) == 1,
+        }
+        return [name for name, out in left_out.items() if out]
+
     def exactly(self) -> TranscribeOptions:
         """These options with openai/whisper's own algorithm: window by window, over silence too."""
         return self.model_copy(update=EXACTLY)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -282,21 +281,6 @@ def test_killed_converts_leave_a_whole_artifact(tmp_path: Path) -> None:
     ovw(*args)
     assert ": good" in ovw("verify", made.folder).stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ["artifact", "custom.pt"]
-
-
-def test_readme_commands_parse() -> None:
-    """Every `ovw` line of the README is a command that exists, with options that exist."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = [
-        line.strip() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()
-    ]
-    commands = [c.split("#")[0] for c in commands if c.startswith("ovw ")]
-    assert len(commands) >= 6
-    for command in commands:
-        verb, *rest = shlex.split(command)[1:]
-        helped = ovw(verb, "--help").stdout
-        for option in (word for word in rest if word.startswith("-") and word != "-"):
-            assert re.search(rf"(^|[\s,/]){re.escape(option)}[\s,/]", helped), f"{command}: {option}"
 
 
 def write_golden() -> None:

@@ -31,6 +31,7 @@ from ovw.transcribe.checks import guard, texts
 from ovw.transcribe.checks.licence import MOST_NATS, WORST_NATS, measure_licence
 from ovw.transcribe.checks.probe import probe_windows
 from ovw.transcribe.checks.rows import relative_l2
+from ovw.transcribe.options import TranscribeOptions
 
 
 def shared_mask(rows: ov.Node, columns: ov.Node, batch: ov.Node) -> ov.Node:
@@ -187,6 +188,8 @@ def test_only_licensed_approximations_are_used(copy_of_tiny: Path) -> None:
     write_manifest(manifest.model_copy(update={"arithmetic": measured}), copy_of_tiny)
     whisper = Whisper(copy_of_tiny)
     assert whisper.approximations == ["merged_padding", "grouped_scales", "unsure_search"]
+    assert whisper.approximations_for(TranscribeOptions()) == ["merged_padding", "grouped_scales"]
+    assert whisper.approximations_for(TranscribeOptions(audio_context="full")) == ["grouped_scales"]
     (window,) = whisper._sessions.encode(probe_windows(manifest.dimensions())[:1])
     assert {cache.dtype for cache in window.batch.caches} == {np.dtype(np.float32)}
     assert not window.full_context

@@ -278,6 +278,11 @@ def test_what_is_not_compared() -> None:
     assert renamed.changes[0].case == "a -> b"
     spoken = compare(record(case("c", *STEADY, text_sha256="a")), record(case("c", *SLOW, text_sha256="b")))
     assert "texts differ" in spoken.warnings[0]
+    with pytest.raises(OvwError, match="texts differ"):
+        compare(
+            record(case("c", *STEADY, stage="rtf", text_sha256="a")),
+            record(case("c", *SLOW, stage="rtf", text_sha256="b")),
+        )
 
 
 def test_many_intervals_hold_together() -> None:

@@ -77,6 +77,8 @@ def open_checked(folder: Path, manifest: Manifest, options: DeviceOptions, *, ex
     if faults:
         logger.warning("%s runs %s, as it does not compute here what was proved otherwise (%s)", folder.name,
                        chosen.name, "; ".join(faults))  # fmt: skip
+    used = ", ".join(chosen.sessions.approximations.in_use()) or "none"
+    logger.debug("%s runs %s, approximations: %s", folder.name, chosen.name, used)
     return chosen.sessions
 
 

@@ -72,7 +72,7 @@ class _Text:
 def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence | None:
     """Measure the approximations on bundled speech, in the device's own arithmetic.
 
-    `None` where the texts say nothing, as those of random weights.
+    `None` where the texts mean nothing, as those of random weights.
 
     Args:
         folder: of an artifact that the fast path takes.

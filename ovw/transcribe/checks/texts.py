@@ -28,7 +28,7 @@ SAME_ARITHMETIC = 0.1
 OTHER_ARITHMETIC = 0.34
 """Share of the words that bf16, int8 and approximations may change in two short stretches of speech."""
 PLAUSIBLE = -1.0
-"""Mean log probability of a text that says something; those of random weights do not."""
+"""Mean log probability of a text with a meaning; those of random weights do not."""
 
 
 def find_way_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
@@ -50,7 +50,7 @@ def find_way_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _text_problems(way: Way, manifest: Manifest, expected: Sequence[str] | None) -> Iterator[str]:
-    """Texts that a batch or beams change, or that are far from those in f32, if these say anything."""
+    """Texts that a batch or beams change, or that are far from those in f32, if these have a meaning."""
     sessions, most = way.sessions, manifest.shapes.batch[1]
     audio = [sessions.detached(window) for window in sessions.encode(probe_windows(sessions.dims))]
     alone = [_texts(sessions, [window], 1)[0] for window in audio]
