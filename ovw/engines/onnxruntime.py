@@ -57,4 +57,6 @@ class _OnnxWhisper(Whisper):
     def _open(self, options: DeviceOptions) -> ModelSessions:
         if layout_row(self.manifest.layout).runtime != "onnxruntime":
             raise OvwError(f"{self.folder} has no graphs for onnxruntime", "ovw convert --layout onnx makes some")
-        return _OnnxSessions(self.folder, self.manifest.layout, options, self.manifest.dimensions(), ())
+        sessions = _OnnxSessions(self.folder, self.manifest.layout, options, self.manifest.dimensions(), ())
+        sessions.load()
+        return sessions

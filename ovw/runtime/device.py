@@ -97,9 +97,22 @@ def compile_model(model: ov.Model, options: DeviceOptions) -> ov.CompiledModel:
     Raises:
         UsageError: the device does not exist here.
     """
+    require_device(options)
+    return core().compile_model(model, options.device, options.properties())
+
+
+def require_device(options: DeviceOptions) -> None:
+    """Refuse a device that this machine does not have; raises as `compile_model`."""
     if options.device.split(":")[0].split(".")[0] not in {*core().available_devices, "AUTO", "HETERO", "MULTI"}:
         raise UsageError(f"no device '{options.device}'", f"this machine has {', '.join(core().available_devices)}")
-    return core().compile_model(model, options.device, options.properties())
+
+
+def hardware(options: DeviceOptions) -> list[tuple[str, str, str]]:
+    """(device, full name, capabilities) of each device that a graph may run on."""
+    every = options.device.startswith("AUTO")
+    devices = [name for name in core().available_devices if every or name.split(".")[0] in options.device]
+    wanted = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
+    return [(name, *(str(core().get_property(name, one)) for one in wanted)) for name in devices]
 
 
 def cpu_name() -> str:

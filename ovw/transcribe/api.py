@@ -30,6 +30,7 @@ from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.defaults import artifact_defaults, with_defaults
+from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
@@ -97,12 +98,16 @@ class Whisper:
         self._vad_executor = ThreadPoolExecutor(1, "voice-activity")
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
-            require_runnable(folder, self.manifest.layout)
-            self._sessions = open_checked(folder, self.manifest, options, exact=exact)
+            self._sessions = self._open(options)
             self._defaults = artifact_defaults(folder, self.manifest.dimensions())
         except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
             hint = f"ovw verify {folder} lists what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
+
+    def _open(self, options: DeviceOptions) -> ModelSessions:
+        """The sessions of the artifact; raises as the constructor does."""
+        require_runnable(self.folder, self.manifest.layout)
+        return open_checked(self.folder, self.manifest, options, exact=self.exact)
 
     @property
     def approximations(self) -> list[str]:

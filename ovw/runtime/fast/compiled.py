@@ -18,7 +18,7 @@ from ovw.artifact import masks, names
 from ovw.errors import OvwError
 from ovw.files import write_whole
 from ovw.home import compiled_dir
-from ovw.runtime.device import DeviceOptions, compile_model, core
+from ovw.runtime.device import DeviceOptions, compile_model, core, hardware
 
 LARGEST = 2**30
 """Bytes of an artifact's weights above which nothing is kept: OpenVINO needs several times the size to write it."""
@@ -66,7 +66,7 @@ def load_or_compile(
 
 def fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
     """A hash of everything that a compiled graph depends on, this code among it."""
-    device = [core().get_property(options.device, name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    device = hardware(options)
     graphs = sorted(path for path in artifact.iterdir() if path.suffix in (".xml", ".bin"))
     files = [(path.name, found.st_size, found.st_mtime_ns) for path, found in ((p, p.stat()) for p in graphs)]
     known = hashlib.sha256(repr((part, ov.__version__, device, options.properties(), files)).encode())

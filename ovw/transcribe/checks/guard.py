@@ -21,7 +21,7 @@ from ovw.files import write_whole
 from ovw.home import checked_dir
 from ovw.memory import give_back
 from ovw.runtime.approximations import ALL, NONE
-from ovw.runtime.device import EXACT, DeviceOptions
+from ovw.runtime.device import EXACT, DeviceOptions, require_device
 from ovw.runtime.fast.compiled import fingerprint
 from ovw.transcribe.checks.probe import Distance, distance, make_reference, probe_windows, takes_probe
 from ovw.transcribe.checks.rows import SAME_IN_F32, SHARE_OF_ARITHMETIC, batch_distance, fed_alone
@@ -66,6 +66,7 @@ def open_checked(folder: Path, manifest: Manifest, options: DeviceOptions, *, ex
     Raises:
         OvwError: there is no such way.
     """
+    require_device(options)
     candidates = list(ways(folder, manifest, options, exact=exact))
     kept = checked_dir() / f"{fingerprint(folder, f'check {exact}', options)}.json"
     outcome = _recall(kept, candidates)
