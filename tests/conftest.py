@@ -18,6 +18,7 @@ os.environ["OVW_HOME"] = str(open_shared_root() / "home")
 
 from support import no_network
 from support.cheaper import cheaper_conversions, measured_approximations
+from support.command import end_fork_server
 from support.tiny_whisper import DEMO_VIDEO, TINY_EN, TINY_V3, made_once, tiny_once, tiny_pt_once
 
 from ovw.audio.decode import load_audio
@@ -52,6 +53,7 @@ def less_is_computed_twice() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         cheaper_conversions(patch)
         yield
+    end_fork_server()
 
 
 @pytest.fixture(scope="session")

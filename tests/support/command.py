@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import subprocess
@@ -37,7 +36,6 @@ class _Server:
     def __init__(self) -> None:
         command = [sys.executable, str(Path(__file__).with_name("fork_server.py"))]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        atexit.register(self._end)
 
     def run(
         self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], stdin: bytes = b""
@@ -52,7 +50,7 @@ class _Server:
             code = int(self._process.stdout.readline())
             return subprocess.CompletedProcess(arguments, code, files["stdout"].read(), files["stderr"].read())
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self._process.stdin.close()
         self._process.wait()
 
@@ -60,6 +58,12 @@ class _Server:
 @cache
 def _server() -> _Server:
     return _Server()
+
+
+def end_fork_server() -> None:
+    if _server.cache_info().currsize:
+        _server().end()
+        _server.cache_clear()
 
 
 def run_forked(

@@ -61,7 +61,7 @@ def made_once(config: ConvertConfig, name: str) -> Converted:
 
 def tiny_pt_once(dims: Dims = TINY) -> Path:
     """The checkpoint file of random weights, `tiny-random.pt`."""
-    return once(f"pt-{dims.n_mels}-{dims.n_vocab}", lambda folder: save_pt(folder / "tiny-random.pt", dims))
+    return once(f"pt-{_label(dims)}", lambda folder: save_pt(folder / "tiny-random.pt", dims))
 
 
 def tiny_once(dims: Dims = TINY, precision: str = "fp16", **values: object) -> Converted:
@@ -70,4 +70,8 @@ def tiny_once(dims: Dims = TINY, precision: str = "fp16", **values: object) -> C
         values = {"gate": "none", **({"recipe": CALIBRATED} if precision == "int8-ptq" else {}), **values}
     config = ConvertConfig(weights=str(tiny_pt_once(dims)), precision=precision, **values)
     given = "-".join(str(value) for key, value in sorted(values.items()) if key not in ("gate", "recipe"))
-    return made_once(config, "-".join(filter(None, (f"tiny-{dims.n_mels}-{dims.n_vocab}-{precision}", given))))
+    return made_once(config, "-".join(filter(None, (f"tiny-{_label(dims)}-{precision}", given))))
+
+
+def _label(dims: Dims) -> str:
+    return "-".join(map(str, dims.as_dict().values()))
