@@ -62,4 +62,5 @@ def remeasured(folder: Path, manifest: Manifest) -> Arithmetic | None:
     if not layout_row(manifest.layout).decodes:
         return None
     graphs = (manifest.layout, manifest.frontend, manifest.shapes, manifest.dimensions())
-    return measure_arithmetic(folder, *graphs, approximations=manifest.source.kind != "random")
+    measured = manifest.source.kind != "random"
+    return measure_arithmetic(folder, *graphs, precision=manifest.precision, approximations=measured)

@@ -24,9 +24,9 @@ import os, time
 end_on_signals()
 with scratch_folder() as folder:
     (folder / "large").write_bytes(b"x")
-    print(folder, flush=True)
     while True:
         try:
+            print(folder, flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             pass  # as native code: it goes on

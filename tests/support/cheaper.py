@@ -45,8 +45,8 @@ def measured_approximations() -> Iterator[None]:
 
 
 @wraps(measure_arithmetic)
-def _measure_arithmetic(*args: Any, approximations: bool) -> Arithmetic:
-    return measure_arithmetic(*args, approximations=approximations and _measured.get())
+def _measure_arithmetic(*args: Any, approximations: bool, **more: Any) -> Arithmetic:
+    return measure_arithmetic(*args, approximations=approximations and _measured.get(), **more)
 
 
 def _copy_tokenizer_ir(folder: Path, ends: dict[str, str]) -> None:

@@ -53,6 +53,7 @@ class _Server:
     def end(self) -> None:
         self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
 
 @cache

@@ -267,8 +267,7 @@ def test_a_transcript_in_another_encoding(tmp_path: Path) -> None:
     (transcript, *_) = sorted(root.rglob("*.trans.txt"))
     transcript.write_bytes(transcript.read_bytes() + "61-70968-0009 DÉJÀ VU\n".encode("latin-1"))
     for place in (root, pack(root, tmp_path / "test-other.tar.gz")):
-        with pytest.raises(OvwError, match=r"trans\.txt cannot be read: 'utf-8' codec"):
-            list(open_librispeech(place, "test-other"))
+        assert list(open_librispeech(place, "test-other"))  # as Windows-1252, with a warning
 
 
 def test_a_member_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
