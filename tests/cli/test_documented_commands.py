@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.speech_files import librispeech, pack, wav
+from support.speech_files import librispeech, manifest, pack, wav
 from support.tiny_whisper import DEMO_VIDEO, ROOT, SELFTEST_CLIP
 
 from ovw.artifact.hashing import file_sha256
@@ -72,12 +72,12 @@ def workplace(tiny: Converted, tiny_pt: Path, tmp_path_factory: pytest.TempPathF
     for name in ("manifest.json", "generation_config.json"):
         known = json.loads((artifact / name).read_text())
         (artifact / name).write_text(json.dumps(known | {"alignment_heads": [[1, 0]]}))
-    manifest = json.loads((artifact / "manifest.json").read_text())
-    manifest["files"]["generation_config.json"] = {
+    described = json.loads((artifact / "manifest.json").read_text())
+    described["files"]["generation_config.json"] = {
         "bytes": (artifact / "generation_config.json").stat().st_size,
         "sha256": file_sha256(artifact / "generation_config.json"),
     }
-    (artifact / "manifest.json").write_text(json.dumps(manifest))
+    (artifact / "manifest.json").write_text(json.dumps(described))
     for home in (folder / "home" / "models", folder / "models"):
         home.mkdir(parents=True)
         for name in ("base-fp16", "base-fp32", "base-int8", "base-int8-ptq"):
