@@ -151,7 +151,7 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
         (("transcribe", clip, *tiny, "-f", "doc"), 2, ["doc", "srt"]),
         (("transcribe", clip, *tiny, "--highlight-words"), 2, ["--word-timestamps"]),
         (("transcribe", clip, *tiny, "--max-lines", "2"), 2, ["max_lines needs max_line_width"]),
-        (("transcribe", clip, *tiny, "--embed"), 1, [".flac", "cannot hold a subtitle track", ".mkv"]),
+        (("transcribe", clip, *tiny, "--embed", "-o", tmp_path / "o"), 1, [".flac", "cannot hold a subtitle", ".mkv"]),
         (("transcribe", clip, *tiny, "--device", "GPU.7"), 2, ["no device 'GPU.7'", "CPU"]),
         (("transcribe", clip, *tiny, "--config", tmp_path / "wrong2.yaml"), 2, ["did you mean 'beam_size'"]),
         (("transcribe", clip, "-m", "tiny.en-random", "--language", "de"), 2, ["does not know the language 'de'"]),
