@@ -136,7 +136,7 @@ class ModelConverter:
             if job.layout != "whispercpp":
                 measured = not for_scoring and checkpoint.kind != "random"
                 args = (folder, job.layout, frontend, shapes, checkpoint.dims)
-                arithmetic = measure_arithmetic(*args, precision=job.precision, approximations=measured)
+                arithmetic = measure_arithmetic(*args, approximations=measured)
         self._step(f"hashing {job.precision} {job.layout}")
         can = capabilities(self._info, checkpoint)
         manifest = describe(folder, export, frontend, can, proof, compression, arithmetic)

@@ -63,4 +63,4 @@ def remeasured(folder: Path, manifest: Manifest) -> Arithmetic | None:
         return None
     graphs = (manifest.layout, manifest.frontend, manifest.shapes, manifest.dimensions())
     measured = manifest.source.kind != "random"
-    return measure_arithmetic(folder, *graphs, precision=manifest.precision, approximations=measured)
+    return measure_arithmetic(folder, *graphs, approximations=measured)

@@ -54,15 +54,19 @@ class ProbeReference(ManifestPart):
 
 
 class RowCheck(ManifestPart):
-    """Rows of a batch against the same rows alone, on the machine that converted: relative L2 of logits."""
+    """Rows of batches on the machine that converted: the largest relative L2 distances of their logits."""
 
     batches: list[int]
     in_f32: float
-    """Largest of all batches, in f32."""
+    """From the same row alone, in f32."""
     in_default: float
-    """Results in the device's default arithmetic."""
+    """From the same row alone, in the device's default arithmetic."""
     default_to_f32: float
-    """A row alone, in the default arithmetic, against f32."""
+    """Of a row alone in the default arithmetic, from f32."""
+    by_others: float | None = None
+    """From the same row among equal ones, in the default arithmetic; null in artifacts of before."""
+    batch_to_f32: float | None = None
+    """Of equal rows in the default arithmetic, from f32; null in artifacts of before."""
 
 
 class ApproximationCost(ManifestPart):

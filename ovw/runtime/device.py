@@ -9,6 +9,7 @@ from typing import Literal
 import openvino as ov
 from pydantic import Field
 
+from ovw.artifact.weights import split_scales
 from ovw.cgroups import limited_cores
 from ovw.config import Config
 from ovw.errors import UsageError
@@ -92,12 +93,13 @@ def compile_ir(xml: Path, options: DeviceOptions) -> ov.CompiledModel:
 
 
 def compile_model(model: ov.Model, options: DeviceOptions) -> ov.CompiledModel:
-    """Compile a graph.
+    """Compile a graph, whose weights of 8 bits get scales that every kernel unpacks alike.
 
     Raises:
         UsageError: the device does not exist here.
     """
     require_device(options)
+    split_scales(model)
     return core().compile_model(model, options.device, options.properties())
 
 

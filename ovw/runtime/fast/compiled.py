@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from ovw.artifact import masks, names
+from ovw.artifact import masks, names, weights
 from ovw.errors import OvwError
 from ovw.files import write_whole
 from ovw.home import compiled_dir
@@ -70,7 +70,7 @@ def fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
     graphs = sorted(path for path in artifact.iterdir() if path.suffix in (".xml", ".bin"))
     files = [(path.name, found.st_size, found.st_mtime_ns) for path, found in ((p, p.stat()) for p in graphs)]
     known = hashlib.sha256(repr((part, ov.__version__, device, options.properties(), files)).encode())
-    for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(masks.__file__)):
+    for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(masks.__file__), Path(weights.__file__)):
         known.update(source.read_bytes())
     known.update((artifact / names.MANIFEST).read_bytes())
     return known.hexdigest()

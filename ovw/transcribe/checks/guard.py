@@ -23,8 +23,16 @@ from ovw.memory import give_back
 from ovw.runtime.approximations import ALL, NONE
 from ovw.runtime.device import EXACT, DeviceOptions, require_device
 from ovw.runtime.fast.compiled import fingerprint
+from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.checks.probe import Distance, distance, make_reference, probe_windows, takes_probe
-from ovw.transcribe.checks.rows import SAME_IN_F32, SHARE_OF_ARITHMETIC, batch_distance, fed_alone
+from ovw.transcribe.checks.rows import (
+    BATCH_TO_F32,
+    SAME_IN_F32,
+    SHARE_OF_ARITHMETIC,
+    fed_batch,
+    fed_equal,
+    largest_distance,
+)
 from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions, is_specialisable
 from ovw.transcribe.selftest import clip_sha256, golden_prompt
 
@@ -133,14 +141,25 @@ def find_fault(way: Way, reference: ProbeReference, manifest: Manifest) -> str |
         return fault
     if most < 0 or most >= len(BATCH):
         rows = [sessions.detached(window) for window in audio]
-        alone = [fed_alone(sessions.decoder, *pair) for pair in zip(rows, reference.tokens, strict=True)]
-        moved = batch_distance(sessions.decoder, rows, reference.tokens, alone, BATCH)
-        allowed = max(SAME_IN_F32, SHARE_OF_ARITHMETIC * found.logits)
-        if not moved <= allowed:
-            return f"rows of a batch are {moved:.2g} from the same rows alone, {allowed:.2g} is allowed"
+        if fault := _batch_fault(sessions.decoder, rows, reference, found.logits):
+            return fault
     if manifest.source.kind == "random" or not sessions.approximations.merged_padding:
         return None
     return _beyond(distance(sessions.decoder, sessions.encode(windows), reference), APPROXIMATED)
+
+
+def _batch_fault(decoder: Decoder, audio: Sequence[Audio], reference: ProbeReference, alone: float) -> str | None:
+    """The fault of a batch, whose rows alone are at a distance from f32."""
+    equal = [fed_equal(decoder, *pair, len(BATCH)) for pair in zip(audio, reference.tokens, strict=True)]
+    batch = fed_batch(decoder, audio, reference.tokens, BATCH)
+    moved, allowed = largest_distance(batch, [equal[w] for w in BATCH]), max(SAME_IN_F32, SHARE_OF_ARITHMETIC * alone)
+    if not moved <= allowed:
+        return f"rows of a batch depend on each other: logits differ by {moved:.2g}, {allowed:.2g} is allowed"
+    together = distance(decoder, audio, reference, len(BATCH)).logits
+    allowed = max(SAME_IN_F32, BATCH_TO_F32 * alone)
+    if not together <= allowed:
+        return f"rows of a batch are {together:.2g} from f32, {allowed:.2g} is allowed"
+    return None
 
 
 def _beyond(found: Distance, allowed: Distance) -> str | None:

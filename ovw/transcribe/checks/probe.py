@@ -113,13 +113,13 @@ def observe(
     return logits, heads
 
 
-def distance(decoder: Decoder, audio: Sequence[Audio], reference: ProbeReference) -> Distance:
-    """Distance of a decoder over the encoded stretches from its reference in f32."""
+def distance(decoder: Decoder, audio: Sequence[Audio], reference: ProbeReference, rows: int = 1) -> Distance:
+    """Distance of a decoder over the encoded stretches, each in so many equal rows, from its reference in f32."""
     expected = unpack_array(reference.logits)
     expected_heads = unpack_array(reference.head_norms) if reference.head_norms else None
     logits, heads = [], [0.0]
     for at, (window, sequence) in enumerate(zip(audio, reference.tokens, strict=True)):
-        found, norms = observe(decoder, window, sequence)
+        found, norms = observe(decoder, window, sequence, rows)
         logits.append(relative_l2(found[:, ::VOCABULARY_STEP], expected[at]))
         if expected_heads is not None and norms:
             change = np.abs(_stacked(norms) / expected_heads[at] - 1).max()

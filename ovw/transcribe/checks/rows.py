@@ -2,6 +2,10 @@
 
 A batch must not change what is computed for a row. Where it does, words are lost without any sign of it: a wrong mask
 stride in one CPU's arithmetic once cost half of the words of every batch.
+
+In f32 a row is compared with itself alone. In other arithmetic the kernels for few and for many rows may round
+differently, so two questions take the place of that one: does a row depend on the others, which a batch of equal rows
+of the same size answers without any rounding, and is a batch of that size as close to f32 as a row alone.
 """
 
 from __future__ import annotations
@@ -19,7 +23,9 @@ SINGLE_STEPS = 3
 """Tokens at the end of a sequence, fed one by one: into a filled cache, after a reorder, after rows have left."""
 SAME_IN_F32 = 1e-4
 SHARE_OF_ARITHMETIC = 0.1
-"""Distance that a batch may move a row, as a share of the distance that the arithmetic itself moves it from f32."""
+"""Distance that other rows may move a row, as a share of the distance that the arithmetic itself moves it from f32."""
+BATCH_TO_F32 = 1.5
+"""Distance of a batch from f32, as a multiple of that of a row alone."""
 
 Logits = NDArray[np.float32]
 
@@ -31,42 +37,33 @@ def relative_l2(found: Logits, expected: Logits) -> float:
     return distance if np.isfinite(distance) else float("inf")
 
 
-def fed_alone(decoder: Decoder, audio: Audio, sequence: Sequence[int], rows: int = 1) -> Logits:
-    """Logits [n, n_vocab] of a sequence over one window, fed as `batch_distance` feeds it.
+def fed_batch(
+    decoder: Decoder, audio: Sequence[Audio], sequences: Sequence[Sequence[int]], windows: Sequence[int]
+) -> list[Logits]:
+    """Logits [n, n_vocab] of each row of a batch; [n - 1, n_vocab] of those that have left before the end.
 
-    Args:
-        decoder: the session.
-        audio: the encoded window.
-        sequence: n tokens, more than `SINGLE_STEPS`.
-        rows: equal rows, where the decoder takes no fewer.
-    """
-    found = _feed_rows(decoder, [audio] * rows, [sequence] * rows, list(range(rows)))
-    return np.concatenate([part[0] for part in found])
-
-
-def batch_distance(
-    decoder: Decoder,
-    audio: Sequence[Audio],
-    sequences: Sequence[Sequence[int]],
-    alone: Sequence[Logits],
-    windows: Sequence[int],
-) -> float:
-    """The largest relative L2 distance between the logits of a row in a batch and of the same row alone.
-
-    Rows take turns among those of equal windows, and half of them leave at the end where the decoder allows that.
+    Rows take turns among those of equal windows, and half of them leave before the last token where the decoder allows
+    that.
 
     Args:
         decoder: the session.
         audio: encoded windows.
-        sequences: of each window, equally many tokens.
-        alone: `fed_alone` of each window.
-        windows: of each row of the batch, the number of its window.
+        sequences: of each window, equally many tokens, more than `SINGLE_STEPS`.
+        windows: of each row, the number of its window.
     """
-    batch = [audio[w] for w in windows], [sequences[w] for w in windows]
-    found = _feed_rows(decoder, *batch, _rotated(windows))
+    found = _feed_rows(decoder, [audio[w] for w in windows], [sequences[w] for w in windows], _rotated(windows))
     kept = len(found[-1])
-    rows = [np.concatenate([part[row] for part in found[: None if row < kept else -1]]) for row in range(len(windows))]
-    return max(relative_l2(row, alone[w][: len(row)]) for row, w in zip(rows, windows, strict=True))
+    return [np.concatenate([part[row] for part in found[: None if row < kept else -1]]) for row in range(len(windows))]
+
+
+def fed_equal(decoder: Decoder, audio: Audio, sequence: Sequence[int], rows: int = 1) -> Logits:
+    """Logits [n, n_vocab] of a sequence over one window, alone or among equal rows, fed as `fed_batch` feeds them."""
+    return fed_batch(decoder, [audio], [sequence], [0] * rows)[0]
+
+
+def largest_distance(found: Sequence[Logits], expected: Sequence[Logits]) -> float:
+    """The largest relative L2 distance of a row's logits from what is expected of it, up to where it left."""
+    return max(relative_l2(row, whole[: len(row)]) for row, whole in zip(found, expected, strict=True))
 
 
 def _feed_rows(
