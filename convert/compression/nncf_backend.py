@@ -106,9 +106,13 @@ def _quantized(model: ov.Model, recipe: GraphRecipe, windows: Sequence[Mel]) -> 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep NNCF's log lines and bars, which go to the output, off it."""
-    import nncf
+    """Keep NNCF's log lines and bars, which go to the output, off it; its logger's handlers may be others' too."""
+    from nncf.common.logging import nncf_logger
 
-    nncf.set_log_level(logging.ERROR)
-    with redirect_stdout(StringIO()):
-        yield
+    level = nncf_logger.level
+    nncf_logger.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    finally:
+        nncf_logger.setLevel(level)

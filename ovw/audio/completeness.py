@@ -28,9 +28,9 @@ def missing_end(source: Source) -> str:
     """The sign that a file's end is missing; empty when there is none, or it cannot be known.
 
     Args:
-        source: a file, or an open one, which is left at an arbitrary place.
+        source: a file, or an open one, which is left at an arbitrary place; a pipe has been read to its end already.
     """
-    if not isinstance(source, Path) and not source.seekable():
+    if not (source.is_file() if isinstance(source, Path) else source.seekable()):
         return ""
     try:
         with source.open("rb") if isinstance(source, Path) else nullcontext(source) as stream:

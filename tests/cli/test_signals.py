@@ -128,8 +128,10 @@ def test_bench_leaves_no_process_and_no_folder(env: dict[str, str], tmp_path: Pa
     )
     command = [*OVW, "bench", "-m", "tiny-random", "--config", str(tmp_path / "c.yaml"), "-o", str(out)]
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not (children := psutil.Process(process.pid).children(recursive=True)) and process.poll() is None:
+    children: list[psutil.Process] = []
+    while not (out.exists() and children) and process.poll() is None:
         time.sleep(0.02)
+        children = psutil.Process(process.pid).children(recursive=True)
     assert children
     assert f"--resume {out} goes on" in ended(process, signal.SIGTERM)
     assert process.returncode == 143

@@ -131,7 +131,7 @@ def test_a_head_that_is_too_loud_is_refused_at_conversion(
 
 
 @pytest.mark.parametrize(
-    ("spoil", "fault"), [(swap_first_rows, "rows of a batch are"), (nan_in_last_row, "rows of a batch are inf")]
+    ("spoil", "fault"), [(swap_first_rows, "rows of a batch depend"), (nan_in_last_row, "logits differ by inf")]
 )
 def test_rows_that_a_batch_changes_are_caught_at_first_use(tiny: Converted, spoil: object, fault: str) -> None:
     way, manifest = way_of(tiny.folder)
