@@ -26,10 +26,10 @@ def silence_metrics(scored: Scored) -> dict[str, Metric]:
     found = {
         "silence_clips": Metric(value=len(silent), unit="1"),
         "silence_insertions": Metric(value=sum(inserted), unit="1"),
-        "silence_hallucination_rate": Metric(value=round(100 * sum(map(bool, inserted)) / len(silent), 4), unit="%"),
+        "silence_hallucination_rate": Metric(value=100 * sum(map(bool, inserted)) / len(silent), unit="%"),
     }
     if minutes:
-        found["silence_insertions_per_minute"] = Metric(value=round(sum(inserted) / minutes, 4), unit="1/min")
+        found["silence_insertions_per_minute"] = Metric(value=sum(inserted) / minutes, unit="1/min")
     return found
 
 

@@ -87,15 +87,15 @@ def metrics(scored: Scored, sampling: BootstrapOptions) -> dict[str, Metric]:
     used = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if ok]
     found["utterances"] = Metric(value=len(used), unit="1")
     audio_s, work_s = sum(h.duration_s for h in used), sum(h.seconds or 0 for h in used)
-    found["audio"] = Metric(value=round(audio_s, 3), unit="s")
+    found["audio"] = Metric(value=audio_s, unit="s")
     if work_s and audio_s:
-        found["rtf"] = Metric(value=round(work_s / audio_s, 5), unit="1")
-        found["speed"] = Metric(value=round(audio_s / work_s, 3), unit="x")
+        found["rtf"] = Metric(value=work_s / audio_s, unit="1")
+        found["speed"] = Metric(value=audio_s / work_s, unit="x")
     if used:
         again = sum((h.temperature or 0) > 0 for h in used)
-        found["fallback_rate"] = Metric(value=round(100 * again / len(used), 4), unit="%")
+        found["fallback_rate"] = Metric(value=100 * again / len(used), unit="%")
         flagged = sum(bool({"repeats", "invents"} & set(f)) for f in all_flags(scored))
-        found["hallucination_rate"] = Metric(value=round(100 * flagged / len(used), 4), unit="%")
+        found["hallucination_rate"] = Metric(value=100 * flagged / len(used), unit="%")
     return found
 
 
@@ -114,7 +114,7 @@ def rates(scored: Scored, unit: Unit, sampling: BootstrapOptions) -> dict[str, M
         f"{prefix}insertions": counts.insertions,
     }
     return {
-        unit: Metric(value=round(counts.rate(), 4), unit="%", ci95=ci95),
+        unit: Metric(value=counts.rate(), unit="%", ci95=ci95),
         **{name: Metric(value=int(part.sum()), unit="1") for name, part in parts.items()},
     }
 
@@ -186,12 +186,12 @@ def _row(
     return {
         name: label if name != "length" else LENGTH_NAMES[label],
         "metric": unit,
-        "value": round(counts.rate(), 4),
+        "value": counts.rate(),
         "ci95_low": ci95[0] if ci95 else None,
         "ci95_high": ci95[1] if ci95 else None,
         "utterances": int(which.sum()),
         "length_in_units": int(counts.lengths.sum()),
-        "audio_s": round(audio_s, 3),
+        "audio_s": audio_s,
     }
 
 

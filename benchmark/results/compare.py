@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ovw.benchmark.results.result import has_failed
-from ovw.benchmark.results.statistics import CONFIDENCE, Ratio, ratio, round_medians
+from ovw.benchmark.results.statistics import CONFIDENCE, Ratio, ratio, round_medians, rounds_to_tell
 from ovw.benchmark.roofline.roofs import ROOFS
 from ovw.errors import OvwError
 from ovw.record import Case, Metric, Record
 from ovw.record_tables import Row, number
 
-Verdict = Literal["same", "better", "worse", "noisy", "one round"]
+Verdict = Literal["same", "better", "worse", "cannot tell", "noisy", "one round"]
+MARGIN = 0.05
+"""Within this share of each other two measurements are the same."""
 RATES = ("/s", "x")
 """Units of which more is better."""
 
@@ -29,6 +31,8 @@ class Change:
         unit: of both.
         ratio: of second over first.
         noisy: whether something else disturbed either of them.
+        margin: share within which they are the same.
+        rounds: of each side, after which one could tell; `None` if no sensible number would do.
     """
 
     case: str
@@ -38,17 +42,30 @@ class Change:
     unit: str
     ratio: Ratio
     noisy: bool
+    margin: float = MARGIN
+    rounds: int | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """`same` where the interval covers 1; no finding at all from a disturbed measurement or a single round."""
+        """`better` or `worse` where the interval excludes 1, `same` where it lies within the margin.
+
+        There is no finding from a disturbed measurement or a single round.
+        """
         if self.noisy:
             return "noisy"
-        if self.ratio.low is None:
+        if self.ratio.low is None or self.ratio.high is None:
             return "one round"
         if not self.ratio.differs:
-            return "same"
+            within = max(1 / self.ratio.low, self.ratio.high) <= 1 + self.margin
+            return "same" if within else "cannot tell"
         return "better" if (self.ratio.value < 1) != (self.unit in RATES) else "worse"
+
+    @property
+    def finding(self) -> str:
+        """The verdict, and how many rounds would give one."""
+        if self.verdict != "cannot tell":
+            return self.verdict
+        return f"cannot tell, {self.rounds} rounds could" if self.rounds else "cannot tell, too noisy"
 
     @property
     def regression(self) -> float:
@@ -77,7 +94,7 @@ class Comparison:
                 "second": f"{number(change.second)} {change.unit if change.unit != '1' else ''}".strip(),
                 "ratio": f"{change.ratio.value:.3f}",
                 "interval": _interval(change.ratio),
-                "finding": change.verdict,
+                "finding": change.finding,
             }
             for change in self.changes
         ]
@@ -89,11 +106,16 @@ class Comparison:
         return f"{', '.join(listed)}; the intervals hold together with {CONFIDENCE:.0%} confidence"
 
 
-def compare(first: Record, second: Record) -> Comparison:
+def compare(first: Record, second: Record, margin: float = MARGIN) -> Comparison:
     """Compare the cases that two records share, or the only case of each.
 
     The more there is to compare, the more would differ by chance, so the intervals are widened (Bonferroni): all of
     them hold together with 95 % confidence.
+
+    Args:
+        first: of `ovw bench`.
+        second: the same.
+        margin: share within which two measurements are the same.
 
     Raises:
         OvwError: nothing that could be compared.
@@ -112,7 +134,7 @@ def compare(first: Record, second: Record) -> Comparison:
         listed = "; ".join(warnings) or "they share no case"
         raise OvwError(f"nothing to compare: {listed}", f"the second has {', '.join(c.name for c in second.cases)}")
     confidence = 1 - (1 - CONFIDENCE) / len(usable)
-    return Comparison([_change(one, two, name, confidence) for one, two, name in usable], warnings)
+    return Comparison([_change(one, two, name, confidence, margin) for one, two, name in usable], warnings)
 
 
 def work_difference(one: Case, two: Case) -> str:
@@ -145,12 +167,13 @@ def _shared(one: Case, two: Case, *, same_work: bool) -> list[str]:
     ]
 
 
-def _change(one: Case, two: Case, name: str, confidence: float) -> Change:
+def _change(one: Case, two: Case, name: str, confidence: float, margin: float) -> Change:
     a, b = one.metrics[name], two.metrics[name]
     found = ratio(_medians(a), _medians(b), confidence)
+    rounds = None if found.low is None else rounds_to_tell(_medians(a), _medians(b), margin, confidence)
     noisy = bool(one.facts.get("noisy") or two.facts.get("noisy"))
     case = one.name if one.name == two.name else f"{one.name} -> {two.name}"
-    return Change(case, name, a.value, b.value, a.unit, found, noisy)
+    return Change(case, name, a.value, b.value, a.unit, found, noisy, margin, rounds)
 
 
 def _medians(metric: Metric) -> list[float]:

@@ -20,7 +20,7 @@ RESOLUTION = 0.01
 CORRELATION = 0.25
 """Of the rounds of one run, which share the hour: over twenty runs of `quick` on a virtual machine, the figure of a run
 varied twice as much (in variance) as independent rounds would have it."""
-GRID = 200_001
+MOST_ROUNDS = 100
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def mean_interval(medians: Sequence[float]) -> tuple[float, float] | None:
     if len(medians) < 3 or min(medians) <= 0:
         return None
     logs = [log(value) for value in medians]
-    half = student_t(len(logs) - 1, CONFIDENCE) * sqrt(_variance_of_mean(logs))
+    half = student_t(len(logs) - 1, CONFIDENCE) * sqrt(_of_the_mean(variance(logs), len(logs)))
     centre = fmean(logs)
     return round(exp(centre - half), 6), round(exp(centre + half), 6)
 
@@ -84,30 +84,49 @@ def ratio(first: Sequence[float], second: Sequence[float], confidence: float = C
     value = fmean(logs[1]) - fmean(logs[0])
     if min(map(len, logs)) < 2:
         return Ratio(exp(value))
-    parts = [_variance_of_mean(side) for side in logs]
-    half = log(1 + RESOLUTION)
-    if error := sqrt(sum(parts)):
-        shares = (part**2 / (len(side) - 1) for part, side in zip(parts, logs, strict=True))
-        half = max(half, student_t(error**4 / sum(shares), confidence) * error)
+    half = _half_width([variance(side) for side in logs], [len(side) for side in logs], confidence)
     return Ratio(exp(value), exp(value - half), exp(value + half))
 
 
-def _variance_of_mean(values: Sequence[float]) -> float:
-    """Of values that are correlated with each other (Kish's design effect)."""
-    return variance(values) / len(values) * (1 + (len(values) - 1) * CORRELATION)
+def rounds_to_tell(
+    first: Sequence[float], second: Sequence[float], margin: float, confidence: float = CONFIDENCE
+) -> int | None:
+    """Rounds of each side after which the interval of their `ratio` would exclude 1 or lie within a margin.
+
+    Args:
+        first: a positive median a round, two rounds or more.
+        second: the same.
+        margin: such as 0.05.
+        confidence: of the interval.
+
+    Returns:
+        `None` if `MOST_ROUNDS` would not do, as rounds of one run are not independent.
+    """
+    logs = [[log(value) for value in side] for side in (first, second)]
+    distance = abs(fmean(logs[1]) - fmean(logs[0]))
+    needed = max(distance, log(1 + margin) - distance)
+    variances = [variance(side) for side in logs]
+    tells = (n for n in range(2, MOST_ROUNDS + 1) if _half_width(variances, [n, n], confidence) <= needed)
+    return next(tells, None)
+
+
+def _half_width(variances: Sequence[float], rounds: Sequence[int], confidence: float) -> float:
+    """Of the interval of a difference of means, at least the resolution."""
+    parts = [_of_the_mean(one, n) for one, n in zip(variances, rounds, strict=True)]
+    half = log(1 + RESOLUTION)
+    if error := sqrt(sum(parts)):
+        shares = (part**2 / (n - 1) for part, n in zip(parts, rounds, strict=True))
+        half = max(half, student_t(error**4 / sum(shares), confidence) * error)
+    return half
+
+
+def _of_the_mean(value: float, n: int) -> float:
+    """The variance of the mean of n values that are correlated with each other (Kish's design effect)."""
+    return value / n * (1 + (n - 1) * CORRELATION)
 
 
 def student_t(freedom: float, confidence: float) -> float:
-    """The two-sided quantile of Student's t, by integrating its density.
+    """The two-sided quantile of Student's t, for 1 degree of freedom or more."""
+    from scipy.special import stdtrit
 
-    With t = sqrt(freedom) * tan(angle) the density becomes cos(angle) ** (freedom - 1), which has no tails.
-
-    Args:
-        freedom: degrees of freedom, 1 or more.
-        confidence: such as 0.95.
-    """
-    angles = np.linspace(0, np.pi / 2, GRID)
-    density = np.cos(angles) ** (max(freedom, 1.0) - 1)
-    below = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    angle = float(np.interp(confidence, below / below[-1], angles))
-    return float(sqrt(max(freedom, 1.0)) * np.tan(angle))
+    return float(stdtrit(max(freedom, 1.0), (1 + confidence) / 2))

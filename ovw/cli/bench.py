@@ -131,18 +131,22 @@ def compare(
     max_regression: Annotated[
         float | None, typer.Option(help="Exit 1 where the second is certainly worse by more than this many percent.")
     ] = None,
+    margin: Annotated[
+        float, typer.Option(min=0.1, max=100, help="Percent within which two measurements count as the same.")
+    ] = 5.0,
     formats: Annotated[str, typer.Option("--format", "-f", help="table (default), json, csv or md.")] = "table",
 ) -> None:
     """Show what is faster or slower in a second record.
 
     Ratios with confidence intervals; what was measured while something else ran is no finding.
     """
+    _require_extra()
     from ovw.benchmark.results.compare import compare as compare_records
     from ovw.cli.bench_compare import print_as
     from ovw.errors import OvwError
     from ovw.record import read_record
 
-    found = compare_records(read_record(first), read_record(second))
+    found = compare_records(read_record(first), read_record(second), margin / 100)
     print_as(found, formats)
     if max_regression is not None and (worse := found.regressions(max_regression)):
         named = ", ".join(f"{change.case} {change.metric} +{change.regression:.1f} %" for change in worse)
@@ -250,5 +254,5 @@ def _require_extra() -> None:
 
     from ovw.errors import OvwError
 
-    if find_spec("psutil") is None:
-        raise OvwError("measuring needs psutil", "pip install 'ovw[bench]'")
+    if missing := [name for name in ("psutil", "scipy") if find_spec(name) is None]:
+        raise OvwError(f"measuring needs {' and '.join(missing)}", "pip install 'ovw[bench]'")

@@ -43,7 +43,7 @@ def resampled_rates(
 def interval(values: NDArray[np.float64]) -> Interval:
     """The middle 95 % of resampled values."""
     low, high = np.percentile(values, [2.5, 97.5])
-    return round(float(low), 4), round(float(high), 4)
+    return float(low), float(high)
 
 
 def rate_interval(

@@ -62,9 +62,9 @@ def compare(
     change = errors - reference_errors
     return PairedComparison(
         utterances=len(lengths),
-        rate=round(rate, 4),
-        reference_rate=round(reference_rate, 4),
-        delta=round(rate - reference_rate, 4),
+        rate=rate,
+        reference_rate=reference_rate,
+        delta=rate - reference_rate,
         ci95=interval(rates[0] - rates[1]),
         better=int((change < 0).sum()),
         worse=int((change > 0).sum()),

@@ -22,7 +22,7 @@ from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.compare import compare
 from ovw.benchmark.results.report import detail_rows, overview_rows, problem_lines
 from ovw.benchmark.results.result import add_round
-from ovw.benchmark.results.statistics import mean_interval, percentiles, ratio, round_medians, student_t
+from ovw.benchmark.results.statistics import mean_interval, percentiles, ratio, round_medians, rounds_to_tell, student_t
 from ovw.benchmark.roofline.graph_cost import count, decoder_work, encoder_flops, encoder_work, graph_files
 from ovw.benchmark.roofline.peaks import _product, _quantized_product
 from ovw.benchmark.roofline.roofs import add_shares, bandwidth, better_peaks, roof, roofline_rows
@@ -252,6 +252,7 @@ SLOW = ([12.0, 12.1], [12.1, 12.2], [11.9, 12.0])
         (case("c", *SLOW), case("c", *STEADY), "better"),
         (case("c", *STEADY, unit="/s"), case("c", *SLOW, unit="/s"), "better"),
         (case("c", *STEADY), case("c", *SLOW, noisy=True), "noisy"),
+        (case("c", *STEADY), case("c", [9.0], [10.0], [11.5]), "cannot tell"),
         (case("c", [10.0]), case("c", [20.0]), "one round"),
         (case("c", *STEADY, stage="rtf"), case("c", *SLOW, stage="rtf"), "worse"),
     ],
@@ -261,7 +262,36 @@ def test_findings(first: Case, second: Case, verdict: str) -> None:
     assert [change.verdict for change in found.changes] == [verdict]
     assert bool(found.regressions(5)) == (verdict == "worse")
     assert not found.regressions(25)
-    assert found.rows()[0]["finding"] == verdict
+    assert str(found.rows()[0]["finding"]).startswith(verdict)
+
+
+def test_same_is_what_lies_within_the_margin() -> None:
+    one, two = record(case("c", [10.0], [10.1], [9.9])), record(case("c", [10.1], [10.2], [10.0]))
+    (within,), (outside,) = compare(one, two, 0.10).changes, compare(one, two, 0.012).changes
+    assert 1 / 1.1 < within.ratio.low < 1 < within.ratio.high < 1.1
+    assert (within.verdict, outside.verdict) == ("same", "cannot tell")
+
+
+def test_rounds_that_would_tell_do() -> None:
+    first, second = [10.0, 10.1, 9.9], [10.4, 10.1, 10.3]
+    rounds = rounds_to_tell(first, second, 0.03)
+    assert rounds is not None
+    assert rounds > 3
+
+    def spread(values: list[float], n: int) -> list[float]:
+        """So many rounds of the mean and the variance, on a logarithmic scale, of a few."""
+        logs = np.log(values)
+        drawn = np.resize([-1.0, 1.0], n)
+        drawn -= drawn.mean()
+        return list(np.exp(logs.mean() + drawn / drawn.std(ddof=1) * logs.std(ddof=1)))
+
+    def tells(n: int) -> bool:
+        found = ratio(spread(first, n), spread(second, n))
+        return found.differs or max(1 / found.low, found.high) <= 1.03
+
+    assert tells(rounds)
+    assert not tells(rounds - 1)
+    assert rounds_to_tell([5.0, 10.0, 20.0], [5.0, 10.0, 20.0], 0.001) is None
 
 
 def test_what_is_not_compared() -> None:

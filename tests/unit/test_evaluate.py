@@ -26,6 +26,7 @@ from ovw.evaluate.score import BootstrapOptions, compare_with, length_class, met
 from ovw.evaluate.terminal import diff
 from ovw.evaluate.transcription import Done, EvalObserver, run
 from ovw.record import Case, Metric, new_record, write_record
+from ovw.record_tables import number
 from ovw.scale.work import Here
 from ovw.scoring.counts import Pair, align
 
@@ -243,6 +244,13 @@ def test_figures() -> None:
     assert {r["speaker"] for r in made["speaker"]} == {"1", "2", ""}
     assert {r["language"] for r in made["language"]} == {"en", "zh"}
     assert [(b.hypothesis.id, b.errors) for b in worst(scored, 2)] == [("a", 2), ("c", 1)]
+
+
+def test_a_rate_is_rounded_once() -> None:
+    clips = [heard(str(i), "good", "bad" if i < 48 else "good") for i in range(798)]
+    found = metrics(score(clips), BootstrapOptions(draws=10))["wer"]
+    assert found.value == 100 * 48 / 798
+    assert number(found.value) == "6.02"
 
 
 def test_intervals_over_speakers() -> None:
