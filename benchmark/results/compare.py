@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ovw.benchmark.results.result import has_failed
-from ovw.benchmark.results.statistics import CONFIDENCE, Ratio, ratio, round_medians, rounds_to_tell
+from ovw.benchmark.results.statistics import CONFIDENCE, Ratio, ratio, round_medians, rounds_to_decide
 from ovw.benchmark.roofline.roofs import ROOFS
 from ovw.errors import OvwError
 from ovw.record import Case, Metric, Record
@@ -32,7 +32,7 @@ class Change:
         ratio: of second over first.
         noisy: whether something else disturbed either of them.
         margin: share within which they are the same.
-        rounds: of each side, after which one could tell; `None` if no sensible number would do.
+        rounds: of each side, after which there would be a verdict; `None` if no sensible number would do.
     """
 
     case: str
@@ -170,7 +170,7 @@ def _shared(one: Case, two: Case, *, same_work: bool) -> list[str]:
 def _change(one: Case, two: Case, name: str, confidence: float, margin: float) -> Change:
     a, b = one.metrics[name], two.metrics[name]
     found = ratio(_medians(a), _medians(b), confidence)
-    rounds = None if found.low is None else rounds_to_tell(_medians(a), _medians(b), margin, confidence)
+    rounds = None if found.low is None else rounds_to_decide(_medians(a), _medians(b), margin, confidence)
     noisy = bool(one.facts.get("noisy") or two.facts.get("noisy"))
     case = one.name if one.name == two.name else f"{one.name} -> {two.name}"
     return Change(case, name, a.value, b.value, a.unit, found, noisy, margin, rounds)

@@ -88,7 +88,7 @@ def ratio(first: Sequence[float], second: Sequence[float], confidence: float = C
     return Ratio(exp(value), exp(value - half), exp(value + half))
 
 
-def rounds_to_tell(
+def rounds_to_decide(
     first: Sequence[float], second: Sequence[float], margin: float, confidence: float = CONFIDENCE
 ) -> int | None:
     """Rounds of each side after which the interval of their `ratio` would exclude 1 or lie within a margin.
@@ -106,8 +106,8 @@ def rounds_to_tell(
     distance = abs(fmean(logs[1]) - fmean(logs[0]))
     needed = max(distance, log(1 + margin) - distance)
     variances = [variance(side) for side in logs]
-    tells = (n for n in range(2, MOST_ROUNDS + 1) if _half_width(variances, [n, n], confidence) <= needed)
-    return next(tells, None)
+    enough = (n for n in range(2, MOST_ROUNDS + 1) if _half_width(variances, [n, n], confidence) <= needed)
+    return next(enough, None)
 
 
 def _half_width(variances: Sequence[float], rounds: Sequence[int], confidence: float) -> float:

@@ -22,7 +22,14 @@ from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.compare import compare
 from ovw.benchmark.results.report import detail_rows, overview_rows, problem_lines
 from ovw.benchmark.results.result import add_round
-from ovw.benchmark.results.statistics import mean_interval, percentiles, ratio, round_medians, rounds_to_tell, student_t
+from ovw.benchmark.results.statistics import (
+    mean_interval,
+    percentiles,
+    ratio,
+    round_medians,
+    rounds_to_decide,
+    student_t,
+)
 from ovw.benchmark.roofline.graph_cost import count, decoder_work, encoder_flops, encoder_work, graph_files
 from ovw.benchmark.roofline.peaks import _product, _quantized_product
 from ovw.benchmark.roofline.roofs import add_shares, bandwidth, better_peaks, roof, roofline_rows
@@ -274,7 +281,7 @@ def test_same_is_what_lies_within_the_margin() -> None:
 
 def test_rounds_that_would_tell_do() -> None:
     first, second = [10.0, 10.1, 9.9], [10.4, 10.1, 10.3]
-    rounds = rounds_to_tell(first, second, 0.03)
+    rounds = rounds_to_decide(first, second, 0.03)
     assert rounds is not None
     assert rounds > 3
 
@@ -291,7 +298,7 @@ def test_rounds_that_would_tell_do() -> None:
 
     assert tells(rounds)
     assert not tells(rounds - 1)
-    assert rounds_to_tell([5.0, 10.0, 20.0], [5.0, 10.0, 20.0], 0.001) is None
+    assert rounds_to_decide([5.0, 10.0, 20.0], [5.0, 10.0, 20.0], 0.001) is None
 
 
 def test_what_is_not_compared() -> None:
