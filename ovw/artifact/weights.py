@@ -77,7 +77,7 @@ def _is_stored(value: ov.Output) -> bool:
     node = value.get_node()
     if node.get_type_name() == "Subtract":
         node = node.input_value(0).get_node()
-    return node.get_type_name() == "Convert" and node.get_input_element_type(0) in STORED
+    return bool(node.get_type_name() == "Convert" and node.get_input_element_type(0) in STORED)
 
 
 def _is_quantized(value: ov.Output) -> bool:

@@ -1,4 +1,7 @@
-"""Windows cut at pauses and decoded together; none knows of the others."""
+"""Windows cut at pauses and decoded together.
+
+None knows of the others, but for the rest of a short recording: it has the text before it as prompt, as it has alone.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from ovw.audio.speech import FrameSpan
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.fallback import UNSURE_BEAMS, is_doubtful, is_skippable, is_unsure
-from ovw.transcribe.prompt import Prompt
+from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
@@ -99,9 +102,12 @@ class BatchedDecoder(WindowDecoder):
         todo = list(windows)
         while todo:
             rests: list[Window] = []
-            for result in filter(None, map(self._result_of, self._decoded(todo))):
-                rests += result.rests
-                yield result
+            alone = [[window] for window in todo if window.prompts]  # their prompts differ in length
+            together = [window for window in todo if not window.prompts]
+            for decoded in chain.from_iterable(map(self._decoded, (together, *alone))):
+                if result := self._result_of(decoded):
+                    rests += result.rests
+                    yield result
             todo = rests
 
     def _decoded(self, windows: Sequence[Window]) -> Iterator[Decoded]:
@@ -127,7 +133,8 @@ class BatchedDecoder(WindowDecoder):
         """Encode and decode windows together."""
         audio = self._encode(windows)
         languages = self._languages(windows, audio)
-        prompts = [self._prompts.build(language, first=False) for language in languages]
+        builders = [window.prompts or self._prompts for window in windows]
+        prompts = [builder.build(language, first=False) for builder, language in zip(builders, languages, strict=True)]
         results = self._decode(windows, audio, prompts)
         return [Decoded(*parts) for parts in zip(windows, languages, prompts, audio, results, strict=True)]
 
@@ -160,8 +167,15 @@ class BatchedDecoder(WindowDecoder):
         text = "".join(segment.text for segment in kept)
         if is_echo(text, window.before):
             return None
-        rests = [Window(window.recording, span, window.language, text) for span in again]
+        earlier = self._prompts_after(window, kept, result.temperature) if again else None
+        rests = [Window(window.recording, span, window.language, text, earlier) for span in again]
         return WindowResult(window, self._timed(kept, decoded), rests)
+
+    def _prompts_after(self, window: Window, segments: Sequence[Segment], temperature: float) -> PromptBuilder | None:
+        """Prompts that know the text of a window of a short recording."""
+        if window.recording.expected_frames > self._sessions.dims.n_frames:
+            return None
+        return (window.prompts or self._prompts).after((segment.tokens for segment in segments), temperature)
 
     def _timed(self, segments: list[Segment], decoded: Decoded) -> list[Segment]:
         """The segments with their words, if words are wanted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 
 from ovw.transcribe.options import TranscribeOptions
@@ -75,6 +76,13 @@ class PromptBuilder:
         limit = self._options.prompt_reset_on_temperature
         if not self._options.condition_on_previous_text or temperature > limit:
             self._reset_since = len(self._text)
+
+    def after(self, pieces: Iterable[list[int]], temperature: float) -> PromptBuilder:
+        """Another builder, which remembers a window on top of what this one does."""
+        other = copy(self)
+        other._text = list(self._text)
+        other.extend(pieces, temperature)
+        return other
 
     def _earlier(self) -> list[int]:
         """Hotwords, the initial prompt if it is carried along, and as much of the latest text as still fits."""

@@ -16,6 +16,7 @@ from ovw.audio.speech import FrameSpan, SpeechRules, SpeechTracker, join, overla
 from ovw.audio.stream import MelStream
 from ovw.models import Dims
 from ovw.runtime.vad import CHUNK_S, LONGEST_INFERENCE, VoiceActivity
+from ovw.transcribe.prompt import PromptBuilder
 
 LOOKAHEAD = 300 * FRAMES_PER_SECOND
 """Frames read before the first window: Whisper's loudness floor depends on the loudest sound of the whole recording; of
@@ -240,12 +241,14 @@ class Window:
         span: its mel frames.
         language: code; `None` for an English-only model.
         before: the text before it, when it is the rest of a window.
+        prompts: builds its prompt with that text, when it is to be decoded as it would be alone.
     """
 
     recording: Recording
     span: FrameSpan
     language: str | None
     before: str = ""
+    prompts: PromptBuilder | None = None
 
     @property
     def size(self) -> int:
