@@ -81,7 +81,7 @@ def _is_stored(value: ov.Output) -> bool:
 
 
 def _is_quantized(value: ov.Output) -> bool:
-    return value.get_node().get_type_name() == "FakeQuantize"
+    return bool(value.get_node().get_type_name() == "FakeQuantize")
 
 
 def _behind_convert(value: ov.Output) -> ov.Node:
