@@ -2,8 +2,10 @@
 
     from ovw import Whisper
 
-    for segment in Whisper("base-fp16").transcribe("talk.mp4"):
+    result = Whisper("base").transcribe("talk.mp4")
+    for segment in result:  # as soon as it is decoded
         print(segment.start, segment.end, segment.text)
+    result.save("talk.srt")
 
 Importing this package loads nothing heavy; `Whisper` is resolved on first use.
 """
@@ -15,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from ovw.telemetry import disable_telemetry
 
 if TYPE_CHECKING:
+    from ovw.api.transcription import Transcription as Transcription
+    from ovw.api.whisper import Whisper as Whisper
     from ovw.errors import OvwError as OvwError
-    from ovw.transcribe.api import Whisper as Whisper
     from ovw.transcribe.options import TranscribeOptions as TranscribeOptions
     from ovw.transcribe.result import Segment as Segment
 
@@ -28,9 +31,10 @@ _EXPORTS = {
     "OvwError": "ovw.errors",
     "Segment": "ovw.transcribe.result",
     "TranscribeOptions": "ovw.transcribe.options",
-    "Whisper": "ovw.transcribe.api",
+    "Transcription": "ovw.api.transcription",
+    "Whisper": "ovw.api.whisper",
 }
-__all__ = ["OvwError", "Segment", "TranscribeOptions", "Whisper", "__version__"]
+__all__ = ["OvwError", "Segment", "TranscribeOptions", "Transcription", "Whisper", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -123,9 +123,23 @@ def aliases() -> dict[str, str]:
     return dict(_data("models.yaml")["aliases"])
 
 
+@cache
+def _repositories() -> dict[str, str]:
+    """Repository of the hub that published a size -> the size."""
+    return {info.sources.huggingface: name for name, info in sizes().items() if info.sources.huggingface}
+
+
+def size_name(name: str) -> str | None:
+    """The size that a name means: its own, a short one, or that of its repository (`openai/whisper-base`)."""
+    own = (
+        aliases().get(name) or _repositories().get(name) or aliases().get(short := name.removeprefix("whisper-"), short)
+    )
+    return own if own in sizes() else None
+
+
 def is_size(name: str) -> bool:
-    """Whether that is the name of a size, or short for one."""
-    return aliases().get(name, name) in sizes()
+    """Whether a name means a size."""
+    return size_name(name) is not None
 
 
 def full_name(artifact: str) -> str:
@@ -137,14 +151,14 @@ def full_name(artifact: str) -> str:
 
 
 def find_size(name: str) -> ModelInfo:
-    """The size of that name or alias.
+    """The size that a name means, see `size_name`.
 
     Raises:
         UsageError: no such size, with the closest known one.
     """
-    if not is_size(name):
+    if (found := size_name(name)) is None:
         raise UsageError(f"unknown size '{name}'", did_you_mean(name, [*sizes(), *aliases()]))
-    return sizes()[aliases().get(name, name)]
+    return sizes()[found]
 
 
 def track_language(code: str, form: TrackForm) -> str:

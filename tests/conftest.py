@@ -51,7 +51,7 @@ def no_connections() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def less_is_computed_twice() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        cheaper_conversions(patch)
+        cheaper_conversions(patch.setattr)
         yield
     end_fork_server()
 

@@ -14,7 +14,7 @@ from ovw.artifact.hashing import file_sha256
 from ovw.convert.sources import ctranslate2, ggml, huggingface, openai
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.download import Progress, download, ignore
-from ovw.convert.sources.hub import SCHEME, fetch_repository
+from ovw.convert.sources.hub import REFERENCE, SCHEME, fetch_repository
 from ovw.convert.sources.huggingface import read_huggingface
 from ovw.convert.sources.identity import published_as
 from ovw.convert.sources.openai import read_openai
@@ -96,6 +96,8 @@ def _load(info: ModelInfo | None, weights: str | None, offline: bool, on_progres
     if path.is_dir() or path.is_file():
         return _of_path(path)
     hint = f"{FILES}; or --size: {did_you_mean(weights, [*sizes(), *aliases()])}"
+    if REFERENCE.fullmatch(SCHEME + weights):
+        hint = f"{SCHEME}{weights} if that is a repository of the hub; else {hint}"
     raise UsageError(f"no weights '{weights}': no such file or folder, and no such size", hint)
 
 

@@ -9,10 +9,12 @@ from ovw.artifact.layouts import split_name
 from ovw.errors import OvwError, UsageError, did_you_mean
 from ovw.files import name_problem
 from ovw.home import models_dir
-from ovw.models import full_name
+from ovw.models import full_name, size_name
 from ovw.parsing import from_json
 
 PREFERRED = ("base-int8", "base-fp16")
+PRECISIONS = ("int8", "fp16", "int8-ptq", "fp32", "int4")
+"""Of the artifacts of one size, the first of these is meant by the size alone."""
 
 
 def is_artifact(folder: Path) -> bool:
@@ -74,6 +76,13 @@ def locate_or_default(model: str | Path | None) -> Path:
     return folder
 
 
+def of_size(name: str) -> Path | None:
+    """The installed artifact that a size means, if there is one: `base`, or `openai/whisper-base`."""
+    size = None if Path(name).exists() and is_path(name) else size_name(name)
+    folders = (models_dir() / f"{size}-{precision}" for precision in PRECISIONS) if size else ()
+    return next((folder for folder in folders if is_artifact(folder)), None)
+
+
 def none_installed() -> OvwError:
     """The error of a machine without artifacts."""
     return OvwError("no artifact is installed", "ovw convert --size base --fp16")
@@ -83,8 +92,8 @@ def locate(model: str) -> Path:
     """The artifact folder for a `-m` value.
 
     Args:
-        model: a folder, a folder that holds exactly one artifact, or the name of an installed one, which a folder beats
-            that is written with a separator (`./base-fp16`).
+        model: a folder, a folder that holds exactly one artifact, the name of an installed one, which a folder beats
+            that is written with a separator (`./base-fp16`), or a size of which one is installed.
 
     Raises:
         UsageError: no such artifact, or several could be meant.
@@ -94,6 +103,8 @@ def locate(model: str) -> Path:
     for folder in (*named, path):
         if is_artifact(folder):
             return folder
+    if best := of_size(model):
+        return best
     if path.is_dir():
         inside = sorted(p for p in path.iterdir() if is_artifact(p))
         if len(inside) == 1:
@@ -101,6 +112,8 @@ def locate(model: str) -> Path:
         if inside:
             raise UsageError(f"{model} holds {len(inside)} artifacts", f"name one: {', '.join(map(str, inside))}")
         raise UsageError(f"{model} is not an artifact: it has no {names.MANIFEST}", "ovw convert -o makes one")
+    if size := size_name(model):
+        raise UsageError(f"no artifact of {size} is installed", f"ovw convert --size {size} --fp16 makes one")
     here = [p.name for p in installed()]
     hint = did_you_mean(model, here) if here else "none is installed yet; try ovw convert --size base --fp16"
     raise UsageError(f"no artifact '{model}'", hint)

@@ -13,7 +13,8 @@ from typer.core import TyperGroup
 from ovw import __version__
 from ovw.cli import bench, convert, models, reshape, transcribe, verify
 from ovw.cli import eval as evaluate
-from ovw.cli.console import show_warnings
+from ovw.cli.command import RenamedVerb, Verb
+from ovw.cli.console import log_everything, show_warnings
 from ovw.errors import OvwError
 from ovw.lifetime import end_at_once, end_on_signals, exit_code, was_interrupted
 from ovw.memory import share_heaps
@@ -45,12 +46,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("convert")(convert.run)
-app.command("models")(models.run)
-app.command("reshape")(reshape.run)
-app.command("verify")(verify.run)
-app.command("transcribe")(transcribe.run)
-app.command("eval")(evaluate.run)
+app.command("convert", cls=Verb)(convert.run)
+app.command("models", cls=Verb)(models.run)
+app.command("reshape", cls=Verb)(reshape.run)
+app.command("verify", cls=Verb)(verify.run)
+app.command("transcribe", cls=RenamedVerb)(transcribe.run)
+app.command("eval", cls=Verb)(evaluate.run)
 app.add_typer(bench.app, name="bench")
 
 
@@ -68,8 +69,10 @@ def common(
     ] = False,
 ) -> None:
     """Options of every verb."""
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, format="%(name)s: %(message)s")
-    if not verbose:
+    if verbose:
+        log_everything()
+    else:
+        logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
         show_warnings("ovw")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ovw.cli.command import Verb, VerbGroup
 from ovw.engines.registry import ENGINES
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _NAMES = [
     f"{name} (default)" if name == DEFAULT_ENGINE else name for name, row in ENGINES.items() if row.models != "own"
 ]
 ENGINES_HELP = f"{', '.join(_NAMES)}; may be repeated."
-app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(cls=VerbGroup, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
 
 @app.callback(invoke_without_command=True)
@@ -124,7 +125,7 @@ def run(
     _measure(chosen, force=force, quiet=quiet)
 
 
-@app.command("compare")
+@app.command("compare", cls=Verb)
 def compare(
     first: Annotated[Path, typer.Argument(help="A record of ovw bench.")],
     second: Annotated[Path, typer.Argument(help="Another, of the same cases.")],

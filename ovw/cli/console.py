@@ -43,6 +43,15 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     (console if console.is_terminal else Console(width=160)).print(table)
 
 
+def log_everything() -> None:
+    """Log what happens, to stderr, in the place of warnings only."""
+    package = logging.getLogger("ovw")
+    package.handlers = [handler for handler in package.handlers if not isinstance(handler, _WarningLines)]
+    package.setLevel(logging.NOTSET)
+    package.propagate = True
+    logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s", force=True)
+
+
 class _WarningLines(logging.Handler):
     """Looks up stderr at each line: progress bars put their own in its place to print above themselves."""
 

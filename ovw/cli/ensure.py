@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ovw.artifact.locate import PREFERRED, default_artifact, is_path, locate_or_default
+from ovw.api.request import check_request
+from ovw.artifact.locate import PREFERRED, default_artifact, is_path, locate_or_default, of_size
 from ovw.artifact.manifest import read_manifest
 from ovw.artifact.names import PRECISIONS
 from ovw.errors import OvwError
 from ovw.home import models_dir
-from ovw.models import Capabilities, full_name, sizes
-from ovw.transcribe.api import check_request
+from ovw.models import Capabilities, full_name, size_name, sizes
 
 if TYPE_CHECKING:
     from ovw.transcribe.options import TranscribeOptions
 
 DEFAULT = PREFERRED[-1]
 """The conversion that is offered where nothing is installed."""
+DEFAULT_PRECISION = "fp16"
+"""That of a size without a precision."""
 
 
 def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, quiet: bool) -> Path:
@@ -50,6 +52,8 @@ def missing_size(model: str | None) -> tuple[str, str] | None:
     """Size and precision of a named artifact that is not here but could be made; `None` for everything else."""
     if model is None and default_artifact() is not None:
         return None
+    if model is not None and (size := size_name(model)):
+        return None if of_size(model) or Path(model).is_dir() else (size, DEFAULT_PRECISION)
     name = full_name(model or DEFAULT)
     if model is not None and (is_path(model) or any(p.is_dir() for p in (Path(model), models_dir() / name))):
         return None

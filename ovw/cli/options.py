@@ -8,7 +8,7 @@ import typer
 
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="Artifact folder or name. Default: the only one, base-int8 or base-fp16."),
+    typer.Option("--model", "-m", help="Artifact folder, name or size. Default: the only one, base-int8 or base-fp16."),
 ]
 Temperature = Annotated[
     str | None, typer.Option(help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1.")

@@ -7,13 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ovw.api.whisper import Whisper
 from ovw.artifact.layouts import layout_row
 from ovw.engines.openvino import OpenvinoEngine
 from ovw.errors import OvwError
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.protocols import Decoder, Encoder
 from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder
-from ovw.transcribe.api import Whisper
 from ovw.transcribe.model_sessions import ModelSessions
 
 

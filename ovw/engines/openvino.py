@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ovw.api.transcription import Transcription
+from ovw.api.whisper import Whisper
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
 from ovw.runtime.device import DeviceOptions
-from ovw.transcribe.api import Transcription, Whisper
 from ovw.transcribe.options import TranscribeOptions
 
 

@@ -9,15 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovw.api.whisper import Whisper
 from ovw.audio.choice import DEFAULT, SoundChoice
 from ovw.audio.inputs import Input, fetched
 from ovw.errors import OvwError, reason
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.work import Lost, Pool
-from ovw.subtitles.document import document_of
 from ovw.subtitles.options import PLAIN, LayoutOptions
 from ovw.subtitles.output import write_outputs
-from ovw.transcribe.api import Whisper
 from ovw.transcribe.options import TranscribeOptions
 
 
@@ -115,7 +114,7 @@ class TranscribeFiles:
     def _write(self, whisper: Whisper, file: File) -> float:
         with fetched(file.item) as media:
             result = whisper.transcribe(media, self.options, stream=file.item.sound(self.choice))
-            document = document_of(file.item.name, whisper, result)
+            document = result.document(file.item.name)
         # a worker that died right after this one left a copy that is as good
         list(write_outputs(document, file.targets, self.layout, video=file.item.path, copy=file.copy, overwrite=True))
         return document.duration

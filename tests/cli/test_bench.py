@@ -223,7 +223,7 @@ def test_without_a_home_of_artifacts(tmp_path: Path) -> None:
     [
         (["--device", "NPU.7"], ["no device 'NPU.7'", "this machine has CPU"]),
         (["--config", "quik"], ["no configuration 'quik'", "did you mean 'quick'"]),
-        (["-m", "base"], ["no artifact 'base'"]),
+        (["-m", "base"], ["no artifact of base is installed"]),
         (["--engine", "whisper.cpp"], ["no engine 'whisper.cpp'"]),
         (["--hint", "fast"], ["hint"]),
         (["--budget", "long"], ["not a number"]),

@@ -239,7 +239,8 @@ def test_convert_from_yaml_then_verify(tmp_path: Path) -> None:
 
 
 @pytest.mark.weights
-def test_a_missing_model_is_converted_when_told_so(tmp_path: Path) -> None:
+def test_a_missing_model_is_converted_when_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVW_TESTS_IN_FULL", "1")
     clip = ROOT / "ovw" / "assets" / "selftest.flac"
     done = ovw("transcribe", clip, "-m", "tiny.en-fp16", "--yes", "-f", "txt", "-o", "-", home=tmp_path / "home")
     assert done.stdout == "The weather is fine today, so we will walk to the river.\n"

@@ -190,7 +190,7 @@ def test_no_network_and_no_data_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
 def test_refusals(tmp_path: Path) -> None:
     for values, parts in (
         ({"dataset": "libripseech"}, ["no dataset 'libripseech'", "did you mean 'librispeech'"]),
-        ({"model": "base"}, ["no artifact 'base'"]),
+        ({"model": "base"}, ["no artifact of base is installed"]),
         ({"interval": "clip"}, ["interval", "'speaker'"]),
         ({"language": "en", "detect_language": True}, ["contradict"]),
         ({"data": str(tmp_path)}, ["holds no LibriSpeech split"]),

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from ovw.artifact import names
 from ovw.artifact.arithmetic import Arithmetic
@@ -24,14 +22,14 @@ from support.shared import once
 _measured = ContextVar("measured", default=False)
 
 
-def cheaper_conversions(patch: pytest.MonkeyPatch) -> None:
+def cheaper_conversions(replace: Callable[[object, str, object], None]) -> None:
     """Tokenizers are made once for each vocabulary; approximations are measured only where that is asked for.
 
     Together that is nine tenths of the conversion of a tiny model.
     """
-    patch.setattr(genai, "build_tokenizer_json", cache(build_tokenizer_json))
-    patch.setattr(genai, "write_tokenizer_ir", _copy_tokenizer_ir)
-    patch.setattr(pipeline, "measure_arithmetic", _measure_arithmetic)
+    replace(genai, "build_tokenizer_json", cache(build_tokenizer_json))
+    replace(genai, "write_tokenizer_ir", _copy_tokenizer_ir)
+    replace(pipeline, "measure_arithmetic", _measure_arithmetic)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Runs `ovw` in children of a process that has imported it: each as alone as when a user starts it, without the wait.
 
 Takes requests as lines of JSON from its input, and answers each with the exit code. Nothing that makes threads happens
-in the process itself.
+in the process itself. Conversions are the cheaper ones of `support.cheaper`, but with `OVW_TESTS_IN_FULL` in the
+environment.
 """
 
 from __future__ import annotations
@@ -16,11 +17,7 @@ from typing import Any
 
 
 def preload() -> None:
-    import ovw.benchmark.pipeline
-    import ovw.cli.app
-    import ovw.convert.pipeline
-    import ovw.evaluate.pipeline
-    import ovw.transcribe.api  # noqa: F401
+    import support.cheaper  # noqa: F401
 
 
 def become(request: dict[str, Any]) -> None:
@@ -34,6 +31,10 @@ def become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = ["ovw", *request["arguments"]]
+    if "OVW_TESTS_IN_FULL" not in os.environ:
+        from support.cheaper import cheaper_conversions
+
+        cheaper_conversions(setattr)
 
 
 def _pipe_in(path: Path) -> None:
@@ -61,6 +62,7 @@ def serve() -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     preload()
     if (request := serve()) is not None:
         become(request)

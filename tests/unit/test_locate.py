@@ -33,6 +33,28 @@ def test_short_names(home: Path, short: str, full: str) -> None:
     assert locate(short) == made
 
 
+@pytest.mark.parametrize("name", ["base", "openai/whisper-base", "whisper-base"])
+def test_a_size_is_its_best_artifact(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert missing_size(name) == ("base", "fp16")
+    with pytest.raises(UsageError, match="no artifact of base is installed") as refused:
+        locate(name)
+    assert refused.value.hint == "ovw convert --size base --fp16 makes one"
+    for precision in ("int8-ptq", "fp16", "int8"):
+        made = artifact(home / "models" / f"base-{precision}")
+        assert locate(name) == made
+    artifact(home / "models" / "base.en-int8")
+    assert locate(name) == made
+    assert missing_size(name) is None
+
+
+def test_a_folder_beats_a_size_of_its_name(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    artifact(home / "models" / "base-int8")
+    here = artifact(tmp_path / "openai" / "whisper-base")
+    assert locate("openai/whisper-base").resolve() == here
+
+
 def test_a_path_is_a_path(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     named, here = artifact(home / "models" / "base-fp16"), artifact(tmp_path / "base-fp16")

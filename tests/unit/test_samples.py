@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from support.tiny_whisper import SELFTEST_CLIP
 
+from ovw.api.whisper import _groups
 from ovw.audio.decode import load_audio, stream_audio
 from ovw.audio.reading import Pcm
 from ovw.audio.samples import as_samples, blocks_of
 from ovw.audio.timeline import LONGEST_GAP_S, Timeline
 from ovw.errors import OvwError, UsageError
-from ovw.transcribe.api import _groups
 
 WAVE = (0.5 * np.sin(np.arange(4000) / 10)).astype(np.float32)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from ovw.api.whisper import Whisper
     from ovw.audio.inputs import Input
     from ovw.audio.samples import Media
     from ovw.cli.transcription.config import TranscribeConfig
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ovw.cli.transcription.workers import Plan
     from ovw.errors import OvwError
     from ovw.subtitles.document import Document
-    from ovw.transcribe.api import Whisper
 
 
 def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
@@ -80,11 +80,11 @@ def _channels(inputs: list[Input], problems: list[OvwError], config: TranscribeC
 
 
 def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, *, quiet: bool) -> None:
+    from ovw.api.whisper import Whisper
     from ovw.cli.transcription.failures import media_of
     from ovw.subtitles import FORMATS
     from ovw.subtitles.output import write_outputs
     from ovw.subtitles.written import remember
-    from ovw.transcribe.api import Whisper
 
     whisper = Whisper(artifact, device=config.running(), exact=config.exact)
     to_stdout = config.output == "-"
@@ -112,7 +112,6 @@ def _transcribe(whisper: Whisper, sound: Media, item: Input, config: TranscribeC
 
     from ovw.audio.mel import FRAMES_PER_SECOND
     from ovw.cli.console import progress
-    from ovw.subtitles.document import document_of
 
     choice = item.sound(config.sound())
     started = time.perf_counter()
@@ -124,4 +123,4 @@ def _transcribe(whisper: Whisper, sound: Media, item: Input, config: TranscribeC
             bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
 
         result = whisper.transcribe(sound, config.decoding(), stream=choice, on_progress=on_progress)
-        return document_of(item.name, whisper, result)
+        return result.document(item.name)

@@ -6,13 +6,14 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ovw.api.request import check_request
+from ovw.api.transcription import Transcription
 from ovw.artifact.layouts import layout_row
 from ovw.artifact.locate import locate_or_default
 from ovw.artifact.manifest import read_manifest
@@ -25,13 +26,13 @@ from ovw.audio.samples import Media, blocks_of
 from ovw.cgroups import usable_cores
 from ovw.errors import OvwError, UsageError, quoted, reason
 from ovw.memory import give_back
-from ovw.models import Capabilities, find_language
+from ovw.models import Capabilities
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.defaults import artifact_defaults, with_defaults
 from ovw.transcribe.model_sessions import ModelSessions
-from ovw.transcribe.options import AUTO, TranscribeOptions
+from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
@@ -41,33 +42,6 @@ logger = logging.getLogger(__name__)
 GROUP = 2
 """Batches whose recordings are read at a time."""
 WINDOW_S = 30.0
-
-
-@dataclass(frozen=True)
-class Transcription:
-    """Segments as they are ready, and what is known before the first of them.
-
-    Iterate it once, or take `list(...)` of it.
-
-    Attributes:
-        language: code of the language that was asked for or detected.
-        detection: how sure the detection was; `None` when the language was given.
-        options: the options in force.
-    """
-
-    language: str
-    detection: Detection | None
-    options: TranscribeOptions
-    _recording: Recording = field(repr=False)
-    _segments: Iterator[Segment] = field(repr=False)
-
-    @property
-    def duration(self) -> float:
-        """Seconds of audio; exact once the last segment was taken, until then what the file claims."""
-        return self._recording.duration
-
-    def __iter__(self) -> Iterator[Segment]:
-        return self._segments
 
 
 class Whisper:
@@ -152,7 +126,7 @@ class Whisper:
             detection = identify(self._sessions, recording, chosen)
             language = detection.language
         segments = transcribe(self._sessions, recording, self._steering(language), chosen, on_progress)
-        return Transcription(language, detection, chosen, recording, segments)
+        return self._transcription(language, detection, chosen, _title(media), recording, segments)
 
     def transcribe_many(
         self, media: Sequence[Media], options: TranscribeOptions | None = None, **overrides: Any
@@ -195,9 +169,28 @@ class Whisper:
         for recording in recordings:
             recording.forget(sys.maxsize)
         return [
-            Transcription(language, detection, options, recording, iter(segments))
-            for language, detection, recording, segments in zip(languages, detections, recordings, texts, strict=True)
+            self._transcription(language, detection, options, _title(one), recording, iter(segments))
+            for one, language, detection, recording, segments in zip(
+                media, languages, detections, recordings, texts, strict=True
+            )
         ]
+
+    def _transcription(
+        self,
+        language: str,
+        detection: Detection | None,
+        options: TranscribeOptions,
+        media: str,
+        recording: Recording,
+        segments: Iterator[Segment],
+    ) -> Transcription:
+        model = {
+            "name": self.manifest.name,
+            "precision": self.manifest.precision,
+            "inference_precision": self.precision,
+            "approximations": self.approximations_for(options),
+        }
+        return Transcription(language, detection, options, media, model, recording, segments)
 
     def _request(
         self, options: TranscribeOptions | None, overrides: dict[str, Any]
@@ -248,6 +241,12 @@ class Whisper:
         return opened(blocks_of(media, stream), expected=expected, loudest=loudest)
 
 
+def _title(media: Media) -> str:
+    """The name of a file, without its folder; empty for samples."""
+    name = media if isinstance(media, str | Path) else getattr(media, "name", None)
+    return Path(name).name if isinstance(name, str | Path) else ""
+
+
 def _seconds(media: Media) -> float:
     """About how long a recording is; 0 where that is not known before it is read. Raises as `transcribe`."""
     if isinstance(media, str | Path):
@@ -268,33 +267,3 @@ def _groups(seconds: Sequence[float], batch_size: int) -> Iterator[list[int]]:
         windows += size
     if group:
         yield group
-
-
-def check_request(name: str, capabilities: Capabilities, options: TranscribeOptions) -> str | None:
-    """Refuse what a model cannot do, before any work.
-
-    Args:
-        name: of the model, for the message.
-        capabilities: of the model.
-        options: what is asked for.
-
-    Returns:
-        The language code to use, or `None` when it has to be detected.
-
-    Raises:
-        UsageError: a language the model does not know, or a translation it was not trained for.
-    """
-    if options.task == "translate" and not capabilities.translate:
-        raise UsageError(
-            f"{name} cannot translate: it was not trained to",
-            "use a multilingual size such as base, medium or large-v3",
-        )
-    known = capabilities.languages
-    if options.language is None or options.language.lower() == AUTO:
-        return known[0] if len(known) == 1 else None
-    code = find_language(options.language)
-    if code not in known:
-        listed = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
-        hint = "use a multilingual size such as base" if len(known) == 1 else "large-v3 knows the most languages"
-        raise UsageError(f"{name} does not know the language '{code}': it knows {listed}", hint)
-    return code

@@ -1,0 +1,1 @@
+"""The front door from Python: a loaded model, and what it transcribed."""

@@ -1,0 +1,145 @@
+"""The transcription of one recording."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ovw.config import build
+from ovw.errors import UsageError, did_you_mean
+from ovw.files import write_whole
+from ovw.subtitles import FORMATS
+from ovw.subtitles.document import Document
+from ovw.subtitles.options import LayoutOptions
+from ovw.subtitles.written import remember
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.recording import Recording
+from ovw.transcribe.result import Detection, Segment
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """The transcription of a recording, decoded as it is iterated.
+
+        result = Whisper("base").transcribe("talk.mp4")
+        for segment in result:  # each as soon as it is decoded
+            print(segment.start, segment.text)
+        result.save("talk.srt")
+
+    Iterating it again gives the same segments without decoding again. `text`, `segments`, `document` and `save` decode
+    what is left first.
+
+    Attributes:
+        language: code of the language that was asked for or detected.
+        detection: how sure the detection was; `None` when the language was given.
+        options: the options in force.
+        media: name of the file; empty for samples.
+        model: name, precision and arithmetic of the model, and the approximations in use.
+    """
+
+    language: str
+    detection: Detection | None
+    options: TranscribeOptions
+    media: str
+    model: Mapping[str, Any] = field(repr=False)
+    _recording: Recording = field(repr=False)
+    _left: Iterator[Segment] = field(repr=False)
+    _decoded: list[Segment] = field(repr=False, default_factory=list)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of audio; exact once the last segment was decoded, until then what the file claims."""
+        return self._recording.duration
+
+    @property
+    def segments(self) -> list[Segment]:
+        """All segments, in time order."""
+        return list(self)
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(segment.text for segment in self).strip()
+
+    def __iter__(self) -> Iterator[Segment]:
+        at = 0
+        while True:
+            while at < len(self._decoded):
+                yield self._decoded[at]
+                at += 1
+            segment = next(self._left, None)
+            if segment is None:
+                return
+            self._decoded.append(segment)
+
+    def document(self, name: str | None = None) -> Document:
+        """All that subtitle files are rendered from.
+
+        Args:
+            name: of the media, by default the file's own.
+
+        Raises:
+            OvwError: the media breaks off in a way that cannot be passed over.
+        """
+        name = self.media if name is None else name
+        segments = self.segments
+        if not segments:
+            logger.warning("%s: no speech was found", name or "samples")
+        return Document(
+            media=name.encode("utf-8", "replace").decode("utf-8"),  # a name may hold bytes that are no text
+            duration=self.duration,
+            language=self.language,
+            language_probability=self.detection.probability if self.detection else None,
+            segments=segments,
+            model=dict(self.model),
+            options=self.options.model_dump(mode="json") | {"pad": self.options.padding},
+        )
+
+    def render(self, ending: str, **layout: Any) -> str:
+        """The text of a subtitle file, such as `render("srt", max_line_width=42)`.
+
+        Args:
+            ending: of the file, one of `ovw.subtitles.FORMATS`.
+            **layout: fields of `ovw.subtitles.LayoutOptions`.
+
+        Raises:
+            UsageError: no such format, or layout options that contradict each other.
+        """
+        if ending not in FORMATS:
+            raise UsageError(f"no subtitle format '{ending}'", did_you_mean(ending, FORMATS))
+        options = build(LayoutOptions, layout)  # before anything is decoded
+        return FORMATS[ending](self.document(), options)
+
+    def save(self, path: str | Path, **layout: Any) -> Path:
+        """Write a subtitle file, whole or not at all; its ending names the format: `save("talk.srt", max_line_width=42)`.
+
+        Args:
+            path: of the file, which is replaced if it is there.
+            **layout: fields of `ovw.subtitles.LayoutOptions`.
+
+        Returns:
+            The path.
+
+        Raises:
+            UsageError: as `render`.
+            OvwError: it cannot be written.
+        """
+        target = Path(path).expanduser()
+        rendered = self.render(target.suffix.removeprefix("."), **layout)
+        write_whole(target, rendered)
+        remember([target])
+        return target
+
+    def _repr_html_(self) -> str:
+        """A table of times and texts, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{segment.start:.2f}</td><td>{segment.end:.2f}</td><td>{escape(segment.text.strip())}</td></tr>"
+            for segment in self
+        )
+        return f"<table><tr><th>start</th><th>end</th><th>{escape(self.media)}</th></tr>{rows}</table>"

@@ -1,0 +1,80 @@
+"""The result of `Whisper.transcribe`: iterated once or often, as text, as files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import srt
+
+from ovw.api.transcription import Transcription
+from ovw.errors import OvwError, UsageError
+from ovw.subtitles.written import refusals
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.result import Detection, Segment
+
+TEXTS = (" Hello & welcome.", " A river.", " Good bye.")
+
+
+def transcription(texts: tuple[str, ...] = TEXTS, media: str = "talk.mp4") -> tuple[Transcription, list[int]]:
+    """A transcription, and the numbers of the segments that were decoded so far."""
+    decoded: list[int] = []
+
+    def segments() -> Iterator[Segment]:
+        for i, text in enumerate(texts):
+            decoded.append(i)
+            yield Segment(i, 2.0 * i, 2.0 * i + 1.5, text, [i], 0.0, -0.2, 1.1, 0.0, 0)
+
+    recording = SimpleNamespace(duration=6.0)
+    detection = Detection("en", 0.9, {"en": 0.9})
+    return Transcription("en", detection, TranscribeOptions(), media, {"name": "base"}, recording, segments()), decoded
+
+
+def test_segments_are_decoded_as_they_are_taken_and_once() -> None:
+    result, decoded = transcription()
+    first, second = iter(result), iter(result)
+    assert next(first).id == 0
+    assert decoded == [0]
+    assert [segment.id for segment in second] == [0, 1, 2]
+    assert [segment.id for segment in first] == [1, 2]
+    assert result.segments == list(result)
+    assert result.text == "Hello & welcome. A river. Good bye."
+    assert decoded == [0, 1, 2]
+
+
+def test_files(home: Path, tmp_path: Path) -> None:
+    result, _ = transcription()
+    target = result.save(tmp_path / "talk.srt", max_line_width=10)
+    cues = list(srt.parse(target.read_text(encoding="utf-8")))
+    assert [cue.content for cue in cues] == ["Hello\n& welcome.", "A river.", "Good bye."]
+    assert not refusals([target], overwrite=False)  # ovw's own: the command line may replace it
+    assert result.save(str(tmp_path / "talk.txt")).read_text(encoding="utf-8").split("\n")[0] == "Hello & welcome."
+    assert result.render("vtt").startswith("WEBVTT")
+    document = result.document()
+    assert (document.media, document.duration, document.language_probability) == ("talk.mp4", 6.0, 0.9)
+    assert result.document("a title").media == "a title"
+
+
+def test_wrong_formats_and_options(tmp_path: Path) -> None:
+    result, decoded = transcription()
+    with pytest.raises(UsageError, match="no subtitle format 'pdf'"):
+        result.save(tmp_path / "talk.pdf")
+    with pytest.raises(UsageError, match="no subtitle format ''"):
+        result.save(tmp_path / "talk")
+    with pytest.raises(UsageError, match="unknown key 'max_lin'"):
+        result.save(tmp_path / "talk.srt", max_lin=2)
+    assert not decoded
+    with pytest.raises(OvwError, match=r"folder\.srt"):
+        result.save(tmp_path / "no" / "folder.srt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_in_a_notebook() -> None:
+    shown = transcription()[0]._repr_html_()
+    assert "Hello &amp; welcome." in shown
+    assert shown.count("<tr>") == 4
+
+
+def test_no_speech_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    assert transcription(())[0].document().text == ""
+    assert "talk.mp4: no speech was found" in caplog.text
