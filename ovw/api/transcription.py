@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,15 @@ class Transcription:
     def duration(self) -> float:
         """Seconds of audio; exact once the last segment was decoded, until then what the file claims."""
         return self._recording.duration
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of the sound was read, so that its duration is exact."""
+        return self._recording.ended
+
+    def with_segments(self, segments: Iterator[Segment]) -> Transcription:
+        """The same recording with other segments."""
+        return replace(self, _left=segments, _decoded=[])
 
     @property
     def segments(self) -> list[Segment]:
@@ -117,10 +126,10 @@ class Transcription:
         return FORMATS[ending](self.document(), options)
 
     def save(self, path: str | Path, **layout: Any) -> Path:
-        """Write a subtitle file, whole or not at all; its ending names the format: `save("talk.srt", max_line_width=42)`.
+        """Write a subtitle file, whole or not at all, such as `save("talk.srt", max_line_width=42)`.
 
         Args:
-            path: of the file, which is replaced if it is there.
+            path: of the file, which is replaced if it is there; its ending names the format.
             **layout: fields of `ovw.subtitles.LayoutOptions`.
 
         Returns:

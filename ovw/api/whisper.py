@@ -6,18 +6,20 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ovw.api.align import TO_RECOGNISE, locate_parts, require_passages
+from ovw.api.batches import groups_of, seconds_of
 from ovw.api.request import check_request
 from ovw.api.transcription import Transcription
 from ovw.artifact.layouts import layout_row
 from ovw.artifact.locate import locate_or_default
 from ovw.artifact.manifest import read_manifest
-from ovw.audio import SAMPLE_RATE
 from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
@@ -31,6 +33,8 @@ from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.defaults import artifact_defaults, with_defaults
+from ovw.transcribe.forced_alignment import align_parts
+from ovw.transcribe.known_text import known_words
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
@@ -38,10 +42,6 @@ from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
 
 logger = logging.getLogger(__name__)
-
-GROUP = 2
-"""Batches whose recordings are read at a time."""
-WINDOW_S = 30.0
 
 
 class Whisper:
@@ -153,10 +153,51 @@ class Whisper:
         if chosen.batch_size == 1:
             return [self.transcribe(one, chosen) for one in media]
         found: dict[int, Transcription] = {}
-        for group in _groups([_seconds(one) for one in media], chosen.batch_size):
+        for group in groups_of([seconds_of(one) for one in media], chosen.batch_size):
             found.update(zip(group, self._together([media[i] for i in group], asked, chosen), strict=True))
             give_back()
         return [found[i] for i in range(len(media))]
+
+    def align(
+        self,
+        media: Media,
+        text: str | Sequence[str],
+        *,
+        language: str | None = None,
+        stream: Stream = None,
+        on_progress: Progress = lambda done, total: None,
+    ) -> Transcription:
+        """The times of the words of a text that is known: lyrics, a script, corrected subtitles.
+
+        Recordings of up to a window (30 s) are aligned at once (openai/whisper, `timing.py`). Longer ones are
+        transcribed first, to find out which part of the text belongs where.
+
+        Args:
+            media: as `transcribe` takes it; an open file, a pipe or blocks are held in memory.
+            text: of the recording, cut into sentences; or passages, which become a segment each.
+            language: of the sound and the text; detected by default.
+            stream: which audio stream of the file, counted from 0, or a fuller choice.
+            on_progress: called with the mel frames done and the frames in all.
+
+        Returns:
+            A segment for each passage, with its words; `avg_logprob` is low where something else is spoken.
+
+        Raises:
+            OvwError: the media cannot be read, or the model cannot time words.
+            UsageError: there is no text, or more than fits the recording.
+        """
+        passages = require_passages(text)
+        name = _title(media)
+        if not hasattr(media, "__array__") and not (isinstance(media, str | Path) and not is_pipe(Path(media))):
+            media, stream = np.concatenate(list(blocks_of(media, stream))), None  # it is read twice
+        found = self.transcribe(media, TO_RECOGNISE, stream=stream, language=language)
+        known = known_words(passages, found.language)
+        parts = locate_parts(found, known, self.manifest.dimensions().n_frames)
+        recording = self._record(media, stream, found.options, self._vad_executor)
+        segments = align_parts(
+            self._sessions, recording, parts, self._steering(found.language), found.options, on_progress
+        )
+        return replace(found.with_segments(segments), media=name)
 
     def _together(self, media: Sequence[Media], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
         # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
@@ -245,25 +286,3 @@ def _title(media: Media) -> str:
     """The name of a file, without its folder; empty for samples."""
     name = media if isinstance(media, str | Path) else getattr(media, "name", None)
     return Path(name).name if isinstance(name, str | Path) else ""
-
-
-def _seconds(media: Media) -> float:
-    """About how long a recording is; 0 where that is not known before it is read. Raises as `transcribe`."""
-    if isinstance(media, str | Path):
-        return 0.0 if is_pipe(Path(media)) else media_duration(Path(media)) or 0.0
-    return np.asarray(media).size / SAMPLE_RATE if hasattr(media, "__array__") else 0.0
-
-
-def _groups(seconds: Sequence[float], batch_size: int) -> Iterator[list[int]]:
-    """Recordings to read at a time, by number, the longest first: a few batches of windows, whatever their length."""
-    group: list[int] = []
-    windows = 0.0
-    for i in sorted(range(len(seconds)), key=lambda i: -seconds[i]):
-        size = max(1.0, seconds[i] / WINDOW_S)
-        if group and windows + size > GROUP * batch_size:
-            yield group
-            group, windows = [], 0.0
-        group.append(i)
-        windows += size
-    if group:
-        yield group

@@ -18,7 +18,7 @@ def decode_with_fallback(
     windows: int,
     options: TranscribeOptions,
     encode_full: Callable[[Sequence[int]], list[int]] = lambda doubtful: [],
-    is_short: Callable[[int], bool] = lambda window: False,
+    encode_wide: Callable[[Sequence[int]], list[int]] = lambda unsure: [],
 ) -> list[DecodingResult]:
     """Try the temperatures in turn on the windows that have not passed; the last result stands if none passes.
 
@@ -28,7 +28,8 @@ def decode_with_fallback(
         options: temperatures and thresholds.
         encode_full: encodes those of the windows in full that were merged or shortened, and returns their numbers;
             they are decoded at the first temperature again.
-        is_short: whether a window holds so little speech that an unsure text of it is doubtful too.
+        encode_wide: encodes those of the windows with more silence that hold so little speech that an unsure text is
+            doubtful too, as `encode_full` does.
     """
     first, *higher = options.temperature
     results = decode(range(windows), first)
@@ -38,10 +39,12 @@ def decode_with_fallback(
             for i, result in zip(chosen, decode(chosen, temperature), strict=True):
                 results[i] = result
 
-    def doubtful(i: int, result: DecodingResult) -> bool:
-        return is_doubtful(result, options) or (is_short(i) and result.avg_logprob < UNSURE_LOGPROB)
+    def doubtful() -> list[int]:
+        return [i for i, result in enumerate(results) if is_doubtful(result, options)]
 
-    again(encode_full([i for i, result in enumerate(results) if doubtful(i, result)]), first)
+    unsure = {i for i, result in enumerate(results) if result.avg_logprob < UNSURE_LOGPROB}
+    again(encode_wide(sorted(unsure.difference(doubtful()))), first)
+    again(encode_full(doubtful()), first)
     for temperature in higher:
         again([i for i, result in enumerate(results) if needs_fallback(result, options)], temperature)
     return results

@@ -79,15 +79,19 @@ class ModelSessions:
             parts = [pool.submit(getattr, self, name) for name in self.PARTS]
             _ = self.tokenizer, *(part.result() for part in parts)
 
-    def encode(self, windows: Sequence[Window], *, full_context: bool = False, merge: bool = True) -> list[Audio]:
+    def encode(
+        self, windows: Sequence[Window], *, full_context: bool = False, merge: bool = True, silence: int = 0
+    ) -> list[Audio]:
         """Encode windows for the decoder of these sessions.
 
         Args:
             windows: that are decoded together.
             full_context: compute every position, without merged padding or tokens.
             merge: allow token merging, see `ovw.runtime.fast.merging`.
+            silence: mel frames behind the sound that are computed each, more than the context's own margin.
         """
-        frames = [self._frames(window.size, full_context=full_context) for window in windows]
+        sizes = (min(window.size + silence, self.dims.n_frames) for window in windows)
+        frames = [self._frames(size, full_context=full_context) for size in sizes]
         mels = [
             one.recording.window(one.span.start, one.size, length) for one, length in zip(windows, frames, strict=True)
         ]

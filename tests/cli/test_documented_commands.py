@@ -87,6 +87,9 @@ def workplace(tiny: Converted, tiny_pt: Path, tmp_path_factory: pytest.TempPathF
     for name in ("talk.mp4", "lecture.mp4"):
         shutil.copy(DEMO_VIDEO, folder / name)
     shutil.copy(SELFTEST_CLIP, folder / "talk.flac")
+    shutil.copy(SELFTEST_CLIP, folder / "song.mp3")
+    (folder / "lyrics.txt").write_text("a word\n")
+    (folder / "edited.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\na word\n")
     for name in ("a.wav", "b.wav", "interview.wav", "recordings/a.wav", "data/audio/a.wav", "my-recordings/a.wav"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(wav())

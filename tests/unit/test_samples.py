@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.tiny_whisper import SELFTEST_CLIP
 
-from ovw.api.whisper import _groups
+from ovw.api.batches import groups_of
 from ovw.audio.decode import load_audio, stream_audio
 from ovw.audio.reading import Pcm
 from ovw.audio.samples import as_samples, blocks_of
@@ -173,10 +173,10 @@ def test_timeline_does_not_follow_a_broken_clock() -> None:
 
 
 def test_recordings_are_grouped_by_how_much_there_is_of_them() -> None:
-    assert list(_groups([5.0, 8.0, 2.0], batch_size=1)) == [[1, 0], [2]]
-    assert list(_groups([3600.0, 5.0, 3600.0], batch_size=16)) == [[0], [2], [1]]
-    assert list(_groups([5.0] * 9, batch_size=4)) == [list(range(8)), [8]]
-    assert list(_groups([], batch_size=2)) == []
+    assert list(groups_of([5.0, 8.0, 2.0], batch_size=1)) == [[1, 0], [2]]
+    assert list(groups_of([3600.0, 5.0, 3600.0], batch_size=16)) == [[0], [2], [1]]
+    assert list(groups_of([5.0] * 9, batch_size=4)) == [list(range(8)), [8]]
+    assert list(groups_of([], batch_size=2)) == []
 
 
 @pytest.mark.parametrize("media", [5, None, 3.5, object(), b"abc", {"a": 1}, True])

@@ -1,0 +1,122 @@
+"""`ovw align`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ovw.cli import options
+from ovw.cli.transcribe import FORMATS_HELP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ovw.cli.transcription.config import TranscribeConfig
+
+
+def run(
+    media: Annotated[Path, typer.Argument(help="Audio or video file.")],
+    text: Annotated[
+        str,
+        typer.Argument(help="Its text: .srt, .vtt or .ass, whose cues are timed anew, any other text file, or -."),
+    ],
+    model: options.Model = None,
+    formats: Annotated[list[str] | None, typer.Option("--format", "-f", help=FORMATS_HELP)] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the media.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Code, name or locale. Default: detected.")] = None,
+    stream: Annotated[int | None, typer.Option(help="Audio stream, from 0. Default: the one players play.")] = None,
+    audio_language: Annotated[str | None, typer.Option(help="Take the audio stream in this language.")] = None,
+    max_line_width: Annotated[
+        int | None, typer.Option(help="Columns of a subtitle line. Default: one line a passage.")
+    ] = None,
+    max_lines: Annotated[int | None, typer.Option(help="Lines of a cue, with --max-line-width. Default 2.")] = None,
+    max_words: Annotated[int | None, typer.Option(help="Words of a cue.")] = None,
+    max_cue: Annotated[float | None, typer.Option(help="Seconds a cue stays at most.")] = None,
+    highlight_words: Annotated[bool, typer.Option("--highlight-words", help="Underline the spoken word.")] = False,
+    exact: options.Exact = False,
+    device: options.Device = None,
+    inference_precision: options.InferencePrecision = None,
+    threads: options.Threads = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that ovw did not write, or that were edited since.")
+    ] = False,
+    yes: options.Yes = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")] = False,
+) -> None:
+    """Time a text that is known: lyrics, a script, subtitles.
+
+    Every line or sentence of a text, and every cue of a subtitle file, becomes a cue at the time of its words.
+    """
+    from ovw.cli.transcription.config import TranscribeConfig
+    from ovw.config import build
+
+    flags: dict[str, Any] = {
+        "model": model, "format": formats or None, "output": output, "language": language, "stream": stream,
+        "audio_language": audio_language, "max_line_width": max_line_width, "max_lines": max_lines,
+        "max_words": max_words, "max_cue": max_cue, "highlight_words": highlight_words or None, "word_timestamps": True,
+        "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
+        "overwrite": overwrite or None,
+    }  # fmt: skip
+    chosen = build(TranscribeConfig, {key: value for key, value in flags.items() if value is not None})
+    _align(media, text, chosen, yes=yes, quiet=quiet)
+
+
+def _align(media: Path, text: str, config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
+    from ovw.api.whisper import Whisper
+    from ovw.cli.console import progress
+    from ovw.cli.ensure import ensure_model
+    from ovw.subtitles import FORMATS
+    from ovw.subtitles.output import check_writable, output_folder, write_outputs
+    from ovw.subtitles.written import refusals, remember
+
+    passages = _passages(text)
+    folder = output_folder(None if config.output == "-" else config.output) or media.parent
+    targets = {ending: folder / f"{media.stem}.{ending}" for ending in config.format}
+    if config.output != "-":
+        _keep_inputs(targets.values(), (media, Path(text)))
+        check_writable([folder])
+        for problem in refusals(targets.values(), overwrite=config.overwrite).values():
+            raise problem
+    artifact = ensure_model(config.model, config.decoding(), yes=yes, quiet=quiet)
+    whisper = Whisper(artifact, device=config.running(), exact=config.exact)
+    with progress(quiet=quiet) as bars:
+        bar = bars.add_task(media.name, total=None, note="")
+        result = whisper.align(
+            media,
+            passages,
+            language=config.language,
+            stream=config.sound(),
+            on_progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )
+        document = result.document()
+    if config.output == "-":
+        for ending in config.format:
+            typer.echo(FORMATS[ending](document, config.layout()), nl=False)
+        return
+    for written in write_outputs(document, targets, config.layout()):
+        remember([written])
+        if not quiet:
+            typer.echo(str(written))
+
+
+def _passages(text: str) -> str | Sequence[str]:
+    """The text of a file, or of standard input."""
+    from ovw.subtitles.read import decode_passages, read_passages
+
+    if text == "-":
+        return decode_passages(sys.stdin.buffer.read(), "standard input")
+    return read_passages(Path(text))
+
+
+def _keep_inputs(targets: Iterable[Path], inputs: Sequence[Path]) -> None:
+    from ovw.errors import OvwError
+
+    taken = {path.resolve() for path in inputs}
+    for target in targets:
+        if target.resolve() in taken:
+            raise OvwError(f"{target} is one of the inputs and would be overwritten", "choose another folder with -o")

@@ -1,0 +1,61 @@
+"""Read the texts of subtitle files and plain text files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ovw.errors import OvwError, reason
+from ovw.text_files import decode_text, read_text
+
+WANTED = "give a text file, or subtitles as .srt, .vtt or .ass"
+TIMED = (".srt", ".vtt", ".ass", ".ssa")
+"""Endings of files whose cues are the passages."""
+
+
+def read_passages(path: Path) -> str | Sequence[str]:
+    """The cues of a subtitle file, without their times and markup; the whole text of any other file.
+
+    Raises:
+        OvwError: it cannot be read, or is no subtitle file though it is named like one.
+    """
+    try:
+        text = read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise OvwError(f"{path} cannot be read as text: {reason(error)}", WANTED) from error
+    return cue_texts(text, str(path), path.suffix.lower().removeprefix(".")) if path.suffix.lower() in TIMED else text
+
+
+def cue_texts(text: str, name: str, ending: str) -> list[str]:
+    """The texts of cues, one line each.
+
+    Args:
+        text: of the file.
+        name: of it, for messages.
+        ending: of it, one of `TIMED` without the dot.
+
+    Raises:
+        OvwError: there is no cue in it.
+    """
+    import pysubs2
+
+    try:
+        events = pysubs2.SSAFile.from_string(text, format_=ending).events
+    except (pysubs2.exceptions.Pysubs2Error, ValueError, IndexError) as error:
+        raise OvwError(f"{name} cannot be read as subtitles: {reason(error)}", WANTED) from error
+    cues = [" ".join(event.plaintext.split()) for event in events if not event.is_comment]
+    if not any(cues):
+        raise OvwError(f"{name} has no cue in it", "a text that is not timed belongs into a .txt file")
+    return [cue for cue in cues if cue]
+
+
+def decode_passages(data: bytes, name: str) -> str:
+    """The text of bytes that came through a pipe.
+
+    Raises:
+        OvwError: they are no text.
+    """
+    try:
+        return decode_text(data, name)
+    except UnicodeDecodeError as error:
+        raise OvwError(f"{name} cannot be read as text: {reason(error)}", WANTED) from error

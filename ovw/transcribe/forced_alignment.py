@@ -1,0 +1,102 @@
+"""The times of words of a text that is known already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import log
+
+from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.audio.speech import FrameSpan
+from ovw.errors import UsageError
+from ovw.transcribe.known_text import Part
+from ovw.transcribe.model_sessions import ModelSessions
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.pipeline import Progress
+from ovw.transcribe.recording import Recording, Window
+from ovw.transcribe.result import Segment, compression_ratio
+from ovw.transcribe.words.timer import last_word_end, time_words
+
+CONTROL = 8
+"""Tokens of the context that are not text, at most."""
+LEAST_PROBABILITY = 1e-10
+
+
+def align_parts(
+    sessions: ModelSessions,
+    recording: Recording,
+    parts: Sequence[Part],
+    language: str | None,
+    options: TranscribeOptions,
+    on_progress: Progress,
+) -> Iterator[Segment]:
+    """Align parts of a known text, each in a window of its own, encoded in full.
+
+    Args:
+        sessions: the model.
+        recording: read up to nowhere yet.
+        parts: of the text, in order.
+        language: code; `None` for an English-only model.
+        options: which marks belong to which word, and the task.
+        on_progress: called with the mel frames done and the frames in all.
+
+    Yields:
+        A segment for each passage, with its words.
+
+    Raises:
+        UsageError: a part has more text than the decoder takes.
+    """
+    pending: Segment | None = None
+    last_speech = 0.0
+    for part in parts:
+        start, stop = part.span.start, recording.frames_before(part.span.end)
+        window = Window(recording, FrameSpan(start, max(stop, start + 1)), language)
+        segments = _untimed(sessions, part, window)
+        (audio,) = sessions.encode([window], full_context=True)
+        segments = time_words(sessions, options, segments, audio, language, window.size, last_speech)
+        for segment in segments:
+            if pending and pending.id == segment.id:
+                pending = _joined(pending, segment)
+                continue
+            if pending:
+                yield _rated(pending)
+            pending = segment
+        last_speech = last_word_end(segments, last_speech)
+        recording.forget(start)
+        on_progress(stop, max(stop, recording.expected_frames))
+    if pending:
+        yield _rated(pending)
+
+
+def _untimed(sessions: ModelSessions, part: Part, window: Window) -> list[Segment]:
+    """A segment for what a part has of each passage, over the whole window."""
+    begin, end = window.span.start / FRAMES_PER_SECOND, window.span.end / FRAMES_PER_SECOND
+    found = []
+    for passage, text in part.passages():
+        tokens = sessions.tokenizer.encode(text)
+        found.append(Segment(passage, begin, end, text, tokens, 0.0, 0.0, 0.0, 0.0, window.span.start))
+    used, room = sum(len(segment.tokens) for segment in found), sessions.dims.n_text_ctx - CONTROL
+    if used > room:
+        raise UsageError(
+            f"{len(part.words)} words of text for the {end - begin:.0f} s from {begin:.0f} s on",
+            f"a window takes {room} tokens, these are {used}: is it the text of this recording?",
+        )
+    return [replace(segment, language=window.language or "en") for segment in found]
+
+
+def _joined(first: Segment, second: Segment) -> Segment:
+    """Two parts of one passage."""
+    return replace(
+        first,
+        end=second.end,
+        text=first.text + second.text,
+        tokens=first.tokens + second.tokens,
+        words=(first.words or ()) + (second.words or ()),
+    )
+
+
+def _rated(segment: Segment) -> Segment:
+    """A segment with the mean log probability of its words."""
+    chances = [max(word.probability, LEAST_PROBABILITY) for word in segment.words or ()]
+    mean = sum(map(log, chances)) / len(chances) if chances else 0.0
+    return replace(segment, avg_logprob=mean, compression_ratio=compression_ratio(segment.text))

@@ -1,0 +1,80 @@
+"""A known text cut into parts that fit windows."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ovw.transcribe.known_text import LONGEST_S, KnownWord, known_words, matches, parts_of, passages_of
+from ovw.transcribe.result import Word
+
+WORDS = [f"w{i}" for i in range(300)]
+
+
+def recognised(words: list[str], seconds: float = 0.4, pauses: dict[int, float] | None = None) -> list[Word]:
+    """Words one after the other, with pauses before some of them."""
+    found, at = [], 0.0
+    for i, word in enumerate(words):
+        at += (pauses or {}).get(i, 0.0)
+        found.append(Word(at, at + seconds, f" {word}", 0.9))
+        at += seconds
+    return found
+
+
+def test_sentences_are_passages() -> None:
+    text = "One two. Three, 4.5 four!\n\nA line without an end\n你好。世界。\n"
+    assert passages_of(text) == ["One two.", "Three, 4.5 four!", "A line without an end", "你好。", "世界。"]
+    assert passages_of(" \n\t") == []
+
+
+def test_words_of_passages() -> None:
+    assert [(w.passage, w.text) for w in known_words(["Hello, you", "there"], "en")] == [
+        (0, " Hello,"), (0, " you"), (1, " there"),
+    ]  # fmt: skip
+    assert [w.text for w in known_words(["你好。"], "zh")] == [" 你", "好", "。"]
+
+
+def test_matches_are_in_order_and_leave_out_what_differs() -> None:
+    known = known_words(["The CAT sat, on a mat"], "en")
+    heard = recognised(["the", "cat", "sits", "on", "the", "mat"])
+    assert matches(known, heard) == [(0, 0), (1, 1), (3, 3), (5, 5)]
+
+
+@pytest.mark.parametrize("pauses", [{}, {40: 2.0, 95: 3.0, 140: 1.0, 220: 45.0}, {0: 70.0}])
+def test_parts_hold_every_word_once_and_fit(pauses: dict[int, float]) -> None:
+    known = known_words([" ".join(WORDS[at : at + 10]) for at in range(0, 300, 10)], "en")
+    words = recognised(WORDS, pauses=pauses)
+    parts = parts_of(known, words, words[-1].end + 3)
+    assert [word for part in parts for word in part.words] == known
+    assert all(part.span.end - part.span.start <= 100 * LONGEST_S + 200 for part in parts)
+    assert all(a.span.end <= b.span.start + 1 for a, b in itertools.pairwise(parts))
+    times = {word.word.strip(): word for word in words}
+    for part in parts:
+        for word in part.words:
+            assert part.span.start / 100 <= times[word.text.strip()].start + 0.01
+            assert times[word.text.strip()].end - 0.01 <= part.span.end / 100
+
+
+def test_parts_end_at_the_longest_pause_in_reach() -> None:
+    words = recognised(WORDS[:120], pauses={50: 1.5})
+    first, *_ = parts_of(known_words([" ".join(WORDS[:120])], "en"), words, words[-1].end)
+    assert len(first.words) == 50
+    assert words[49].end < first.span.end / 100 < words[50].start
+
+
+def test_a_passage_may_be_in_two_parts() -> None:
+    words = recognised(WORDS[:100])
+    parts = parts_of(known_words([" ".join(WORDS[:100])], "en"), words, words[-1].end)
+    assert len(parts) > 1
+    assert "".join(text for part in parts for _, text in part.passages()) == "".join(f" {word}" for word in WORDS[:100])
+
+
+@pytest.mark.parametrize("found", [[], recognised(["nothing", "of", "that"] * 60)])
+def test_what_is_not_recognised_is_shared_out_by_letters(found: list[Word]) -> None:
+    known = [KnownWord(0, f" {word}") for word in WORDS]
+    parts = parts_of(known, found, 100.0)
+    assert [word for part in parts for word in part.words] == known
+    lengths = [sum(len(word.text) for word in part.words) for part in parts]
+    assert len(parts) >= 3
+    assert np.ptp(lengths) <= 0.1 * max(lengths)
+    assert all(part.span.end - part.span.start <= 3000 for part in parts)
