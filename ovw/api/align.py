@@ -9,7 +9,7 @@ from ovw.api.transcription import Transcription
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.speech import FrameSpan
 from ovw.errors import UsageError
-from ovw.transcribe.known_text import KnownWord, Part, matches, parts_of, passages_of
+from ovw.transcribe.known_text import KnownWord, TextPart, matches, parts_of, passages_of
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.result import Word
 
@@ -33,7 +33,7 @@ def require_passages(text: str | Sequence[str]) -> list[str]:
     return found
 
 
-def locate_parts(result: Transcription, known: Sequence[KnownWord], window: int) -> list[Part]:
+def locate_parts(result: Transcription, known: Sequence[KnownWord], window: int) -> list[TextPart]:
     """The parts of a text, each with the stretch of the recording that it is in.
 
     Args:
@@ -43,7 +43,7 @@ def locate_parts(result: Transcription, known: Sequence[KnownWord], window: int)
     """
     frames = round(result.duration * FRAMES_PER_SECOND)
     if result.is_read and frames <= window:
-        return [Part(FrameSpan(0, frames), known)]
+        return [TextPart(FrameSpan(0, frames), known)]
     recognised: list[Word] = [word for segment in result for word in segment.words or ()]
     share = len(matches(known, recognised)) / max(len(known), 1)
     if share < FITTING:

@@ -63,7 +63,7 @@ class Transcription:
         return self._recording.ended
 
     def with_segments(self, segments: Iterator[Segment]) -> Transcription:
-        """The same recording with other segments."""
+        """A transcription of this recording with other segments."""
         return replace(self, _left=segments, _decoded=[])
 
     @property

@@ -9,7 +9,7 @@ from math import log
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.speech import FrameSpan
 from ovw.errors import UsageError
-from ovw.transcribe.known_text import Part
+from ovw.transcribe.known_text import TextPart
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.pipeline import Progress
@@ -25,7 +25,7 @@ LEAST_PROBABILITY = 1e-10
 def align_parts(
     sessions: ModelSessions,
     recording: Recording,
-    parts: Sequence[Part],
+    parts: Sequence[TextPart],
     language: str | None,
     options: TranscribeOptions,
     on_progress: Progress,
@@ -68,7 +68,7 @@ def align_parts(
         yield _rated(pending)
 
 
-def _untimed(sessions: ModelSessions, part: Part, window: Window) -> list[Segment]:
+def _untimed(sessions: ModelSessions, part: TextPart, window: Window) -> list[Segment]:
     """A segment for what a part has of each passage, over the whole window."""
     begin, end = window.span.start / FRAMES_PER_SECOND, window.span.end / FRAMES_PER_SECOND
     found = []

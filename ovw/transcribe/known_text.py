@@ -41,7 +41,7 @@ class KnownWord:
 
 
 @dataclass(frozen=True)
-class Part:
+class TextPart:
     """A stretch of a recording and the words of the known text in it."""
 
     span: FrameSpan
@@ -94,7 +94,7 @@ def matches(known: Sequence[KnownWord], recognised: Sequence[Word]) -> list[tupl
     return [(block.a + i, block.b + i) for block in blocks for i in range(block.size) if wanted[block.a + i]]
 
 
-def parts_of(known: Sequence[KnownWord], recognised: Sequence[Word], duration: float) -> list[Part]:
+def parts_of(known: Sequence[KnownWord], recognised: Sequence[Word], duration: float) -> list[TextPart]:
     """The known text in parts of at most `LONGEST_S` seconds, in order.
 
     Args:
@@ -108,7 +108,7 @@ def parts_of(known: Sequence[KnownWord], recognised: Sequence[Word], duration: f
         begin = recognised[0].start - AROUND_S
     last = min(duration, max(recognised[-1].end + 2 * AROUND_S, begin)) if recognised else duration
     last = duration if duration - begin <= LONGEST_S else last
-    found: list[Part] = []
+    found: list[TextPart] = []
     while word < len(known):
         cut = _next_cut(cuts, word, begin, last)
         found += _pieces(known[word : cut.word], begin, cut.end)
@@ -138,7 +138,7 @@ def _next_cut(cuts: Sequence[_Cut], word: int, begin: float, last: float) -> _Cu
     return ahead[0] if ahead else end
 
 
-def _pieces(words: Sequence[KnownWord], begin: float, end: float) -> list[Part]:
+def _pieces(words: Sequence[KnownWord], begin: float, end: float) -> list[TextPart]:
     """Words over a stretch that may be too long, in equal parts by their letters."""
     count = max(1, -(-round(end - begin) // round(LONGEST_S)))
     total = sum(len(word.text) for word in words)
@@ -149,4 +149,4 @@ def _pieces(words: Sequence[KnownWord], begin: float, end: float) -> list[Part]:
         seen += len(word.text)
     edges = [begin + (end - begin) * i / count for i in range(count + 1)]
     spans = [FrameSpan(*(round(edge * FRAMES_PER_SECOND) for edge in pair)) for pair in pairwise(edges)]
-    return [Part(span, share) for span, share in zip(spans, shares, strict=True) if share]
+    return [TextPart(span, share) for span, share in zip(spans, shares, strict=True) if share]
