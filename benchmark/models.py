@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ovw.artifact.hashing import file_sha256
-from ovw.artifact.locate import is_artifact
-from ovw.artifact.manifest import read_manifest
-from ovw.artifact.names import MANIFEST
+from ovw.artifact.locate import identity_sha256, is_model, load_manifest
 from ovw.benchmark.case import CaseSpec
 from ovw.benchmark.roofline.peaks import require_device
 from ovw.record import Artifact, describe_artifact
@@ -36,8 +33,8 @@ def artifacts_of(cases: Iterable[CaseSpec]) -> dict[str, Artifact]:
     """Descriptions for a record of the models that are artifacts, by path."""
     found = {}
     for folder in {Path(case.model) for case in cases}:
-        if is_artifact(folder):
-            found[str(folder)] = describe_artifact(folder, read_manifest(folder), file_sha256(folder / MANIFEST))
+        if is_model(folder):
+            found[str(folder)] = describe_artifact(folder, load_manifest(folder), identity_sha256(folder))
     return found
 
 
@@ -50,7 +47,7 @@ def weights_mb(model: str) -> float | None:
 
 
 def _digest(model: Path) -> str:
-    if is_artifact(model):
-        return file_sha256(model / MANIFEST)
+    if is_model(model):
+        return identity_sha256(model)
     files = sorted(model.rglob("*")) if model.is_dir() else [model] if model.is_file() else []
     return " ".join(f"{path.name}:{path.stat().st_size}" for path in files if path.is_file())

@@ -8,8 +8,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ovw.artifact.locate import installed, locate, none_installed
-from ovw.artifact.manifest import Manifest, read_manifest
+from ovw.artifact.locate import installed, load_manifest, locate, none_installed
+from ovw.artifact.manifest import Manifest
 from ovw.benchmark.case import CaseSpec
 from ovw.benchmark.config import BenchConfig, EngineEntry
 from ovw.engines.registry import AXES
@@ -72,7 +72,7 @@ def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> B
 
 def _artifacts(config: BenchConfig) -> list[tuple[Path, Manifest]]:
     named = [locate(name) for name in config.models]
-    known = [(folder, read_manifest(folder)) for folder in dict.fromkeys(named or installed())]
+    known = [(folder, load_manifest(folder)) for folder in dict.fromkeys(named or installed())]
     return sorted(known, key=lambda pair: sum(file.bytes for file in pair[1].files.values()))
 
 
@@ -106,7 +106,7 @@ def _named_model(entry: EngineEntry, config: BenchConfig) -> BenchModel:
     path = _below(entry.model, config.peers)
     if entry.row.is_ours:
         folder = locate(str(path) if path.exists() else entry.model)
-        return BenchModel(folder, read_manifest(folder).layout, folder.name)
+        return BenchModel(folder, load_manifest(folder).layout, folder.name)
     if path.exists():
         return BenchModel(path.resolve(), None, path.stem if path.is_file() else path.name)
     if entry.row.fetches and "/" not in entry.model:

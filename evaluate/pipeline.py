@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ovw.artifact.hashing import file_sha256
-from ovw.artifact.locate import locate_or_default
-from ovw.artifact.manifest import Manifest, read_manifest
-from ovw.artifact.names import MANIFEST
+from ovw.artifact.locate import identity_sha256, load_manifest, locate_or_default
+from ovw.artifact.manifest import Manifest
 from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.resolve import choose, open_dataset
 from ovw.datasets.utterance import Dataset, Problem, Utterance
@@ -72,7 +71,7 @@ def evaluate(
     watch = observer or EvalObserver()
     normalizer = describe_normalizer()
     folder = locate_or_default(config.model)
-    manifest, manifest_sha256 = read_manifest(folder), file_sha256(folder / MANIFEST)
+    manifest, manifest_sha256 = load_manifest(folder), identity_sha256(folder)
     reference = find_reference(config, manifest, pytorch_file)
     dataset = open_dataset(config.speech())
     spec = EngineSpec("openvino", folder.resolve(), config.running(), exact=config.exact)

@@ -13,7 +13,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.artifact.layouts import encoder_file, layout_row
-from ovw.artifact.manifest import read_manifest
+from ovw.artifact.locate import load_manifest
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
 from ovw.audio.mel import FRAMES_PER_SECOND, log_mel_spectrogram, pad_frames
@@ -54,7 +54,7 @@ class GraphBench:
     def __init__(self, job: GraphJob, emit: Emit) -> None:
         self._job, self._emit = job, emit
         self._case = job.case
-        self._manifest = read_manifest(job.case.folder)
+        self._manifest = load_manifest(job.case.folder)
         self._energy = EnergyMeter()
 
     @cached_property

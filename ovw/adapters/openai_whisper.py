@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from whisper import decoding
 from whisper.model import ModelDimensions, Whisper
 
-from ovw.artifact.locate import locate_or_default
-from ovw.artifact.manifest import read_manifest
+from ovw.artifact.locate import load_manifest, locate_or_default
 from ovw.audio.decode import load_audio
 from ovw.errors import OvwError
 from ovw.runtime.device import EXACT, DeviceOptions
@@ -48,7 +47,7 @@ class OpenVinoWhisper(Whisper):  # type: ignore[misc]
 
     def __init__(self, folder: Path, device: DeviceOptions) -> None:
         nn.Module.__init__(self)
-        manifest = read_manifest(folder)
+        manifest = load_manifest(folder)
         self.dims = ModelDimensions(**manifest.dims)
         encoder, decoder = open_sessions(folder, manifest.layout, device)
         self.encoder = _Encoder(encoder)

@@ -18,8 +18,7 @@ from ovw.api.batches import groups_of, seconds_of
 from ovw.api.request import check_request
 from ovw.api.transcription import Transcription
 from ovw.artifact.layouts import layout_row
-from ovw.artifact.locate import locate_or_default
-from ovw.artifact.manifest import read_manifest
+from ovw.artifact.locate import load_manifest, locate_or_default
 from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
@@ -68,7 +67,7 @@ class Whisper:
             options = options.model_copy(update={"precision": EXACT.precision})
         self.folder = folder
         self._threads = options.threads
-        self.manifest = read_manifest(folder)
+        self.manifest = load_manifest(folder)
         self._vad_executor = ThreadPoolExecutor(1, "voice-activity")
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:

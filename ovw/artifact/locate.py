@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from ovw.artifact import names
+from ovw.artifact.foreign import foreign_manifest, is_foreign
+from ovw.artifact.hashing import file_sha256, hash_folder
 from ovw.artifact.layouts import split_name
+from ovw.artifact.manifest import Manifest, read_manifest
 from ovw.errors import OvwError, UsageError, did_you_mean
 from ovw.files import name_problem
 from ovw.home import models_dir
@@ -20,6 +24,28 @@ PRECISIONS = ("int8", "fp16", "int8-ptq", "fp32", "int4")
 def is_artifact(folder: Path) -> bool:
     """Whether the folder has a manifest."""
     return (folder / names.MANIFEST).is_file()
+
+
+def is_model(folder: Path) -> bool:
+    """Whether the folder is an artifact, or another program's export that can run."""
+    return is_artifact(folder) or is_foreign(folder)
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """The manifest of an artifact, or what is known of another program's export.
+
+    Raises:
+        OvwError: neither, or one that is damaged.
+    """
+    return foreign_manifest(folder) if is_foreign(folder) else read_manifest(folder)
+
+
+def identity_sha256(folder: Path) -> str:
+    """A hash of what a model is: of its manifest, which holds those of its files, else of its files themselves."""
+    if is_artifact(folder):
+        return file_sha256(folder / names.MANIFEST)
+    entries = sorted((name, entry.sha256) for name, entry in hash_folder(folder).items())
+    return hashlib.sha256(repr(entries).encode()).hexdigest()
 
 
 def is_only_artifact(folder: Path) -> bool:
@@ -101,17 +127,20 @@ def locate(model: str) -> Path:
     path = Path(model).expanduser()
     named: tuple[Path, ...] = () if is_path(model) else (models_dir() / model, models_dir() / full_name(model))
     for folder in (*named, path):
-        if is_artifact(folder):
+        if is_model(folder):
             return folder
     if best := of_size(model):
         return best
     if path.is_dir():
-        inside = sorted(p for p in path.iterdir() if is_artifact(p))
+        inside = sorted(p for p in path.iterdir() if is_model(p))
         if len(inside) == 1:
             return inside[0]
         if inside:
             raise UsageError(f"{model} holds {len(inside)} artifacts", f"name one: {', '.join(map(str, inside))}")
-        raise UsageError(f"{model} is not an artifact: it has no {names.MANIFEST}", "ovw convert -o makes one")
+        raise UsageError(
+            f"{model} is not an artifact: it has no {names.MANIFEST}, nor {names.ENCODER}.xml of another program",
+            "ovw convert -o makes one",
+        )
     if size := size_name(model):
         raise UsageError(f"no artifact of {size} is installed", f"ovw convert --size {size} --fp16 makes one")
     here = [p.name for p in installed()]

@@ -160,8 +160,10 @@ class Manifest(ManifestPart):
     translate: bool
     alignment_heads: list[tuple[int, int]] | None
     shapes: Shapes
-    parity: Parity
-    golden: Golden
+    parity: Parity | None
+    """Null where nothing was compared: folders of other programs."""
+    golden: Golden | None
+    """Null there too."""
     arithmetic: Arithmetic | None = None
     """Null in artifacts that were made before it was measured."""
     tools: dict[str, str]

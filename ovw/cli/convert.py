@@ -136,7 +136,9 @@ def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Conve
     """Convert, showing each step and the bytes of a download; yields each artifact as it is done."""
     from ovw.artifact.layouts import layout_row
 
-    _require_extra("onnxruntime" if any(layout_row(name).runtime == "onnxruntime" for name in plan.layout) else "onnx")
+    require_convert_extra(
+        "onnxruntime" if any(layout_row(name).runtime == "onnxruntime" for name in plan.layout) else "onnx"
+    )
     from ovw.cli.console import progress
     from ovw.convert.pipeline import convert
     from ovw.convert.plan import ConvertObserver
@@ -176,7 +178,7 @@ def _report(made: Converted, *, quiet: bool) -> None:
         f"{made.folder}\n"
         f"  {manifest.name} {manifest.precision} {manifest.layout}, {made.size_mb:.1f} MB, {how}\n"
         f"  {manifest.shapes}\n"
-        f"  {_closeness(manifest)} PyTorch f32: {', '.join(_figures(manifest.parity))}"
+        f"  {_closeness(manifest)} PyTorch f32: {', '.join(parity_figures(manifest.parity))}"
     )
     if manifest.compression and (gate := manifest.compression.gate):
         typer.echo(f"  {describe_gate(gate)}: {gate.verdict}")
@@ -198,8 +200,9 @@ def _sum_up(finished: list[Converted]) -> None:
     print_table(["artifact", "MB", "seconds", "encoder", "logits", "greedy tokens"], rows)
 
 
-def _parity_cells(parity: Parity) -> list[str]:
+def _parity_cells(parity: Parity | None) -> list[str]:
     """Distance of the encoder, largest distance of the logits, greedy tokens; dashes where there is no decoder."""
+    assert parity is not None  # it was just made
     logits, same = parity.worst_logits, parity.greedy_tokens_equal
     return [
         f"{parity.encoder_relative_l2:.1e}",
@@ -208,8 +211,9 @@ def _parity_cells(parity: Parity) -> list[str]:
     ]
 
 
-def _figures(parity: Parity) -> list[str]:
+def parity_figures(parity: Parity | None) -> list[str]:
     """The parity figures, in a few words each."""
+    assert parity is not None
     figures = [f"encoder {parity.encoder_relative_l2:.1e} (relative L2)"]
     if parity.worst_logits is not None:
         figures.append(f"logits {parity.worst_logits:.1e}")
@@ -225,13 +229,14 @@ def _closeness(manifest: Manifest) -> str:
     from ovw.convert.parity import LOSSLESS
 
     parity = manifest.parity
+    assert parity is not None
     if parity.tolerance_encoder <= LOSSLESS.encoder and parity.tolerance_logits <= LOSSLESS.logits:
         return "equal to"
     what = "compressed" if manifest.compression else "weights rounded"
     return f"{what}, within {parity.tolerance_encoder:g} (encoder) and {parity.tolerance_logits:g} (logits) of"
 
 
-def _require_extra(*more: str) -> None:
+def require_convert_extra(*more: str) -> None:
     """Report packages that are missing on a machine that only runs artifacts."""
     from importlib.util import find_spec
 

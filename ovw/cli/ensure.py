@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ovw.api.request import check_request
-from ovw.artifact.locate import PREFERRED, default_artifact, is_path, locate_or_default, of_size
-from ovw.artifact.manifest import read_manifest
+from ovw.artifact.locate import PREFERRED, default_artifact, is_path, load_manifest, locate_or_default, of_size
 from ovw.artifact.names import PRECISIONS
 from ovw.errors import OvwError
 from ovw.home import models_dir
@@ -43,7 +42,7 @@ def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, qu
         check_request(size, sizes()[size].capabilities, options)
         return _offer(size, precision, yes=yes, quiet=quiet)
     folder = locate_or_default(model)
-    manifest = read_manifest(folder)
+    manifest = load_manifest(folder)
     check_request(folder.name, Capabilities(tuple(manifest.languages), manifest.translate), options)
     return folder
 

@@ -154,9 +154,9 @@ def _matrix(
 
 
 def _pytorch_file(manifest: Manifest) -> Path:
-    from ovw.cli.convert import _require_extra
+    from ovw.cli.convert import require_convert_extra
 
-    _require_extra()
+    require_convert_extra()
     from ovw.convert.pytorch_file import pytorch_file
 
     return pytorch_file(manifest)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from ovw.artifact.manifest import Manifest
+
 
 def run(
-    model: Annotated[str, typer.Argument(help="An artifact folder, or the name of an installed artifact.")],
+    model: Annotated[
+        str, typer.Argument(help="An artifact's folder or name, or an OpenVINO Whisper folder of another program.")
+    ],
     mend: Annotated[
         bool,
         typer.Option(
@@ -17,39 +23,54 @@ def run(
             " batches and approximations, which are made anew.",
         ),
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Also run it beside this checkpoint in PyTorch: a size, or any source of ovw convert."),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Open no connection.")] = False,
 ) -> None:
     """Check an artifact: hashes, layout, shapes, and its transcript of a bundled clip.
 
     The transcript is made in f32 and in every way that the runner has on this machine: one by one, with beams, in
-    batches, and with --exact.
+    batches, and with --exact. Folders of other programs hold no hashes and no transcript to compare with; --against
+    proves or refutes them.
     """
-    from ovw.artifact.check import MASKS, find_problems
+    from ovw.artifact.check import MASKS, find_problems, mask_problems
     from ovw.artifact.decoding import describe_decoding
-    from ovw.artifact.locate import locate
-    from ovw.artifact.manifest import read_manifest
+    from ovw.artifact.foreign import is_foreign
+    from ovw.artifact.locate import load_manifest, locate
     from ovw.runtime.fast.compiled import sweep_damaged
     from ovw.runtime.sessions import open_layout
     from ovw.transcribe.checks.texts import find_way_problems
     from ovw.transcribe.selftest import find_golden_problems
 
     folder = locate(model)
+    foreign = is_foreign(folder)
     for path in sweep_damaged():
         typer.echo(
             f"ovw: removed {path}: damaged, or of an earlier ovw; it is compiled anew when it is needed", err=True
         )
-    if mend:
+    if mend and not foreign:
         from ovw.convert.graphs.mend import mend as repair
 
         repair(folder)
-    problems = find_problems(folder) or find_golden_problems(folder, open_layout)
-    problems = problems or list(find_way_problems(folder, read_manifest(folder)))
+    problems = mask_problems(folder) if foreign else find_problems(folder) or find_golden_problems(folder, open_layout)
+    problems = problems or list(find_way_problems(folder, load_manifest(folder)))
     if problems:
         for problem in problems:
             typer.echo(f"{folder}: {problem}", err=True)
         hint = "ovw verify --mend repairs it" if all(MASKS in one for one in problems) else "convert again with --force"
         typer.echo(f"ovw: {folder} is damaged: {len(problems)} problem(s). Hint: {hint}.", err=True)
         raise typer.Exit(1)
-    manifest = read_manifest(folder)
+    manifest = load_manifest(folder)
+    if against:
+        _prove(folder, manifest, against, offline=offline)
+    if manifest.golden is None:
+        typer.echo(
+            f"{folder}: of another program, {'proved above' if against else 'unverified'}\n"
+            f"  {manifest.name} {manifest.precision}, it computes the same alone, in batches and with beams"
+        )
+        return
     decoding = f"\n  decoding: {text}" if (text := describe_decoding(folder)) else ""
     typer.echo(
         f"{folder}: good\n"
@@ -60,3 +81,12 @@ def run(
     )
     if manifest.arithmetic:
         typer.echo("\n".join(f"  {line}" for line in manifest.arithmetic.describe()))
+
+
+def _prove(folder: Path, manifest: Manifest, against: str, *, offline: bool) -> None:
+    from ovw.cli.convert import parity_figures, require_convert_extra
+    from ovw.convert.against import prove_against
+
+    require_convert_extra()
+    parity = prove_against(folder, manifest, against, offline=offline)
+    typer.echo(f"{folder}: beside {against} in PyTorch f32: {', '.join(parity_figures(parity))}")

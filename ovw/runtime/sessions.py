@@ -8,11 +8,13 @@ from pathlib import Path
 import openvino as ov
 
 from ovw.artifact import names
+from ovw.artifact.foreign import is_foreign
 from ovw.artifact.layouts import layout_row
 from ovw.errors import OvwError
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.encoder import EncoderSession
+from ovw.runtime.foreign import ForeignDecoderSession
 from ovw.runtime.onnx import OnnxDecoderSession, OnnxEncoderSession
 from ovw.runtime.protocols import Decoder, Encoder, OpenVinoDecoder
 from ovw.runtime.stateless import FixedDecoderSession, StatelessDecoderSession
@@ -37,6 +39,8 @@ def open_encoder(
 
 def open_decoder(folder: Path, layout: str, options: DeviceOptions) -> OpenVinoDecoder:
     """The decoder of an artifact of a runnable layout."""
+    if is_foreign(folder):
+        return ForeignDecoderSession(folder, options)
     if layout_row(layout).cache == "inside":
         return DecoderSession(folder, options)
     fixed = (folder / f"{names.STATELESS_CROSS}.xml").is_file()

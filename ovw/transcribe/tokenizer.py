@@ -61,9 +61,9 @@ class Tokenizer:
             raise ValueError(f"{names.TOKENIZER}: {error}") from None
         return cls(
             bpe,
-            config["suppress_tokens"],
+            config.get("suppress_tokens") or (),
             begin_suppress=config.get("begin_suppress_tokens"),
-            multilingual=config["is_multilingual"],
+            multilingual=bool(config.get("is_multilingual", config.get("lang_to_id"))),
         )
 
     def _id(self, *spellings: str) -> int:

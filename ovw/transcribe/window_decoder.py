@@ -20,6 +20,8 @@ from ovw.transcribe.result import Detection
 
 SHORT = 5 * FRAMES_PER_SECOND
 """Frames of a window below which an unsure text is decoded again in a wide context: a word or two are much of it."""
+SHORTEST = 3 * FRAMES_PER_SECOND
+"""Frames below which that context is the full one: there a wide one was seen to give other words."""
 WIDE = 5 * FRAMES_PER_SECOND
 """Frames of silence behind the sound that are computed in a wide context; a full one would take three times as long."""
 
@@ -78,7 +80,8 @@ class WindowDecoder:
         def encode_wide(unsure: Sequence[int]) -> list[int]:
             short = [i for i in unsure if windows[i].size < SHORT and not self._sessions.is_full_context(audio[i])]
             for i in short:
-                (audio[i],) = self._sessions.encode([windows[i]], silence=WIDE, merge=False)
+                full = windows[i].size < SHORTEST
+                (audio[i],) = self._sessions.encode([windows[i]], full_context=full, silence=WIDE, merge=False)
             return short
 
         return decode_with_fallback(decode, len(windows), self._options, encode_full, encode_wide)

@@ -31,6 +31,7 @@ STAND_INS = (
     (r"https?://\S+", "a.wav"),  # no network
     (r"--ray \S+", ""),  # no cluster
     (r"--workers \d+", "--workers 1"),
+    (r"--against \S+", "--against my-finetune.pt"),  # that of the stand-in for every artifact
     (r"--threads \d+", "--threads 1"),
     (r"(?<=\s)/(data|models)/", r"\1/"),
 )

@@ -72,7 +72,9 @@ def fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
     known = hashlib.sha256(repr((part, ov.__version__, device, options.properties(), files)).encode())
     for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(masks.__file__), Path(weights.__file__)):
         known.update(source.read_bytes())
-    known.update((artifact / names.MANIFEST).read_bytes())
+    for description in (names.MANIFEST, names.CONFIG):  # one is there: folders of other programs have no manifest
+        if (artifact / description).is_file():
+            known.update((artifact / description).read_bytes())
     return known.hexdigest()
 
 

@@ -1,0 +1,115 @@
+"""OpenVINO Whisper folders that other programs exported: facts from their configs, as a manifest in memory.
+
+Exports of optimum-intel and the repositories of the hub that hold one have the files of the genai layout and no
+manifest. Nothing is known of how such a folder was made, so it is `unverified`: its graphs run as they are, and
+`ovw verify --against` compares them with a checkpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ovw.artifact import names
+from ovw.artifact.manifest import SCHEMA_VERSION, FileEntry, Manifest, Shapes, Source
+from ovw.errors import OvwError, reason
+from ovw.models import Dims, languages
+from ovw.parsing import from_json
+
+UNVERIFIED = "unverified"
+"""The kind of the source, and the frontend, of such a folder."""
+WITH_PAST = "openvino_decoder_with_past_model.xml"
+STATEFUL = "optimum-cli export openvino --task automatic-speech-recognition-with-past makes a stateful decoder"
+CONFIG = {
+    "n_mels": "num_mel_bins",
+    "n_audio_ctx": "max_source_positions",
+    "n_audio_state": "d_model",
+    "n_audio_head": "encoder_attention_heads",
+    "n_audio_layer": "encoder_layers",
+    "n_vocab": "vocab_size",
+    "n_text_ctx": "max_target_positions",
+    "n_text_state": "d_model",
+    "n_text_head": "decoder_attention_heads",
+    "n_text_layer": "decoder_layers",
+}
+"""Dimension -> its key in `config.json` of transformers."""
+PACKED = re.compile(rb'type="Const"[^/]*/?>\s*<data element_type="(u8|i8|u4|i4)"')
+FEWEST_PACKED = 8
+"""Packed constants from which on a graph has compressed weights; shapes and tables may be small integers too."""
+
+
+def is_foreign(folder: Path) -> bool:
+    """Whether a folder has the graphs of a Whisper model and no manifest."""
+    graphs = (f"{names.ENCODER}.xml", f"{names.DECODER}.xml", names.CONFIG)
+    return not (folder / names.MANIFEST).exists() and all((folder / name).is_file() for name in graphs)
+
+
+def foreign_manifest(folder: Path) -> Manifest:
+    """The facts of such a folder.
+
+    Raises:
+        OvwError: a file is missing or damaged, it is another model, or its decoder has no state.
+    """
+    if (folder / WITH_PAST).is_file():
+        raise OvwError(f"{folder} has a decoder of two graphs, without a state", STATEFUL)
+    config, generation = (_read(folder / name) for name in (names.CONFIG, names.GENERATION_CONFIG))
+    if config.get("model_type") != "whisper":
+        raise OvwError(f"{folder} holds a model of type {config.get('model_type')!r}, not whisper")
+    if not (folder / names.TOKENIZER).is_file():
+        raise OvwError(f"{folder} has no {names.TOKENIZER}", "take it from the repository of the checkpoint")
+    try:
+        dims = Dims(**{name: int(config[key]) for name, key in CONFIG.items()})
+        heads = generation.get("alignment_heads")
+        known = [code.strip("<|>") for code in generation.get("lang_to_id") or {}]
+        multilingual = bool(generation.get("is_multilingual", known))
+        return Manifest(
+            schema_version=SCHEMA_VERSION,
+            name=Path(str(config.get("_name_or_path") or folder.resolve().name)).name,
+            layout=names.DEFAULT_LAYOUT,
+            precision=_precision(folder),
+            compression=None,
+            frontend=UNVERIFIED,
+            source=Source(kind=UNVERIFIED, reference=folder.resolve().name, sha256=None, tensors_sha256=""),
+            dims={name: getattr(dims, name) for name in CONFIG},
+            languages=[code for code in known if code in languages()] if multilingual else ["en"],
+            translate=multilingual,
+            alignment_heads=[(layer, head) for layer, head in heads] if heads else None,
+            shapes=Shapes(
+                kind="dynamic",
+                batch=(1, -1),
+                tokens=(1, dims.n_text_ctx),
+                cache=(0, dims.n_text_ctx),
+                frames=(dims.n_frames, dims.n_frames),
+            ),
+            parity=None,
+            golden=None,
+            tools={},
+            created="",
+            files={path.name: FileEntry(bytes=path.stat().st_size, sha256="") for path in _files(folder)},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise OvwError(f"{folder}: {names.CONFIG} or {names.GENERATION_CONFIG} is damaged: {reason(error)}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OvwError(f"{path} cannot be read: {reason(error)}") from error
+    if not isinstance(found, dict):
+        raise OvwError(f"{path} holds no object")
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _precision(folder: Path) -> str:
+    """The precision of the decoder's weights, by the types of its constants."""
+    graph = (folder / f"{names.DECODER}.xml").read_bytes()
+    packed = [kind.decode() for kind in PACKED.findall(graph)]
+    if len(packed) >= FEWEST_PACKED:
+        return "int4" if any(kind.endswith("4") for kind in packed) else "int8"
+    return "fp16" if graph.count(b'element_type="f16"') >= FEWEST_PACKED else "fp32"
