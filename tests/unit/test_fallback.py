@@ -1,0 +1,80 @@
+"""Windows that are decoded again: in a wide context, in the full one, at higher temperatures."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import pytest
+
+from ovw.transcribe.decoding.task import DecodingResult
+from ovw.transcribe.fallback import decode_with_fallback
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.prompt import PromptBuilder
+
+SURE, UNSURE, UNLIKELY, REPETITIVE = (-0.1, 1.2), (-0.6, 1.2), (-1.5, 1.2), (-0.2, 9.0)
+"""Mean log probability and compression ratio."""
+
+
+class Windows:
+    """Windows whose result depends on how they are encoded; calls are noted."""
+
+    def __init__(self, *results: dict[str, tuple[float, float]]) -> None:
+        self._results, self._encoded = results, ["short"] * len(results)
+        self.calls: list[tuple[str, list[int]]] = []
+
+    def decode(self, chosen: Sequence[int], temperature: float) -> list[DecodingResult]:
+        self.calls.append((f"decode {temperature:g}", list(chosen)))
+        found = [self._results[i].get(self._encoded[i], SURE) for i in chosen]
+        return [
+            DecodingResult([i], logprob, 0.0, ratio, temperature)
+            for i, (logprob, ratio) in zip(chosen, found, strict=True)
+        ]
+
+    def encode(self, how: str, chosen: Sequence[int]) -> list[int]:
+        taken = [i for i in chosen if self._encoded[i] != "full"]
+        for i in taken:
+            self._encoded[i] = how
+        if taken:
+            self.calls.append((how, taken))
+        return taken
+
+    def run(self, **options: object) -> list[DecodingResult]:
+        return decode_with_fallback(
+            self.decode,
+            len(self._results),
+            TranscribeOptions(**options),
+            lambda chosen: self.encode("full", chosen),
+            lambda chosen: self.encode("wide", chosen),
+        )
+
+
+def test_unsure_windows_are_tried_wide_and_doubtful_ones_in_full() -> None:
+    windows = Windows(
+        {"short": SURE},
+        {"short": UNSURE, "wide": SURE},
+        {"short": REPETITIVE, "full": SURE},
+        {"short": UNSURE, "wide": REPETITIVE, "full": SURE},
+    )
+    results = windows.run(temperature=(0.0, 0.2))
+    assert windows.calls == [
+        ("decode 0", [0, 1, 2, 3]), ("wide", [1, 3]), ("decode 0", [1, 3]), ("full", [2, 3]), ("decode 0", [2, 3]),
+    ]  # fmt: skip
+    assert [result.avg_logprob for result in results] == [SURE[0]] * 4
+
+
+def test_temperatures_rise_after_that() -> None:
+    windows = Windows({"short": UNLIKELY, "full": UNLIKELY}, {"short": SURE})
+    (first, second) = windows.run(temperature=(0.0, 0.2, 0.4))
+    assert windows.calls[1:] == [("full", [0]), ("decode 0", [0]), ("decode 0.2", [0]), ("decode 0.4", [0])]
+    assert (first.temperature, second.temperature) == (0.4, 0.0)
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_prompts_after_a_window(carried: bool) -> None:
+    controls = {"language_tokens": {"en": 2}, "transcribe": 3, "encode": lambda text: [ord(c) for c in text.strip()]}
+    tokenizer = SimpleNamespace(sot=1, sot_prev=9, no_timestamps=4, **controls)
+    options = TranscribeOptions(initial_prompt="A", condition_on_previous_text=carried)
+    builder = PromptBuilder(tokenizer, options, 448)
+    after = builder.after([[10, 11], [12]], 0.0)
+    assert builder.build("en").tokens == (9, 65, 1, 2, 3)
+    assert after.build("en").tokens == ((9, 65, 10, 11, 12, 1, 2, 3) if carried else (1, 2, 3))
+    assert builder.after([[10]], 0.9).build("en").tokens == (1, 2, 3)  # sampled: it prompts nothing
