@@ -28,6 +28,8 @@ MEDIA_SUFFIXES = frozenset({
     ".w64", ".wav", ".weba", ".webm", ".wma", ".wmv", ".wv",
 })  # fmt: skip
 """Endings taken from a folder; a file that is named itself may have any."""
+TEXT_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa", ".lrc", ".txt", ".pdf", ".docx", ".md"})
+"""Files of text: named on the command line, they are a mistake."""
 LIST_SUFFIXES = frozenset({".jsonl", ".csv"})
 """Endings of a list of media; none of them is one of our outputs."""
 
@@ -219,6 +221,8 @@ def _inputs_of(argument: str) -> list[Input]:
         raise OvwError(f"{argument}: only http and https addresses are opened", "download it first")
     path = Path(argument)
     if not _is_folder(argument):
+        if path.suffix.lower() in TEXT_SUFFIXES and path.is_file():
+            raise OvwError(f"{path} is a file of text, there is no audio in it", "ovw align times a text that is known")
         return [_file(path)]
     found = find_media(path)
     if not found:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ovw.cli.command import Verb, VerbGroup
+from ovw.cli.values import config_file
 from ovw.engines.registry import ENGINES
 
 if TYPE_CHECKING:
@@ -168,21 +169,7 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
         if given or config:
             raise UsageError("--resume takes its options from the record", "leave out all but --rounds and --budget")
         return config_of(resume).model_copy(update={k: v for k, v in flags.items() if v is not None})
-    return resolve(BenchConfig, flags, _config_file(config or DEFAULT))
-
-
-def _config_file(name: str) -> Path:
-    """A file, or one of ours by its name."""
-    from importlib.resources import files
-
-    from ovw.errors import UsageError, did_you_mean
-
-    ours = {Path(entry.name).stem: entry for entry in files("ovw.configs").joinpath("bench").iterdir()}
-    if name in ours:
-        return Path(str(ours[name]))
-    if Path(name).suffix in (".yaml", ".yml"):
-        return Path(name)
-    raise UsageError(f"no configuration '{name}'", did_you_mean(name, sorted(ours)) + ", or a .yaml file")
+    return resolve(BenchConfig, flags, config_file("bench", config or DEFAULT))
 
 
 def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:

@@ -115,10 +115,11 @@ def run(
         "offline": offline or None,
         "skip_memory_check": skip_memory_check or None,
     }
+    from ovw.cli.values import config_file
     from ovw.config import dump_yaml, resolve
     from ovw.convert.config import ConvertConfig
 
-    plan = resolve(ConvertConfig, flags, config)
+    plan = resolve(ConvertConfig, flags, config_file("convert", config))
     if print_config:
         typer.echo(dump_yaml(plan), nl=False)
         return

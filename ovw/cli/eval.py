@@ -100,10 +100,11 @@ def run(
 
 
 def _single(flags: dict[str, Any], file: Path | None, *, yes: bool, print_config: bool, quiet: bool) -> None:
+    from ovw.cli.values import config_file
     from ovw.config import dump_yaml, resolve
     from ovw.evaluate.config import EvalConfig
 
-    chosen = resolve(EvalConfig, flags, file)
+    chosen = resolve(EvalConfig, flags, config_file("eval", file))
     if print_config:
         typer.echo(dump_yaml(chosen), nl=False)
         return

@@ -155,7 +155,7 @@ def run(
     """Write subtitles for audio and video files."""
     from ovw.cli.transcription.config import TranscribeConfig
     from ovw.cli.transcription.sequential import transcribe_all
-    from ovw.cli.values import check_exact, numbers, optional, temperatures
+    from ovw.cli.values import check_exact, config_file, numbers, optional, temperatures
     from ovw.config import dump_yaml, resolve
 
     flags: dict[str, Any] = {
@@ -191,7 +191,7 @@ def run(
         "embed": embed or None,
     }  # fmt: skip
     check_exact(flags)
-    chosen = resolve(TranscribeConfig, flags, config)
+    chosen = resolve(TranscribeConfig, flags, config_file("transcribe", config))
     if print_config:
         typer.echo(dump_yaml(chosen), nl=False)
         return

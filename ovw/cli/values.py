@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ovw.config import NOTHING
-from ovw.errors import UsageError, quoted
+from ovw.errors import UsageError, did_you_mean, quoted
 
 
 def numbers(flag: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
@@ -58,3 +59,21 @@ def temperatures(listed: str | None, increment: str | None) -> tuple[float, ...]
     if not step > 0:
         raise UsageError(f"--temperature-increment-on-fallback {step}: not above 0", "none means no fallback")
     return tuple(round(start + i * step, 6) for i in range(int((1.0 - start + 1e-6) / step) + 1)) or (start,)
+
+
+def config_file(verb: str, name: str | Path | None) -> Path | None:
+    """A configuration file: a path, or one of those that ship for a verb, by its name.
+
+    Raises:
+        UsageError: neither.
+    """
+    from importlib.resources import files
+
+    if name is None or Path(name).suffix in (".yaml", ".yml") or Path(name).is_file():
+        return None if name is None else Path(name)
+    folder = files("ovw.configs").joinpath(verb)
+    ours = {Path(entry.name).stem: Path(str(entry)) for entry in folder.iterdir()} if folder.is_dir() else {}
+    if str(name) not in ours:
+        known = f"{did_you_mean(str(name), sorted(ours))}, or a .yaml file" if ours else "give a .yaml file"
+        raise UsageError(f"no configuration '{name}'", known)
+    return ours[str(name)]

@@ -196,6 +196,22 @@ def test_random_weights_do_not_pose_as_real_ones(tmp_path: Path) -> None:
     assert out.strip() == str(tmp_path / "home" / "models" / "tiny.en-random-fp16")
 
 
+def test_configurations_that_ship_go_by_their_names(tmp_path: Path) -> None:
+    by_name = ovw("convert", "--config", "base", "--print-config", cwd=tmp_path).stdout
+    assert by_name == ovw("convert", "--config", ROOT / "configs/convert/base.yaml", "--print-config").stdout
+    line = refused("convert", "--config", "bas", code=2)
+    assert "no configuration 'bas'. Hint: did you mean 'base'?" in line
+    assert "give a .yaml file" in refused("transcribe", "x.mp4", "--config", "base", code=2)
+    assert "did you mean 'quick'?" in refused("bench", "--config", "quik", code=2)
+
+
+def test_a_file_of_text_has_no_audio(tmp_path: Path) -> None:
+    (tmp_path / "talk.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n")
+    line = refused("transcribe", tmp_path / "talk.srt", code=1)
+    assert "is a file of text, there is no audio in it" in line
+    assert "ovw align" in line
+
+
 def test_print_config_merges_yaml_and_flags(tmp_path: Path) -> None:
     import yaml
 
