@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ovw import Whisper
+from ovw.api import batches
 from ovw.audio.mel import log_mel_spectrogram, pad_frames
 from ovw.convert.plan import Converted
 from ovw.models import Dims
@@ -17,7 +18,7 @@ from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.fast.window import ABSENT, join
 from ovw.runtime.sessions import open_sessions
-from ovw.transcribe import api, fallback, window_decoder
+from ovw.transcribe import fallback, window_decoder
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.language import detect_languages
 from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions
@@ -261,7 +262,7 @@ def test_recordings_are_read_a_few_batches_at_a_time(
         return together(self, media, *rest)
 
     monkeypatch.setattr(Whisper, "_together", watched)
-    monkeypatch.setattr(api, "GROUP", 1)
+    monkeypatch.setattr(batches, "GROUP", 1)
     asked = TranscribeOptions(language="en", beam_size=1, batch_size=2)
     shortest_first = speech[::-1]
     found = list(Whisper(base.folder).transcribe_many(shortest_first, asked))
