@@ -205,6 +205,16 @@ def _called(path: str, label: str) -> Iterator[None]:
         decoding.removeFilter(rename)
 
 
+def _is_text(path: Path) -> bool:
+    """Whether a file begins as text does; sound may have any name."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(512)
+    except OSError:
+        return False
+    return b"\0" not in head and "\ufffd" not in head[:-4].decode("utf-8", "replace")  # a character may be cut off
+
+
 def _inputs_of(argument: str) -> list[Input]:
     if argument == STDIN:
         if sys.stdin is None or sys.stdin.isatty():
@@ -221,7 +231,7 @@ def _inputs_of(argument: str) -> list[Input]:
         raise OvwError(f"{argument}: only http and https addresses are opened", "download it first")
     path = Path(argument)
     if not _is_folder(argument):
-        if path.suffix.lower() in TEXT_SUFFIXES and path.is_file():
+        if path.suffix.lower() in TEXT_SUFFIXES and _is_text(path):
             raise OvwError(f"{path} is a file of text, there is no audio in it", "ovw align times a text that is known")
         return [_file(path)]
     found = find_media(path)

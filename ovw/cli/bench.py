@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ovw.cli.command import Verb, VerbGroup
-from ovw.cli.values import config_file
 from ovw.engines.registry import ENGINES
 
 if TYPE_CHECKING:
@@ -157,6 +156,7 @@ def compare(
 
 def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> BenchConfig:
     from ovw.benchmark.config import BenchConfig
+    from ovw.cli.values import config_file
     from ovw.config import resolve
     from ovw.errors import UsageError
 
