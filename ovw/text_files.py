@@ -24,6 +24,9 @@ WESTERN = "cp1252"
 """Latin-1 as Windows has it, which agrees with it in every printable character."""
 
 
+TEXT_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa", ".lrc", ".txt", ".pdf", ".docx", ".md"})
+
+
 def read_text(path: Path) -> str:
     """A whole text file, every line end as a line feed.
 
@@ -70,3 +73,13 @@ def _encoding(stream: io.BufferedIOBase | io.BytesIO, name: str) -> str:
         logger.warning("%s: is not UTF-8, read as Windows-1252", name)
         return WESTERN
     return "utf-8"
+
+
+def is_text_file(path: Path) -> bool:
+    """Whether a file is one of text, by its name and how it begins: sound may have any name."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(512) if path.suffix.lower() in TEXT_SUFFIXES else b"\0"
+    except (OSError, ValueError):
+        return False
+    return b"\0" not in head and "\ufffd" not in head[:-4].decode("utf-8", "replace")  # a character may be cut off

@@ -17,6 +17,7 @@ from ovw.audio.download import Remote, download, list_remote
 from ovw.audio.pipes import is_pipe
 from ovw.errors import OvwError, reason
 from ovw.lifetime import scratch_folder
+from ovw.text_files import is_text_file
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -28,8 +29,6 @@ MEDIA_SUFFIXES = frozenset({
     ".w64", ".wav", ".weba", ".webm", ".wma", ".wmv", ".wv",
 })  # fmt: skip
 """Endings taken from a folder; a file that is named itself may have any."""
-TEXT_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa", ".lrc", ".txt", ".pdf", ".docx", ".md"})
-"""Files of text: named on the command line, they are a mistake."""
 LIST_SUFFIXES = frozenset({".jsonl", ".csv"})
 """Endings of a list of media; none of them is one of our outputs."""
 
@@ -205,16 +204,6 @@ def _called(path: str, label: str) -> Iterator[None]:
         decoding.removeFilter(rename)
 
 
-def _is_text(path: Path) -> bool:
-    """Whether a file begins as text does; sound may have any name."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(512)
-    except OSError:
-        return False
-    return b"\0" not in head and "\ufffd" not in head[:-4].decode("utf-8", "replace")  # a character may be cut off
-
-
 def _inputs_of(argument: str) -> list[Input]:
     if argument == STDIN:
         if sys.stdin is None or sys.stdin.isatty():
@@ -231,7 +220,7 @@ def _inputs_of(argument: str) -> list[Input]:
         raise OvwError(f"{argument}: only http and https addresses are opened", "download it first")
     path = Path(argument)
     if not _is_folder(argument):
-        if path.suffix.lower() in TEXT_SUFFIXES and _is_text(path):
+        if is_text_file(path):
             raise OvwError(f"{path} is a file of text, there is no audio in it", "ovw align times a text that is known")
         return [_file(path)]
     found = find_media(path)
