@@ -23,9 +23,9 @@ demo: $(VENV)/.demo ## install, convert real weights, transcribe a short video, 
 	@echo "model      $$($(BIN)/ovw verify base-fp16 | head -1)"
 	@echo "try        $(BIN)/ovw transcribe YOUR_VIDEO"
 
-# two workers on two cores: more threads of PyTorch only wait for each other
+# two workers on two cores: more threads of PyTorch only wait for each other; behind a crash xdist would wait for ever
 test: $(VENV)/.dev ## run the tests (weights come from the package index)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 test-slow: $(VENV)/.dev $(VENV)-optimum/.done ## run the long tests too, optimum-intel in an environment of its own
 	OVW_OPTIMUM_PYTHON=$(VENV)-optimum/bin/python $(BIN)/python -m pytest
