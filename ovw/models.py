@@ -95,6 +95,21 @@ class Capabilities:
     translate: bool
 
 
+CONFIG_KEYS = {
+    "n_mels": "num_mel_bins",
+    "n_audio_ctx": "max_source_positions",
+    "n_audio_state": "d_model",
+    "n_audio_head": "encoder_attention_heads",
+    "n_audio_layer": "encoder_layers",
+    "n_vocab": "vocab_size",
+    "n_text_ctx": "max_target_positions",
+    "n_text_state": "d_model",
+    "n_text_head": "decoder_attention_heads",
+    "n_text_layer": "decoder_layers",
+}
+"""Dimension -> its key in `config.json` of transformers."""
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """One size of `configs/models.yaml`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ovw.benchmark.results.result import has_failed
@@ -170,10 +170,12 @@ def _shared(one: Case, two: Case, *, same_work: bool) -> list[str]:
 def _change(one: Case, two: Case, name: str, confidence: float, margin: float) -> Change:
     a, b = one.metrics[name], two.metrics[name]
     found = ratio(_medians(a), _medians(b), confidence)
-    rounds = None if found.low is None else rounds_to_decide(_medians(a), _medians(b), margin, confidence)
     noisy = bool(one.facts.get("noisy") or two.facts.get("noisy"))
     case = one.name if one.name == two.name else f"{one.name} -> {two.name}"
-    return Change(case, name, a.value, b.value, a.unit, found, noisy, margin, rounds)
+    change = Change(case, name, a.value, b.value, a.unit, found, noisy, margin)
+    if change.verdict != "cannot tell":
+        return change
+    return replace(change, rounds=rounds_to_decide(_medians(a), _medians(b), margin, confidence))
 
 
 def _medians(metric: Metric) -> list[float]:

@@ -24,19 +24,13 @@ from ovw.convert.sources.reading import read_json
 from ovw.convert.sources.wrappers import ADAPTED, merge_adapter, unwrap
 from ovw.convert.tokenizer import END, byte_level
 from ovw.errors import OvwError, UsageError, quoted
-from ovw.models import Dims
+from ovw.models import CONFIG_KEYS, Dims
 from ovw.text_files import read_text
 
 Arrays = dict[str, NDArray[np.floating]]
 CONFIG = "config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 """In the order in which they are looked for; an index names the files that the tensors are spread over."""
-DIMS = {
-    "n_mels": "num_mel_bins", "n_audio_ctx": "max_source_positions", "n_audio_state": "d_model",
-    "n_audio_head": "encoder_attention_heads", "n_audio_layer": "encoder_layers",
-    "n_vocab": "vocab_size", "n_text_ctx": "max_target_positions", "n_text_state": "d_model",
-    "n_text_head": "decoder_attention_heads", "n_text_layer": "decoder_layers",
-}  # fmt: skip
 FIXED = {"model_type": "whisper", "activation_function": "gelu", "scale_embedding": False}
 """Settings that Whisper's architecture fixes."""
 MODULES = {
@@ -186,9 +180,9 @@ def _dims(folder: Path) -> Dims:
             raise OvwError(
                 f"{folder / CONFIG}: {key} is {quoted(config[key])}, Whisper's is {value!r}", "give a Whisper model"
             )
-    if missing := [key for key in DIMS.values() if not isinstance(config.get(key), int)]:
+    if missing := [key for key in CONFIG_KEYS.values() if not isinstance(config.get(key), int)]:
         raise OvwError(f"{folder / CONFIG} has no {', '.join(dict.fromkeys(missing))}", "give a Whisper model")
-    return Dims(**{ours: config[theirs] for ours, theirs in DIMS.items()})
+    return Dims(**{ours: config[theirs] for ours, theirs in CONFIG_KEYS.items()})
 
 
 def _optional(folder: Path, name: str) -> dict[str, Any]:

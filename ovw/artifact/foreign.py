@@ -14,26 +14,13 @@ from typing import Any
 from ovw.artifact import names
 from ovw.artifact.manifest import SCHEMA_VERSION, FileEntry, Manifest, Shapes, Source
 from ovw.errors import OvwError, reason
-from ovw.models import Dims, languages
+from ovw.models import CONFIG_KEYS, Dims, languages
 from ovw.parsing import from_json
 
 UNVERIFIED = "unverified"
 """The kind of the source, and the frontend, of such a folder."""
 WITH_PAST = "openvino_decoder_with_past_model.xml"
 STATEFUL = "optimum-cli export openvino --task automatic-speech-recognition-with-past makes a stateful decoder"
-CONFIG = {
-    "n_mels": "num_mel_bins",
-    "n_audio_ctx": "max_source_positions",
-    "n_audio_state": "d_model",
-    "n_audio_head": "encoder_attention_heads",
-    "n_audio_layer": "encoder_layers",
-    "n_vocab": "vocab_size",
-    "n_text_ctx": "max_target_positions",
-    "n_text_state": "d_model",
-    "n_text_head": "decoder_attention_heads",
-    "n_text_layer": "decoder_layers",
-}
-"""Dimension -> its key in `config.json` of transformers."""
 PACKED = re.compile(rb'type="Const"[^/]*/?>\s*<data element_type="(u8|i8|u4|i4)"')
 FEWEST_PACKED = 8
 """Packed constants from which on a graph has compressed weights; shapes and tables may be small integers too."""
@@ -59,7 +46,7 @@ def foreign_manifest(folder: Path) -> Manifest:
     if not (folder / names.TOKENIZER).is_file():
         raise OvwError(f"{folder} has no {names.TOKENIZER}", "take it from the repository of the checkpoint")
     try:
-        dims = Dims(**{name: int(config[key]) for name, key in CONFIG.items()})
+        dims = Dims(**{name: int(config[key]) for name, key in CONFIG_KEYS.items()})
         heads = generation.get("alignment_heads")
         known = [code.strip("<|>") for code in generation.get("lang_to_id") or {}]
         multilingual = bool(generation.get("is_multilingual", known))
@@ -71,7 +58,7 @@ def foreign_manifest(folder: Path) -> Manifest:
             compression=None,
             frontend=UNVERIFIED,
             source=Source(kind=UNVERIFIED, reference=folder.resolve().name, sha256=None, tensors_sha256=""),
-            dims={name: getattr(dims, name) for name in CONFIG},
+            dims={name: getattr(dims, name) for name in CONFIG_KEYS},
             languages=[code for code in known if code in languages()] if multilingual else ["en"],
             translate=multilingual,
             alignment_heads=[(layer, head) for layer, head in heads] if heads else None,

@@ -28,11 +28,6 @@ def split_scales(model: ov.Model) -> bool:
     return bool(split)
 
 
-def unscaled(product: ov.Node) -> ov.Node:
-    """The matrix product behind an output that `split_scales` may have scaled."""
-    return product.input_value(0).get_node() if product.get_type_name() == "Multiply" else product
-
-
 def _split(product: ov.Node) -> bool:
     if product.get_attributes()["transpose_b"] is not True or _is_quantized(product.input_value(0)):
         return False

@@ -12,7 +12,7 @@ from ovw.cli import options
 from ovw.cli.transcribe import FORMATS_HELP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from ovw.cli.transcription.config import TranscribeConfig
 
@@ -29,24 +29,22 @@ def run(
         str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the media.")
     ] = None,
     language: Annotated[str | None, typer.Option(help="Code, name or locale. Default: detected.")] = None,
-    stream: Annotated[int | None, typer.Option(help="Audio stream, from 0. Default: the one players play.")] = None,
-    audio_language: Annotated[str | None, typer.Option(help="Take the audio stream in this language.")] = None,
+    stream: options.Stream = None,
+    audio_language: options.AudioLanguage = None,
     max_line_width: Annotated[
         int | None, typer.Option(help="Columns of a subtitle line. Default: one line a passage.")
     ] = None,
-    max_lines: Annotated[int | None, typer.Option(help="Lines of a cue, with --max-line-width. Default 2.")] = None,
-    max_words: Annotated[int | None, typer.Option(help="Words of a cue.")] = None,
-    max_cue: Annotated[float | None, typer.Option(help="Seconds a cue stays at most.")] = None,
+    max_lines: options.MaxLines = None,
+    max_words: options.MaxWords = None,
+    max_cue: options.MaxCue = None,
     highlight_words: Annotated[bool, typer.Option("--highlight-words", help="Underline the spoken word.")] = False,
     exact: options.Exact = False,
     device: options.Device = None,
     inference_precision: options.InferencePrecision = None,
     threads: options.Threads = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that ovw did not write, or that were edited since.")
-    ] = False,
+    overwrite: options.Overwrite = False,
     yes: options.Yes = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Time a text that is known: lyrics, a script, subtitles.
 
@@ -71,14 +69,14 @@ def _align(media: Path, text: str, config: TranscribeConfig, *, yes: bool, quiet
     from ovw.cli.console import progress
     from ovw.cli.ensure import ensure_model
     from ovw.subtitles import FORMATS
-    from ovw.subtitles.output import check_writable, output_folder, write_outputs
+    from ovw.subtitles.output import check_writable, keep_inputs, output_folder, write_outputs
     from ovw.subtitles.written import refusals, remember
 
     passages = _passages(text)
     folder = output_folder(None if config.output == "-" else config.output) or media.parent
     targets = {ending: folder / f"{media.stem}.{ending}" for ending in config.format}
     if config.output != "-":
-        _keep_inputs(targets.values(), (media, Path(text)))
+        keep_inputs(targets.values(), (media, Path(text)))
         check_writable([folder])
         for problem in refusals(targets.values(), overwrite=config.overwrite).values():
             raise problem
@@ -111,12 +109,3 @@ def _passages(text: str) -> str | Sequence[str]:
     if text == "-":
         return decode_passages(sys.stdin.buffer.read(), "standard input")
     return read_passages(Path(text))
-
-
-def _keep_inputs(targets: Iterable[Path], inputs: Sequence[Path]) -> None:
-    from ovw.errors import OvwError
-
-    taken = {path.resolve() for path in inputs}
-    for target in targets:
-        if target.resolve() in taken:
-            raise OvwError(f"{target} is one of the inputs and would be overwritten", "choose another folder with -o")

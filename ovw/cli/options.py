@@ -24,3 +24,12 @@ Threads = Annotated[int | None, typer.Option(help="Of a worker. Default 0: all c
 Ray = Annotated[str | None, typer.Option(help="Run the workers on Ray: local, auto, or a cluster's address.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")]
 PrintConfig = Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")]
+Stream = Annotated[int | None, typer.Option(help="Audio stream, from 0. Default: the one players play.")]
+AudioLanguage = Annotated[str | None, typer.Option(help="Take the audio stream in this language.")]
+MaxLines = Annotated[int | None, typer.Option(help="Lines of a cue, with --max-line-width. Default 2.")]
+MaxWords = Annotated[int | None, typer.Option(help="Words of a cue.")]
+MaxCue = Annotated[float | None, typer.Option(help="Seconds a cue stays at most.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that ovw did not write, or that were edited since.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")]

@@ -119,11 +119,9 @@ def run(
     ] = None,
     ray: options.Ray = None,
     force: Annotated[bool, typer.Option("--force", help="With workers: do again what is done already.")] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that ovw did not write, or that were edited since.")
-    ] = False,
-    stream: Annotated[int | None, typer.Option(help="Audio stream, from 0. Default: the one players play.")] = None,
-    audio_language: Annotated[str | None, typer.Option(help="Take the audio stream in this language.")] = None,
+    overwrite: options.Overwrite = False,
+    stream: options.Stream = None,
+    audio_language: options.AudioLanguage = None,
     channel: Annotated[
         str | None, typer.Option(help="left, right, or each: outputs of every channel. Default: their mix.")
     ] = None,
@@ -135,10 +133,10 @@ def run(
     max_line_width: Annotated[
         int | None, typer.Option(help="Columns of a subtitle line. Default: one line a segment.")
     ] = None,
-    max_lines: Annotated[int | None, typer.Option(help="Lines of a cue, with --max-line-width. Default 2.")] = None,
-    max_words: Annotated[int | None, typer.Option(help="Words of a cue.")] = None,
+    max_lines: options.MaxLines = None,
+    max_words: options.MaxWords = None,
     min_cue: Annotated[float | None, typer.Option(help="Seconds a cue stays at least, if there is room.")] = None,
-    max_cue: Annotated[float | None, typer.Option(help="Seconds a cue stays at most.")] = None,
+    max_cue: options.MaxCue = None,
     max_cps: Annotated[float | None, typer.Option(help="Characters to read per second, if there is room.")] = None,
     min_gap: Annotated[float | None, typer.Option(help="Seconds between cues.")] = None,
     highlight_words: Annotated[
@@ -150,7 +148,7 @@ def run(
     yes: options.Yes = False,
     config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
     print_config: options.PrintConfig = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Write subtitles for audio and video files."""
     from ovw.cli.transcription.config import TranscribeConfig

@@ -48,11 +48,20 @@ def plan_outputs(inputs: Sequence[Input], formats: Sequence[str], folder: Path |
             if (other := sources.setdefault(target, item)) is not item:
                 both = f"{other.label} and {item.label}"
                 raise OvwError(f"{both} would both be written to {target}", "transcribe them into different folders")
-    taken = {item.path.resolve() for item in inputs if item.path}
-    for target in sources:
+    keep_inputs(sources, (item.path for item in inputs if item.path))
+    return planned
+
+
+def keep_inputs(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse to write over an input.
+
+    Raises:
+        OvwError: a target is one.
+    """
+    taken = {path.resolve() for path in inputs}
+    for target in targets:
         if target.resolve() in taken:
             raise OvwError(f"{target} is one of the inputs and would be overwritten", "choose another folder with -o")
-    return planned
 
 
 def check_writable(folders: Iterable[Path]) -> None:

@@ -292,12 +292,12 @@ def test_rounds_that_would_tell_do() -> None:
         drawn -= drawn.mean()
         return list(np.exp(logs.mean() + drawn / drawn.std(ddof=1) * logs.std(ddof=1)))
 
-    def tells(n: int) -> bool:
+    def decides(n: int) -> bool:
         found = ratio(spread(first, n), spread(second, n))
         return found.differs or max(1 / found.low, found.high) <= 1.03
 
-    assert tells(rounds)
-    assert not tells(rounds - 1)
+    assert decides(rounds)
+    assert not decides(rounds - 1)
     assert rounds_to_decide([5.0, 10.0, 20.0], [5.0, 10.0, 20.0], 0.001) is None
 
 

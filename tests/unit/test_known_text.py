@@ -36,8 +36,8 @@ def test_words_of_passages() -> None:
 
 def test_matches_are_in_order_and_leave_out_what_differs() -> None:
     known = known_words(["The CAT sat, on a mat"], "en")
-    heard = recognised(["the", "cat", "sits", "on", "the", "mat"])
-    assert matches(known, heard) == [(0, 0), (1, 1), (3, 3), (5, 5)]
+    found = recognised(["the", "cat", "sits", "on", "the", "mat"])
+    assert matches(known, found) == [(0, 0), (1, 1), (3, 3), (5, 5)]
 
 
 @pytest.mark.parametrize("pauses", [{}, {40: 2.0, 95: 3.0, 140: 1.0, 220: 45.0}, {0: 70.0}])
