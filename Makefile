@@ -36,7 +36,7 @@ lint: $(VENV)/.dev types ## check style, types and what imports what
 	cd build/types && $(CURDIR)/$(BIN)/lint-imports --no-logo $(CURDIR)/pyproject.toml
 
 types: $(VENV)/.dev
-	rm -rf build/types && $(PIP_INSTALL) --no-deps --target build/types .
+	rm -rf build && $(PIP_INSTALL) --no-deps --target build/types .
 	MYPYPATH=build/types $(BIN)/mypy -p ovw
 
 format: $(VENV)/.dev ## put the code in order

@@ -132,8 +132,8 @@ class BenchConfig(Config):
     """Measure what the machine can do at most, and the share of it that stages reach."""
     output: str | None = None
     """The record; by default one below `$OVW_HOME/bench`."""
-    format: Annotated[tuple[Literal["json", "csv", "md"], ...], BeforeValidator(_listed)] = ("json",)
-    """Tables to write beside the record."""
+    format: Annotated[tuple[Literal["json", "csv", "md", "html"], ...], BeforeValidator(_listed)] = ("json",)
+    """Files beside the record: tables, or the page of `ovw report`."""
 
     @model_validator(mode="after")
     def _check(self) -> BenchConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ovw.benchmark.clips import prepare_clips
@@ -10,10 +11,14 @@ from ovw.benchmark.journal import RecordJournal, default_path
 from ovw.benchmark.models import artifacts_of, require_devices, subjects_of
 from ovw.benchmark.plan import PytorchFile, make_plan
 from ovw.benchmark.results.derived import finish
-from ovw.benchmark.results.report import write_tables
 from ovw.benchmark.scheduling.schedule import Bench, BenchObserver
+from ovw.files import write_whole
 from ovw.lifetime import scratch_folder
 from ovw.record import Record
+from ovw.record_tables import metric_rows, to_csv
+from ovw.report.bench_tables import markdown
+from ovw.report.pipeline import write_run_page
+from ovw.report.runs import read_run
 
 
 def bench(
@@ -61,5 +66,15 @@ def bench(
             journal.note(interrupted=False)
         finally:
             finish(config, clips, journal, run.left_out())
-    write_tables(journal.record, path, config.format)
+    _write_other_formats(journal.record, path, config.format)
     return path, journal.record
+
+
+def _write_other_formats(record: Record, path: Path, formats: Sequence[str]) -> None:
+    """Write the tables and the page beside the record."""
+    if "csv" in formats:
+        write_whole(path.with_suffix(".csv"), to_csv(metric_rows([record])))
+    if "md" in formats:
+        write_whole(path.with_suffix(".md"), markdown(record))
+    if "html" in formats:
+        write_run_page(read_run(path), path.with_suffix(".html"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.score import UNITS, BootstrapOptions, Scored, rates, score
 from ovw.record import Metric
+from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import by_characters, has_marks, normalize, normalize_keeping_marks
 
 logger = logging.getLogger(__name__)

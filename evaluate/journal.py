@@ -13,9 +13,9 @@ from typing import Any
 
 from ovw.artifact.lock import locked
 from ovw.errors import OvwError, quoted, reason
-from ovw.evaluate.hypothesis import Hypothesis, parse
 from ovw.files import write_whole
 from ovw.parsing import from_json
+from ovw.scoring.hypothesis import Hypothesis, parse
 
 HYPOTHESES = "hypotheses.jsonl"
 REQUEST = "request.json"

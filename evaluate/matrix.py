@@ -19,6 +19,7 @@ from ovw.evaluate.transcription import EvalObserver
 from ovw.files import write_whole
 from ovw.record import Case, Record, new_record, read_record, write_record
 from ovw.record_tables import Row, case_rows, metric_rows, to_csv, to_markdown
+from ovw.scoring.front import pareto_front
 
 Values = dict[str, Any]
 RECORD = "record.json"
@@ -124,9 +125,8 @@ def _columns(cases: Sequence[Case]) -> list[str]:
 
 def on_front(case: Case, cases: Sequence[Case]) -> bool:
     """Whether no other case with the same fingerprint has no more errors and is no slower, one of them truly."""
-    mine = _merits(case)
     rivals = [_merits(other) for other in cases if _clips(other) == _clips(case) and other is not case]
-    return not any(rival[0] <= mine[0] and rival[1] >= mine[1] and rival != mine for rival in rivals)
+    return pareto_front([_merits(case), *rivals])[0]
 
 
 def _merits(case: Case) -> tuple[float, float]:

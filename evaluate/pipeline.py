@@ -18,13 +18,10 @@ from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.extra_metrics import marks_metrics, silence_metrics
-from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.reference import PytorchFile, Reference, find_reference
-from ovw.evaluate.report import write_reports
 from ovw.evaluate.request import default_output, request_of
 from ovw.evaluate.score import (
-    Bad,
     BootstrapOptions,
     Scored,
     Unit,
@@ -36,10 +33,16 @@ from ovw.evaluate.score import (
     worst,
 )
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
+from ovw.files import write_whole
 from ovw.models import find_language
 from ovw.record import Metric, Record, describe_artifact, new_record, write_record
+from ovw.report.eval_tables import markdown
+from ovw.report.pipeline import write_run_page
+from ovw.report.runs import Run
+from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import describe_normalizer
 from ovw.scoring.paired import PairedComparison
+from ovw.scoring.utterances import ScoredUtterance, score_utterances
 
 LISTED = 100
 """Problems named one by one; all are counted."""
@@ -51,7 +54,7 @@ class Evaluation:
 
     folder: Path
     record: Record
-    worst: list[Bad]
+    worst: list[ScoredUtterance]
     problems: list[Problem]
 
 
@@ -113,7 +116,9 @@ def evaluate(
         tables=tables(scored, sampling),
     )
     write_record(record, output / "record.json")
-    write_reports(record, bad, output)
+    write_whole(output / "report.md", markdown(record, bad))
+    shown = score_utterances(hypotheses, {h.id: h for h in compared or ()})
+    write_run_page(Run(output.name, record, {"": shown}, output), output / "report.html")
     return Evaluation(output, record, bad, problems)
 
 

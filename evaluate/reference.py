@@ -11,8 +11,8 @@ from ovw.artifact.manifest import Manifest
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
-from ovw.evaluate.hypothesis import Hypothesis, read_hypotheses
 from ovw.evaluate.journal import HYPOTHESES
+from ovw.scoring.hypothesis import Hypothesis, read_hypotheses
 
 PYTORCH = "pytorch"
 PytorchFile = Callable[[Manifest], Path]

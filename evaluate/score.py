@@ -11,13 +11,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.evaluate.hypothesis import Hypothesis
 from ovw.record import Metric
 from ovw.scoring.bootstrap import Interval, by_cluster, rate_interval
-from ovw.scoring.counts import Counts, Pair, Step, align, count
+from ovw.scoring.counts import Counts, Pair, count
 from ovw.scoring.flags import flags
+from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import by_characters, normalize
 from ovw.scoring.paired import PairedComparison, compare
+from ovw.scoring.utterances import ScoredUtterance, align_utterance
 
 LENGTHS_S = (5.0, 10.0, 20.0, 30.0)
 """Bounds of the table by length: up to 5 s, up to 10 s, ..."""
@@ -33,19 +34,6 @@ class BootstrapOptions:
     unit: Literal["utterance", "speaker"] = "utterance"
     draws: int = 2000
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Bad:
-    """One of the worst utterances."""
-
-    hypothesis: Hypothesis
-    errors: int
-    length: int
-    flags: tuple[str, ...]
-    steps: list[Step]
-    compared: list[Step] | None = None
-    """The reference system's alignment on the same clip."""
 
 
 @dataclass(frozen=True)
@@ -207,27 +195,14 @@ LENGTH_NAMES = (
 )
 
 
-def worst(scored: Scored, how_many: int, reference: Scored | None = None) -> list[Bad]:
+def worst(scored: Scored, how_many: int, reference: Scored | None = None) -> list[ScoredUtterance]:
     """The utterances with the most errors, the shorter first where they have as many."""
     c = scored.counts
     order = sorted(range(len(scored.hypotheses)), key=lambda i: (-int(c.errors[i]), int(c.lengths[i]), i))
     marks = all_flags(scored)
     theirs = {h.id: h for h in reference.hypotheses} if reference else {}
-    found = []
-    for i in [i for i in order if c.errors[i] > 0][:how_many]:
-        h = scored.hypotheses[i]
-        other = theirs.get(h.id)
-        found.append(
-            Bad(
-                hypothesis=h,
-                errors=int(c.errors[i]),
-                length=int(c.lengths[i]),
-                flags=marks[i],
-                steps=align(Pair(h.reference, h.hypothesis, h.language)),
-                compared=align(Pair(h.reference, other.hypothesis, h.language)) if other else None,
-            )
-        )
-    return found
+    chosen = [(i, scored.hypotheses[i]) for i in order if c.errors[i] > 0][:how_many]
+    return [align_utterance(h, int(c.errors[i]), int(c.lengths[i]), marks[i], theirs.get(h.id)) for i, h in chosen]
 
 
 def flag_counts(scored: Scored) -> dict[str, int]:

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ovw.evaluate.pipeline import Evaluation
-from ovw.evaluate.report import title
-from ovw.evaluate.score import Bad
 from ovw.record import Metric, Record
 from ovw.record_tables import number, show
+from ovw.report.eval_tables import title
 from ovw.scoring.counts import Step
+from ovw.scoring.utterances import ScoredUtterance
 
 LEGEND = Step("substitute", "reference", "hypothesis")
 
@@ -70,7 +70,7 @@ def _rate(found: dict[str, Metric], unit: str, prefix: str, noun: str) -> str:
     return f"  {unit.upper()} {metric.value:.2f} %{ci95}; {errors} of {number(found[noun].value)} {noun}"
 
 
-def _worst(entry: Bad, *, colour: bool) -> Text:
+def _worst(entry: ScoredUtterance, *, colour: bool) -> Text:
     flags = f" {', '.join(entry.flags)}" if entry.flags else ""
     text = Text(f"{entry.hypothesis.id} ({entry.errors} of {entry.length}{flags})  ", style="dim")
     return text.append_text(diff(entry.steps, colour=colour))

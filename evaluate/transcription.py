@@ -15,10 +15,10 @@ from ovw.datasets.utterance import Item, Problem, Utterance
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
-from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.models import languages
 from ovw.scale.work import Lost, Pool
+from ovw.scoring.hypothesis import Hypothesis
 from ovw.transcribe.options import AUTO, TranscribeOptions
 
 GROUPED_BATCHES = 4

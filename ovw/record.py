@@ -19,6 +19,10 @@ from ovw.parsing import from_json
 from ovw.text_files import read_text
 
 SCHEMA_VERSION = 1
+ROOFS = "_roofline"
+"""Suffix of the metric that holds the share of the roof that a stage reaches, behind the stage's name."""
+ENDED_BADLY = ("failed", "crashed", "out of memory", "hang")
+"""Values of a benchmark case's `status`."""
 
 
 class Part(BaseModel):
@@ -69,6 +73,16 @@ class Case(Part):
     facts: dict[str, Any] = Field(default_factory=dict)
     """Results that are no figures: text hash, inference precision, reason of a skip."""
     metrics: dict[str, Metric] = Field(default_factory=dict)
+
+
+def has_failed(case: Case) -> bool:
+    """Whether a case came to a bad end; one that is not installed has not."""
+    return case.facts.get("status") in ENDED_BADLY
+
+
+def is_skipped(case: Case) -> bool:
+    """Whether a case's engine is not installed."""
+    return case.facts.get("status") == "missing"
 
 
 class Record(Part):

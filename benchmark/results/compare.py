@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ovw.benchmark.results.result import has_failed
 from ovw.benchmark.results.statistics import CONFIDENCE, Ratio, ratio, round_medians, rounds_to_decide
-from ovw.benchmark.roofline.roofs import ROOFS
 from ovw.errors import OvwError
-from ovw.record import Case, Metric, Record
+from ovw.record import ROOFS, Case, Metric, Record, has_failed
 from ovw.record_tables import Row, number
 
 Verdict = Literal["same", "better", "worse", "cannot tell", "noisy", "one round"]

@@ -10,10 +10,9 @@ from typing import Any
 from ovw.benchmark.measuring.noise import noise_limit
 from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.statistics import mean_interval, percentiles, round_medians
-from ovw.record import Case, Metric
+from ovw.record import ENDED_BADLY, Case, Metric
 
 Texts = dict[int, str]
-ENDED_BADLY = ("failed", "crashed", "out of memory", "hang")
 
 
 def add_round(case: Case, outcomes: Sequence[Outcome]) -> Case:
@@ -101,13 +100,3 @@ def _text_facts(facts: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
 def texts_of(outcome: Outcome) -> Texts:
     """Texts by the number of their clip."""
     return {result["clip"]: result["text"] for result in outcome.results if "text" in result}
-
-
-def has_failed(case: Case) -> bool:
-    """Whether a case came to a bad end; one that is not installed has not."""
-    return case.facts.get("status") in ENDED_BADLY
-
-
-def is_skipped(case: Case) -> bool:
-    """Whether a case's engine is not installed."""
-    return case.facts.get("status") == "missing"

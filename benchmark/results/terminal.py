@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ovw.benchmark.results.compare import Comparison
-from ovw.benchmark.results.report import detail_rows, layer_type_rows, machine_lines, overview_rows, problem_lines
 from ovw.record import Record
 from ovw.record_tables import Row
+from ovw.report.bench_tables import detail_rows, layer_type_rows, machine_lines, overview_rows, problem_lines
 
 DETAILED = 3
 """Up to so many cases are shown stage by stage."""

@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ovw.record import Case, Metric
+from ovw.record import ROOFS, Case, Metric
 from ovw.record_tables import Row
-
-ROOFS = "_roofline"
-"""Suffix of a stage's share, behind the stage's name."""
 
 
 @dataclass(frozen=True)

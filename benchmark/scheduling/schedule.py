@@ -19,11 +19,11 @@ from ovw.benchmark.config import GRAPHS, BenchConfig
 from ovw.benchmark.journal import RecordJournal
 from ovw.benchmark.models import weights_mb
 from ovw.benchmark.outcome import Outcome
-from ovw.benchmark.results.result import add_memory, add_round, has_failed, is_skipped, texts_of
+from ovw.benchmark.results.result import add_memory, add_round, texts_of
 from ovw.benchmark.roofline.roofs import better_peaks, peak_key
 from ovw.benchmark.scheduling.subprocesses import run_child, worker_command
 from ovw.engines.registry import engine_row
-from ovw.record import Artifact, Case
+from ovw.record import Artifact, Case, has_failed, is_skipped
 from ovw.runtime.device import DeviceOptions
 
 STANDALONE = Path(engines.__path__[0]) / "standalone"

@@ -24,7 +24,7 @@ class Source(ManifestPart):
     """`wheel`, `openai`, `huggingface`, `ctranslate2`, `ggml` or `random`."""
     reference: str
     """The requested source: a name, a file or a folder (its last part only)."""
-    sha256: str | None
+    sha256: str | None = None
     """Of the checkpoint file, where there is one."""
     tensors_sha256: str
     """Of the tensors, whatever file format brought them."""

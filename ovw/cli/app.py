@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ovw import __version__
-from ovw.cli import align, bench, convert, models, reshape, transcribe, verify
+from ovw.cli import align, bench, convert, models, report, reshape, transcribe, verify
 from ovw.cli import eval as evaluate
 from ovw.cli.command import RenamedVerb, Verb
 from ovw.cli.console import log_everything, show_warnings
@@ -54,6 +54,7 @@ app.command("transcribe", cls=RenamedVerb)(transcribe.run)
 app.command("align", cls=Verb)(align.run)
 app.command("eval", cls=Verb)(evaluate.run)
 app.add_typer(bench.app, name="bench")
+app.command("report", cls=Verb)(report.run)
 
 
 def _print_version(asked: bool) -> None:

@@ -92,7 +92,8 @@ def run(
         str | None, typer.Option("--output", "-o", help="The record, a .json; the same request goes on there.")
     ] = None,
     formats: Annotated[
-        list[str] | None, typer.Option("--format", "-f", help="json (always), csv, md: written beside the record.")
+        list[str] | None,
+        typer.Option("--format", "-f", help="json (always), csv, md, html: written beside the record."),
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with a record that was broken off.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Begin anew where the file holds another record.")] = False,
@@ -177,7 +178,7 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
     from ovw.benchmark.pipeline import bench
     from ovw.errors import OvwError
     from ovw.lifetime import exit_code
-    from ovw.record import read_record
+    from ovw.record import has_failed, read_record
 
     seen: list[Path] = []
     try:
@@ -190,7 +191,6 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
             raise typer.Exit(exit_code()) from None
         raise
     _show(record, path, quiet=quiet)
-    from ovw.benchmark.results.result import has_failed
 
     if bad := [case for case in record.cases if has_failed(case)]:
         named = ", ".join(f"{case.name} ({case.facts['status']})" for case in bad)

@@ -22,12 +22,12 @@ from support.tiny_whisper import TINY, convert_one, save_pt
 from ovw.convert.config import ConvertConfig
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.tokenizer import build_tokenizer_json
-from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.models import Dims
 from ovw.record import new_record, write_record
 from ovw.runtime.device import EXACT
 from ovw.runtime.fast.encoder import FastEncoder
+from ovw.scoring.hypothesis import Hypothesis
 
 SMALL = Dims(**TINY.as_dict() | {"n_audio_state": 64, "n_text_state": 64, "n_audio_head": 1, "n_text_head": 1, "n_audio_layer": 1, "n_text_layer": 1})  # fmt: skip
 """One layer of 64: the smallest checkpoint with a real vocabulary."""

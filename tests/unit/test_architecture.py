@@ -17,6 +17,7 @@ HEAVY = {"torch", "nncf", "onnx", "transformers", "whisper", "openvino_tokenizer
 LAYERS = [
     ["ovw.cli"],
     ["ovw.convert", "ovw.benchmark", "ovw.evaluate", "ovw.ui"],
+    ["ovw.report"],
     ["ovw.scale", "ovw.engines", "ovw.scoring", "ovw.datasets", "ovw.adapters"],
     ["ovw.subtitles"],
     ["ovw.transcribe"],
@@ -75,12 +76,22 @@ def test_only_convert_and_adapters_import_heavy_packages(name: str) -> None:
     assert not {i.split(".")[0] for i in imports_of(modules()[name])} & HEAVY
 
 
+PICTURES = {"altair", "vl_convert", "gradio", "IPython", "ipywidgets"}
+"""Packages that draw: no verb needs them but those that show pictures."""
+DRAWING = ("ovw.report.charts", "ovw.report.page", "ovw.report.pipeline", "ovw.ui")
+
+
+@pytest.mark.parametrize("name", [n for n in modules() if not n.startswith(DRAWING)])
+def test_only_pictures_import_packages_that_draw(name: str) -> None:
+    assert not {i.split(".")[0] for i in imports_of(modules()[name])} & PICTURES
+
+
 @pytest.mark.parametrize("module", ["ovw", "ovw.cli", "ovw.cli.app", "ovw.transcribe", "ovw.api.whisper"])
 def test_importing_stays_light(module: str) -> None:
     code = f"import json, sys, {module}; print(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     loaded = set(json.loads(out))
-    assert not loaded & HEAVY
+    assert not loaded & (HEAVY | PICTURES | {"jinja2"})
     if module in ("ovw", "ovw.cli", "ovw.cli.app"):
         assert not loaded & {"openvino", "numpy", "pydantic", "av"}
 

@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from ovw.benchmark.outcome import Outcome
-from ovw.benchmark.results.result import add_memory, has_failed
+from ovw.benchmark.results.result import add_memory
 from ovw.benchmark.scheduling.subprocesses import run_child
-from ovw.record import Case
+from ovw.record import Case, has_failed
 
 
 def child(tmp_path: Path, body: str, timeout: float = 60, **options: object) -> Outcome:

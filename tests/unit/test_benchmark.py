@@ -20,7 +20,6 @@ from ovw.benchmark.measuring.energy import EnergyMeter
 from ovw.benchmark.measuring.noise import NoiseMeter
 from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.compare import compare
-from ovw.benchmark.results.report import detail_rows, overview_rows, problem_lines
 from ovw.benchmark.results.result import add_round
 from ovw.benchmark.results.statistics import (
     mean_interval,
@@ -37,6 +36,7 @@ from ovw.config import build, resolve
 from ovw.convert.pipeline import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.record import Case, Metric, Record, new_record, read_record
+from ovw.report.bench_tables import detail_rows, overview_rows, problem_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,9 +7,9 @@ import logging
 import pytest
 
 from ovw.evaluate.extra_metrics import marks_metrics, silence_metrics
-from ovw.evaluate.hypothesis import Hypothesis
 from ovw.evaluate.pipeline import describe_problems
 from ovw.evaluate.score import BootstrapOptions, metrics, score
+from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import has_marks, normalize, normalize_keeping_marks
 
 SAMPLING = BootstrapOptions(draws=100)

@@ -13,7 +13,7 @@ from support.speech_files import librispeech, pack, wav
 from ovw.config import build, read_yaml
 from ovw.convert.sources.reading import read_json
 from ovw.datasets.resolve import DatasetOptions, utterances
-from ovw.evaluate.hypothesis import read_hypotheses
+from ovw.scoring.hypothesis import read_hypotheses
 from ovw.scoring.normalizer import normalize
 from ovw.text_files import decode_text, read_text
 

@@ -1,16 +1,11 @@
-"""Tables made from a benchmark's record: for the terminal, Markdown and CSV."""
+"""Tables of a benchmark's record, and its report as Markdown."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
 
-from ovw.benchmark.results.result import has_failed, is_skipped
-from ovw.benchmark.roofline.roofs import ROOFS
-from ovw.files import write_whole
-from ovw.record import Case, Metric, Record
-from ovw.record_tables import Row, metric_rows, number, show, to_csv, to_markdown
+from ovw.record import ROOFS, Case, Metric, Record, has_failed, is_skipped
+from ovw.record_tables import Row, number, show, to_markdown
 
 COLUMNS = {
     "encoder": "encoder", "prefill": "prefill", "token_0": "token",
@@ -123,14 +118,6 @@ def machine_lines(record: Record) -> list[str]:
         read = ", ".join(f"{rate:.0f} in {size} MB" for size, rate in peaks["gbps"])
         lines.append(f"peaks of {key}: {rates} GFLOPS; reading {read} GB/s")
     return lines
-
-
-def write_tables(record: Record, path: Path, formats: Sequence[str]) -> None:
-    """Write the other formats beside the record."""
-    if "csv" in formats:
-        write_whole(path.with_suffix(".csv"), to_csv(metric_rows([record])))
-    if "md" in formats:
-        write_whole(path.with_suffix(".md"), markdown(record))
 
 
 def markdown(record: Record) -> str:

@@ -1,0 +1,63 @@
+"""`ovw report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ovw.cli import options
+
+EMBED_MB = 4.0
+"""Megabytes of `--embed-audio` without a number in the configuration."""
+
+
+def run(
+    records: Annotated[
+        list[str] | None, typer.Argument(help="Records of ovw bench and ovw eval, or folders of ovw eval.")
+    ] = None,
+    output: Annotated[str | None, typer.Option("--output", "-o", help="The page. Default report.html.")] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", "-f", help="html (default), svg, png: each chart, md. May be repeated."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
+    embed_audio: Annotated[
+        bool, typer.Option("--embed-audio", help="Put audio into the page instead of links to the files.")
+    ] = False,
+    audio_limit: Annotated[
+        float | None, typer.Option(help="Megabytes of embedded audio, the worst utterances first. Default 4.")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
+    print_config: options.PrintConfig = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Pictures of measurements: one HTML page that opens without a network.
+
+    Any mix of records: artifacts, engines, machines and dates. What did different work is never compared.
+    """
+    from ovw.cli.values import config_file
+    from ovw.config import dump_yaml, resolve
+    from ovw.errors import UsageError, did_you_mean
+    from ovw.report.config import FORMATS, ReportConfig
+
+    if not records and not config:
+        raise UsageError("no record given", "name records of ovw bench and ovw eval, or folders of ovw eval")
+    if unknown := [form for form in formats or () if form not in FORMATS]:
+        raise UsageError(f"no format '{unknown[0]}' of a report", did_you_mean(unknown[0], FORMATS))
+    room = (audio_limit or EMBED_MB) if embed_audio or audio_limit else None
+    flags: dict[str, Any] = {
+        "records": records or None, "output": output, "format": formats or None, "title": title,
+        "embed_audio": room, "overwrite": overwrite or None,
+    }  # fmt: skip
+    chosen = resolve(ReportConfig, flags, config_file("report", config))
+    if print_config:
+        typer.echo(dump_yaml(chosen), nl=False)
+        return
+    from ovw.report.pipeline import write_report
+
+    for path in write_report(chosen):
+        if not quiet:
+            typer.echo(str(path))

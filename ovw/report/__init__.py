@@ -1,0 +1,1 @@
+"""Reports: tables, charts and an explorer of errors, made from any mix of bench and eval records."""

@@ -1,0 +1,76 @@
+"""Tables of an evaluation's record, and its report as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ovw.record import Record
+from ovw.record_tables import Row, show, to_markdown
+from ovw.scoring.counts import Step
+from ovw.scoring.utterances import ScoredUtterance
+
+
+def title(record: Record) -> str:
+    """`base-int8 on librispeech test-other`."""
+    return f"{record.artifact.name if record.artifact else ''} on {record.facts['dataset']['name']}"
+
+
+def summary_rows(record: Record) -> list[Row]:
+    """Every figure of a record."""
+    return [{"metric": name, "value": show(metric)} for name, metric in record.metrics.items()]
+
+
+def about_rows(record: Record) -> list[Row]:
+    """Everything needed to repeat the run."""
+    engine, dataset, normalizer = (record.facts[key] for key in ("engine", "dataset", "normalizer"))
+    chosen = record.config
+    rows = {
+        "dataset": f"{dataset['name']}, {dataset['utterances']} clips, {dataset['origin']}",
+        "fingerprint": dataset["fingerprint"],
+        "normalizer": f"{normalizer['package']} {normalizer['version']}",
+        "engine": ", ".join(f"{key} {value}" for key, value in engine.items()),
+        "decoding": f"beam {chosen['beam_size']}, temperature {chosen['temperature']}, pad {chosen['pad']}",
+        "machine": f"{record.environment.cpu}, {record.environment.usable_cores} cores",
+        "problems": record.facts["problems"]["count"],
+        **{f"vs {record.facts['reference']['name']}": verdict for verdict in _verdicts(record)},
+    }
+    return [{"fact": key, "value": value} for key, value in rows.items()]
+
+
+def _verdicts(record: Record) -> list[str]:
+    return list(record.facts.get("reference", {}).get("verdict", {}).values())
+
+
+def markdown(record: Record, worst: Sequence[ScoredUtterance]) -> str:
+    """The report as Markdown.
+
+    Args:
+        record: of one evaluation.
+        worst: utterances to show with their errors.
+    """
+    parts = [f"# {title(record)}", to_markdown(summary_rows(record)), to_markdown(about_rows(record))]
+    for name, rows in record.tables.items():
+        parts += [f"## By {name}", to_markdown(rows)]
+    if worst:
+        parts.append("## Worst utterances")
+    parts += [_worst(entry) for entry in worst]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def diff_markdown(steps: Sequence[Step]) -> str:
+    """`the ~~cat~~ **hat** sat`."""
+    parts = []
+    for step in steps:
+        if step.kind == "equal":
+            parts.append(step.reference)
+            continue
+        parts += [f"~~{step.reference}~~"] if step.reference else []
+        parts += [f"**{step.hypothesis}**"] if step.hypothesis else []
+    return " ".join(parts)
+
+
+def _worst(entry: ScoredUtterance) -> str:
+    flags = f", {', '.join(entry.flags)}" if entry.flags else ""
+    caption = f"{entry.hypothesis.id}: {entry.errors} errors in {entry.length}{flags}"
+    other = f"\n\nreference system: {diff_markdown(entry.compared)}" if entry.compared is not None else ""
+    return f"**{caption}**\n\n{diff_markdown(entry.steps)}{other}"

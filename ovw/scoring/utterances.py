@@ -1,0 +1,72 @@
+"""One clip's errors, aligned for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ovw.scoring.counts import Pair, Step, align, count
+from ovw.scoring.flags import flags
+from ovw.scoring.hypothesis import Hypothesis
+
+
+@dataclass(frozen=True)
+class ScoredUtterance:
+    """A clip with its alignment.
+
+    Attributes:
+        hypothesis: of the clip.
+        errors: substitutions, deletions and insertions together.
+        length: words or characters of the reference.
+        flags: suspicious signs.
+        steps: the alignment.
+        compared: alignment of the reference system on the same clip.
+    """
+
+    hypothesis: Hypothesis
+    errors: int
+    length: int
+    flags: tuple[str, ...]
+    steps: list[Step]
+    compared: list[Step] | None = None
+
+
+def align_utterance(
+    hypothesis: Hypothesis, errors: int, length: int, marks: tuple[str, ...], other: Hypothesis | None = None
+) -> ScoredUtterance:
+    """A counted clip with its alignment.
+
+    Args:
+        hypothesis: of the clip.
+        errors: counted in it.
+        length: of its reference.
+        marks: its flags.
+        other: the reference system's hypothesis of the same clip.
+    """
+    steps = align(Pair(hypothesis.reference, hypothesis.hypothesis, hypothesis.language))
+    compared = align(Pair(hypothesis.reference, other.hypothesis, hypothesis.language)) if other else None
+    return ScoredUtterance(hypothesis, errors, length, marks, steps, compared)
+
+
+def score_utterances(
+    hypotheses: Sequence[Hypothesis], others: Mapping[str, Hypothesis] | None = None
+) -> list[ScoredUtterance]:
+    """Count and align every clip, in the order given.
+
+    Args:
+        hypotheses: of the clips.
+        others: hypotheses of a reference system, by id.
+    """
+    counts = count([Pair(h.reference, h.hypothesis, h.language) for h in hypotheses])
+    columns = zip(
+        hypotheses,
+        counts.errors.tolist(),
+        counts.lengths.tolist(),
+        counts.insertions.tolist(),
+        counts.deletions.tolist(),
+        strict=True,
+    )
+    return [
+        align_utterance(h, errors, length, flags(h.hypothesis, length, inserted, deleted), (others or {}).get(h.id))
+        for h, errors, length, inserted, deleted in columns
+    ]

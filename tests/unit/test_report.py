@@ -1,0 +1,329 @@
+"""`ovw report`: charts that compare only what did the same work, and a page that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.tiny_whisper import ROOT
+from typer.testing import CliRunner
+
+from ovw.artifact.manifest import Source
+from ovw.cli.app import app
+from ovw.config import build
+from ovw.errors import OvwError
+from ovw.record import Artifact, Case, Metric, Record, new_record, write_record
+from ovw.report.charts import all_figures
+from ovw.report.charts.figure import Figure
+from ovw.report.config import ReportConfig
+from ovw.report.explorer import AudioSource
+from ovw.report.measured import measured_cases
+from ovw.report.page import html_page
+from ovw.report.pipeline import write_report
+from ovw.report.runs import Run, read_run
+from ovw.scoring.hypothesis import Hypothesis
+
+CLIP = ROOT / "ovw" / "assets" / "selftest.flac"
+SOURCE = Source(kind="random", reference="x", tensors_sha256="0")
+CPU = new_record("bench", {}).environment
+
+
+def artifact(name: str = "base-int8") -> Artifact:
+    return Artifact(
+        name=name, model="base", layout="genai", precision="int8", source=SOURCE, manifest_sha256=name, size_mb=80
+    )
+
+
+def times(value: float, unit: str = "ms", samples: int = 6) -> Metric:
+    values = tuple(value * (1 + 0.01 * n) for n in range(samples))
+    return Metric(
+        value=value, unit=unit, ci95=(value * 0.95, value * 1.08), samples=values, rounds=(samples,),
+        percentiles={"p50": value, "p90": value * 1.05, "p95": value * 1.1},
+    )  # fmt: skip
+
+
+def bench_case(name: str, text: str = "t", request: str = "r", scale: float = 1.0, **config: Any) -> Case:
+    figures = {"load": 30.0, "compile": 400.0, "first_inference": 90.0, "mel": 4.0, "encoder": 100.0, "prefill": 17.0}
+    figures |= {"token_0": 3.0, "token_100": 3.3, "latency": 250.0}
+    metrics = {metric: times(scale * value) for metric, value in figures.items()}
+    rss = Metric(value=300, unit="MB", samples=tuple(100.0 + n for n in range(900)))
+    metrics |= {"rtf": times(0.02 * scale, "1"), "rss": rss, "peak_rss": Metric(value=999, unit="MB")}
+    axes = {"engine": "openvino", "device": "CPU", "threads": 0, "batch": 1, "beam_size": 1, "frames": 3000} | config
+    facts = {"status": "done", "text_sha256": text, "request_sha256": request}
+    return Case(name=name, config=axes, artifact=artifact(), facts=facts, metrics=metrics)
+
+
+def bench_record(*cases: Case, created: str = "2026-01-01T00:00:00+00:00", **parts: Any) -> Record:
+    peaks = {"CPU": {"gflops": {"f32": 150.0, "int8": 600.0}, "gbps": [[4, 60.0], [256, 12.0]]}}
+    roofs = [
+        {"case": case.name, "stage": stage, "gflop": 40.0, "megabytes": 80.0, "ms": 100.0, "gflops": 400.0, "gbps": 0.8,
+         "bound": "compute", "percent": 66.0}
+        for case in cases
+        for stage in ("encoder", "token_0")
+    ]  # fmt: skip
+    clips = {"name": "speech", "clips": 2, "fingerprint": "f"}
+    made = new_record(
+        "bench", {"decoding": {}}, cases=cases, facts={"peaks": peaks, "clips": clips}, tables={"roofline": roofs}
+    )
+    return made.model_copy(update={"created": created, **parts})
+
+
+def eval_record(name: str = "base-int8", fingerprint: str = "f", wer: float = 6.0, **config: Any) -> Record:
+    facts = {
+        "dataset": {"name": "speech", "utterances": 2, "fingerprint": fingerprint, "origin": "here"},
+        "engine": {"engine": "openvino", "inference_precision": "bf16"},
+        "normalizer": {"package": "p", "version": "1"},
+        "problems": {"count": 0, "listed": []},
+    }
+    rows = [
+        {
+            "length": f"up to {n} s",
+            "metric": "wer",
+            "value": wer + n,
+            "ci95_low": 1.0,
+            "ci95_high": 9.0,
+            "utterances": 1,
+        }
+        for n in (5, 10)
+    ]
+    asked = {"task": "transcribe", "language": None, "beam_size": 1, "temperature": [0.0], "pad": "auto"} | config
+    metrics = {"wer": Metric(value=wer, unit="%", ci95=(wer - 1, wer + 1)), "speed": Metric(value=50, unit="x")}
+    return new_record("eval", asked, artifact=artifact(name), facts=facts, metrics=metrics, tables={"length": rows})
+
+
+@cache
+def all_charts() -> list[Figure]:
+    """Of records that have everything."""
+    return figures_of(*ALL)
+
+
+def figures_of(*records: Record) -> list[Figure]:
+    return all_figures(measured_cases([Run(f"r{n}", record) for n, record in enumerate(records)]))
+
+
+def named(figures: list[Figure], name: str) -> list[Figure]:
+    return [figure for figure in figures if figure.name.startswith(name)]
+
+
+def values(figure: Figure) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = figure.chart.to_dict()["data"]["values"]
+    return found
+
+
+def views(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield spec
+    for layer in spec.get("layer", []):
+        yield from views(layer)
+
+
+SWEEP = [bench_case(f"b{b} t{t}", request=f"{b}", scale=b / t, batch=b, threads=t) for b in (1, 8) for t in (1, 2)]
+ALL = (
+    bench_record(bench_case("base-int8"), bench_case("base-fp16", scale=1.5)),
+    bench_record(bench_case("base-int8", scale=1.1), created="2026-02-01T00:00:00+00:00"),
+    bench_record(*SWEEP, created="2026-03-01T00:00:00+00:00"),
+    eval_record(),
+    eval_record("base-fp16", wer=5.0),
+)
+NAMES = (
+    "wer-speed", "engines", "latency", "by-length", "start", "window", "token-by-cache", "token-by-rows", "roofline",
+    "memory", "sweep", "trend",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_chart_is_drawn(name: str) -> None:
+    assert named(all_charts(), name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lengths_begin_at_zero(name: str) -> None:
+    """A bar, or a line of times, that does not begin at zero shows differences larger than they are."""
+    checked = 0
+    for figure in named(all_charts(), name):
+        for view in views(figure.chart.to_dict()):
+            mark = view.get("mark", {})
+            kind = mark if isinstance(mark, str) else mark.get("type")
+            encoding = view.get("encoding", {})
+            lengths = [encoding[axis] for axis in ("x", "y") if encoding.get(axis, {}).get("type") == "quantitative"]
+            logarithmic = any(one.get("scale", {}).get("type") == "log" for one in lengths)
+            if kind in ("bar", "line") and lengths and not logarithmic and "point" not in name:
+                checked += (
+                    any(one.get("scale", {}).get("zero") for one in lengths) or mark.get("strokeDash") is not None
+                )
+    assert checked or name in ("latency", "roofline", "sweep")
+
+
+@pytest.mark.parametrize("name", ["wer-speed", "engines", "by-length", "token-by-cache", "trend"])
+def test_intervals_are_drawn(name: str) -> None:
+    figures = named(all_charts(), name)
+    assert any(row.get("low") is not None for figure in figures for row in values(figure))
+    for figure in figures:
+        assert all(row["low"] < row["high"] for row in values(figure) if row.get("low") is not None)
+        rules = [view for view in views(figure.chart.to_dict()) if view.get("mark", {}).get("type") == "rule"]
+        assert any("low" in json.dumps(view["encoding"]) and "high" in json.dumps(view["encoding"]) for view in rules)
+
+
+@pytest.mark.parametrize("name", ["engines", "latency"])
+@pytest.mark.parametrize("difference", [{"text": "other"}, {"request": "other"}, {"machine": "other"}])
+def test_other_work_is_in_another_chart(name: str, difference: dict[str, str]) -> None:
+    """The record's hashes decide: text, options and audio, machine."""
+    machine = difference.get("machine")
+    one, two = bench_case("one"), bench_case("two", **({} if machine else difference))
+    if machine:
+        elsewhere = CPU.model_copy(update={"cpu": machine})
+        records = [bench_record(one), bench_record(two, environment=elsewhere)]
+    else:
+        records = [bench_record(one, two)]
+    assert all(len({row["case"] for row in values(figure)}) == 1 for figure in named(figures_of(*records), name))
+
+
+def test_equal_work_is_in_one_chart() -> None:
+    (figure,) = named(figures_of(bench_record(bench_case("one"), bench_case("two"))), "engines")
+    assert {row["case"] for row in values(figure)} == {"one", "two"}
+
+
+def test_a_text_that_changes_from_round_to_round_is_not_compared() -> None:
+    unsteady = bench_case("two").model_copy(update={"facts": bench_case("two").facts | {"texts_differ": True}})
+    assert not named(figures_of(bench_record(bench_case("one"), unsteady)), "engines")
+
+
+@pytest.mark.parametrize("change", [{"fingerprint": "g"}, {"task": "translate"}])
+def test_error_rates_on_other_clips_are_in_another_chart(change: dict[str, str]) -> None:
+    figures = figures_of(eval_record(), eval_record("base-fp16", **change))
+    assert len(named(figures, "wer-speed")) == 2
+    assert all(len(values(figure)) == 1 for figure in named(figures, "wer-speed"))
+
+
+def test_other_options_on_the_same_clips_are_compared() -> None:
+    (figure,) = named(figures_of(eval_record(), eval_record(beam_size=5)), "wer-speed")
+    assert {row["case"] for row in values(figure)} == {"base-int8", "base-int8, beam 5"}
+
+
+def test_graphs_fed_otherwise_are_in_another_chart() -> None:
+    figures = named(figures_of(bench_record(bench_case("one"), bench_case("two", batch=8))), "window")
+    assert [len({row["case"] for row in values(figure)}) for figure in figures] == [1, 1]
+
+
+def test_the_front() -> None:
+    slow = eval_record("slow", wer=5.5)
+    slow = slow.model_copy(update={"metrics": slow.metrics | {"speed": Metric(value=10, unit="x")}})
+    (figure,) = named(figures_of(eval_record(wer=6.0), eval_record("good", wer=5.0), slow), "wer-speed")
+    assert {row["case"] for row in values(figure) if row["front"]} == {"good"}
+
+
+def test_stages_are_stacked_to_their_sum() -> None:
+    figure = named(figures_of(ALL[0]), "window-1")[0]
+    total = sum(row["ms"] for row in values(figure) if row["case"] == "base-int8")
+    assert total == pytest.approx(4 + 100 + 17 + 100 * 3)
+
+
+def test_no_peak_of_memory_is_thinned_out() -> None:
+    figure = named(figures_of(ALL[0]), "memory")[0]
+    assert max(row["mb"] for row in values(figure)) == 999
+    assert len(values(figure)) <= 2 * 300
+
+
+def test_names_are_unique() -> None:
+    labels = [case.label for case in measured_cases([Run("same", ALL[0]), Run("same", ALL[1])])]
+    assert len(set(labels)) == len(labels) == 3
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """As `ovw eval` leaves it, with texts that want to be markup."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_record(eval_record(), folder / "record.json")
+    clip = str(CLIP)
+    texts = [("a", clip, "the cat sat", "the hat sat down"), ("b", "gone.wav", "one two", "</script><b>two</b>")]
+    lines = [Hypothesis(name, audio, 4.0, "en", ref, hyp).to_json() for name, audio, ref, hyp in texts]
+    (folder / "hypotheses.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def explorer_of(page: str) -> list[dict[str, Any]]:
+    found = re.search(r'<script type="application/json" id="explorer">(.*?)</script>', page, re.DOTALL)
+    assert found
+    data: list[dict[str, Any]] = json.loads(found[1])
+    return data
+
+
+def test_page(run_folder: Path, tmp_path: Path) -> None:
+    (written,) = write_report(build(ReportConfig, {"records": [str(run_folder)], "output": str(tmp_path / "r.html")}))
+    page = written.read_text(encoding="utf-8")
+    assert len(page) < 6_000_000
+    assert "</script><b>" not in page
+    without_scripts = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    outside = re.findall(r'(?:src|href|action)="(?!#|data:)([^"]*)"', without_scripts)
+    assert outside == []
+    (system,) = explorer_of(page)
+    rows = {row["id"]: row for row in system["rows"]}
+    assert rows["a"]["steps"] == ["the", ["cat", "hat"], "sat", ["", "down"]]
+    assert (tmp_path / rows["a"]["audio"]).resolve() == CLIP.resolve()
+    assert "audio" not in rows["b"]
+
+
+def test_embedded_audio_keeps_to_its_limit(run_folder: Path) -> None:
+    run = read_run(run_folder / "record.json")
+    with_audio = explorer_of(html_page([run], [], AudioSource(run_folder, 4_000_000)))
+    assert with_audio[0]["rows"][0]["audio"].startswith("data:audio/mpeg;base64,")
+    without_room = explorer_of(html_page([run], [], AudioSource(run_folder, 100)))
+    assert not without_room[0]["rows"][0]["audio"].startswith("data:")
+
+
+def test_pictures_and_markdown(run_folder: Path, tmp_path: Path) -> None:
+    write_record(ALL[0], tmp_path / "bench.json")
+    asked = {"records": [str(run_folder), str(tmp_path / "bench.json")], "output": str(tmp_path / "out" / "r.html")}
+    written = write_report(build(ReportConfig, asked | {"format": ["svg", "png", "md"]}))
+    by_kind = {kind: [path for path in written if path.suffix == kind] for kind in (".svg", ".png", ".md")}
+    assert len(by_kind[".svg"]) == len(by_kind[".png"]) > 5
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in by_kind[".png"])
+    assert all("<svg" in path.read_text(encoding="utf-8") for path in by_kind[".svg"])
+    text = by_kind[".md"][0].read_text(encoding="utf-8")
+    assert all(f"]({path.name})" in text for path in by_kind[".svg"])
+    assert "~~cat~~ **hat**" in text
+
+
+def test_files_of_others_stay(run_folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "r.html"
+    page.write_text("mine", encoding="utf-8")
+    asked = {"records": [str(run_folder)], "output": str(page)}
+    with pytest.raises(OvwError, match="was not written by ovw"):
+        write_report(build(ReportConfig, asked))
+    assert page.read_text(encoding="utf-8") == "mine"
+    write_report(build(ReportConfig, asked | {"overwrite": True}))
+    write_report(build(ReportConfig, asked))  # its own is replaced
+
+
+def test_a_record_is_not_replaced_by_its_report(tmp_path: Path) -> None:
+    write_record(ALL[0], tmp_path / "r.json")
+    with pytest.raises(OvwError, match="would be overwritten"):
+        write_report(build(ReportConfig, {"records": [str(tmp_path / "r.json")], "output": str(tmp_path / "r.json")}))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.json"], "missing.json cannot be read as a record"),
+        (["."], "folder without record.json"),
+        ([], "no record given"),
+        (["x.json", "-f", "pdf"], "no format 'pdf'"),
+    ],
+)
+def test_refusals(arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["report", *arguments])
+    assert isinstance(result.exception, OvwError)
+    assert message in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_of_a_checkpoint_without_file_can_be_read_again(tmp_path: Path) -> None:
+    """Random weights and folders of other programs have no checkpoint file, so no hash of one."""
+    write_record(ALL[0], tmp_path / "r.json")
+    assert read_run(tmp_path / "r.json").record == ALL[0]
