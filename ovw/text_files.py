@@ -76,10 +76,15 @@ def _encoding(stream: io.BufferedIOBase | io.BytesIO, name: str) -> str:
 
 
 def is_text_file(path: Path) -> bool:
-    """Whether a file is one of text, by its name and how it begins: sound may have any name."""
+    """Whether a file is one of text, by its name and how it begins: sound may have any name.
+
+    Pipes and devices are not opened: what is read from them is gone, and a pipe without a writer waits for one.
+    """
     try:
+        if path.suffix.lower() not in TEXT_SUFFIXES or not path.is_file():
+            return False
         with path.open("rb") as stream:
-            head = stream.read(512) if path.suffix.lower() in TEXT_SUFFIXES else b"\0"
+            head = stream.read(512)
     except (OSError, ValueError):
         return False
     return b"\0" not in head and "\ufffd" not in head[:-4].decode("utf-8", "replace")  # a character may be cut off

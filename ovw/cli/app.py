@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ovw import __version__
-from ovw.cli import align, bench, convert, models, report, reshape, transcribe, verify
+from ovw.cli import align, bench, convert, models, report, reshape, transcribe, ui, verify
 from ovw.cli import eval as evaluate
 from ovw.cli.command import RenamedVerb, Verb
 from ovw.cli.console import log_everything, show_warnings
@@ -55,6 +55,7 @@ app.command("align", cls=Verb)(align.run)
 app.command("eval", cls=Verb)(evaluate.run)
 app.add_typer(bench.app, name="bench")
 app.command("report", cls=Verb)(report.run)
+app.command("ui", cls=Verb)(ui.run)
 
 
 def _print_version(asked: bool) -> None:

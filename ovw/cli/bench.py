@@ -142,7 +142,7 @@ def compare(
 
     Ratios with confidence intervals; what was measured while something else ran is no finding.
     """
-    _require_extra()
+    require_extra()
     from ovw.benchmark.results.compare import compare as compare_records
     from ovw.cli.bench_compare import print_as
     from ovw.errors import OvwError
@@ -174,7 +174,7 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
 
 
 def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
-    _require_extra()
+    require_extra()
     from ovw.benchmark.pipeline import bench
     from ovw.errors import OvwError
     from ovw.lifetime import exit_code
@@ -236,7 +236,7 @@ def _observer(seen: list[Path], *, quiet: bool) -> Iterator[BenchObserver]:
         )
 
 
-def _require_extra() -> None:
+def require_extra() -> None:
     """Report packages that are missing on a machine that only runs artifacts."""
     from importlib.util import find_spec
 

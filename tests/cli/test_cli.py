@@ -27,7 +27,19 @@ def models(tmp_path: Path, tiny: Converted, tiny_en_random: Converted) -> Path:
     return tmp_path / "home"
 
 
-VERBS = ("", "convert", "models", "reshape", "verify", "transcribe", "align", "eval", "bench", "report", "bench compare")
+VERBS = (
+    "",
+    "convert",
+    "models",
+    "reshape",
+    "verify",
+    "transcribe",
+    "align",
+    "eval",
+    "bench",
+    "report",
+    "bench compare",
+)
 
 
 def help_file(verb: str) -> Path:

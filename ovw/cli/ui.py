@@ -1,0 +1,96 @@
+"""`ovw ui`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ovw.cli import options
+
+VARIABLE = "OVW_UI_PASSWORD"
+
+
+def run(
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on. Default 127.0.0.1; others need OVW_UI_PASSWORD."),
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Default 7860; 0 takes a free one.")] = None,
+    upload_limit: Annotated[float | None, typer.Option(help="Megabytes of a file. Default 2000.")] = None,
+    users: Annotated[int | None, typer.Option(help="Transcriptions at the same time; others wait. Default 2.")] = None,
+    device: options.Device = None,
+    threads: Annotated[int | None, typer.Option(help="Of a transcription. Default 0: all cores.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
+    print_config: options.PrintConfig = False,
+) -> None:
+    """Web page: subtitles for a video, conversion and measuring.
+
+    Only this machine can reach it unless --host says otherwise. With OVW_UI_PASSWORD it asks for the name ovw and that
+    password.
+    """
+    from ovw.cli.values import config_file
+    from ovw.config import dump_yaml, resolve
+    from ovw.ui.config import UiConfig
+
+    flags: dict[str, Any] = {
+        "host": host, "port": port, "password": os.environ.get(VARIABLE) or None, "upload_limit": upload_limit,
+        "users": users, "device": device, "threads": threads,
+    }  # fmt: skip
+    chosen = resolve(UiConfig, flags, config_file("ui", config))
+    if print_config:
+        typer.echo(dump_yaml(chosen.model_copy(update={"password": None})), nl=False)
+        return
+    _require_extra()
+    from ovw.ui.actions import VerbActions
+    from ovw.ui.server import serve
+
+    serve(chosen, VerbActions(_convert, _bench), lambda address: typer.echo(f"{address}   Ctrl-C ends it"))
+
+
+def _convert(size: str, precision: str, on_step: Callable[[str], None]) -> list[dict[str, str]]:
+    from ovw.cli.convert import parity_figures, require_convert_extra
+    from ovw.config import build
+    from ovw.convert.config import ConvertConfig
+    from ovw.convert.pipeline import convert
+    from ovw.convert.plan import ConvertObserver
+
+    require_convert_extra()
+    (made,) = convert(build(ConvertConfig, {"size": size, "precision": precision}), ConvertObserver(on_step=on_step))
+    manifest = made.manifest
+    figures = {
+        "name": made.folder.name,
+        "size": f"{made.size_mb:.1f} MB",
+        "time": f"{made.seconds:.1f} s" if made.fresh else "was there already, its hashes hold",
+        "distance to PyTorch f32": ", ".join(parity_figures(manifest.parity)),
+        "checkpoint": f"{manifest.source.kind} {manifest.source.reference}",
+    }
+    return [{"figure": figure, "value": value} for figure, value in figures.items()]
+
+
+def _bench(models: Sequence[str], seconds: float, on_step: Callable[[str], None]) -> Path:
+    from ovw.benchmark.config import BenchConfig
+    from ovw.benchmark.pipeline import bench
+    from ovw.benchmark.scheduling.schedule import BenchObserver
+    from ovw.cli.bench import DEFAULT, require_extra
+    from ovw.cli.values import config_file
+    from ovw.config import resolve
+
+    require_extra()
+    chosen = resolve(
+        BenchConfig, {"models": list(models), "budget": seconds, "format": ["html"]}, config_file("bench", DEFAULT)
+    )
+    path, _ = bench(chosen, BenchObserver(on_step=on_step))
+    return path.with_suffix(".html")
+
+
+def _require_extra() -> None:
+    from importlib.util import find_spec
+
+    from ovw.errors import OvwError
+
+    if find_spec("gradio") is None:
+        raise OvwError("the page needs gradio", "pip install 'ovw[ui]'")

@@ -1,0 +1,77 @@
+"""What a user hands over: an upload, a recording or an address; and whether a browser can show it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ovw.audio.inputs import expand, fetched
+from ovw.audio.reading import opened
+from ovw.errors import OvwError
+
+SHOWN = (".mp4", ".m4v", ".webm", ".mov", ".ogv")
+"""Containers that browsers play."""
+WANTED = "drop a video or audio file, record, or paste an address"
+
+
+@contextmanager
+def chosen_media(upload: str | None, recorded: str | None, address: str, *, local: bool) -> Iterator[Path]:
+    """The file to transcribe; what came from an address is gone behind the block.
+
+    Args:
+        upload: path of an uploaded file.
+        recorded: path of a recording.
+        address: of a page or a file.
+        local: whether only this machine's user can ask.
+
+    Raises:
+        OvwError: nothing was given, or the address may not or cannot be read.
+    """
+    if upload or recorded:
+        yield Path(upload or recorded or "")
+        return
+    if not address.strip():
+        raise OvwError("there is nothing to transcribe yet", WANTED)
+    check_address(address.strip(), local=local)
+    inputs, problems = expand([address.strip()])
+    if problems or not inputs:
+        raise problems[0] if problems else OvwError(f"nothing was found at {address}", WANTED)
+    with_file = fetched(inputs[0])
+    try:
+        yield next(with_file)
+    finally:
+        with_file.close()  # type: ignore[attr-defined]
+
+
+def check_address(address: str, *, local: bool) -> None:
+    """Refuse what is no web address, and for users of other machines addresses within this network.
+
+    Raises:
+        OvwError: why it is refused.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise OvwError(f"'{address}' is no web address", "it begins with https://")
+    if local:
+        return
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(parts.hostname, None)}
+    except OSError:
+        raise OvwError(f"{parts.hostname} is not known", "check the address") from None
+    if not all(ipaddress.ip_address(str(one).partition("%")[0]).is_global for one in found):
+        raise OvwError(f"{parts.hostname} is within this network and is not read", "give a public address")
+
+
+def has_picture(media: Path) -> bool:
+    """Whether a browser can show this file as a video."""
+    if media.suffix.lower() not in SHOWN:
+        return False
+    try:
+        with opened(media) as container:
+            return bool(container.streams.video)
+    except OvwError:
+        return False

@@ -1,0 +1,100 @@
+"""Users of the page: each has a folder and a switch that stops its work; both end with its tab."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from ovw.api.whisper import Whisper
+
+MOST_MODELS = 2
+"""Models that stay loaded."""
+
+
+@dataclass
+class Tab:
+    """One open tab.
+
+    Attributes:
+        folder: for its files.
+        stopped: set once the tab is closed or its user stops the work.
+    """
+
+    folder: Path
+    stopped: threading.Event = field(default_factory=threading.Event)
+    uploads: set[Path] = field(default_factory=set)
+
+    def begin(self) -> threading.Event:
+        """Stop what runs for this tab; the switch of the work that begins now."""
+        self.stopped.set()
+        self.stopped = threading.Event()
+        return self.stopped
+
+    def new_folder(self) -> Path:
+        """An empty folder for the files of one transcription."""
+        made = self.folder / uuid4().hex[:12]
+        made.mkdir(parents=True)
+        return made
+
+
+class Tabs:
+    """All open tabs.
+
+    Args:
+        root: folder of this server, gone with it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._open: dict[str, Tab] = {}
+        self._lock = threading.Lock()
+
+    def of(self, key: str | None) -> Tab:
+        """The session of a tab, made with its first request."""
+        with self._lock:
+            return self._open.setdefault(key or "", Tab(self._root / uuid4().hex))
+
+    def close(self, key: str | None) -> None:
+        """A tab was closed: its work stops, its files go."""
+        with self._lock:
+            session = self._open.pop(key or "", None)
+        if session:
+            session.stopped.set()
+            shutil.rmtree(session.folder, ignore_errors=True)
+            for upload in session.uploads:
+                shutil.rmtree(upload.parent, ignore_errors=True)
+
+    def close_all(self) -> None:
+        """The server ends."""
+        for key in list(self._open):
+            self.close(key)
+
+
+class LoadedModels:
+    """Loaded models, shared by all tabs; the one that was not used for longest makes room.
+
+    Args:
+        load: loads a model by its name.
+    """
+
+    def __init__(self, load: Callable[[str], Whisper]) -> None:
+        self._load = load
+        self._loaded: dict[str, Whisper] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> Whisper:
+        """A loaded model.
+
+        Raises:
+            OvwError: it is not there, or cannot be loaded.
+        """
+        with self._lock:
+            model = self._loaded.pop(name, None) or self._load(name)
+            self._loaded[name] = model
+            while len(self._loaded) > MOST_MODELS:
+                self._loaded.pop(next(iter(self._loaded)))
+            return model

@@ -1,0 +1,138 @@
+"""The work behind the first tab: segments as they come, then the files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ovw.errors import OvwError
+from ovw.subtitles import FORMATS
+from ovw.subtitles.document import Document
+from ovw.subtitles.embed import TRACKS, embed_subtitles
+from ovw.subtitles.layout import lay_out
+from ovw.subtitles.options import PLAIN
+from ovw.subtitles.output import write_outputs
+from ovw.ui.cues import Row, cue_rows
+from ovw.ui.tabs import LoadedModels
+
+FRAMES_PER_S = 100
+VIDEO_COPY = "video"
+"""Choice beside the formats: a copy of the video with the track inside."""
+
+
+@dataclass(frozen=True)
+class SubtitleRequest:
+    """What a user chose.
+
+    Attributes:
+        media: the file.
+        model: name of an artifact.
+        task: `transcribe` or `translate`.
+        language: code; `None` detects it.
+        word_timestamps: time every word.
+    """
+
+    media: Path
+    model: str
+    task: str = "transcribe"
+    language: str | None = None
+    word_timestamps: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """As the runner takes them; the rest is as on the command line."""
+        chosen: dict[str, Any] = {"task": self.task, "word_timestamps": self.word_timestamps}
+        return chosen | ({"language": self.language} if self.language else {})
+
+
+@dataclass(frozen=True)
+class SubtitleState:
+    """The state of a transcription.
+
+    Attributes:
+        message: for the user.
+        rows: cues so far.
+        document: once it is finished.
+    """
+
+    message: str
+    rows: list[Row]
+    document: Document | None = None
+
+
+def make_subtitles(request: SubtitleRequest, models: LoadedModels, stopped: threading.Event) -> Iterator[SubtitleState]:
+    """Transcribe, yielding the state after every segment.
+
+    Args:
+        request: what is wanted.
+        models: loaded ones.
+        stopped: ends the work before the next segment.
+
+    Raises:
+        OvwError: the media or the model cannot do what is asked.
+    """
+    if not request.model:
+        raise OvwError("no model is installed", "convert one in the second tab")
+    yield SubtitleState(f"loading {request.model}", [])
+    whisper = models.get(request.model)
+    at = [0.0, 0.0]
+
+    def on_progress(done: int, total: int) -> None:
+        at[:] = done / FRAMES_PER_S, total / FRAMES_PER_S
+
+    yield SubtitleState(f"reading {request.media.name}", [])
+    result = whisper.transcribe(request.media, on_progress=on_progress, **request.options())
+    segments = []
+    for segment in result:
+        if stopped.is_set():
+            yield SubtitleState("stopped", _live_rows(result.media, result.language, segments))
+            return
+        segments.append(segment)
+        message = f"{at[0]:.0f} of {at[1]:.0f} s, language {result.language}"
+        yield SubtitleState(message, _live_rows(result.media, result.language, segments))
+    document = result.document()
+    if not document.segments:
+        yield SubtitleState("no speech was found", [], document)
+        return
+    rows = cue_rows(document)
+    yield SubtitleState(
+        f"done: {len(rows)} cues, {document.duration:.1f} s, language {document.language}", rows, document
+    )
+
+
+def _live_rows(media: str, language: str, segments: Sequence[Any]) -> list[Row]:
+    """Cues of what is decoded so far; the end of the media is not known yet."""
+    end = segments[-1].end if segments else 0.0
+    return cue_rows(Document(media, end, language, None, list(segments)))
+
+
+def write_files(document: Document, media: Path, formats: Sequence[str], folder: Path) -> list[Path]:
+    """The files that are offered for download, as the command line writes them.
+
+    Args:
+        document: transcribed, maybe edited.
+        media: that it is of.
+        formats: names of subtitle formats, and `video` for a copy with the track inside.
+        folder: for the files.
+
+    Raises:
+        OvwError: a video is asked for of something that cannot hold subtitles.
+    """
+    targets = {form: folder / f"{media.stem}.{form}" for form in formats if form in FORMATS}
+    written = list(write_outputs(document, targets, PLAIN))
+    if VIDEO_COPY in formats:
+        if media.suffix.lower() not in TRACKS:
+            raise OvwError(f"{media.name} cannot hold a subtitle track", f"these can: {', '.join(TRACKS)}")
+        copy = folder / f"{media.stem}.subtitled{media.suffix}"
+        embed_subtitles(media, lay_out(document), copy, document.text_language)
+        written.append(copy)
+    return written
+
+
+def track_file(document: Document, folder: Path) -> Path:
+    """The subtitles that the player shows, as WebVTT."""
+    target = folder / "captions.vtt"
+    list(write_outputs(document, {"vtt": target}, PLAIN))
+    return target
