@@ -58,12 +58,20 @@ def check_address(address: str, *, local: bool) -> None:
         raise OvwError(f"'{address}' is no web address", "it begins with https://")
     if local:
         return
-    try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(parts.hostname, None)}
-    except OSError:
-        raise OvwError(f"{parts.hostname} is not known", "check the address") from None
-    if not all(ipaddress.ip_address(str(one).partition("%")[0]).is_global for one in found):
+    if not all(address.is_global for address in _addresses_of(parts.hostname)):
         raise OvwError(f"{parts.hostname} is within this network and is not read", "give a public address")
+
+
+def _addresses_of(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    try:
+        return [ipaddress.ip_address(host)]
+    except ValueError:
+        pass  # a name
+    try:
+        found = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        raise OvwError(f"{host} is not known", "check the address") from None
+    return [ipaddress.ip_address(one) for one in found]
 
 
 def has_picture(media: Path) -> bool:

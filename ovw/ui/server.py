@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from ovw.api.whisper import Whisper
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.lifetime import scratch_folder
 from ovw.runtime.device import DeviceOptions
 from ovw.ui.actions import VerbActions
@@ -16,6 +19,7 @@ from ovw.ui.tabs import LoadedModels, Tabs
 
 FONTS = ["system-ui", "sans-serif"]
 MONOSPACE = ["ui-monospace", "monospace"]
+POLL_S = 3600.0
 SILENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -30,21 +34,37 @@ def serve(config: UiConfig, actions: VerbActions, on_ready: Callable[[str], None
     Raises:
         OvwError: the port is taken.
     """
+    with opened_page(config, actions) as address:
+        on_ready(address)
+        while True:
+            time.sleep(POLL_S)
+
+
+@contextmanager
+def opened_page(config: UiConfig, actions: VerbActions) -> Iterator[str]:
+    """A page that is served as long as the block lasts; its address.
+
+    Args:
+        config: of the server.
+        actions: conversion and measuring.
+
+    Raises:
+        OvwError: the port is taken.
+    """
     with scratch_folder() as folder:
-        os.environ.update(SILENT | {"GRADIO_TEMP_DIR": str(folder / "uploads")})  # read while Gradio is imported
+        os.environ.update(SILENT | {"GRADIO_TEMP_DIR": str(folder / "uploads")})  # read when Gradio is imported
         import gradio as gr
 
         from ovw.ui.page import CSS, Page
 
         tabs = Tabs(folder / "tabs")
-        models = LoadedModels(partial(_load, config))
-        page = Page(config, tabs, models, actions).build()
+        page = Page(config, tabs, LoadedModels(partial(_load, config)), actions).build()
         try:
             _, address, _ = page.queue(default_concurrency_limit=config.users).launch(
                 server_name=config.host,
-                server_port=config.port or None,
+                server_port=config.port or free_port(config.host),
                 auth=(USER, config.password) if config.password else None,
-                max_file_size=f"{config.upload_limit:g}mb",
+                max_file_size=f"{config.upload_limit * 1000:.0f}kb",
                 theme=gr.themes.Default(font=FONTS, font_mono=MONOSPACE),
                 css=CSS,
                 prevent_thread_lock=True,
@@ -56,15 +76,20 @@ def serve(config: UiConfig, actions: VerbActions, on_ready: Callable[[str], None
                 footer_links=[],
             )
         except OSError as error:
-            raise OvwError(
-                f"cannot listen on {config.host}:{config.port}: {error}", "--port 0 takes a free one"
-            ) from None
-        on_ready(address)
+            seen = f"cannot listen on {config.host}:{config.port}: {reason(error)}"
+            raise OvwError(seen, "--port 0 takes a free one") from None
         try:
-            page.block_thread()
+            yield address
         finally:
             tabs.close_all()
             page.close(verbose=False)
+
+
+def free_port(host: str) -> int:
+    """A port that nobody listens on now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
 
 
 def _load(config: UiConfig, name: str) -> Whisper:

@@ -1,0 +1,225 @@
+"""The web page: edited cues, addresses, tabs, who may reach it, and what it serves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import pytest
+from support.transcripts import document, segment
+
+from ovw.config import build
+from ovw.errors import OvwError
+from ovw.subtitles import FORMATS
+from ovw.ui.actions import stepwise
+from ovw.ui.config import UiConfig
+from ovw.ui.cues import cue_rows, edited, parse_time
+from ovw.ui.media import check_address, chosen_media
+from ovw.ui.tabs import LoadedModels, Tabs
+
+SEGMENTS = [segment(0, 2.5, " Hello there."), segment(2.5, 4, " "), segment(4, 6.25, " General remarks.")]
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("00:01:02.500", 62_500), ("1:02,5", 62_500), ("01:00:00.000", 3_600_000), ("0:7", 7_000), ("7", None),
+     ("00:61:75", None), ("", None), ("-1:00", None), ("aa:bb", None)],
+)  # fmt: skip
+def test_times(text: str, ms: int | None) -> None:
+    assert parse_time(text) == ms
+
+
+@pytest.mark.parametrize("ending", ["srt", "vtt", "tsv", "txt"])
+def test_an_unedited_table_gives_the_same_file(ending: str) -> None:
+    made = document(*SEGMENTS)
+    assert FORMATS[ending](edited(made, cue_rows(made))) == FORMATS[ending](made)
+
+
+def test_an_edited_cue_changes_nothing_else() -> None:
+    made = document(*SEGMENTS)
+    rows = [list(row) for row in cue_rows(made)]
+    rows[1][2] = "General Kenobi."
+    changed = edited(made, rows)
+    assert FORMATS["srt"](changed) == FORMATS["srt"](made).replace("General remarks.", "General Kenobi.")
+    assert changed.segments[0].tokens == made.segments[0].tokens
+
+
+def test_rows_may_be_removed_and_added() -> None:
+    made = document(*SEGMENTS)
+    rows = [("00:00:00.000", "00:00:01.000", "One."), ("", "", ""), ("00:00:01.000", "00:00:02.000", "Two.")]
+    assert [row[2] for row in cue_rows(edited(made, rows))] == ["One.", "Two."]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (("x", "00:00:02.000", "a"), "cue 1: 'x' is no time"),
+        (("00:00:02.000", "00:00:02.000", "a"), "cue 1 ends at 00:00:02.000, not after its start"),
+        (("00:00:02.000", "99:00:00.000", "a"), "past the end of the media"),
+        (("", "00:00:02.000", "a"), "cue 1: '' is no time"),
+    ],
+)
+def test_wrong_times(row: tuple[str, str, str], message: str) -> None:
+    with pytest.raises(OvwError, match=message):
+        edited(document(*SEGMENTS), [row])
+
+
+def test_cues_that_overlap() -> None:
+    rows = [("00:00:00.000", "00:00:02.000", "a"), ("00:00:01.000", "00:00:03.000", "b")]
+    with pytest.raises(OvwError, match=r"cue 2 starts at .*, before the one above it ends"):
+        edited(document(*SEGMENTS), rows)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org"])
+def test_a_page_for_others_needs_a_password(host: str) -> None:
+    with pytest.raises(OvwError, match="there is no password"):
+        build(UiConfig, {"host": host})
+    assert build(UiConfig, {"host": host, "password": "long enough"})
+    with pytest.raises(OvwError):
+        build(UiConfig, {"host": host, "password": "short"})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_a_page_for_this_machine_needs_none(host: str) -> None:
+    assert build(UiConfig, {"host": host}).is_local
+
+
+@pytest.mark.parametrize(
+    "address", ["/etc/passwd", "file:///etc/passwd", "ftp://example.org/a", "https://", "talk.mp4"]
+)
+def test_only_web_addresses_are_read(address: str) -> None:
+    with pytest.raises(OvwError, match="is no web address"):
+        check_address(address, local=True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.7", "[::1]", "169.254.169.254"])
+def test_addresses_within_the_network_are_not_read_for_others(host: str) -> None:
+    with pytest.raises(OvwError, match="is within this network"):
+        check_address(f"http://{host}/a.mp4", local=False)
+    check_address(f"http://{host}/a.mp4", local=True)
+
+
+def test_nothing_to_transcribe() -> None:
+    with pytest.raises(OvwError, match="nothing to transcribe"), chosen_media(None, None, " ", local=True):
+        pass
+
+
+def test_tabs_do_not_share_files_and_end_with_all_of_theirs(tmp_path: Path) -> None:
+    tabs = Tabs(tmp_path)
+    one, two = tabs.of("one"), tabs.of("two")
+    (one.new_folder() / "a.srt").write_text("1", encoding="utf-8")
+    (two.new_folder() / "a.srt").write_text("2", encoding="utf-8")
+    upload = tmp_path / "uploads" / "hash" / "talk.mp4"
+    upload.parent.mkdir(parents=True)
+    upload.touch()
+    one.uploads.add(upload)
+    stopped = one.begin()
+    tabs.close("one")
+    assert stopped.is_set()
+    assert not one.folder.exists()
+    assert not upload.parent.exists()
+    assert len(list(two.folder.rglob("a.srt"))) == 1
+    assert not two.stopped.is_set()
+    tabs.close_all()
+    assert not two.folder.exists()
+
+
+def test_work_that_begins_stops_what_ran_before(tmp_path: Path) -> None:
+    tab = Tabs(tmp_path).of("one")
+    first = tab.begin()
+    second = tab.begin()
+    assert first.is_set()
+    assert not second.is_set()
+
+
+def test_few_models_stay_loaded() -> None:
+    loaded: list[str] = []
+    models = LoadedModels(lambda name: loaded.append(name) or name)  # type: ignore[func-returns-value, return-value, arg-type]
+    for name in ("a", "b", "a", "c", "a", "b"):
+        assert models.get(name) == name
+    assert loaded == ["a", "b", "c", "b"]
+
+
+def test_steps_and_failures_of_work_in_a_thread() -> None:
+    def work(on_step):  # type: ignore[no-untyped-def]
+        on_step("one")
+        on_step("two")
+        return 3
+
+    assert [(step.text, step.result) for step in stepwise(work)] == [("one", None), ("two", None), ("done", 3)]
+
+    def fail(on_step):  # type: ignore[no-untyped-def]
+        raise OvwError("no room")
+
+    with pytest.raises(OvwError, match="no room"):
+        list(stepwise(fail))
+
+
+PASSWORD = "long enough"
+
+
+@contextmanager
+def serving(home: Path, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`ovw ui` in a process of its own; its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ovw", "ui", "--port", "0", "--upload-limit", "0.1"],
+        env={**os.environ, "OVW_HOME": str(home), "TMPDIR": str(home), "PYTHONUNBUFFERED": "1", **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        yield process.stdout.readline().split()[0], process
+    finally:
+        process.terminate()
+        process.wait(20)
+        assert process.stdout
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page with a password."""
+    with serving(tmp_path_factory.mktemp("home"), OVW_UI_PASSWORD=PASSWORD) as (address, _):
+        yield address
+
+
+def status(opener: urllib.request.OpenerDirector, address: str, data: bytes | None = None) -> int:
+    try:
+        with opener.open(address, data, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def test_nothing_is_served_without_the_password(served: str) -> None:
+    stranger = urllib.request.build_opener()
+    assert status(stranger, f"{served}config") == 401
+    assert status(stranger, f"{served}gradio_api/file=/etc/passwd") == 401
+    assert status(stranger, f"{served}login", b"username=ovw&password=guessed+it") == 400
+
+
+def test_nothing_outside_of_its_folder_is_served(served: str) -> None:
+    user = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    assert status(user, f"{served}login", f"username=ovw&password={quote_plus(PASSWORD)}".encode()) == 200
+    assert status(user, f"{served}config") == 200
+    for path in ("/etc/passwd", Path(__file__).resolve(), Path.cwd() / "pyproject.toml", Path.home() / ".profile"):
+        assert status(user, f"{served}gradio_api/file={path}") in (403, 404)
+
+
+def test_nothing_stays_behind(tmp_path: Path) -> None:
+    with serving(tmp_path) as (address, process):
+        assert status(urllib.request.build_opener(), address) == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert not list(tmp_path.glob("*scratch*"))
+    assert not list(tmp_path.glob("gradio*"))
