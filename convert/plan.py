@@ -22,6 +22,7 @@ from ovw.convert.sources.download import Progress, ignore
 from ovw.errors import OvwError
 from ovw.home import models_dir
 from ovw.models import ModelInfo, find_size
+from ovw.record_tables import to_html
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,23 @@ class Converted:
     @property
     def size_mb(self) -> float:
         return sum(entry.bytes for entry in self.manifest.files.values()) / 1e6
+
+    def figures(self) -> dict[str, str]:
+        """The figures of the artifact, each in a few words."""
+        manifest = self.manifest
+        gate = manifest.compression.gate if manifest.compression else None
+        return {
+            "name": self.folder.name,
+            "size": f"{self.size_mb:.1f} MB",
+            "time": f"{self.seconds:.1f} s" if self.fresh else "was there already, its hashes hold",
+            "distance to PyTorch f32": ", ".join(manifest.parity.describe() if manifest.parity else ()),
+            "checkpoint": f"{manifest.source.kind} {manifest.source.reference}",
+            **({"WER": gate.describe()} if gate else {}),
+        }
+
+    def _repr_html_(self) -> str:
+        """A table of the figures, for notebooks."""
+        return to_html([{"figure": name, "value": value} for name, value in self.figures().items()])
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from html import escape
 from typing import Any
 
 from ovw.record import Metric, Record, all_cases
@@ -53,6 +54,15 @@ def to_markdown(rows: Sequence[Row]) -> str:
     cells = [[_cell(row.get(column)) for column in columns] for row in rows]
     rule = ["---:" if all(_is_number(row.get(column)) for row in rows) else "---" for column in columns]
     return "\n".join(f"| {' | '.join(line)} |" for line in ([_cell(c) for c in columns], rule, *cells)) + "\n"
+
+
+def to_html(rows: Sequence[Row]) -> str:
+    """A table for notebooks."""
+    if not rows:
+        return ""
+    head = "".join(f"<th>{escape(str(column))}</th>" for column in rows[0])
+    body = "".join(f"<tr>{''.join(f'<td>{escape(_cell(value))}</td>' for value in row.values())}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def case_rows(record: Record, metrics: Sequence[str] = ()) -> list[Row]:

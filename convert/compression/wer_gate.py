@@ -83,13 +83,6 @@ def _verdict(comparison: PairedComparison, allowed: float) -> Literal["passed", 
     return "breached" if is_significant or low > allowed else "undecided"
 
 
-def describe_gate(gate: WerGate) -> str:
-    """The gate's figures in one line."""
-    low, high = gate.ci95
-    figures = f"WER {gate.wer:.2f} % against fp32's {gate.fp32_wer:.2f} %, {gate.delta:+.2f} points"
-    return f"{figures} ({low:+.2f} to {high:+.2f}), on {gate.words} words of {gate.speech.name}"
-
-
 def require(gate: WerGate, *, accept: bool) -> None:
     """Refuse a breach.
 
@@ -98,6 +91,6 @@ def require(gate: WerGate, *, accept: bool) -> None:
     """
     if gate.verdict == "breached" and not accept:
         raise OvwError(
-            f"compressing costs too many words: {describe_gate(gate)}; allowed are {gate.allowed:g}",
+            f"compressing costs too many words: {gate.describe()}; allowed are {gate.allowed:g}",
             "--accept-wer keeps it all the same, --tune looks for a better recipe",
         )

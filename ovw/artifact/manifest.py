@@ -61,6 +61,17 @@ class Parity(ManifestPart):
         measured = (self.logits_empty_cache, self.logits_filled_cache, self.logits_beam_reorder)
         return max((value for value in measured if value is not None), default=None)
 
+    def describe(self) -> list[str]:
+        """The figures, in a few words each."""
+        figures = [f"encoder {self.encoder_relative_l2:.1e} (relative L2)"]
+        if self.worst_logits is not None:
+            figures.append(f"logits {self.worst_logits:.1e}")
+        if self.greedy_tokens_equal is not None:
+            figures.append(f"greedy tokens {'equal' if self.greedy_tokens_equal else 'different'}")
+        if self.ggml_tensors_equal is not None:
+            figures.append("ggml tensors equal")
+        return figures
+
 
 class SpeechSet(ManifestPart):
     """Speech that an artifact was made with, described exactly enough to keep it apart from what is scored."""
@@ -91,6 +102,12 @@ class WerGate(ManifestPart):
     inference_precision: str
     verdict: Literal["passed", "undecided", "breached"]
     """`undecided`: above what is allowed, but so few words that it may be chance. `breached`: accepted all the same."""
+
+    def describe(self) -> str:
+        """The figures in one line."""
+        low, high = self.ci95
+        figures = f"WER {self.wer:.2f} % against fp32's {self.fp32_wer:.2f} %, {self.delta:+.2f} points"
+        return f"{figures} ({low:+.2f} to {high:+.2f}), on {self.words} words of {self.speech.name}"
 
 
 class Compression(ManifestPart):

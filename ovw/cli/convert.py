@@ -171,18 +171,16 @@ def _report(made: Converted, *, quiet: bool) -> None:
     if quiet:
         typer.echo(str(made.folder))
         return
-    from ovw.convert.compression.wer_gate import describe_gate
-
     how = f"in {made.seconds:.1f} s" if made.fresh else "was there already, its hashes hold"
     manifest = made.manifest
     typer.echo(
         f"{made.folder}\n"
         f"  {manifest.name} {manifest.precision} {manifest.layout}, {made.size_mb:.1f} MB, {how}\n"
         f"  {manifest.shapes}\n"
-        f"  {_closeness(manifest)} PyTorch f32: {', '.join(parity_figures(manifest.parity))}"
+        f"  {_closeness(manifest)} PyTorch f32: {', '.join(manifest.parity.describe() if manifest.parity else ())}"
     )
     if manifest.compression and (gate := manifest.compression.gate):
-        typer.echo(f"  {describe_gate(gate)}: {gate.verdict}")
+        typer.echo(f"  {gate.describe()}: {gate.verdict}")
 
 
 def _sum_up(finished: list[Converted]) -> None:
@@ -210,19 +208,6 @@ def _parity_cells(parity: Parity | None) -> list[str]:
         "-" if logits is None else f"{logits:.1e}",
         "-" if same is None else "equal" if same else "different",
     ]
-
-
-def parity_figures(parity: Parity | None) -> list[str]:
-    """The parity figures, in a few words each."""
-    assert parity is not None
-    figures = [f"encoder {parity.encoder_relative_l2:.1e} (relative L2)"]
-    if parity.worst_logits is not None:
-        figures.append(f"logits {parity.worst_logits:.1e}")
-    if parity.greedy_tokens_equal is not None:
-        figures.append(f"greedy tokens {'equal' if parity.greedy_tokens_equal else 'different'}")
-    if parity.ggml_tensors_equal is not None:
-        figures.append("ggml tensors equal")
-    return figures
 
 
 def _closeness(manifest: Manifest) -> str:

@@ -29,7 +29,7 @@ def run(
 ) -> None:
     """Web page: subtitles for a video, conversion and measuring.
 
-    Only this machine can reach it unless --host says otherwise. With OVW_UI_PASSWORD it asks for the name ovw and that
+    Only this machine can reach it unless --host is given. With OVW_UI_PASSWORD it asks for the name ovw and that
     password.
     """
     from ovw.cli.values import config_file
@@ -52,7 +52,7 @@ def run(
 
 
 def _convert(size: str, precision: str, on_step: Callable[[str], None]) -> list[dict[str, str]]:
-    from ovw.cli.convert import parity_figures, require_convert_extra
+    from ovw.cli.convert import require_convert_extra
     from ovw.config import build
     from ovw.convert.config import ConvertConfig
     from ovw.convert.pipeline import convert
@@ -60,15 +60,7 @@ def _convert(size: str, precision: str, on_step: Callable[[str], None]) -> list[
 
     require_convert_extra()
     (made,) = convert(build(ConvertConfig, {"size": size, "precision": precision}), ConvertObserver(on_step=on_step))
-    manifest = made.manifest
-    figures = {
-        "name": made.folder.name,
-        "size": f"{made.size_mb:.1f} MB",
-        "time": f"{made.seconds:.1f} s" if made.fresh else "was there already, its hashes hold",
-        "distance to PyTorch f32": ", ".join(parity_figures(manifest.parity)),
-        "checkpoint": f"{manifest.source.kind} {manifest.source.reference}",
-    }
-    return [{"figure": figure, "value": value} for figure, value in figures.items()]
+    return [{"figure": figure, "value": value} for figure, value in made.figures().items()]
 
 
 def _bench(models: Sequence[str], seconds: float, on_step: Callable[[str], None]) -> Path:

@@ -84,9 +84,9 @@ def run(
 
 
 def _prove(folder: Path, manifest: Manifest, against: str, *, offline: bool) -> None:
-    from ovw.cli.convert import parity_figures, require_convert_extra
+    from ovw.cli.convert import require_convert_extra
     from ovw.convert.against import prove_against
 
     require_convert_extra()
     parity = prove_against(folder, manifest, against, offline=offline)
-    typer.echo(f"{folder}: beside {against} in PyTorch f32: {', '.join(parity_figures(parity))}")
+    typer.echo(f"{folder}: beside {against} in PyTorch f32: {', '.join(parity.describe())}")

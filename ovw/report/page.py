@@ -21,6 +21,8 @@ from ovw.report.runs import Run
 if TYPE_CHECKING:
     from ovw.report.charts.figure import Figure
 
+SHOW = "window.vegaEmbed = vegaEmbed;"
+"""Makes the one function of the bundle that the page calls known to it."""
 WIDE = 60
 """Characters of a cell from which on it is broken into lines."""
 
@@ -126,7 +128,7 @@ def _vega() -> str:
     import vl_convert
 
     version = ".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    bundle: str = vl_convert.javascript_bundle(None, version)
+    bundle: str = vl_convert.javascript_bundle(SHOW, version)
     return bundle.replace("</script", "<\\/script")
 
 

@@ -27,7 +27,7 @@ class VerbActions:
 
 
 @dataclass(frozen=True)
-class Step(Generic[Result]):
+class WorkStep(Generic[Result]):
     """A step of some work, or with its last one the result.
 
     Attributes:
@@ -39,7 +39,7 @@ class Step(Generic[Result]):
     result: Result | None = None
 
 
-def stepwise(run: Callable[[OnStep], Result]) -> Iterator[Step[Result]]:
+def stepwise(run: Callable[[OnStep], Result]) -> Iterator[WorkStep[Result]]:
     """Run something in a thread of its own, yielding its steps as they begin and then its result.
 
     Raises:
@@ -59,7 +59,7 @@ def stepwise(run: Callable[[OnStep], Result]) -> Iterator[Step[Result]]:
 
     threading.Thread(target=work, daemon=True, name="ovw-ui-work").start()
     while (text := steps.get()) is not None:
-        yield Step(text)
+        yield WorkStep(text)
     if failure:
         raise failure[0]
-    yield Step("done", outcome[0])
+    yield WorkStep("done", outcome[0])

@@ -1,4 +1,4 @@
-"""What a user hands over: an upload, a recording or an address; and whether a browser can show it."""
+"""Media of a user: an upload, a recording or an address; and whether a browser can show it."""
 
 from __future__ import annotations
 
@@ -40,11 +40,8 @@ def chosen_media(upload: str | None, recorded: str | None, address: str, *, loca
     inputs, problems = expand([address.strip()])
     if problems or not inputs:
         raise problems[0] if problems else OvwError(f"nothing was found at {address}", WANTED)
-    with_file = fetched(inputs[0])
-    try:
-        yield next(with_file)
-    finally:
-        with_file.close()  # type: ignore[attr-defined]
+    with fetched(inputs[0]) as path:
+        yield path
 
 
 def check_address(address: str, *, local: bool) -> None:

@@ -28,7 +28,7 @@ DEFAULT_SIZE, DEFAULT_PRECISION = "base", "fp16"
 BENCH_S = 60
 REPORT_HEIGHT = 900
 CACHE_S = (60, 3600)
-"""How often files are looked through, and the age at which those that no tab needs go."""
+"""Seconds between two looks at temporary files, and the age at which they go."""
 CSS = """
 
 #status { min-height: 1.6em; }
@@ -54,6 +54,7 @@ class Page:
 
     def build(self) -> gr.Blocks:
         """The page, ready to be served."""
+        page: gr.Blocks
         with gr.Blocks(title="ovw", analytics_enabled=False, delete_cache=CACHE_S) as page:
             gr.Markdown(
                 "# ovw\nSubtitles with Whisper on OpenVINO. Everything stays on the machine that runs this page."
@@ -83,7 +84,7 @@ class Page:
             with gr.Column():
                 model = model_choice(elem_id="model")
                 task = gr.Radio(TASKS, value="transcribe", label="Text", elem_id="task")
-                spoken = gr.Dropdown(
+                language = gr.Dropdown(
                     [(DETECT, DETECT), *((name.title(), code) for code, name in languages().items())],
                     value=DETECT, label="Spoken language", elem_id="language",
                 )  # fmt: skip
@@ -107,7 +108,7 @@ class Page:
         media = gr.State()
 
         outputs = [status, table, document, media, video, sound, files]
-        chosen = [upload, recorded, address, model, task, spoken, words, formats]
+        chosen = [upload, recorded, address, model, task, language, words, formats]
         running = start.click(
             self._transcribe, chosen, outputs, concurrency_limit=self.config.users, show_progress="hidden"
         )

@@ -15,6 +15,7 @@ from ovw.subtitles.embed import TRACKS, embed_subtitles
 from ovw.subtitles.layout import lay_out
 from ovw.subtitles.options import PLAIN
 from ovw.subtitles.output import write_outputs
+from ovw.transcribe.result import Segment
 from ovw.ui.cues import Row, cue_rows
 from ovw.ui.tabs import LoadedModels
 
@@ -25,7 +26,7 @@ VIDEO_COPY = "video"
 
 @dataclass(frozen=True)
 class SubtitleRequest:
-    """What a user chose.
+    """Choices of a user.
 
     Attributes:
         media: the file.
@@ -84,7 +85,7 @@ def make_subtitles(request: SubtitleRequest, models: LoadedModels, stopped: thre
 
     yield SubtitleState(f"reading {request.media.name}", [])
     result = whisper.transcribe(request.media, on_progress=on_progress, **request.options())
-    segments = []
+    segments: list[Segment] = []
     for segment in result:
         if stopped.is_set():
             yield SubtitleState("stopped", _live_rows(result.media, result.language, segments))
@@ -102,7 +103,7 @@ def make_subtitles(request: SubtitleRequest, models: LoadedModels, stopped: thre
     )
 
 
-def _live_rows(media: str, language: str, segments: Sequence[Any]) -> list[Row]:
+def _live_rows(media: str, language: str, segments: Sequence[Segment]) -> list[Row]:
     """Cues of what is decoded so far; the end of the media is not known yet."""
     end = segments[-1].end if segments else 0.0
     return cue_rows(Document(media, end, language, None, list(segments)))

@@ -14,18 +14,19 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.records import bench_case, bench_record, eval_record
 from support.speech_files import librispeech, manifest, pack, wav
 from support.tiny_whisper import DEMO_VIDEO, ROOT, SELFTEST_CLIP
 
 from ovw.artifact.hashing import file_sha256
 from ovw.cli import app
 from ovw.convert.plan import Converted
-from ovw.record import Case, Metric, new_record, write_record
+from ovw.record import write_record
 from ovw.scale import plan
 from ovw.transcribe.decoding.task import DecodingTask
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RESOLVED = ("convert", "eval", "bench")
+RESOLVED = ("convert", "eval", "bench", "ui")
 CHEAP = ["--max-new-tokens", "4", "--temperature", "0", "-q"]
 STAND_INS = (
     (r"https?://\S+", "a.wav"),  # no network
@@ -40,6 +41,8 @@ CODE_STAND_INS = (
     ("threads=4", "threads=1"),
     ('"/data/audio"', '"data/audio"'),
     ('"/models/base-int8"', '"models/base-int8"'),
+    ('convert("base", precision="int8")', 'convert("my-finetune.pt", output="made-in-python")'),
+    ("rounds=3", "rounds=1, iterations=1, seconds=0.01, roofline=False, memory=False"),
 )
 
 
@@ -102,8 +105,9 @@ def workplace(tiny: Converted, tiny_pt: Path, tmp_path_factory: pytest.TempPathF
     for name in ("calls.jsonl", "clips.jsonl", "my-clips.jsonl"):
         manifest(folder / name, [{"id": "a", "audio": "a.wav", "reference": "a word", "language": "en"}])
     for name in ("before.json", "after.json"):
-        case = Case(name="c", metrics={"encoder": Metric(value=1.0, unit="ms", samples=[1.0, 1.0], rounds=[2])})
-        write_record(new_record("bench", {}).model_copy(update={"cases": (case,)}), folder / name)
+        write_record(bench_record(bench_case("base-int8")), folder / name)
+    (folder / "evals" / "base-int8").mkdir(parents=True)
+    write_record(eval_record(), folder / "evals" / "base-int8" / "record.json")
     return folder
 
 

@@ -78,7 +78,7 @@ def test_only_convert_and_adapters_import_heavy_packages(name: str) -> None:
 
 PICTURES = {"altair", "vl_convert", "gradio", "IPython", "ipywidgets"}
 """Packages that draw: no verb needs them but those that show pictures."""
-DRAWING = ("ovw.report.charts", "ovw.report.page", "ovw.report.pipeline", "ovw.ui")
+DRAWING = ("ovw.report.charts", "ovw.report.page", "ovw.report.pipeline", "ovw.report.view", "ovw.ui")
 
 
 @pytest.mark.parametrize("name", [n for n in modules() if not n.startswith(DRAWING)])
