@@ -8,7 +8,7 @@ PACKAGES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 MINUTES ?= 5
-.PHONY: help demo test test-slow lint types format media fuzz audit sbom licences clean
+.PHONY: help demo test test-slow test-browser notebook lint types format media fuzz audit sbom licences clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -25,10 +25,16 @@ demo: $(VENV)/.demo ## install, convert real weights, transcribe a short video, 
 
 # two workers on two cores: more threads of PyTorch only wait for each other; behind a crash xdist would wait for ever
 test: $(VENV)/.dev ## run the tests (weights come from the package index)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --max-worker-restart 0
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not browser" --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 test-slow: $(VENV)/.dev $(VENV)-optimum/.done ## run the long tests too, optimum-intel in an environment of its own
-	OVW_OPTIMUM_PYTHON=$(VENV)-optimum/bin/python $(BIN)/python -m pytest
+	OVW_OPTIMUM_PYTHON=$(VENV)-optimum/bin/python $(BIN)/python -m pytest -m "not browser"
+
+test-browser: $(VENV)/.browser ## look at the page and the report in Chromium, which has to be installed
+	$(BIN)/python -m pytest -m browser
+
+notebook: $(VENV)/.notebook ## open the notebook
+	cd notebooks && $(CURDIR)/$(BIN)/jupyter lab video-subtitles.ipynb
 
 lint: $(VENV)/.dev types ## check style, types and what imports what
 	$(BIN)/ruff check .
@@ -74,6 +80,14 @@ $(VENV)/.demo: $(PACKAGES) | $(BIN)/python
 
 $(VENV)/.dev: $(PACKAGES) | $(BIN)/python
 	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.browser: $(PACKAGES) | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[browser]'
+	@touch $@
+
+$(VENV)/.notebook: $(PACKAGES) | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[notebook]'
 	@touch $@
 
 # optimum-intel brings a torchvision that does not go with the CPU build of torch

@@ -220,8 +220,7 @@ def _inputs_of(argument: str) -> list[Input]:
         raise OvwError(f"{argument}: only http and https addresses are opened", "download it first")
     path = Path(argument)
     if not _is_folder(argument):
-        if is_text_file(path):
-            raise OvwError(f"{path} is a file of text, there is no audio in it", "ovw align times a text that is known")
+        refuse_text(path)
         return [_file(path)]
     found = find_media(path)
     if not found:
@@ -229,6 +228,16 @@ def _inputs_of(argument: str) -> list[Input]:
             f"{path}: no audio or video file in this folder", "files with other endings can be named one by one"
         )
     return [_file(file, below=file.parent.relative_to(path)) for file in found]
+
+
+def refuse_text(path: Path) -> None:
+    """Refuse a file of text by name, before it is tried as media.
+
+    Raises:
+        OvwError: it is one.
+    """
+    if is_text_file(path):
+        raise OvwError(f"{path} is a file of text, there is no audio in it", "ovw align times a text that is known")
 
 
 def _is_address(argument: str) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ovw.audio.inputs import expand, fetched
+from ovw.audio.inputs import expand, fetched, refuse_text
 from ovw.audio.reading import opened
 from ovw.errors import OvwError
 
@@ -31,8 +31,9 @@ def chosen_media(upload: str | None, recorded: str | None, address: str, *, loca
     Raises:
         OvwError: nothing was given, or the address may not or cannot be read.
     """
-    if upload or recorded:
-        yield Path(upload or recorded or "")
+    if given := upload or recorded:
+        refuse_text(Path(given))
+        yield Path(given)
         return
     if not address.strip():
         raise OvwError("there is nothing to transcribe yet", WANTED)

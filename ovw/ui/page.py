@@ -30,6 +30,7 @@ REPORT_HEIGHT = 900
 CACHE_S = (60, 3600)
 """Seconds between two looks at temporary files, and the age at which they go."""
 CSS = """
+.or, .min_value, .max_value { color: inherit !important; }
 
 #status { min-height: 1.6em; }
 iframe.report { width: 100%; border: 1px solid #8886; border-radius: 8px; }
@@ -104,7 +105,7 @@ class Page:
             wrap=True, interactive=True, elem_id="cues", column_widths=["20%", "20%", "60%"],
         )  # fmt: skip
         apply = gr.Button("Use the edited cues", elem_id="apply")
-        files = gr.File(label="Subtitles", file_count="multiple", interactive=False, elem_id="files")
+        files = gr.File(label="Subtitles", file_count="multiple", interactive=False, visible="hidden", elem_id="files")
         media = gr.State()
 
         outputs = [status, table, document, media, video, sound, files]
@@ -145,9 +146,9 @@ class Page:
                 folder = tab.new_folder()
                 shown = self._player(path, document, folder)
                 written = [str(one) for one in write_files(document, path, formats, folder)]
-                yield state.message, state.rows, document, str(path), *shown, written
+                yield state.message, state.rows, document, str(path), *shown, downloads(written)
         except OvwError as error:
-            yield sentence(error), nothing, nothing, nothing, nothing, nothing, nothing
+            yield sentence(error, upload, recorded), nothing, nothing, nothing, nothing, nothing, nothing
         finally:
             stopped.set()
 
@@ -179,8 +180,8 @@ class Page:
             video, _ = self._player(Path(media), changed, folder)
             written = [str(one) for one in write_files(changed, Path(media), formats, folder)]
         except OvwError as error:
-            return sentence(error), nothing, nothing, nothing
-        return "the edited cues are in the files and on the video", changed, video, written
+            return sentence(error, media), nothing, nothing, nothing
+        return "the edited cues are in the files and on the video", changed, video, downloads(written)
 
     # --- convert
 
@@ -236,6 +237,11 @@ def _shown(run: Callable[..., Any], show: Callable[[Any], Any]) -> Iterator[tupl
         yield sentence(error), gr.skip()
 
 
+def downloads(files: list[str]) -> gr.File:
+    """The list of files, not there while it is empty."""
+    return gr.File(value=files, visible=True) if files else gr.File(value=None, visible="hidden")
+
+
 def model_choice(**more: Any) -> gr.Dropdown:
     """The installed artifacts, with the preferred one chosen."""
     names = [folder.name for folder in installed()]
@@ -244,7 +250,14 @@ def model_choice(**more: Any) -> gr.Dropdown:
     return gr.Dropdown(names, value=chosen, label="Model", **more)
 
 
-def sentence(error: OvwError) -> str:
-    """An error for a person: what is wrong and what to do."""
-    hint = f" {error.hint[:1].upper()}{error.hint[1:]}." if error.hint else ""
-    return f"**{html.escape(error.message)}.**{html.escape(hint)}"
+def sentence(error: OvwError, *files: str | Path | None) -> str:
+    """An error for a person: what is wrong and what to do.
+
+    Args:
+        error: to describe.
+        files: that are called by their names alone, since users do not know the server's folders.
+    """
+    text = f"{error.message}. Hint: {error.hint}." if error.hint else f"{error.message}."
+    for file in filter(None, files):
+        text = text.replace(str(file), Path(file).name)
+    return html.escape(text)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from ovw.api.whisper import Whisper
 from ovw.errors import OvwError, reason
@@ -53,7 +54,6 @@ def opened_page(config: UiConfig, actions: VerbActions) -> Iterator[str]:
     """
     with scratch_folder() as folder:
         os.environ.update(SILENT | {"GRADIO_TEMP_DIR": str(folder / "uploads")})  # read when Gradio is imported
-        import gradio as gr
 
         from ovw.ui.page import CSS, Page
 
@@ -65,7 +65,7 @@ def opened_page(config: UiConfig, actions: VerbActions) -> Iterator[str]:
                 server_port=config.port or free_port(config.host),
                 auth=(USER, config.password) if config.password else None,
                 max_file_size=f"{config.upload_limit * 1000:.0f}kb",
-                theme=gr.themes.Default(font=FONTS, font_mono=MONOSPACE),
+                theme=theme(),
                 css=CSS,
                 prevent_thread_lock=True,
                 quiet=True,
@@ -83,6 +83,16 @@ def opened_page(config: UiConfig, actions: VerbActions) -> Iterator[str]:
         finally:
             tabs.close_all()
             page.close(verbose=False)
+
+
+def theme() -> Any:
+    """Gradio's own, with the system's fonts (its default fetches some) and buttons that can be read well."""
+    import gradio as gr
+
+    button = {"button_primary_background_fill": "*primary_700", "button_primary_background_fill_hover": "*primary_800"}
+    return gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONOSPACE).set(
+        **button, **{f"{name}_dark": value for name, value in button.items()}
+    )
 
 
 def free_port(host: str) -> int:

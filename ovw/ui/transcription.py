@@ -19,7 +19,6 @@ from ovw.transcribe.result import Segment
 from ovw.ui.cues import Row, cue_rows
 from ovw.ui.tabs import LoadedModels
 
-FRAMES_PER_S = 100
 VIDEO_COPY = "video"
 """Choice beside the formats: a copy of the video with the track inside."""
 
@@ -78,20 +77,15 @@ def make_subtitles(request: SubtitleRequest, models: LoadedModels, stopped: thre
         raise OvwError("no model is installed", "convert one in the second tab")
     yield SubtitleState(f"loading {request.model}", [])
     whisper = models.get(request.model)
-    at = [0.0, 0.0]
-
-    def on_progress(done: int, total: int) -> None:
-        at[:] = done / FRAMES_PER_S, total / FRAMES_PER_S
-
     yield SubtitleState(f"reading {request.media.name}", [])
-    result = whisper.transcribe(request.media, on_progress=on_progress, **request.options())
+    result = whisper.transcribe(request.media, **request.options())
     segments: list[Segment] = []
     for segment in result:
         if stopped.is_set():
             yield SubtitleState("stopped", _live_rows(result.media, result.language, segments))
             return
         segments.append(segment)
-        message = f"{at[0]:.0f} of {at[1]:.0f} s, language {result.language}"
+        message = f"{segment.end:.0f} of {result.duration:.0f} s, language {result.language}"
         yield SubtitleState(message, _live_rows(result.media, result.language, segments))
     document = result.document()
     if not document.segments:

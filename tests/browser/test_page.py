@@ -1,0 +1,134 @@
+"""`ovw ui` as a person uses it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.tiny_whisper import DEMO_VIDEO
+
+pytestmark = [pytest.mark.browser, pytest.mark.weights]
+WAIT_MS = 120_000
+ACTIVE = """async (times) => {
+    const video = document.querySelector("#player video"), seen = [];
+    video.muted = true;
+    for (const time of times) {
+        video.currentTime = time;
+        await new Promise((done) => video.addEventListener("seeked", done, { once: true }));
+        await video.play();
+        await new Promise((done) => setTimeout(done, 300));
+        video.pause();
+        const cues = [...video.textTracks[0].activeCues];
+        seen.push([video.currentTime, cues.map((cue) => [cue.startTime, cue.endTime, cue.text])]);
+    }
+    return seen;
+}"""
+
+
+@pytest.fixture
+def outside() -> list[str]:
+    """Requests to other servers."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Any, address: str, outside: list[str]) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+    opened = context.new_page()
+    own = (address, "data:", "blob:")
+    opened.on("request", lambda asked: None if asked.url.startswith(own) else outside.append(asked.url))
+    opened.goto(address)
+    opened.wait_for_selector("#start")
+    yield opened
+    context.close()
+
+
+def transcribe(page: Any, media: Path) -> str:
+    """Upload, start, wait for the end; the status."""
+    page.set_input_files("#upload input[type=file]", str(media))
+    page.get_by_text(media.name).first.wait_for()
+    page.click("#start")
+    page.wait_for_function("/^done|\\.$/.test(document.querySelector('#status').innerText.trim())", timeout=WAIT_MS)
+    return str(page.inner_text("#status"))
+
+
+def command_line(home: Path, folder: Path) -> str:
+    command = [sys.executable, "-m", "ovw", "transcribe", str(DEMO_VIDEO), "-o", str(folder), "-q"]
+    subprocess.run(command, check=True, env={**os.environ, "OVW_HOME": str(home)})
+    return (folder / f"{DEMO_VIDEO.stem}.srt").read_text(encoding="utf-8")
+
+
+def download(page: Any, target: Path) -> str:
+    with page.expect_download() as wanted:
+        page.locator("#files a").first.click()
+    wanted.value.save_as(target)
+    return target.read_text(encoding="utf-8")
+
+
+def test_a_video_with_its_subtitles(page: Any, home: Path, tmp_path: Path, outside: list[str]) -> None:
+    assert transcribe(page, DEMO_VIDEO).startswith("done: ")
+    page.wait_for_selector("#player video")
+    for time, cues in page.evaluate(ACTIVE, [2, 8, 14, 19]):
+        ((start, end, text),) = cues
+        assert start <= time <= end
+        assert text
+    expected = command_line(home, tmp_path)
+    assert download(page, tmp_path / "page.srt") == expected
+
+    cell = page.locator('#cues [data-row="3"][data-col="2"]').first
+    words = cell.inner_text()
+    cell.dblclick()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("Edited by hand.")
+    page.keyboard.press("Enter")
+    page.click("#apply")
+    page.get_by_text("the edited cues are in the files").wait_for()
+    page.wait_for_timeout(1000)
+    assert download(page, tmp_path / "edited.srt") == expected.replace(words, "Edited by hand.")
+    assert outside == []
+
+
+def test_a_text_file_is_explained(page: Any, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("no sound here\n" * 20, encoding="utf-8")
+    assert "note.txt is a file of text" in transcribe(page, tmp_path / "note.txt")
+
+
+def test_two_users_get_their_own(browser: Any, address: str, page: Any, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("no sound here\n" * 20, encoding="utf-8")
+    other = browser.new_page()
+    other.goto(address)
+    other.wait_for_selector("#start")
+    other.set_input_files("#upload input[type=file]", str(tmp_path / "note.txt"))
+    other.get_by_text("note.txt").first.wait_for()
+    other.click("#start")
+    assert transcribe(page, DEMO_VIDEO).startswith("done: 4 cues")
+    assert "is a file of text" in other.inner_text("#status")
+    other.close()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_overflows(browser: Any, address: str, width: int) -> None:
+    opened = browser.new_page(viewport={"width": width, "height": 900})
+    opened.goto(address)
+    opened.wait_for_selector("#start")
+    opened.wait_for_timeout(1000)
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    opened.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("tab", ["Subtitles", "Convert", "Measure"])
+def test_accessibility(page: Any, address: str, tab: str, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.goto(f"{address}?__theme={scheme}")
+    page.wait_for_selector("#start")
+    page.get_by_role("tab", name=tab).click()
+    page.wait_for_timeout(800)
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
