@@ -83,6 +83,16 @@ def core() -> ov.Core:
     return ov.Core()
 
 
+@cache
+def devices() -> tuple[str, ...]:
+    """The devices of this machine.
+
+    They are listed once: each time, OpenVINO loads the libraries of devices that are not here and gives them up again,
+    which is not safe while another thread starts threads of its own.
+    """
+    return tuple(core().available_devices)
+
+
 def compile_ir(xml: Path, options: DeviceOptions) -> ov.CompiledModel:
     """Read an IR and compile it.
 
@@ -105,16 +115,16 @@ def compile_model(model: ov.Model, options: DeviceOptions) -> ov.CompiledModel:
 
 def require_device(options: DeviceOptions) -> None:
     """Refuse a device that this machine does not have; raises as `compile_model`."""
-    if options.device.split(":")[0].split(".")[0] not in {*core().available_devices, "AUTO", "HETERO", "MULTI"}:
-        raise UsageError(f"no device '{options.device}'", f"this machine has {', '.join(core().available_devices)}")
+    if options.device.split(":")[0].split(".")[0] not in {*devices(), "AUTO", "HETERO", "MULTI"}:
+        raise UsageError(f"no device '{options.device}'", f"this machine has {', '.join(devices())}")
 
 
 def hardware(options: DeviceOptions) -> list[tuple[str, str, str]]:
     """(device, full name, capabilities) of each device that a graph may run on."""
     every = options.device.startswith("AUTO")
-    devices = [name for name in core().available_devices if every or name.split(".")[0] in options.device]
+    known = [name for name in devices() if every or name.split(".")[0] in options.device]
     wanted = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
-    return [(name, *(str(core().get_property(name, one)) for one in wanted)) for name in devices]
+    return [(name, *(str(core().get_property(name, one)) for one in wanted)) for name in known]
 
 
 def cpu_name() -> str:

@@ -20,7 +20,7 @@ from ovw.models import Dims
 from ovw.runtime.aligner import ScoringDecoder, add_scores
 from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.decoder import DecoderSession
-from ovw.runtime.device import DeviceOptions, core
+from ovw.runtime.device import DeviceOptions, devices
 from ovw.runtime.encoder import fixed_window
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
@@ -74,7 +74,7 @@ class ModelSessions:
 
     def load(self) -> None:
         """Have everything ready that every window needs."""
-        core()  # one for both threads
+        devices()  # before there are threads
         with ThreadPoolExecutor(2) as pool:
             parts = [pool.submit(getattr, self, name) for name in self.PARTS]
             _ = self.tokenizer, *(part.result() for part in parts)
