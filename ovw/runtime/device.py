@@ -122,9 +122,10 @@ def require_device(options: DeviceOptions) -> None:
 def hardware(options: DeviceOptions) -> list[tuple[str, str, str]]:
     """(device, full name, capabilities) of each device that a graph may run on."""
     every = options.device.startswith("AUTO")
-    known = [name for name in devices() if every or name.split(".")[0] in options.device]
-    wanted = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
-    return [(name, *(str(core().get_property(name, one)) for one in wanted)) for name in known]
+    chosen = [name for name in devices() if every or name.split(".")[0] in options.device]
+    full_name, can = "FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"
+    read = core().get_property
+    return [(name, str(read(name, full_name)), str(read(name, can))) for name in chosen]
 
 
 def cpu_name() -> str:

@@ -258,6 +258,7 @@ def sentence(error: OvwError, *files: str | Path | None) -> str:
         files: that are called by their names alone, since users do not know the server's folders.
     """
     text = f"{error.message}. Hint: {error.hint}." if error.hint else f"{error.message}."
-    for file in filter(None, files):
-        text = text.replace(str(file), Path(file).name)
+    for file in files:
+        if file:
+            text = text.replace(str(file), Path(file).name)
     return html.escape(text)
