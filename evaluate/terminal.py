@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ovw.evaluate.pipeline import Evaluation
@@ -15,6 +14,7 @@ from ovw.record_tables import number, show
 from ovw.report.eval_tables import title
 from ovw.scoring.counts import Step
 from ovw.scoring.utterances import ScoredUtterance
+from ovw.terminal import output_console, print_rows
 
 LEGEND = Step("substitute", "reference", "hypothesis")
 
@@ -91,12 +91,7 @@ def diff(steps: Sequence[Step], *, colour: bool) -> Text:
 
 def print_table(rows: Sequence[dict[str, Any]], folder: str) -> None:
     """Print a matrix's table; the folder comes last."""
-    console = Console(highlight=False)
-    table = Table(box=None, header_style="bold")
-    for column in rows[0]:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    console.print(table)
+    console = output_console()
+    print_rows(console, rows)
     console.print("* no other run on the same clips is both better and faster", style="dim")
-    console.print(folder, markup=False)
+    console.print(folder, markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ovw.cli import options
 from ovw.cli.command import Verb, VerbGroup
 from ovw.engines.registry import ENGINES
 
@@ -99,6 +100,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Begin anew where the file holds another record.")] = False,
     print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the record's path only.")] = False,
+    json_: options.Json = False,
 ) -> None:
     """Time artifacts stage by stage, and engines side by side.
 
@@ -123,7 +125,7 @@ def run(
 
         typer.echo(dump_yaml(chosen), nl=False)
         return
-    _measure(chosen, force=force, quiet=quiet)
+    _measure(chosen, force=force, quiet=quiet, as_json=json_)
 
 
 @app.command("compare", cls=Verb)
@@ -173,7 +175,7 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
     return resolve(BenchConfig, flags, config_file("bench", config or DEFAULT))
 
 
-def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
+def _measure(chosen: BenchConfig, *, force: bool, quiet: bool, as_json: bool) -> None:
     require_extra()
     from ovw.benchmark.pipeline import bench
     from ovw.errors import OvwError
@@ -182,15 +184,15 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
 
     seen: list[Path] = []
     try:
-        with _observer(seen, quiet=quiet) as observer:
+        with _observer(seen, quiet=quiet or as_json) as observer:
             path, record = bench(chosen, observer, pytorch_file=_pytorch_file, force=force)
     except KeyboardInterrupt:
         if seen and seen[0].exists():
             typer.echo(f"ovw: interrupted; ovw bench --resume {seen[0]} goes on", err=True)
-            _show(read_record(seen[0]), seen[0], quiet=quiet)
+            _show(read_record(seen[0]), seen[0], quiet=quiet, as_json=as_json)
             raise typer.Exit(exit_code()) from None
         raise
-    _show(record, path, quiet=quiet)
+    _show(record, path, quiet=quiet, as_json=as_json)
 
     if bad := [case for case in record.cases if has_failed(case)]:
         named = ", ".join(f"{case.name} ({case.facts['status']})" for case in bad)
@@ -200,10 +202,12 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool) -> None:
         raise OvwError("nothing was measured", "see the lines above; --budget none takes all the time it needs")
 
 
-def _show(record: Record, path: Path, *, quiet: bool) -> None:
+def _show(record: Record, path: Path, *, quiet: bool, as_json: bool) -> None:
     from ovw.benchmark.results.terminal import print_benchmark
 
-    if quiet:
+    if as_json:
+        options.print_json({"path": str(path), **record.model_dump(mode="json", exclude_none=True)})
+    elif quiet:
         typer.echo(str(path))
     else:
         print_benchmark(record, path)

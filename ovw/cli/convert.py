@@ -185,18 +185,18 @@ def _report(made: Converted, *, quiet: bool) -> None:
 
 def _sum_up(finished: list[Converted]) -> None:
     """A line for each artifact, also of a run that ends early."""
-    from ovw.cli.console import print_table
+    from ovw.terminal import output_console, print_rows
 
     rows = [
-        [
-            made.folder.name,
-            f"{made.size_mb:.1f}",
-            f"{made.seconds:.1f}" if made.fresh else "was there",
-            *_parity_cells(made.manifest.parity),
-        ]
+        {
+            "artifact": made.folder.name,
+            "MB": f"{made.size_mb:.1f}",
+            "seconds": f"{made.seconds:.1f}" if made.fresh else "was there",
+            **dict(zip(("encoder", "logits", "greedy tokens"), _parity_cells(made.manifest.parity), strict=True)),
+        }
         for made in finished
     ]
-    print_table(["artifact", "MB", "seconds", "encoder", "logits", "greedy tokens"], rows)
+    print_rows(output_console(), rows)
 
 
 def _parity_cells(parity: Parity | None) -> list[str]:

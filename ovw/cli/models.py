@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ovw.artifact.layouts import split_name
+from ovw.cli.options import Json, print_json
+
 if TYPE_CHECKING:
-    from ovw.models import Sources
+    from collections.abc import Sequence
+
+    from ovw.models import ModelInfo, Sources
 
 
-def run() -> None:
+def run(json_: Json = False) -> None:
     """List every size: dimensions, languages, where its weights can come from, and which artifacts are here."""
-    from ovw.artifact.layouts import split_name
     from ovw.artifact.locate import installed
-    from ovw.cli.console import print_table
     from ovw.models import sizes
+    from ovw.terminal import output_console, print_rows
 
     here = [folder.name for folder in installed()]
     rows = []
@@ -23,21 +27,42 @@ def run() -> None:
         dims = info.dims
         n_languages = len(info.capabilities.languages)
         rows.append(
-            [
-                info.name,
-                f"{dims.parameters / 1e6:.0f} M",
-                str(dims.n_mels),
-                f"{dims.n_audio_layer} + {dims.n_text_layer}",
-                "English" if n_languages == 1 else str(n_languages),
-                "yes" if info.capabilities.translate else "no",
-                _origins(info.sources),
-                ", ".join(name for name in here if split_name(name)[0] == info.name),
-            ]
+            {
+                "size": info.name,
+                "parameters": f"{dims.parameters / 1e6:.0f} M",
+                "mels": dims.n_mels,
+                "layers": f"{dims.n_audio_layer} + {dims.n_text_layer}",
+                "languages": "English" if n_languages == 1 else n_languages,
+                "translate": "yes" if info.capabilities.translate else "no",
+                "weights": _origins(info.sources),
+                "artifacts here": ", ".join(name for name in here if split_name(name)[0] == info.name),
+            }
         )
-    header = ["size", "parameters", "mels", "layers", "languages", "translate", "weights", "artifacts here"]
-    print_table(header, rows)
-    if others := [name for name in here if name.rpartition("-")[0] not in sizes()]:
+    others = [name for name in here if split_name(name)[0] not in sizes()]
+    if json_:
+        print_json({"sizes": [_described(info, here) for info in sizes().values()], "other_artifacts": others})
+        return
+    print_rows(output_console(), rows)
+    if others:
         typer.echo(f"other artifacts here: {', '.join(others)}")
+
+
+def _described(info: ModelInfo, here: Sequence[str]) -> dict[str, Any]:
+    """A size for programs."""
+    dims = info.dims
+    return {
+        "size": info.name,
+        "parameters": dims.parameters,
+        "mels": dims.n_mels,
+        "encoder_layers": dims.n_audio_layer,
+        "decoder_layers": dims.n_text_layer,
+        "languages": list(info.capabilities.languages),
+        "translate": info.capabilities.translate,
+        "huggingface": info.sources.huggingface,
+        "openai": bool(info.sources.openai),
+        "extra": info.sources.extra,
+        "artifacts": [name for name in here if split_name(name)[0] == info.name],
+    }
 
 
 def _origins(sources: Sources) -> str:

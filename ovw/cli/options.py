@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -33,3 +34,9 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that ovw did not write, or that were edited since.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def print_json(data: object) -> None:
+    """JSON on stdout, one document."""
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))

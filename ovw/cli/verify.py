@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ovw.cli import options
+
 if TYPE_CHECKING:
-    from ovw.artifact.manifest import Manifest
+    from ovw.artifact.manifest import Manifest, Parity
 
 
 def run(
@@ -28,6 +30,7 @@ def run(
         typer.Option(help="Also run it beside this checkpoint in PyTorch: a size, or any source of ovw convert."),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Open no connection.")] = False,
+    json_: options.Json = False,
 ) -> None:
     """Check an artifact: hashes, layout, shapes, and its transcript of a bundled clip.
 
@@ -56,6 +59,11 @@ def run(
         repair(folder)
     problems = mask_problems(folder) if foreign else find_problems(folder) or find_golden_problems(folder, open_layout)
     problems = problems or list(find_way_problems(folder, load_manifest(folder)))
+    if json_:
+        options.print_json(_described(folder, problems, against, offline=offline))
+        if problems:
+            raise typer.Exit(1)
+        return
     if problems:
         for problem in problems:
             typer.echo(f"{folder}: {problem}", err=True)
@@ -83,10 +91,30 @@ def run(
         typer.echo("\n".join(f"  {line}" for line in manifest.arithmetic.describe()))
 
 
+def _described(folder: Path, problems: list[str], against: str | None, *, offline: bool) -> dict[str, Any]:
+    """The outcome for programs."""
+    from ovw.artifact.locate import load_manifest
+
+    found: dict[str, Any] = {"folder": str(folder), "good": not problems, "problems": problems}
+    if problems:
+        return found
+    manifest = load_manifest(folder)
+    keys = {"name", "precision", "layout", "shapes", "created", "arithmetic"}
+    found |= manifest.model_dump(mode="json", include=keys)
+    if against:
+        parity = _proved(folder, manifest, against, offline=offline)
+        found["against"] = {"checkpoint": against, **parity.model_dump(mode="json")}
+    return found
+
+
 def _prove(folder: Path, manifest: Manifest, against: str, *, offline: bool) -> None:
+    parity = _proved(folder, manifest, against, offline=offline)
+    typer.echo(f"{folder}: beside {against} in PyTorch f32: {', '.join(parity.describe())}")
+
+
+def _proved(folder: Path, manifest: Manifest, against: str, *, offline: bool) -> Parity:
     from ovw.cli.convert import require_convert_extra
     from ovw.convert.against import prove_against
 
     require_convert_extra()
-    parity = prove_against(folder, manifest, against, offline=offline)
-    typer.echo(f"{folder}: beside {against} in PyTorch f32: {', '.join(parity.describe())}")
+    return prove_against(folder, manifest, against, offline=offline)

@@ -68,11 +68,11 @@ def test_models_lists_every_size(models: Path, tiny: Converted) -> None:
     (models / "models" / "my-whisper-fp16").symlink_to(tiny.folder)
     out = ovw("models", home=models).stdout
     for name in sizes():
-        assert f" {name} " in out
+        assert f"\n{name} " in out
     assert re.search(r"large-v3-turbo .* 128 .* no ", out)
     assert "hf:openai/whisper-small" in out
     assert "pip: ovw[weights-base], OpenAI" in out
-    assert re.search(r" tiny\.en .* tiny\.en-random ", out)
+    assert re.search(r"\ntiny\.en .*\btiny\.en-random\b", out, re.DOTALL)
     assert out.splitlines()[-1] == "other artifacts here: my-whisper-fp16"
 
 

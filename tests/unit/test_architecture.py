@@ -38,6 +38,7 @@ LAYERS = [
         "ovw.network",
         "ovw.parsing",
         "ovw.telemetry",
+        "ovw.terminal",
     ],
 ]
 VERBS = LAYERS[1]
