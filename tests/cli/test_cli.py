@@ -69,7 +69,7 @@ def test_models_lists_every_size(models: Path, tiny: Converted) -> None:
     out = ovw("models", home=models).stdout
     for name in sizes():
         assert f"\n{name} " in out
-    assert re.search(r"large-v3-turbo .* 128 .* no ", out)
+    assert re.search(r"large-v3-turbo .* 128 .* no\b", out)
     assert "hf:openai/whisper-small" in out
     assert "pip: ovw[weights-base], OpenAI" in out
     assert re.search(r"\ntiny\.en .*\btiny\.en-random\b", out, re.DOTALL)
