@@ -1,4 +1,4 @@
-"""Where ovw keeps things: `$OVW_HOME`, by default `~/.cache/ovw`."""
+"""Folders of ovw, `$OVW_HOME` or `~/.cache/ovw`, and caches of other programs that it reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,25 @@ from pathlib import Path
 
 def home() -> Path:
     """The folder for everything ovw keeps."""
-    return Path(os.environ.get("OVW_HOME") or Path.home() / ".cache" / "ovw")
+    return Path(os.environ.get("OVW_HOME") or _caches() / "ovw")
+
+
+def _caches() -> Path:
+    """Of this user's programs: `$XDG_CACHE_HOME`, by default `~/.cache`."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(named) if Path(named).is_absolute() else Path.home() / ".cache"
+
+
+def whisper_cache() -> Path:
+    """Checkpoints that openai-whisper has downloaded."""
+    return _caches() / "whisper"
+
+
+def huggingface_cache() -> Path:
+    """Repositories that huggingface-hub has downloaded, see its `HF_HUB_CACHE` and `HF_HOME`."""
+    if named := os.environ.get("HF_HUB_CACHE"):
+        return Path(named).expanduser()
+    return Path(os.environ.get("HF_HOME") or _caches() / "huggingface").expanduser() / "hub"
 
 
 def models_dir() -> Path:

@@ -15,6 +15,7 @@ from support.shared import open_shared_root, with_caches
 
 # nothing of the user's own cache may help or suffer; compiled graphs and checks are kept for the whole run
 os.environ["OVW_HOME"] = str(open_shared_root() / "home")
+os.environ["XDG_CACHE_HOME"] = str(open_shared_root() / "caches")
 
 from support import no_network
 from support.cheaper import cheaper_conversions, measured_approximations

@@ -16,7 +16,7 @@ from ovw.convert.sources.download import FAILURES, TIMEOUT_S, Progress, download
 from ovw.convert.sources.huggingface import CONFIG, WEIGHTS, shards
 from ovw.convert.sources.reading import read_json
 from ovw.errors import OvwError, UsageError
-from ovw.home import weights_dir
+from ovw.home import huggingface_cache, weights_dir
 from ovw.hub import hub_endpoint
 from ovw.network import LARGEST
 
@@ -81,11 +81,13 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
     """
     repository = Repository.parse(reference)
     if offline:
-        return _kept(repository)
+        return _kept(repository) or _in_cache_of_hub(repository) or _missing(repository)
     first = _look(repository, repository.revision, CONFIG)
     if first is None:
         raise OvwError(f"{repository} has no {CONFIG}", "name a repository with a model of transformers")
     commit = first.commit if first.commit and COMMIT.fullmatch(first.commit) else repository.revision
+    if found := _snapshot(repository, commit):
+        return found
     fetch = _Fetch(repository, commit, on_progress)
     fetch.file(CONFIG)
     weights = next((name for name in WEIGHTS if fetch.file(name)), None)
@@ -101,15 +103,42 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
     return fetch.folder
 
 
-def _kept(repository: Repository) -> Path:
+def _kept(repository: Repository) -> Path | None:
+    """What ovw fetched earlier."""
+    commit = _commit_in(repository.pointer)
+    return repository.folder / urllib.parse.quote(commit, safe="") if commit else None
+
+
+def _in_cache_of_hub(repository: Repository) -> Path | None:
+    """What huggingface-hub fetched earlier."""
+    commit = _commit_in(_cache_of(repository) / "refs" / repository.revision) or repository.revision
+    return _snapshot(repository, commit)
+
+
+def _snapshot(repository: Repository, commit: str) -> Path | None:
+    """The folder of a commit in the cache of huggingface-hub, if a whole model is in it."""
+    folder = _cache_of(repository) / "snapshots" / commit
+    if not COMMIT.fullmatch(commit) or not (folder / CONFIG).is_file():
+        return None
+    weights = next((name for name in WEIGHTS if (folder / name).is_file()), None)
+    parts = shards(read_json(folder / weights)) if weights and weights.endswith(".json") else ()
+    return folder if weights and all((folder / part).is_file() for part in parts) else None
+
+
+def _cache_of(repository: Repository) -> Path:
+    return huggingface_cache() / f"models--{repository.name.replace('/', '--')}"
+
+
+def _commit_in(pointer: Path) -> str | None:
     try:
-        commit = repository.pointer.read_text(encoding="utf-8")
-        if not re.fullmatch(r"\w[\w./-]*", commit):
-            raise ValueError
-        folder = repository.folder / urllib.parse.quote(commit, safe="")
+        commit = pointer.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
-        raise OvwError(f"{repository} is not on this machine", "run once without --offline") from None
-    return folder
+        return None
+    return commit if re.fullmatch(r"\w[\w./-]*", commit) else None
+
+
+def _missing(repository: Repository) -> Path:
+    raise OvwError(f"{repository} is not on this machine", "run once without --offline")
 
 
 @dataclass

@@ -21,7 +21,7 @@ from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.wheel import find_wheels, read_wheels
 from ovw.errors import OvwError, UsageError, did_you_mean, reason
-from ovw.home import weights_dir
+from ovw.home import weights_dir, whisper_cache
 from ovw.models import ModelInfo, aliases, sizes
 
 T = TypeVar("T")
@@ -136,12 +136,14 @@ def _explained(what: str) -> Iterator[None]:
 
 
 def _of_size(info: ModelInfo, offline: bool, on_progress: Progress) -> Checkpoint:
-    """A size's own weights: downloaded earlier, installed as packages, or fetched now."""
+    """A size's own weights: downloaded earlier by ovw or openai-whisper, installed as packages, or fetched now."""
     sources = info.sources
     cached = weights_dir() / f"{info.name}.pt"
     found = file_sha256(cached) if cached.is_file() else None
     if found and sources.sha256 in (found, None):
         return _read(cached, lambda path: read_openai(path, found))
+    if other := _of_openai_whisper(info):
+        return _read(other, lambda path: read_openai(path, sources.sha256))
     if wheels := find_wheels(info):
         with _explained(f"the weights package {' + '.join(wheels)}"):
             return read_wheels(wheels)
@@ -153,6 +155,15 @@ def _of_size(info: ModelInfo, offline: bool, on_progress: Progress) -> Checkpoin
     if found:
         raise OvwError(f"{cached} has SHA-256 {found}, expected {sources.sha256}", ways_to_get(info))
     raise OvwError(f"no weights for {info.name} on this machine", ways_to_get(info))
+
+
+def _of_openai_whisper(info: ModelInfo) -> Path | None:
+    """The file in openai-whisper's cache, if it is the published one."""
+    sources = info.sources
+    if not sources.openai or not sources.sha256:
+        return None
+    found = whisper_cache() / sources.openai.rpartition("/")[2]
+    return found if found.is_file() and file_sha256(found) == sources.sha256 else None
 
 
 def _package(info: ModelInfo) -> str:

@@ -22,6 +22,8 @@ def open_shared_root() -> Path:
     if ROOT_VARIABLE not in os.environ:
         os.environ[ROOT_VARIABLE] = root = tempfile.mkdtemp(prefix="ovw-tests-")
         atexit.register(shutil.rmtree, root, ignore_errors=True)
+    for moved in ("HF_HOME", "HF_HUB_CACHE"):  # caches are below the shared root, whatever the user has set
+        os.environ.pop(moved, None)
     return Path(os.environ[ROOT_VARIABLE])
 
 

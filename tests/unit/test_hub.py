@@ -1,6 +1,7 @@
 """Repositories of the hub, against a local stand-in that answers as the hub does: by commit, large files elsewhere."""
 
 import hashlib
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -118,6 +119,40 @@ def test_fetched_once_and_kept(hub: type[Hub], home: Path) -> None:
     hub.seen.clear()
     assert load_checkpoint(None, "hf:owner/name", offline=True).tensors_sha256 == read.tensors_sha256
     assert hub.seen == []
+
+
+def cached(hub: type[Hub], cache: Path) -> Path:
+    """What huggingface-hub has downloaded: files of a commit, and the commit of a branch."""
+    repository = cache / "models--owner--name"
+    snapshot = Path(shutil.copytree(hub.folder, repository / "snapshots" / COMMIT))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    return snapshot
+
+
+@pytest.mark.parametrize("variable", ["HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"])
+def test_what_huggingface_hub_has_is_used(
+    hub: type[Hub], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    below = {"HF_HOME": "hub", "HF_HUB_CACHE": "", "XDG_CACHE_HOME": "huggingface/hub"}[variable]
+    monkeypatch.setenv(variable, str(tmp_path / "cache"))
+    snapshot = cached(hub, tmp_path / "cache" / below)
+    assert fetch_repository("hf:owner/name", offline=True) == snapshot
+    assert fetch_repository(f"hf:owner/name@{COMMIT}", offline=True) == snapshot
+    assert hub.seen == []
+    assert fetch_repository("hf:owner/name") == snapshot
+    assert not [path for command, path, _ in hub.seen if command == "GET"], "fetched again"
+    assert load_checkpoint(None, "hf:owner/name", offline=True).dims == TINY
+
+
+def test_half_a_model_of_huggingface_hub_is_not_used(
+    hub: type[Hub], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    (cached(hub, tmp_path / "cache") / "model.safetensors").unlink()
+    with pytest.raises(OvwError, match="is not on this machine"):
+        fetch_repository("hf:owner/name", offline=True)
+    assert fetch_repository("hf:owner/name").is_relative_to(home)
 
 
 def test_a_revision_is_a_revision(hub: type[Hub]) -> None:

@@ -1,5 +1,7 @@
 """Every source gives the same checkpoint; what is damaged or missing is told in one line."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from support.ct2_folder import FLOATS, write_ct2
 from support.tiny_whisper import TINY, TINY_EN, save_pt
 
+from ovw.artifact.hashing import file_sha256
 from ovw.convert.config import ConvertConfig
 from ovw.convert.sources import resolve as resolve_module
 from ovw.convert.sources.checkpoint import Checkpoint, narrow, tensor_shapes, tensors_sha256
@@ -283,6 +286,21 @@ def test_missing_weights_list_every_way(home: Path) -> None:
     assert "no weights for small" in failure.value.message
     for way in ("openaipublic", ".pt file", "CTranslate2", "random"):
         assert way in failure.value.hint
+
+
+def test_what_openai_whisper_has_downloaded_is_used(
+    home: Path, tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the published file: its hash decides, not its name."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    theirs = tmp_path / "caches" / "whisper" / "small.pt"
+    theirs.parent.mkdir(parents=True)
+    shutil.copy(tiny_pt, theirs)
+    small = find_size("small")
+    with pytest.raises(OvwError, match="no weights for small"):
+        load_checkpoint(small, None, offline=True)
+    published = replace(small, dims=TINY, sources=replace(small.sources, sha256=file_sha256(theirs)))
+    assert load_checkpoint(published, None, offline=True).dims == TINY
 
 
 def test_offline_opens_no_socket(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
