@@ -76,6 +76,9 @@ class Converted:
             **({"WER": gate.describe()} if gate else {}),
         }
 
+    def __repr__(self) -> str:
+        return f"Converted({self.folder.name}, {self.size_mb:.1f} MB)"
+
     def _repr_html_(self) -> str:
         """A table of the figures, for notebooks."""
         return to_html([{"figure": name, "value": value} for name, value in self.figures().items()])

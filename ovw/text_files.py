@@ -8,6 +8,8 @@ import logging
 import re
 from pathlib import Path
 
+from ovw.errors import OvwError
+
 logger = logging.getLogger(__name__)
 
 MARKS = (
@@ -88,3 +90,13 @@ def is_text_file(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return b"\0" not in head and "\ufffd" not in head[:-4].decode("utf-8", "replace")  # a character may be cut off
+
+
+def refuse_text(path: Path) -> None:
+    """Refuse a file of text by name, before it is tried as media.
+
+    Raises:
+        OvwError: it is one.
+    """
+    if is_text_file(path):
+        raise OvwError(f"{path} is a file of text, there is no audio in it", "ovw align times a text that is known")

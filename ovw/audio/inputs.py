@@ -17,7 +17,7 @@ from ovw.audio.download import Remote, download, list_remote
 from ovw.audio.pipes import is_pipe
 from ovw.errors import OvwError, reason
 from ovw.lifetime import scratch_folder
-from ovw.text_files import is_text_file
+from ovw.text_files import refuse_text
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -228,16 +228,6 @@ def _inputs_of(argument: str) -> list[Input]:
             f"{path}: no audio or video file in this folder", "files with other endings can be named one by one"
         )
     return [_file(file, below=file.parent.relative_to(path)) for file in found]
-
-
-def refuse_text(path: Path) -> None:
-    """Refuse a file of text by name, before it is tried as media.
-
-    Raises:
-        OvwError: it is one.
-    """
-    if is_text_file(path):
-        raise OvwError(f"{path} is a file of text, there is no audio in it", "ovw align times a text that is known")
 
 
 def _is_address(argument: str) -> bool:

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ovw.audio.inputs import expand, fetched, refuse_text
+from ovw.audio.inputs import expand, fetched
 from ovw.audio.reading import opened
 from ovw.errors import OvwError
+from ovw.text_files import refuse_text
 
 SHOWN = (".mp4", ".m4v", ".webm", ".mov", ".ogv")
 """Containers that browsers play."""
