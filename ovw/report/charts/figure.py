@@ -65,9 +65,17 @@ def source(rows: Sequence[Row]) -> alt.Data:
 
 
 def layered(rows: Sequence[Row], *marks: alt.Chart, height: int | None = HEIGHT) -> alt.LayerChart:
-    """Marks on top of each other, as wide as the page."""
-    chart = alt.layer(*marks, data=source(rows)).properties(width="container")
+    """Marks on top of each other, as wide as the page; those of intervals only where there are some."""
+    known = any(row.get("low") is not None for row in rows)
+    drawn = [mark for mark in marks if known or not _is_interval(mark)]
+    chart = alt.layer(*drawn, data=source(rows)).properties(width="container")
     return cast("alt.LayerChart", chart if height is None else chart.properties(height=height))
+
+
+def _is_interval(mark: alt.Chart) -> bool:
+    """Whether a mark goes from `low` to `high`."""
+    encoding = mark.to_dict(validate=False)["encoding"]
+    return any(encoding.get(axis, {}).get("field") == "low" for axis in ("x", "y"))
 
 
 def bars_height(rows: int) -> int:

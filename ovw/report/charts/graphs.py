@@ -27,6 +27,8 @@ TOKENS = 100
 """Of the window whose stages are stacked."""
 START = ("load", "compile", "first_inference")
 WINDOW = ("mel", "encoder", "prefill", "tokens")
+ROWS = re.compile(r" (batch|beam_size)=\S+")
+"""Settings in a case's name that a series by rows runs over; all others are equal in it."""
 TOKEN = re.compile(r"(runner_)?token_(\d+)")
 
 
@@ -124,7 +126,7 @@ def _token_row(case: MeasuredCase, graph: str, cache: int, rows: int, metric: Me
     low, high = metric.ci95 or (None, None)
     return {
         "case": case.label,
-        "artifact": f"{case.case.artifact.name if case.case.artifact else case.label}, {graph}",
+        "series": f"{ROWS.sub('', case.label)}, {graph}",
         "graph": graph,
         "cache": cache,
         "rows": rows,
@@ -161,14 +163,14 @@ def _by_rows(name: str, where: str, rows: Sequence[Row]) -> list[Figure]:
     chosen = sorted((row for row in rows if row["cache"] == shortest), key=lambda row: row["rows"])
     if len({row["rows"] for row in chosen}) < 2:
         return []
-    names = list(dict.fromkeys(row["artifact"] for row in chosen))
+    names = list(dict.fromkeys(row["series"] for row in chosen))
     mark = (
         alt.Chart()
         .mark_line(point=True)
         .encode(
-            x=alt.X("rows:Q", title="rows: batch x beams"),
+            x=alt.X("rows:Q", title="rows: batch x beams", axis=alt.Axis(tickMinStep=1)),
             y=alt.Y(**from_zero("share", "milliseconds a row")),
-            color=colours("artifact", names),
+            color=colours("series", names),
             tooltip=["case:N", "rows:Q", "share:Q"],
         )
     )

@@ -21,6 +21,8 @@ from ovw.report.charts.figure import (
 )
 from ovw.report.measured import MeasuredCase, grouped
 
+MOST_ALONE = 3
+"""Cases with work of their own that get a latency chart each; of more there are only the figures in the tables."""
 SAME_WORK = "the same audio, the same options and the same text: other work is in a chart of its own"
 
 
@@ -64,6 +66,8 @@ def latency_figures(cases: Sequence[MeasuredCase]) -> list[Figure]:
     """Every pass over a clip as a tick, with the median."""
     machines = machine_count(cases)
     groups = _same_work(cases, "latency")
+    if sum(len(group) == 1 for group in groups) > MOST_ALONE:
+        groups = [group for group in groups if len(group) > 1]
     return [_latency(f"latency-{n}", group, machines) for n, group in enumerate(groups, start=1)]
 
 

@@ -61,6 +61,8 @@ def _work(case: MeasuredCase, metric: str) -> str | None:
         return f"{case.clips} {artifact.name if artifact else ''} {decoding}"
     if metric in PIPELINE:
         return case.pipeline_work
+    if metric == "peak_rss":
+        return f"{case.config.get('stages')} {case.pipeline_work}"
     return case.clips if metric in ("wer", "cer") else "graphs"
 
 
