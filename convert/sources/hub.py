@@ -104,13 +104,13 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
 
 
 def _kept(repository: Repository) -> Path | None:
-    """What ovw fetched earlier."""
+    """The folder of a commit that ovw fetched earlier."""
     commit = _commit_in(repository.pointer)
     return repository.folder / urllib.parse.quote(commit, safe="") if commit else None
 
 
 def _in_cache_of_hub(repository: Repository) -> Path | None:
-    """What huggingface-hub fetched earlier."""
+    """The folder of a commit that huggingface-hub fetched earlier."""
     commit = _commit_in(_cache_of(repository) / "refs" / repository.revision) or repository.revision
     return _snapshot(repository, commit)
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ovw.artifact.layouts import split_name
 from ovw.cli.options import Json, print_json
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
 def run(json_: Json = False) -> None:
     """List every size: dimensions, languages, where its weights can come from, and which artifacts are here."""
+    from ovw.artifact.layouts import split_name
     from ovw.artifact.locate import installed
     from ovw.models import sizes
     from ovw.terminal import output_console, print_rows
@@ -49,6 +49,8 @@ def run(json_: Json = False) -> None:
 
 def _described(info: ModelInfo, here: Sequence[str]) -> dict[str, Any]:
     """A size for programs."""
+    from ovw.artifact.layouts import split_name
+
     dims = info.dims
     return {
         "size": info.name,
