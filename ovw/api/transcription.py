@@ -125,6 +125,10 @@ class Transcription:
         options = build(LayoutOptions, layout)  # before anything is decoded
         return FORMATS[ending](self.document(), options)
 
+    def to_srt(self, **layout: Any) -> str:
+        """The text of an SRT file; `render` has the other formats, and raises the same."""
+        return self.render("srt", **layout)
+
     def save(self, path: str | Path, **layout: Any) -> Path:
         """Write a subtitle file, whole or not at all, such as `save("talk.srt", max_line_width=42)`.
 

@@ -63,11 +63,12 @@ class Page:
             with gr.Tab("Subtitles"):
                 model = self._subtitles()
             with gr.Tab("Convert"):
-                self._convert(model)
+                converted = self._convert()
             with gr.Tab("Measure"):
-                self._measure(page)
+                artifacts = self._measure()
             page.unload(self._closed)
-            page.load(lambda: model_choice(), outputs=model)
+            page.load(_installed, outputs=[model, artifacts])
+            converted.then(_installed, outputs=[model, artifacts])
         return page
 
     def _closed(self, request: gr.Request) -> None:
@@ -185,15 +186,14 @@ class Page:
 
     # --- convert
 
-    def _convert(self, model: gr.Dropdown) -> None:
+    def _convert(self) -> Any:
         with gr.Row():
             size = gr.Dropdown(list(sizes()), value=DEFAULT_SIZE, label="Size", elem_id="size")
             precision = gr.Dropdown(list(PRECISIONS), value=DEFAULT_PRECISION, label="Precision", elem_id="precision")
         start = gr.Button("Convert", variant="primary", elem_id="convert")
         steps = gr.Markdown("", elem_id="convert-steps")
         figures = gr.Dataframe(headers=["figure", "value"], label="The artifact", interactive=False, elem_id="parity")
-        done = start.click(self._make, [size, precision], [steps, figures], concurrency_limit=1)
-        done.then(lambda: model_choice(), outputs=model)
+        return start.click(self._make, [size, precision], [steps, figures], concurrency_limit=1)
 
     def _make(self, size: str, precision: str) -> Iterator[tuple[Any, Any]]:
         def rows(found: list[dict[str, str]]) -> list[list[str]]:
@@ -203,14 +203,14 @@ class Page:
 
     # --- measure
 
-    def _measure(self, page: gr.Blocks) -> None:
+    def _measure(self) -> gr.CheckboxGroup:
         names = gr.CheckboxGroup([], label="Artifacts", elem_id="artifacts")
         seconds = gr.Slider(20, 600, value=BENCH_S, step=10, label="Seconds", elem_id="seconds")
         start = gr.Button("Measure", variant="primary", elem_id="measure")
         steps = gr.Markdown("", elem_id="measure-steps")
         report = gr.HTML(elem_id="report")
         start.click(self._bench, [names, seconds], [steps, report], concurrency_limit=1)
-        page.load(lambda: gr.CheckboxGroup([folder.name for folder in installed()]), outputs=names)
+        return names
 
     def _bench(self, names: list[str], seconds: float) -> Iterator[tuple[Any, Any]]:
         if not names:
@@ -248,6 +248,11 @@ def model_choice(**more: Any) -> gr.Dropdown:
     preferred = default_artifact()
     chosen = preferred.name if preferred else names[0] if names else None
     return gr.Dropdown(names, value=chosen, label="Model", **more)
+
+
+def _installed() -> tuple[gr.Dropdown, gr.CheckboxGroup]:
+    """The choices of artifacts in the first tab and in the third."""
+    return model_choice(), gr.CheckboxGroup([folder.name for folder in installed()])
 
 
 def sentence(error: OvwError, *files: str | Path | None) -> str:
