@@ -18,6 +18,8 @@ NOTHING = object()
 """A flag's value that stands for `None`, where `None` itself means that the flag was not given."""
 LISTED = 20
 """Problems of a validation in a message."""
+SINGULAR = {"models": "model", "engines": "engine"}
+"""Keys whose option has another name."""
 MAPPING = "a configuration is lines of `key: value`; --print-config shows one"
 
 
@@ -74,8 +76,8 @@ def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Mapp
         return cls(**values)
     except ValidationError as error:
         wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
-        if stored is not None and wrong and wrong.isdisjoint(stored):
-            where = ""
+        if stored is not None and wrong and wrong.isdisjoint(stored):  # all of them flags
+            raise UsageError(explain(error, flags=True), "--help lists the options") from None
         raise UsageError(f"bad configuration{where}: {explain(error)}", "--help lists the options") from None
 
 
@@ -106,15 +108,29 @@ def read_yaml(file: Path) -> dict[str, Any]:
     return {str(key): value for key, value in data.items()}
 
 
-def explain(error: ValidationError) -> str:
-    """All problems of a validation in one line: key, what was seen, what is allowed."""
+def explain(error: ValidationError, *, flags: bool = False) -> str:
+    """All problems of a validation in one line: key, what was seen, what is allowed.
+
+    Args:
+        error: of the validation.
+        flags: whether the values were given on a command line, whose names are shown then.
+    """
     parts = []
     for problem in error.errors():
         key = ".".join(str(p) for p in problem["loc"])
         reason = problem["msg"].removeprefix("Value error, ")
-        parts.append(f"{key} = {quoted(problem['input'])}: {reason}" if key else reason)
+        if flags and key:
+            allowed = reason.removeprefix("Input ")
+            parts.append(f"{_flag(str(problem['loc'][0]))} {quoted(problem['input'])}: {allowed}")
+        else:
+            parts.append(f"{key} = {quoted(problem['input'])}: {reason}" if key else reason)
     more = f"; and {len(parts) - LISTED} more" if len(parts) > LISTED else ""
     return "; ".join(parts[:LISTED]) + more
+
+
+def _flag(key: str) -> str:
+    """The option that sets a key; those that may be repeated are called by one of their values."""
+    return f"--{SINGULAR.get(key, key).replace('_', '-')}"
 
 
 def as_list(value: Any) -> Any:

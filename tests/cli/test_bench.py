@@ -227,7 +227,7 @@ def test_without_a_home_of_artifacts(tmp_path: Path) -> None:
         (["--engine", "whisper.cpp"], ["no engine 'whisper.cpp'"]),
         (["--hint", "fast"], ["hint"]),
         (["--budget", "long"], ["not a number"]),
-        (["--stages", "decode"], ["bad configuration: stages.0 = 'decode'"]),
+        (["--stages", "decode"], ["--stages 'decode': should be"]),
     ],
 )
 def test_refusals(arguments: list[str], parts: list[str]) -> None:
