@@ -58,8 +58,14 @@ def _width(character: str) -> int:
 
 def unbroken(word: str) -> Iterator[str]:
     """Cut a run without spaces wherever a line may end in it: beside ideographs and kana, between Thai words."""
+    found: list[str] = []
     for part in _words(word) if WITHOUT_SPACES.search(word) else (word,):
-        yield from _beside_ideographs(part)
+        for piece in _beside_ideographs(part):
+            if found and found[-1].endswith("-") and piece.startswith(("-", ">")):  # an arrow stays in one piece
+                found[-1] += piece
+            else:
+                found.append(piece)
+    yield from found
 
 
 def _words(run: str) -> Iterator[str]:

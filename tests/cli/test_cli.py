@@ -254,7 +254,7 @@ def test_convert_from_yaml_then_verify(tmp_path: Path) -> None:
     out = ovw("convert", "--config", tmp_path / "c.yaml").stdout
     assert "greedy tokens equal" in out
     for precision in ("fp32", "fp16"):
-        assert re.search(rf"my-whisper-{precision} .* \d+\.\d .* \d\.\de-\d\d .* equal ", out)
+        assert re.search(rf"my-whisper-{precision} .* \d+\.\d .* \d\.\de-\d\d .* equal\b", out)
     again = ovw("convert", "--config", tmp_path / "c.yaml").stdout
     assert len(re.findall(r" was there ", again.replace("was there already", ""))) == 2
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["my-whisper-fp16", "my-whisper-fp32"]

@@ -108,7 +108,7 @@ def test_shared_names_keep_their_endings(tmp_path: Path) -> None:
 
 
 def test_an_input_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ovw.audio.inputs.is_text_file", lambda path: False)  # sound may have any name
+    monkeypatch.setattr("ovw.audio.inputs.refuse_text", lambda path: None)  # sound may have any name
     touch(tmp_path / "talk.srt", tmp_path / "talk.mp3")
     inputs, _ = expand([str(tmp_path / "talk.mp3"), str(tmp_path / "talk.srt")])
     assert [Path(name).name for name in names(inputs, None)] == ["talk.mp3.srt", "talk.srt.srt"]

@@ -115,3 +115,12 @@ def test_write_whole(tmp_path: Path) -> None:
 if __name__ == "__main__":
     for case, name in CASES:
         (GOLDEN / f"{case}.{name}").write_text(FORMATS[name](*GOLDENS[case]), encoding="utf-8", newline="\n")
+
+
+@pytest.mark.parametrize("text", ["-->\u0e01\u0e32\u0e23", "\u0e01\u0e32\u0e23-->", "--->漢字", "漢字-->漢字"])
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_an_arrow_beside_a_script_without_spaces_is_no_time_line(name: str, text: str) -> None:
+    """Such scripts are cut at words, and a cut within an arrow would let it through."""
+    written = FORMATS[name](document(segment(0, 2, text)))
+    assert written.count("-->") == 1
+    assert "->" in written.split("\n", 3)[-1]
