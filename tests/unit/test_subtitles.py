@@ -123,4 +123,4 @@ def test_an_arrow_beside_a_script_without_spaces_is_no_time_line(name: str, text
     """Such scripts are cut at words, and a cut within an arrow would let it through."""
     written = FORMATS[name](document(segment(0, 2, text)))
     assert written.count("-->") == 1
-    assert text.strip("->") in written
+    assert text.strip("->").partition("-")[0] in written
