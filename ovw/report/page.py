@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ovw.report.charts.figure import Figure
 
 SHOW = "window.vegaEmbed = vegaEmbed;"
-"""Makes the one function of the bundle that the page calls known to it."""
+"""Hands the page the one function of the bundle that it calls."""
 WIDE = 60
 """Characters of a cell from which on it is broken into lines."""
 

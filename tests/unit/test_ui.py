@@ -192,7 +192,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def status(opener: urllib.request.OpenerDirector, address: str, data: bytes | None = None) -> int:
+def status(
+    opener: urllib.request.OpenerDirector, address: str | urllib.request.Request, data: bytes | None = None
+) -> int:
     try:
         with opener.open(address, data, timeout=20) as answer:
             return int(answer.status)
@@ -214,6 +216,16 @@ def test_nothing_outside_of_its_folder_is_served(served: str) -> None:
     assert status(user, f"{served}config") == 200
     for path in ("/etc/passwd", Path(__file__).resolve(), Path.cwd() / "pyproject.toml", Path.home() / ".profile"):
         assert status(user, f"{served}gradio_api/file={path}") in (403, 404)
+
+
+@pytest.mark.parametrize(("size", "expected"), [(50_000, 200), (200_000, 413)])
+def test_uploads_have_a_limit(served: str, size: int, expected: int) -> None:
+    user = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    status(user, f"{served}login", f"username=ovw&password={quote_plus(PASSWORD)}".encode())
+    head = '--x\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\n'
+    body = head.encode() + b"\0" * size + b"\r\n--x--\r\n"
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert status(user, urllib.request.Request(f"{served}gradio_api/upload", body, kind)) == expected
 
 
 def test_nothing_stays_behind(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ def accuracy_figures(cases: Sequence[MeasuredCase]) -> list[Figure]:
     for unit in UNITS:
         scored = [case for case in cases if unit in case.metrics and _speed(case)]
         groups = grouped(scored, lambda case: (case.clips, case.machine_key) if case.clips else None)
-        for number_, group in enumerate(groups, start=1):
+        for n, group in enumerate(groups, start=1):
             where = f"{group[0].dataset}{machine_suffix(group[0], machines)}"
-            figures.append(_accuracy(unit, f"{unit}-speed-{number_}", where, group))
+            figures.append(_accuracy(unit, f"{unit}-speed-{n}", where, group))
     return figures
 
 
@@ -90,10 +90,10 @@ def _accuracy(unit: str, name: str, where: str, group: Sequence[MeasuredCase]) -
 def breakdown_figures(cases: Sequence[MeasuredCase]) -> list[Figure]:
     """Error rates by what the tables of evaluations are by, runs on the same clips side by side."""
     figures = []
-    for number_, group in enumerate(grouped(cases, lambda case: case.clips), start=1):
+    for n, group in enumerate(grouped(cases, lambda case: case.clips), start=1):
         names = dict.fromkeys(name for case in group for name in case.run.record.tables if name != "hypotheses")
         for name in names:
-            if made := _breakdown(name, f"by-{name}-{number_}", group):
+            if made := _breakdown(name, f"by-{name}-{n}", group):
                 figures.append(made)
     return figures
 
