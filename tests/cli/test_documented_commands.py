@@ -42,6 +42,7 @@ CODE_STAND_INS = (
     ('"/data/audio"', '"data/audio"'),
     ('"/models/base-int8"', '"models/base-int8"'),
     ('convert("base", precision="int8")', 'convert("my-finetune.pt", output="made-in-python")'),
+    ('"bundled", batch_size=8', '"bundled", batch_size=8, limit=1, temperature=[0.0], max_new_tokens=8'),
     ("rounds=3", "rounds=1, iterations=1, seconds=0.01, roofline=False, memory=False"),
 )
 
