@@ -14,6 +14,7 @@ from support.tiny_whisper import DEMO_VIDEO
 
 pytestmark = [pytest.mark.browser, pytest.mark.weights]
 WAIT_MS = 120_000
+SETTLED_MS = 1500
 ACTIVE = """async (times) => {
     const video = document.querySelector("#player video"), seen = [];
     video.muted = true;
@@ -42,10 +43,16 @@ def page(browser: Any, address: str, outside: list[str]) -> Iterator[Any]:
     opened = context.new_page()
     own = (address, "data:", "blob:")
     opened.on("request", lambda asked: None if asked.url.startswith(own) else outside.append(asked.url))
-    opened.goto(address)
-    opened.wait_for_selector("#start")
+    visit(opened, address)
     yield opened
     context.close()
+
+
+def visit(page: Any, address: str) -> None:
+    """Open the page and wait until its parts answer."""
+    page.goto(address)
+    page.wait_for_selector("#start")
+    page.wait_for_timeout(SETTLED_MS)
 
 
 def transcribe(page: Any, media: Path) -> str:
@@ -101,8 +108,7 @@ def test_a_text_file_is_explained(page: Any, tmp_path: Path) -> None:
 def test_two_users_get_their_own(browser: Any, address: str, page: Any, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("no sound here\n" * 20, encoding="utf-8")
     other = browser.new_page()
-    other.goto(address)
-    other.wait_for_selector("#start")
+    visit(other, address)
     other.set_input_files("#upload input[type=file]", str(tmp_path / "note.txt"))
     other.get_by_text("note.txt").first.wait_for()
     other.click("#start")
@@ -114,9 +120,7 @@ def test_two_users_get_their_own(browser: Any, address: str, page: Any, tmp_path
 @pytest.mark.parametrize("width", [390, 1440])
 def test_nothing_overflows(browser: Any, address: str, width: int) -> None:
     opened = browser.new_page(viewport={"width": width, "height": 900})
-    opened.goto(address)
-    opened.wait_for_selector("#start")
-    opened.wait_for_timeout(1000)
+    visit(opened, address)
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     opened.close()
 
@@ -126,8 +130,7 @@ def test_nothing_overflows(browser: Any, address: str, width: int) -> None:
 def test_accessibility(page: Any, address: str, tab: str, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    page.goto(f"{address}?__theme={scheme}")
-    page.wait_for_selector("#start")
+    visit(page, f"{address}?__theme={scheme}")
     page.get_by_role("tab", name=tab).click()
     page.wait_for_timeout(800)
     found = Axe().run(page).response["violations"]
