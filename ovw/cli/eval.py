@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest
     from ovw.evaluate.transcription import EvalObserver
 
-NEEDED = {"jiwer": "jiwer", "whisper_normalization": "whisper-normalization"}
+NEEDED = {"jinja2": "jinja2", "jiwer": "jiwer", "whisper_normalization": "whisper-normalization"}
 
 
 def run(

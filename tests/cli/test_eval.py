@@ -1,6 +1,7 @@
 """`ovw eval` as a user meets it, on a tiny random model."""
 
 import json
+import sys
 from pathlib import Path
 
 import jiwer
@@ -209,3 +210,22 @@ def test_print_config() -> None:
     out = ovw("eval", "fleurs", "--languages", "de,fr", "--print-config").stdout
     assert "beam_size: 1\n" in out
     assert "languages:\n- de\n- fr\n" in out
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_page_has_charts_where_their_packages_are_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    """Scoring needs none of the packages that draw."""
+    if not installed:
+        for name in ("altair", "vl_convert", "gradio", "IPython"):
+            monkeypatch.setitem(sys.modules, name, None)
+    done = here(manifest(tmp_path / "m.jsonl", [clip(tmp_path)]), tmp_path / "run")
+    page = (done.folder / "report.html").read_text(encoding="utf-8")
+    assert ('class="chart"' in page) == installed
+    assert '<div id="list">' in page
+
+
+def clip(folder: Path) -> dict[str, str]:
+    (folder / "a.wav").write_bytes(wav())
+    return {"id": "a", "audio": "a.wav", "reference": "a word", "language": "en"}
