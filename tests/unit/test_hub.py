@@ -122,7 +122,7 @@ def test_fetched_once_and_kept(hub: type[Hub], home: Path) -> None:
 
 
 def cached(hub: type[Hub], cache: Path) -> Path:
-    """What huggingface-hub has downloaded: files of a commit, and the commit of a branch."""
+    """A download of huggingface-hub: the files of a commit, and the commit of a branch."""
     repository = cache / "models--owner--name"
     snapshot = Path(shutil.copytree(hub.folder, repository / "snapshots" / COMMIT))
     (repository / "refs").mkdir()
