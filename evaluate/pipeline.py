@@ -30,6 +30,7 @@ from ovw.evaluate.score import (
     metrics,
     score,
     tables,
+    utterances,
     worst,
 )
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
@@ -42,7 +43,7 @@ from ovw.report.runs import Run
 from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import describe_normalizer
 from ovw.scoring.paired import PairedComparison
-from ovw.scoring.utterances import ScoredUtterance, score_utterances
+from ovw.scoring.utterances import ScoredUtterance
 
 LISTED = 100
 """Problems named one by one; all are counted."""
@@ -117,8 +118,7 @@ def evaluate(
     )
     write_record(record, output / "record.json")
     write_whole(output / "report.md", markdown(record, bad))
-    shown = score_utterances(hypotheses, {h.id: h for h in compared or ()})
-    write_run_page(Run(output.name, record, {"": shown}, output), output / "report.html")
+    write_run_page(Run(output.name, record, {"": utterances(scored, other)}, output), output / "report.html")
     return Evaluation(output, record, bad, problems)
 
 

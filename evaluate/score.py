@@ -199,9 +199,24 @@ def worst(scored: Scored, how_many: int, reference: Scored | None = None) -> lis
     """The utterances with the most errors, the shorter first where they have as many."""
     c = scored.counts
     order = sorted(range(len(scored.hypotheses)), key=lambda i: (-int(c.errors[i]), int(c.lengths[i]), i))
+    return utterances(scored, reference, [i for i in order if c.errors[i] > 0][:how_many])
+
+
+def utterances(
+    scored: Scored, reference: Scored | None = None, which: Sequence[int] | None = None
+) -> list[ScoredUtterance]:
+    """Utterances with their alignment; nothing is counted again.
+
+    Args:
+        scored: the run.
+        reference: another system on the same clips.
+        which: places in `scored`, by default all.
+    """
+    c = scored.counts
     marks = all_flags(scored)
     theirs = {h.id: h for h in reference.hypotheses} if reference else {}
-    chosen = [(i, scored.hypotheses[i]) for i in order if c.errors[i] > 0][:how_many]
+    places = range(len(scored.hypotheses)) if which is None else which
+    chosen = [(i, scored.hypotheses[i]) for i in places]
     return [align_utterance(h, int(c.errors[i]), int(c.lengths[i]), marks[i], theirs.get(h.id)) for i, h in chosen]
 
 
