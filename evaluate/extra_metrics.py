@@ -1,14 +1,19 @@
-"""Figures beside the error rate: texts made up over silence, and rates that keep vowel signs."""
+"""Figures beside the error rate: texts made up over silence, rates that keep vowel signs, punctuation and case."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from ovw.evaluate.score import UNITS, BootstrapOptions, Scored, rates, score
 from ovw.record import Metric
+from ovw.scoring.bootstrap import rate_interval
+from ovw.scoring.counts import Pair
 from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import by_characters, has_marks, normalize, normalize_keeping_marks
+from ovw.scoring.orthography import compare_orthography
 
 logger = logging.getLogger(__name__)
 
@@ -59,3 +64,19 @@ def marks_metrics(
                 unit.upper(), metrics[unit].value, kept.value,
             )  # fmt: skip
     return found
+
+
+def orthography_metrics(hypotheses: Sequence[Hypothesis], sampling: BootstrapOptions) -> dict[str, Metric]:
+    """Errors of punctuation and case in words that are right, where references are written with both."""
+    found = [compare_orthography(Pair(h.reference, h.hypothesis, h.language)) for h in hypotheses]
+    counts = {
+        "punctuation": ([one.marks for one in found], [one.mark_errors for one in found]),
+        "case": ([one.capitals for one in found], [one.case_errors for one in found]),
+    }
+    metrics: dict[str, Metric] = {}
+    for name, (of, wrong) in counts.items():
+        if sum(of):
+            ci95 = rate_interval(np.array(wrong), np.array(of), draws=sampling.draws, seed=sampling.seed)
+            metrics[f"{name}_error_rate"] = Metric(value=100 * sum(wrong) / sum(of), unit="%", ci95=ci95)
+            metrics[f"{name}_errors"] = Metric(value=sum(wrong), unit="1")
+    return metrics

@@ -17,7 +17,7 @@ from ovw.datasets.utterance import Dataset, Problem, Utterance
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
-from ovw.evaluate.extra_metrics import marks_metrics, silence_metrics
+from ovw.evaluate.extra_metrics import marks_metrics, orthography_metrics, silence_metrics
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.reference import PytorchFile, Reference, find_reference
 from ovw.evaluate.request import default_output, request_of
@@ -98,6 +98,7 @@ def evaluate(
     sampling = BootstrapOptions(config.interval, config.draws, config.seed)
     comparisons = compare_with(scored, other, sampling) if other else {}
     figures = metrics(scored, sampling)
+    extra = marks_metrics(hypotheses, figures, sampling) | orthography_metrics(hypotheses, sampling) | silence
     bad = worst(scored, config.worst, other)
 
     facts = {
@@ -113,7 +114,7 @@ def evaluate(
         config.model_dump(mode="json"),
         artifact=describe_artifact(folder, manifest, manifest_sha256),
         facts=facts | describe_reference(reference, comparisons),
-        metrics=figures | marks_metrics(hypotheses, figures, sampling) | silence | delta_metrics(comparisons),
+        metrics=figures | extra | delta_metrics(comparisons),
         tables=tables(scored, sampling),
     )
     write_record(record, output / "record.json")

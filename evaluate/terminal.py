@@ -42,6 +42,10 @@ def summary(record: Record) -> list[str]:
             lines.append(_rate(found, unit, prefix, noun))
         if f"{unit}_with_marks" in found:
             lines.append(f"  {unit.upper()} {show(found[f'{unit}_with_marks'])} with vowel signs and other marks kept")
+    if written := [
+        f"{name} {show(found[f'{name}_error_rate'])}" for name in ("punctuation", "case") if f"{name}_errors" in found
+    ]:
+        lines.append(f"  in words that are right: errors of {', '.join(written)}")
     if "silence_clips" in found:
         clips, words, rate = (found[f"silence_{key}"] for key in ("clips", "insertions", "hallucination_rate"))
         lines.append(

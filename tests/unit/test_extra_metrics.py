@@ -1,4 +1,4 @@
-"""Figures beside the error rate: silence, and vowel signs."""
+"""Figures beside the error rate: silence, vowel signs, punctuation and case."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import logging
 
 import pytest
 
-from ovw.evaluate.extra_metrics import marks_metrics, silence_metrics
+from ovw.evaluate.extra_metrics import marks_metrics, orthography_metrics, silence_metrics
 from ovw.evaluate.pipeline import describe_problems
 from ovw.evaluate.score import BootstrapOptions, metrics, score
+from ovw.scoring.counts import Pair
 from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import has_marks, normalize, normalize_keeping_marks
+from ovw.scoring.orthography import Orthography, compare_orthography
 
 SAMPLING = BootstrapOptions(draws=100)
 
@@ -92,3 +94,39 @@ def test_characters_and_english(caplog: pytest.LogCaptureFixture):
     assert "CER" in caplog.text
     assert "WER" not in caplog.text
     assert marks_metrics([clip(0, "hello", "hallo", "de")], plain, SAMPLING) == {}
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "counts"),
+    [
+        ("Well, he said so. Is it true? Paris is far!", (4, 0, 3, 0)),
+        ("Well he said so. Is it true. Paris is far!", (4, 2, 3, 0)),  # one is missing, one is another
+        ("Well, he, said so. Is it true? Paris is far!", (4, 1, 3, 0)),  # one was added
+        ("well, he said so. is it True? Paris is far!", (4, 0, 3, 3)),
+        ("Well; he said so… Is it true？ Paris is far！", (4, 0, 3, 0)),  # the same marks to a reader
+        ("Well, she said so. Was it true? London was far!", (4, 0, 1, 0)),  # wrong words are the word error rate's
+        ("", (0, 0, 0, 0)),
+    ],
+)
+def test_punctuation_and_case(hypothesis: str, counts: tuple[int, int, int, int]):
+    pair = Pair("Well, he said so. Is it true? Paris is far!", hypothesis, "en")
+    assert compare_orthography(pair) == Orthography(*counts)
+
+
+@pytest.mark.parametrize(
+    ("reference", "language"), [("HE SAID SO", "en"), ("he said so", "en"), ("He said so", "en"), ("他说。Well.", "zh")]
+)
+def test_references_without_punctuation_or_case_are_left_out(reference: str, language: str):
+    assert compare_orthography(Pair(reference, reference.lower(), language)) == Orthography()
+    assert orthography_metrics([clip(0, reference, reference, language)], SAMPLING) == {}
+
+
+def test_rates_of_punctuation_and_case():
+    clips = [clip(0, "Well, he said so.", "well he said so."), clip(1, "Is it true?", "Is it true?")]
+    found = {name: metric.value for name, metric in orthography_metrics(clips, SAMPLING).items()}
+    assert found == {
+        "punctuation_error_rate": pytest.approx(100 / 3),
+        "punctuation_errors": 1,
+        "case_error_rate": 50.0,
+        "case_errors": 1,
+    }
