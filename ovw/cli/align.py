@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ovw.cli import options
-from ovw.cli.transcribe import FORMATS_HELP
+from ovw.cli.transcribe import Formats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,20 +24,21 @@ def run(
         typer.Argument(help="Its text: .srt, .vtt or .ass, whose cues are timed anew, any other text file, or -."),
     ],
     model: options.Model = None,
-    formats: Annotated[list[str] | None, typer.Option("--format", "-f", help=FORMATS_HELP)] = None,
+    formats: Formats = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the media.")
+        str | None,
+        options.output("--output", "-o", text="Write into this folder, or print with -. Default: beside the media."),
     ] = None,
-    language: Annotated[str | None, typer.Option(help="Code, name or locale. Default: detected.")] = None,
+    language: Annotated[str | None, typer.Option(help="Code, name or locale. By default it is detected.")] = None,
     stream: options.Stream = None,
     audio_language: options.AudioLanguage = None,
     max_line_width: Annotated[
-        int | None, typer.Option(help="Columns of a subtitle line. Default: one line a passage.")
+        int | None, options.subtitles(text="A line has at most this many columns. Default: one line a passage.")
     ] = None,
     max_lines: options.MaxLines = None,
     max_words: options.MaxWords = None,
     max_cue: options.MaxCue = None,
-    highlight_words: Annotated[bool, typer.Option("--highlight-words", help="Underline the spoken word.")] = False,
+    highlight_words: Annotated[bool, options.subtitles("--highlight-words", text="Underline the spoken word.")] = False,
     exact: options.Exact = False,
     device: options.Device = None,
     inference_precision: options.InferencePrecision = None,

@@ -15,12 +15,13 @@ from ovw.cli import align, bench, convert, models, report, reshape, transcribe, 
 from ovw.cli import eval as evaluate
 from ovw.cli.command import RenamedVerb, Verb
 from ovw.cli.console import log_everything, show_warnings
+from ovw.cli.help import GroupedHelp
 from ovw.errors import OvwError
 from ovw.lifetime import end_at_once, end_on_signals, exit_code, was_interrupted
 from ovw.memory import share_heaps
 
 
-class _Verbs(TyperGroup):
+class _Verbs(GroupedHelp, TyperGroup):
     """Ends a verb on Ctrl-C, SIGTERM and on a reader that has gone; typer would print "Aborted!" or nothing."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -41,21 +42,21 @@ app = typer.Typer(
     cls=_Verbs,
     help="Whisper on OpenVINO: convert checkpoints to verified IR, transcribe media, write subtitles.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("convert", cls=Verb)(convert.run)
-app.command("models", cls=Verb)(models.run)
-app.command("reshape", cls=Verb)(reshape.run)
-app.command("verify", cls=Verb)(verify.run)
-app.command("transcribe", cls=RenamedVerb)(transcribe.run)
-app.command("align", cls=Verb)(align.run)
-app.command("eval", cls=Verb)(evaluate.run)
-app.add_typer(bench.app, name="bench")
-app.command("report", cls=Verb)(report.run)
-app.command("ui", cls=Verb)(ui.run)
+MODELS, MEDIA, FIGURES = "Models", "Media", "Measurements"
+app.command("transcribe", cls=RenamedVerb, rich_help_panel=MEDIA)(transcribe.run)
+app.command("align", cls=Verb, rich_help_panel=MEDIA)(align.run)
+app.command("ui", cls=Verb, rich_help_panel=MEDIA)(ui.run)
+app.command("convert", cls=Verb, rich_help_panel=MODELS)(convert.run)
+app.command("models", cls=Verb, rich_help_panel=MODELS)(models.run)
+app.command("reshape", cls=Verb, rich_help_panel=MODELS)(reshape.run)
+app.command("verify", cls=Verb, rich_help_panel=MODELS)(verify.run)
+app.add_typer(bench.app, name="bench", rich_help_panel=FIGURES)
+app.command("eval", cls=Verb, rich_help_panel=FIGURES)(evaluate.run)
+app.command("report", cls=Verb, rich_help_panel=FIGURES)(report.run)
 
 
 def _print_version(asked: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
 
 DEFAULT = "quick"
 DEFAULT_ENGINE = "openvino"
-_NAMES = [
-    f"{name} (default)" if name == DEFAULT_ENGINE else name for name, row in ENGINES.items() if row.models != "own"
-]
-ENGINES_HELP = f"{', '.join(_NAMES)}; may be repeated."
+ENGINE_NAMES = [name for name, row in ENGINES.items() if row.models != "own"]
+cases = partial(options.option, group="Engines and cases")
+effort = partial(options.option, group="Rounds and time")
 app = typer.Typer(cls=VerbGroup, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
 
@@ -33,72 +33,95 @@ def run(
     context: typer.Context,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", "-m", help="Artifact folder or name; may be repeated. Default: all installed ones."),
+        typer.Option(
+            "--model", "-m", help="Artifact folder, name or size; may be repeated. Default: all installed artifacts."
+        ),
     ] = None,
     config: Annotated[
         str | None,
-        typer.Option(help="quick (default), encoder-sweep, decoder-sweep, peers, full, or a YAML file; flags win."),
+        typer.Option(
+            help="Name of a configuration (quick, the default, encoder-sweep, decoder-sweep, peers or full), or a YAML "
+            "file; flags win."
+        ),
     ] = None,
     engine: Annotated[
         list[str] | None,
-        typer.Option(help=ENGINES_HELP),
+        cases(choices=ENGINE_NAMES, text=f"Time this engine; may be repeated. Default {DEFAULT_ENGINE}."),
     ] = None,
     peers: Annotated[
-        str | None, typer.Option(help="Folder that the configuration's engines are looked for in.")
+        str | None, cases(text="Look for models of the configuration's other engines in this folder.")
     ] = None,
     stages: Annotated[
         str | None,
-        typer.Option(
-            help="With commas: load, compile, first_inference, mel, encoder, throughput, prefill, token, "
-            "runner_encoder, runner_prefill, runner_token (of the graphs that the runner makes of the artifact's), "
-            "detokenize, pipeline."
+        cases(
+            text="Time these stages, with commas: load, compile, first_inference, mel, encoder, throughput, prefill, "
+            "token, runner_encoder, runner_prefill, runner_token (of the graphs that the runner makes of the "
+            "artifact's), detokenize, pipeline."
         ),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="OpenVINO devices, with commas. Default CPU.")] = None,
-    hint: Annotated[str | None, typer.Option(help="latency (default), throughput, or both with a comma.")] = None,
-    streams: Annotated[str | None, typer.Option(help="With commas; 0 leaves it to the hint. Default 0.")] = None,
-    threads: Annotated[str | None, typer.Option(help="With commas; 0 is all cores. Default 0.")] = None,
+    device: Annotated[str | None, cases(text="OpenVINO devices, with commas. Default CPU.")] = None,
+    hint: Annotated[
+        str | None, cases(text="Performance hints, latency or throughput or both with a comma. Default latency.")
+    ] = None,
+    streams: Annotated[
+        str | None, cases(text="Numbers of streams, with commas; 0 leaves it to the hint. Default 0.")
+    ] = None,
+    threads: Annotated[str | None, cases(text="Numbers of threads, with commas; 0 is all cores. Default 0.")] = None,
     inference_precision: Annotated[
-        str | None, typer.Option(help="With commas: default (the device's own), f32, bf16, f16.")
+        str | None,
+        cases(text="Compute in these precisions, with commas: default (the device chooses), f32, bf16, f16."),
     ] = None,
     shapes: Annotated[
-        str | None, typer.Option(help="Of the encoder: artifact (default), static, or both with a comma.")
+        str | None, cases(text="Shapes of the encoder: artifact (default), static, or both with a comma.")
     ] = None,
-    frames: Annotated[str | None, typer.Option(help="Mel frames of a window, with commas. Default 3000.")] = None,
-    batch: Annotated[str | None, typer.Option(help="Windows at once, with commas. Default 1.")] = None,
-    beam_size: Annotated[str | None, typer.Option(help="With commas. Default 1, greedy.")] = None,
+    frames: Annotated[str | None, cases(text="Mel frames of a window, with commas. Default 3000.")] = None,
+    batch: Annotated[str | None, cases(text="Numbers of windows at once, with commas. Default 1.")] = None,
+    beam_size: Annotated[str | None, cases(text="Numbers of beams, with commas. Default 1: greedy decoding.")] = None,
     cache: Annotated[
-        str | None, typer.Option(help="Tokens after the prompt, where a token is timed. Default 0,100,400.")
+        str | None, cases(text="Time a token after this many tokens, with commas. Default 0,100,400.")
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="Clips for the pipeline, as of ovw eval. Default: one bundled clip.")
+        str | None,
+        options.dataset(text="Clips for the pipeline, a dataset of ovw eval. Default: one bundled clip."),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Where they lie; alone it means librispeech.")] = None,
-    split: Annotated[str | None, typer.Option(help="Of the dataset.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most this many clips.")] = None,
-    rounds: Annotated[int | None, typer.Option(help="Processes for each case, taking turns. Default 5.")] = None,
-    iterations: Annotated[int | None, typer.Option(help="Of a stage in a round, at least. Default 8.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Of a stage in a round, at least. Default 0.3.")] = None,
-    warmup: Annotated[int | None, typer.Option(help="Iterations before the clock starts. Default 2.")] = None,
+    data: Annotated[
+        str | None, options.dataset(text="Place of the dataset; without --dataset it is librispeech.")
+    ] = None,
+    split: Annotated[str | None, options.dataset(text="Part of the dataset.")] = None,
+    limit: Annotated[int | None, options.dataset(text="Take at most this many clips.")] = None,
+    rounds: Annotated[int | None, effort(text="Run this many processes for each case, in turns. Default 5.")] = None,
+    iterations: Annotated[
+        int | None, effort(text="Repeat a stage at least this many times in a round. Default 8.")
+    ] = None,
+    seconds: Annotated[
+        float | None, effort(text="Repeat a stage for at least these seconds in a round. Default 0.3.")
+    ] = None,
+    warmup: Annotated[int | None, effort(text="Iterations before the clock starts. Default 2.")] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Seconds for everything, or none. Default 180 of quick, else none.")
+        str | None, effort(text="Take this many seconds for everything, or none. Default 180 with quick, else none.")
     ] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds without a result: a process hangs.")] = None,
-    layers: Annotated[bool, typer.Option("--layers", help="Time every layer too.")] = False,
-    memory: Annotated[bool | None, typer.Option("--memory/--no-memory", help="Default: yes.")] = None,
+    timeout: Annotated[float | None, effort(text="A process that gives no result for these seconds is ended.")] = None,
+    layers: Annotated[bool, cases("--layers", text="Time every layer too.")] = False,
+    memory: Annotated[bool | None, cases("--memory/--no-memory", text="Measure memory. Default: yes.")] = None,
     roofline: Annotated[
-        bool | None, typer.Option("--roofline/--no-roofline", help="What the machine can do at most. Default: yes.")
+        bool | None, cases("--roofline/--no-roofline", text="Measure the limits of the machine. Default: yes.")
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="The record, a .json; the same request goes on there.")
+        str | None,
+        options.output("--output", "-o", text="Write the record to this .json; the same request continues there."),
     ] = None,
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", "-f", help="json (always), csv, md, html: written beside the record."),
+        options.output(
+            "--format",
+            "-f",
+            choices=("json", "csv", "md", "html"),
+            text="Write this format beside the record, which is always json; may be repeated.",
+        ),
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with a record that was broken off.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Begin anew where the file holds another record.")] = False,
-    print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
+    resume: Annotated[Path | None, options.output(text="Continue a record that was interrupted.")] = None,
+    force: Annotated[bool, options.output("--force", text="Begin anew where the file holds another record.")] = False,
+    print_config: options.PrintConfig = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the record's path only.")] = False,
     json_: options.Json = False,
 ) -> None:
@@ -138,7 +161,9 @@ def compare(
     margin: Annotated[
         float, typer.Option(min=0.1, max=100, help="Percent within which two measurements count as the same.")
     ] = 5.0,
-    formats: Annotated[str, typer.Option("--format", "-f", help="table (default), json, csv or md.")] = "table",
+    formats: Annotated[
+        str, options.option("--format", "-f", choices=("table", "json", "csv", "md"), text="Print this format.")
+    ] = "table",
 ) -> None:
     """Show what is faster or slower in a second record.
 

@@ -9,12 +9,13 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ovw.cli.console import log_everything
+from ovw.cli.help import GroupedHelp
 
 VERBOSE = ("-v", "--verbose")
 TRUE, FALSE = "true", "false"
 
 
-class _Arguments:
+class _Arguments(GroupedHelp):
     renamed = False
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

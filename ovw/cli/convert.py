@@ -3,88 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ovw.artifact.names import PRECISIONS
+from ovw.cli import options
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest, Parity
     from ovw.convert.config import ConvertConfig
     from ovw.convert.plan import Converted
 
+compression = partial(options.option, group="Precision and compression")
+
 
 def run(
     size: Annotated[
-        list[str] | None, typer.Option("--size", "-s", help="A Whisper size; may be repeated. See `ovw models`.")
+        list[str] | None,
+        typer.Option("--size", "-s", metavar="<size>", help="A Whisper size, see `ovw models`; may be repeated."),
     ] = None,
-    fp16: Annotated[bool, typer.Option("--fp16", help="FP16 weights (the default).")] = False,
-    fp32: Annotated[bool, typer.Option("--fp32", help="FP32 weights.")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="INT8 weights.")] = False,
+    fp16: Annotated[bool, compression("--fp16", text="Store the weights in FP16, the default.")] = False,
+    fp32: Annotated[bool, compression("--fp32", text="Store the weights in FP32.")] = False,
+    int8: Annotated[bool, compression("--int8", text="Store the weights in INT8.")] = False,
     precision: Annotated[
         list[str] | None,
-        typer.Option(
-            help="The same by name: fp32, fp16, int8, int8-ptq (INT8 products in the encoder too) or int4 (weights of "
-            "the decoder, for medium and larger); may be repeated."
+        compression(
+            choices=PRECISIONS,
+            text="Name the precision; may be repeated. int8-ptq computes in INT8 in the encoder too; int4 is for the "
+            "decoder of medium and larger sizes.",
         ),
     ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
-            help="A .pt or ggml .bin file, a Hugging Face or CTranslate2 folder, hf:owner/name[@revision], an OpenAI "
-            "name, or random. Default: what the size offers."
+            help="Take the weights from a .pt or ggml .bin file, a Hugging Face or CTranslate2 folder, "
+            "hf:owner/name[@revision], an OpenAI name, or random. Default: what the size offers."
         ),
     ] = None,
     layout: Annotated[
         list[str] | None,
-        typer.Option(help="File layout: genai (default), stateless, whispercpp or onnx; may be repeated."),
+        options.shapes(
+            choices=("genai", "stateless", "whispercpp", "onnx"),
+            text="Write this file layout; may be repeated. Default genai.",
+        ),
     ] = None,
     frontend: Annotated[
-        str | None, typer.Option(help="graph (default: built op by op) or onnx (torch -> ONNX -> IR).")
+        str | None,
+        options.shapes(
+            choices=("graph", "onnx"),
+            text="Build the graphs op by op (graph, the default), or by way of torch and ONNX.",
+        ),
     ] = None,
-    shapes: Annotated[str | None, typer.Option(help="dynamic (default), bounded or static.")] = None,
-    batch: Annotated[str | None, typer.Option(help="Rows, such as 1..5 (or 1:5); one number if static.")] = None,
-    tokens: Annotated[str | None, typer.Option(help="Tokens in a call of the decoder. Default 1..448.")] = None,
-    cache: Annotated[str | None, typer.Option(help="Positions of a cache that is an input. Default 0..448.")] = None,
-    frames: Annotated[str | None, typer.Option(help="Mel frames of a window, 100 a second. Default 1..3000.")] = None,
+    shapes: Annotated[
+        str | None, options.shapes(choices=options.KINDS_OF_SHAPES, text="Kind of the shapes. Default dynamic.")
+    ] = None,
+    batch: options.Batch = None,
+    tokens: options.Tokens = None,
+    cache: options.Cache = None,
+    frames: options.Frames = None,
     ggml_name: Annotated[
         list[str] | None,
-        typer.Option(help="whispercpp: one more ggml file, such as ggml-base-q5_0.bin, that shall find the encoder."),
+        options.shapes(
+            text="With whispercpp: one more ggml file that shall find the encoder, such as ggml-base-q5_0.bin."
+        ),
     ] = None,
     calibration: Annotated[
         str | None,
-        typer.Option(
-            help="int8-ptq: speech to measure activations on, a dataset with its split (librispeech:train-clean-100), "
-            "a manifest or a folder of audio. Default: bundled:calibration, five minutes."
+        compression(
+            text="With int8-ptq: measure activations on this speech, a dataset with its split "
+            "(librispeech:train-clean-100), a manifest or a folder of audio. Default: bundled:calibration, five "
+            "minutes."
         ),
     ] = None,
     gate: Annotated[
         str | None,
-        typer.Option(
-            help="INT8, INT4: speech with texts to compare with the fp32 IR on, or none. Default: bundled:test, five "
-            "minutes."
+        compression(
+            text="With INT8 and INT4: compare with the fp32 IR on this speech with texts, or none. Default: "
+            "bundled:test, five minutes."
         ),
     ] = None,
     max_wer_delta: Annotated[
-        float | None, typer.Option(help="Points of WER that compressing may cost. Default 0.5.")
+        float | None, compression(text="Compressing may cost this many points of WER. Default 0.5.")
     ] = None,
     tune: Annotated[
-        bool, typer.Option("--tune", help="Search for the best recipe by size, WER and latency; takes long.")
+        bool, compression("--tune", text="Search for the best recipe by size, WER and latency; this takes long.")
     ] = False,
-    accept_wer: Annotated[bool, typer.Option("--accept-wer", help="Keep an artifact that costs more.")] = False,
+    accept_wer: Annotated[bool, compression("--accept-wer", text="Keep an artifact that costs more words.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", help="The artifact's folder, or the parent of several. Default: named artifacts."
+        options.output(
+            "--output",
+            "-o",
+            text="Folder of the artifact, or of several. By default they become named artifacts.",
         ),
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an artifact, once the new one has passed.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Open no connection.")] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="Take these options from a YAML file or a packaged configuration; flags win."),
+    ] = None,
+    force: options.Force = False,
+    offline: options.Offline = False,
     skip_memory_check: Annotated[
         bool, typer.Option("--skip-memory-check", help="Begin even if memory seems too small.")
     ] = False,
-    print_config: Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")] = False,
+    print_config: options.PrintConfig = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the folder only.")] = False,
 ) -> None:
     """Turn a Whisper checkpoint into verified OpenVINO IR.

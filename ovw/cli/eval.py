@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ovw.evaluate.transcription import EvalObserver
 
 NEEDED = {"jinja2": "jinja2", "jiwer": "jiwer", "whisper_normalization": "whisper-normalization"}
+scoring = partial(options.option, group="Scoring")
 
 
 def run(
@@ -26,32 +28,44 @@ def run(
             "hf:owner/name, or a matrix .yaml."
         ),
     ],
-    split: Annotated[str | None, typer.Option(help="Default test-clean of librispeech, else test.")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Where a named dataset lies: folder, .tar.gz, hf:owner/name. Default: the Hub.")
+    split: Annotated[
+        str | None, options.dataset(text="Part of the dataset. Default: test-clean of librispeech, else test.")
     ] = None,
-    languages: Annotated[str | None, typer.Option(help="Only these, with commas: de,fr.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most this many clips.")] = None,
-    shuffle: Annotated[bool, typer.Option("--shuffle", help="With --limit: drawn at random, by --seed.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Of all that is drawn. Default 0.")] = None,
+    data: Annotated[
+        str | None,
+        options.dataset(text="Place of a named dataset: folder, .tar.gz, hf:owner/name. Default: the Hub."),
+    ] = None,
+    languages: Annotated[str | None, options.dataset(text="Take only these languages, with commas: de,fr.")] = None,
+    limit: Annotated[int | None, options.dataset(text="Take at most this many clips.")] = None,
+    shuffle: Annotated[
+        bool, options.dataset("--shuffle", text="With --limit: draw the clips at random, by --seed.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of all that is drawn. Default 0.")] = None,
     model: options.Model = None,
     reference: Annotated[
         str | None,
-        typer.Option(help="Compare with: pytorch, a .pt file, an artifact, an earlier run's folder or its .jsonl."),
+        scoring(text="Compare with pytorch, a .pt file, an artifact, an earlier run's folder or its .jsonl."),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="The run's folder; the same request goes on there.")
+        str | None,
+        options.output("--output", "-o", text="Folder of the run. There the same request continues where it stopped."),
     ] = None,
-    task: Annotated[str | None, typer.Option(help="transcribe (default) or translate.")] = None,
-    language: Annotated[str | None, typer.Option(help="Of every clip. Default: the dataset's.")] = None,
+    task: Annotated[
+        str | None,
+        options.decoding(choices=options.TASKS, text="Transcribe (the default), or translate into English."),
+    ] = None,
+    language: Annotated[str | None, options.decoding(text="Language of every clip. Default: the dataset's.")] = None,
     detect_language: Annotated[
-        bool, typer.Option("--detect-language", help="By the model, even where the dataset has the language.")
+        bool,
+        options.decoding("--detect-language", text="Let the model detect it, even where the dataset has it."),
     ] = False,
-    beam_size: Annotated[int | None, typer.Option(help="Default 1, greedy.")] = None,
+    beam_size: Annotated[
+        int | None, options.decoding(text="Beams of the beam search. Default 1: greedy decoding.")
+    ] = None,
     temperature: options.Temperature = None,
-    without_timestamps: Annotated[bool, typer.Option("--without-timestamps", help="Decode text only.")] = False,
+    without_timestamps: Annotated[bool, options.decoding("--without-timestamps", text="Decode text only.")] = False,
     batch_size: Annotated[
-        int | None, typer.Option(help="Clips decoded together, the fast way. Default 1: one after the other.")
+        int | None, options.speed(text="Decode this many clips together. Default 1: one after the other.")
     ] = None,
     audio_context: options.AudioContext = None,
     pad: options.Pad = None,
@@ -59,19 +73,28 @@ def run(
     device: options.Device = None,
     inference_precision: options.InferencePrecision = None,
     threads: options.Threads = None,
-    workers: Annotated[int | None, typer.Option(help="Processes. Default 1.")] = None,
+    workers: Annotated[int | None, options.speed(text="Run this many processes. Default 1.")] = None,
     ray: options.Ray = None,
-    interval: Annotated[str | None, typer.Option(help="What the bootstrap draws: utterance or speaker.")] = None,
-    draws: Annotated[int | None, typer.Option(help="Of the bootstrap. Default 2000.")] = None,
-    worst: Annotated[int | None, typer.Option(help="Utterances to show with their errors. Default 10.")] = None,
+    interval: Annotated[
+        str | None,
+        scoring(
+            choices=("utterance", "speaker"),
+            text="Let the bootstrap draw utterances or whole speakers. Default utterance.",
+        ),
+    ] = None,
+    draws: Annotated[int | None, scoring(text="Number of draws of the bootstrap. Default 2000.")] = None,
+    worst: Annotated[
+        int | None, scoring(text="Show this many of the worst utterances with their errors. Default 10.")
+    ] = None,
     score_silence: Annotated[
-        bool, typer.Option("--score-silence", help="Count what is made up over clips with empty references, apart.")
+        bool, scoring("--score-silence", text="Count words made up over clips with empty references, apart.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be used.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Begin anew where the folder holds another run.")] = False,
+    strict: Annotated[bool, options.dataset("--strict", text="Stop at the first clip that cannot be used.")] = False,
+    force: Annotated[bool, options.output("--force", text="Begin anew where the folder holds another run.")] = False,
     yes: options.Yes = False,
     config: Annotated[
-        Path | None, typer.Option("--config", help="YAML with these and all decoding options; flags win.")
+        Path | None,
+        typer.Option("--config", help="Take these and all decoding options from a YAML file; flags win."),
     ] = None,
     print_config: options.PrintConfig = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the folder only.")] = False,

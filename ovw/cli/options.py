@@ -1,39 +1,106 @@
-"""Flags that mean the same for several verbs."""
+"""Flags that mean the same for several verbs, and the groups of `--help`."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
+from ovw.home import models_dir
+
+
+def option(*names: str, text: str, group: str | None = None, choices: Sequence[str] = ()) -> Any:
+    """An option of a verb.
+
+    Args:
+        names: its spellings; by default that of the parameter.
+        text: for `--help`, in sentences.
+        group: of `--help`.
+        choices: its values, which `--help` shows and the shell completes.
+    """
+    chosen: dict[str, Any] = {"metavar": f"<{'|'.join(choices)}>", "autocompletion": lambda: [*choices]}
+    return typer.Option(*names, help=text, rich_help_panel=group, **(chosen if choices else {}))
+
+
+decoding = partial(option, group="Decoding")
+speed = partial(option, group="Speed")
+speech = partial(option, group="Speech detection")
+subtitles = partial(option, group="Subtitles")
+sound = partial(option, group="Input")
+output = partial(option, group="Output")
+shapes = partial(option, group="Layout and shapes")
+dataset = partial(option, group="Dataset")
+
+TASKS = ("transcribe", "translate")
+PRECISIONS_OF_DEVICES = ("f32", "bf16", "f16")
+KINDS_OF_SHAPES = ("dynamic", "bounded", "static")
+
+
+def _names_here() -> list[str]:
+    """Named artifacts, for the shell."""
+    return sorted(path.name for path in models_dir().glob("[!.]*")) if models_dir().is_dir() else []
+
+
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="Artifact folder, name or size. Default: the only one, base-int8 or base-fp16."),
+    typer.Option(
+        "--model",
+        "-m",
+        autocompletion=_names_here,
+        help="Folder of an artifact, its name, or a size. By default the only one, else base-int8 or base-fp16.",
+    ),
 ]
 Temperature = Annotated[
-    str | None, typer.Option(help="One, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1.")
+    str | None,
+    decoding(text="A temperature, or several with commas to fall back on. Default 0,0.2,0.4,0.6,0.8,1."),
 ]
-Pad = Annotated[str | None, typer.Option(help="What fills the last window: auto (default), mel or audio.")]
+Pad = Annotated[
+    str | None,
+    decoding(
+        choices=("auto", "mel", "audio"),
+        text="Fill the last window with zeros in the mel or with silence in the audio. By default (auto) it follows "
+        "--audio-context.",
+    ),
+]
 AudioContext = Annotated[
-    str | None, typer.Option(help="auto (default): padding and positions that are alike are merged; full: nothing is.")
+    str | None,
+    speed(
+        choices=("auto", "full"),
+        text="Merge padding and positions that are alike (auto, the default), or compute every window in full.",
+    ),
 ]
-Exact = Annotated[bool, typer.Option("--exact", help="openai/whisper's algorithm in f32, no approximation.")]
-Device = Annotated[str | None, typer.Option(help="OpenVINO device. Default CPU.")]
-InferencePrecision = Annotated[str | None, typer.Option(help="f32, bf16 or f16. Default: the device's own.")]
-Threads = Annotated[int | None, typer.Option(help="Of a worker. Default 0: all cores, shared out.")]
-Ray = Annotated[str | None, typer.Option(help="Run the workers on Ray: local, auto, or a cluster's address.")]
+Exact = Annotated[bool, speed("--exact", text="Follow openai/whisper's algorithm in f32, with no approximation.")]
+Device = Annotated[str | None, speed(text="Run on this OpenVINO device. Default CPU.")]
+InferencePrecision = Annotated[
+    str | None,
+    speed(choices=PRECISIONS_OF_DEVICES, text="Compute in this precision. By default the device chooses."),
+]
+Threads = Annotated[int | None, speed(text="Threads of each worker. Default 0: all cores, shared out.")]
+Ray = Annotated[str | None, speed(text="Run the workers on Ray: local, auto, or a cluster's address.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Convert a missing model without asking.")]
 PrintConfig = Annotated[bool, typer.Option("--print-config", help="Show the resolved options and stop.")]
-Stream = Annotated[int | None, typer.Option(help="Audio stream, from 0. Default: the one players play.")]
-AudioLanguage = Annotated[str | None, typer.Option(help="Take the audio stream in this language.")]
-MaxLines = Annotated[int | None, typer.Option(help="Lines of a cue, with --max-line-width. Default 2.")]
-MaxWords = Annotated[int | None, typer.Option(help="Words of a cue.")]
-MaxCue = Annotated[float | None, typer.Option(help="Seconds a cue stays at most.")]
+Stream = Annotated[int | None, sound(text="Number of the audio stream, from 0. Default: the one that players play.")]
+AudioLanguage = Annotated[str | None, sound(text="Take the audio stream in this language.")]
+MaxLines = Annotated[int | None, subtitles(text="A cue has at most this many lines, with --max-line-width. Default 2.")]
+MaxWords = Annotated[int | None, subtitles(text="A cue has at most this many words.")]
+MaxCue = Annotated[float | None, subtitles(text="A cue stays at most this many seconds.")]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files that ovw did not write, or that were edited since.")
+    bool, output("--overwrite", text="Replace files that ovw did not write, or that were edited since.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of files.")]
+ShapeKind = Annotated[
+    str | None,
+    shapes(choices=KINDS_OF_SHAPES, text="Kind of the shapes. By default bounded with bounds, else dynamic."),
+]
+Batch = Annotated[str | None, shapes(text="Rows, such as 1..5 (or 1:5). Static shapes take one number.")]
+Tokens = Annotated[str | None, shapes(text="Tokens in a call of the decoder. Default 1..448.")]
+Cache = Annotated[str | None, shapes(text="Positions of a cache that is an input. Default 0..448.")]
+Frames = Annotated[str | None, shapes(text="Mel frames of a window, 100 a second. Default 1..3000.")]
+Force = Annotated[bool, output("--force", text="Replace an artifact, once the new one has passed.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Open no connection.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress, no segments and no list of files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

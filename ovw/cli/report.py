@@ -17,20 +17,30 @@ def run(
     records: Annotated[
         list[str] | None, typer.Argument(help="Records of ovw bench and ovw eval, or folders of ovw eval.")
     ] = None,
-    output: Annotated[str | None, typer.Option("--output", "-o", help="The page. Default report.html.")] = None,
+    output: Annotated[
+        str | None, options.output("--output", "-o", text="Write the page here. Default report.html.")
+    ] = None,
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", "-f", help="html (default), svg, png: each chart, md. May be repeated."),
+        options.output(
+            "--format",
+            "-f",
+            choices=("html", "svg", "png", "md"),
+            text="Write this format; may be repeated. svg and png are a file for each chart. Default html.",
+        ),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
+    title: Annotated[str | None, options.output(text="Title of the page.")] = None,
     embed_audio: Annotated[
-        bool, typer.Option("--embed-audio", help="Put audio into the page instead of links to the files.")
+        bool, options.output("--embed-audio", text="Put audio into the page instead of links to the files.")
     ] = False,
     audio_limit: Annotated[
-        float | None, typer.Option(help="Megabytes of embedded audio, the worst utterances first. Default 4.")
+        float | None,
+        options.output(text="Embed at most this many megabytes, the worst utterances first. Default 4."),
     ] = None,
     overwrite: options.Overwrite = False,
-    config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Take these options from a YAML file; flags win.")
+    ] = None,
     print_config: options.PrintConfig = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:

@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
+from ovw.cli import options
+
 
 def run(
     model: Annotated[str, typer.Argument(help="An artifact folder, or the name of an installed artifact.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the new artifact.")],
-    shapes: Annotated[
-        str | None, typer.Option(help="dynamic, bounded or static. Default: bounded with bounds, else dynamic.")
-    ] = None,
-    batch: Annotated[str | None, typer.Option(help="Rows, such as 1..5 (or 1:5); one number if static.")] = None,
-    tokens: Annotated[str | None, typer.Option(help="Tokens in a call of the decoder. Default 1..448.")] = None,
-    cache: Annotated[str | None, typer.Option(help="Positions of a cache that is an input. Default 0..448.")] = None,
-    frames: Annotated[str | None, typer.Option(help="Mel frames of a window, 100 a second. Default 1..3000.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an artifact, once the new one has passed.")] = False,
+    output: Annotated[Path, options.output("--output", "-o", text="Folder of the new artifact.")],
+    shapes: options.ShapeKind = None,
+    batch: options.Batch = None,
+    tokens: options.Tokens = None,
+    cache: options.Cache = None,
+    frames: options.Frames = None,
+    force: options.Force = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the folder only.")] = False,
 ) -> None:
     """Give an artifact other shapes, without its checkpoint.

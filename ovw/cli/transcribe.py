@@ -10,7 +10,12 @@ import typer
 from ovw.cli import options
 from ovw.subtitles import FORMATS
 
-FORMATS_HELP = f"{', '.join(FORMATS).replace('srt', 'srt (default)', 1)} or all; may be repeated."
+Formats = Annotated[
+    list[str] | None,
+    options.output(
+        "--format", "-f", choices=(*FORMATS, "all"), text="Write this format; may be repeated. Default srt."
+    ),
+]
 
 
 def run(
@@ -19,134 +24,195 @@ def run(
         typer.Argument(help="Audio or video files, folders, .jsonl/.csv lists, http(s) addresses, or - for stdin."),
     ],
     model: options.Model = None,
-    formats: Annotated[
-        list[str] | None,
-        typer.Option("--format", "-f", help=FORMATS_HELP),
-    ] = None,
+    formats: Formats = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Folder, or - to print. Default: beside the input.")
+        str | None,
+        options.output("--output", "-o", text="Write into this folder, or print with -. Default: beside the input."),
     ] = None,
-    task: Annotated[str | None, typer.Option(help="transcribe, or translate into English.")] = None,
+    task: Annotated[
+        str | None,
+        options.option(choices=options.TASKS, text="Transcribe (the default), or translate into English."),
+    ] = None,
     language: Annotated[
-        str | None, typer.Option(help="Code, name or locale; auto detects. Default: the artifact's, else auto.")
+        str | None,
+        typer.Option(help="Code, name or locale; auto detects it. Default: the artifact's own, else detected."),
     ] = None,
     language_detection_segments: Annotated[
-        int | None, typer.Option(help="Windows to detect it from. Default 1.")
+        int | None, options.decoding(text="Detect the language from this many windows. Default 1.")
     ] = None,
     language_detection_threshold: Annotated[
-        float | None, typer.Option(help="Probability that decides. Default 0.5.")
+        float | None, options.decoding(text="A window this certain decides the language alone. Default 0.5.")
     ] = None,
-    multilingual: Annotated[bool, typer.Option("--multilingual", help="Detect it for every window.")] = False,
-    beam_size: Annotated[int | None, typer.Option(help="Default 5; 1 is greedy.")] = None,
-    patience: Annotated[float | None, typer.Option(help="Of the beam search. Default 1.")] = None,
-    best_of: Annotated[int | None, typer.Option(help="Samples above temperature 0. Default 5.")] = None,
-    length_penalty: Annotated[float | None, typer.Option(help="Alpha, 0 to 1. Default: by length.")] = None,
-    repetition_penalty: Annotated[float | None, typer.Option(help="Above 1, repeated words get less likely.")] = None,
+    multilingual: Annotated[
+        bool, options.decoding("--multilingual", text="Detect the language of every window anew.")
+    ] = False,
+    beam_size: Annotated[
+        int | None, options.decoding(text="Beams of the beam search; 1 decodes greedily. Default 5.")
+    ] = None,
+    patience: Annotated[
+        float | None, options.decoding(text="Search until beam size times patience hypotheses have ended. Default 1.")
+    ] = None,
+    best_of: Annotated[
+        int | None, options.decoding(text="Draw this many samples above temperature 0. Default 5.")
+    ] = None,
+    length_penalty: Annotated[
+        float | None,
+        options.decoding(text="Alpha of the length penalty, from 0 to 1. By default the mean over tokens ranks."),
+    ] = None,
+    repetition_penalty: Annotated[
+        float | None, options.decoding(text="Above 1, words that were there before become less likely. Default 1.")
+    ] = None,
     no_repeat_ngram_size: Annotated[
-        int | None, typer.Option(help="Runs of so many text tokens come once in a window.")
+        int | None, options.decoding(text="Runs of this many tokens come once in a window. Default 0: no limit.")
     ] = None,
     temperature: options.Temperature = None,
     temperature_increment_on_fallback: Annotated[
-        str | None, typer.Option(help="Fall back from --temperature up to 1 in such steps; none: no fallback.")
+        str | None,
+        options.decoding(text="Fall back from --temperature up to 1 in steps of this; none switches fallback off."),
     ] = None,
     compression_ratio_threshold: Annotated[
-        str | None, typer.Option(help="Above it, text repeats itself; none: never. Default 2.4.")
+        str | None,
+        options.decoding(text="Above it a text counts as repetition and is decoded again; none: never. Default 2.4."),
     ] = None,
     logprob_threshold: Annotated[
-        str | None, typer.Option(help="Below it, text is a guess; none: never. Default -1.")
+        str | None,
+        options.decoding(text="Below it a text counts as a guess and is decoded again; none: never. Default -1."),
     ] = None,
     no_speech_threshold: Annotated[
-        str | None, typer.Option(help="Above it, a guess is silence; none: never. Default 0.6.")
+        str | None, options.decoding(text="Above it a guess counts as silence; none: never. Default 0.6.")
     ] = None,
     condition_on_previous_text: Annotated[
         bool | None,
-        typer.Option(
+        options.decoding(
             "--condition-on-previous-text/--no-condition-on-previous-text",
-            help="Prompt each window with the text before it. Default: yes.",
+            text="Prompt each window with the text before it. Default: yes.",
         ),
     ] = None,
     prompt_reset_on_temperature: Annotated[
-        float | None, typer.Option(help="Text sampled above it prompts no window. Default 0.5.")
+        float | None, options.decoding(text="Text that was sampled above it prompts no window. Default 0.5.")
     ] = None,
-    initial_prompt: Annotated[str | None, typer.Option(help="Names and spelling for the first window.")] = None,
+    initial_prompt: Annotated[
+        str | None, options.decoding(text="Prompt the first window with this: names, spelling, style.")
+    ] = None,
     carry_initial_prompt: Annotated[
-        bool, typer.Option("--carry-initial-prompt", help="Put it before every window.")
+        bool, options.decoding("--carry-initial-prompt", text="Put the initial prompt before every window.")
     ] = False,
-    hotwords: Annotated[str | None, typer.Option(help="Words made likelier in every window.")] = None,
-    prefix: Annotated[str | None, typer.Option(help="Text that the first window begins with.")] = None,
+    hotwords: Annotated[str | None, options.decoding(text="Make these words likelier in every window.")] = None,
+    prefix: Annotated[str | None, options.decoding(text="The first window begins with this text.")] = None,
     suppress_tokens: Annotated[
-        str | None, typer.Option(help="Token ids with commas; -1: non-speech. Default -1.")
+        str | None,
+        options.decoding(text="Never sample these token ids; -1 stands for symbols that are no speech. Default -1."),
     ] = None,
     suppress_blank: Annotated[
-        bool | None, typer.Option("--suppress-blank/--no-suppress-blank", help="Forbid an empty start. Default: yes.")
+        bool | None,
+        options.decoding("--suppress-blank/--no-suppress-blank", text="Forbid an empty start. Default: yes."),
     ] = None,
     max_initial_timestamp: Annotated[
-        str | None, typer.Option(help="Latest first timestamp of a window, in seconds; none: any. Default 1.")
+        str | None,
+        options.decoding(text="The first timestamp of a window is at most this many seconds; none: any. Default 1."),
     ] = None,
     without_timestamps: Annotated[
-        bool, typer.Option("--without-timestamps", help="Text only, a cue a window.")
+        bool, options.decoding("--without-timestamps", text="Decode text only; a window becomes one cue.")
     ] = False,
-    max_new_tokens: Annotated[int | None, typer.Option(help="In a window. Default 224.")] = None,
-    word_timestamps: Annotated[bool, typer.Option("--word-timestamps", help="Give the time of each word.")] = False,
-    prepend_punctuations: Annotated[str | None, typer.Option(help="Marks that belong to the word after.")] = None,
-    append_punctuations: Annotated[str | None, typer.Option(help="Marks that belong to the word before.")] = None,
+    max_new_tokens: Annotated[
+        int | None, options.decoding(text="Sample at most so many in a window. Default 224.")
+    ] = None,
+    word_timestamps: Annotated[
+        bool, options.subtitles("--word-timestamps", text="Find the time of each word.")
+    ] = False,
+    prepend_punctuations: Annotated[
+        str | None, options.subtitles(text="These marks belong to the word after them.")
+    ] = None,
+    append_punctuations: Annotated[
+        str | None, options.subtitles(text="These marks belong to the word before them.")
+    ] = None,
     hallucination_silence_threshold: Annotated[
-        float | None, typer.Option(help="Seconds of silence to skip where text over it looks made up.")
+        float | None,
+        options.speech(text="Skip silence longer than these seconds where text over it looks made up."),
     ] = None,
     clip_timestamps: Annotated[
-        str | None, typer.Option(help="Start,end,start,... in seconds of what to transcribe. Default: all.")
+        str | None, options.sound(text="Transcribe only these clips: start,end,start,... in seconds. Default: all.")
     ] = None,
-    vad: Annotated[bool | None, typer.Option("--vad/--no-vad", help="Leave out silence. Default: yes.")] = None,
-    vad_threshold: Annotated[float | None, typer.Option(help="Probability of speech. Default 0.5.")] = None,
-    vad_min_speech: Annotated[float | None, typer.Option(help="Seconds; shorter is noise. Default 0.1.")] = None,
-    vad_min_silence: Annotated[float | None, typer.Option(help="Seconds; longer is left out. Default 5.")] = None,
-    vad_pad: Annotated[float | None, typer.Option(help="Seconds kept around speech. Default 0.4.")] = None,
+    vad: Annotated[
+        bool | None, options.speech("--vad/--no-vad", text="Leave out long silence and noise. Default: yes.")
+    ] = None,
+    vad_threshold: Annotated[
+        float | None, options.speech(text="Sound with this probability of speech is speech. Default 0.5.")
+    ] = None,
+    vad_min_speech: Annotated[
+        float | None, options.speech(text="Sound of fewer seconds is no speech. Default 0.1.")
+    ] = None,
+    vad_min_silence: Annotated[
+        float | None, options.speech(text="Pauses of more seconds are left out. Default 5.")
+    ] = None,
+    vad_pad: Annotated[
+        float | None, options.speech(text="Seconds of a pause that are kept around speech. Default 0.4.")
+    ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Windows decoded together, cut at pauses. Default 1: one after the other.")
+        int | None,
+        options.speed(text="Decode this many windows together, cut at pauses. Default 1: one after the other."),
     ] = None,
     chunk_length: Annotated[
-        float | None, typer.Option(help="Seconds of the longest window with --batch-size. Default 20.")
+        float | None, options.speed(text="Seconds of the longest window with --batch-size. Default 20.")
     ] = None,
     audio_context: options.AudioContext = None,
     pad: options.Pad = None,
-    seed: Annotated[int | None, typer.Option(help="Of sampling. Default 0.")] = None,
+    seed: Annotated[int | None, options.decoding(text="Seed of the sampling. Default 0.")] = None,
     exact: options.Exact = False,
     device: options.Device = None,
     inference_precision: options.InferencePrecision = None,
     threads: options.Threads = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes, each with a model; files that are done already are left alone.")
+        int | None,
+        options.speed(text="Run this many processes, each with a model; they leave out files that are done already."),
     ] = None,
     ray: options.Ray = None,
-    force: Annotated[bool, typer.Option("--force", help="With workers: do again what is done already.")] = False,
+    force: Annotated[bool, options.output("--force", text="With workers: do again what is done already.")] = False,
     overwrite: options.Overwrite = False,
     stream: options.Stream = None,
     audio_language: options.AudioLanguage = None,
     channel: Annotated[
-        str | None, typer.Option(help="left, right, or each: outputs of every channel. Default: their mix.")
+        str | None,
+        options.sound(
+            choices=("left", "right", "each"), text="Take one channel, or write files for each. Default: their mix."
+        ),
     ] = None,
     pcm: Annotated[
-        str | None, typer.Option(help="Headerless samples on stdin: s16le, f32le, u8, s24le, s32le, mulaw or alaw.")
+        str | None,
+        options.sound(
+            choices=("s16le", "f32le", "u8", "s24le", "s32le", "mulaw", "alaw"),
+            text="Standard input holds samples of this type without a header.",
+        ),
     ] = None,
-    pcm_rate: Annotated[int | None, typer.Option(help="Their rate. Default 16000.")] = None,
-    pcm_channels: Annotated[int | None, typer.Option(help="Their channels. Default 1.")] = None,
+    pcm_rate: Annotated[int | None, options.sound(text="Rate of these samples. Default 16000.")] = None,
+    pcm_channels: Annotated[int | None, options.sound(text="Channels of these samples. Default 1.")] = None,
     max_line_width: Annotated[
-        int | None, typer.Option(help="Columns of a subtitle line. Default: one line a segment.")
+        int | None, options.subtitles(text="A line has at most this many columns. Default: one line a segment.")
     ] = None,
     max_lines: options.MaxLines = None,
     max_words: options.MaxWords = None,
-    min_cue: Annotated[float | None, typer.Option(help="Seconds a cue stays at least, if there is room.")] = None,
+    min_cue: Annotated[
+        float | None, options.subtitles(text="A cue stays at least this many seconds, if there is room.")
+    ] = None,
     max_cue: options.MaxCue = None,
-    max_cps: Annotated[float | None, typer.Option(help="Characters to read per second, if there is room.")] = None,
-    min_gap: Annotated[float | None, typer.Option(help="Seconds between cues.")] = None,
+    max_cps: Annotated[
+        float | None, options.subtitles(text="A cue has this many characters a second at most, if there is room.")
+    ] = None,
+    min_gap: Annotated[
+        float | None, options.subtitles(text="There are at least this many seconds between cues.")
+    ] = None,
     highlight_words: Annotated[
-        bool, typer.Option("--highlight-words", help="Underline the spoken word; needs --word-timestamps.")
+        bool,
+        options.subtitles("--highlight-words", text="Underline the spoken word; this needs --word-timestamps."),
     ] = False,
     embed: Annotated[
-        bool, typer.Option("--embed", help="Also copy each video with the subtitles in it: NAME.subtitled.mp4.")
+        bool,
+        options.output("--embed", text="Also copy each video with the subtitles in it, as NAME.subtitled.mp4."),
     ] = False,
     yes: options.Yes = False,
-    config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Take these options from a YAML file; flags win.")
+    ] = None,
     print_config: options.PrintConfig = False,
     quiet: options.Quiet = False,
 ) -> None:

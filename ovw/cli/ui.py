@@ -17,14 +17,20 @@ VARIABLE = "OVW_UI_PASSWORD"
 def run(
     host: Annotated[
         str | None,
-        typer.Option(help="Address to listen on. Default 127.0.0.1; others need OVW_UI_PASSWORD."),
+        typer.Option(help="Listen on this address. Default 127.0.0.1; any other needs OVW_UI_PASSWORD."),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Default 7860; 0 takes a free one.")] = None,
-    upload_limit: Annotated[float | None, typer.Option(help="Megabytes of a file. Default 2000.")] = None,
-    users: Annotated[int | None, typer.Option(help="Transcriptions at the same time; others wait. Default 2.")] = None,
+    port: Annotated[int | None, typer.Option(help="Listen on this port; 0 takes a free one. Default 7860.")] = None,
+    upload_limit: Annotated[
+        float | None, typer.Option(help="Accept files of at most this many megabytes. Default 2000.")
+    ] = None,
+    users: Annotated[
+        int | None, typer.Option(help="Transcribe for this many at the same time; others wait. Default 2.")
+    ] = None,
     device: options.Device = None,
-    threads: Annotated[int | None, typer.Option(help="Of a transcription. Default 0: all cores.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="YAML with these options; flags win.")] = None,
+    threads: Annotated[int | None, options.speed(text="Threads of a transcription. Default 0: all cores.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Take these options from a YAML file; flags win.")
+    ] = None,
     print_config: options.PrintConfig = False,
 ) -> None:
     """Web page: subtitles for a video, conversion and measuring.

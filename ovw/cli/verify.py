@@ -21,15 +21,15 @@ def run(
         bool,
         typer.Option(
             "--mend",
-            help="First repair what needs no checkpoint: attention masks of earlier versions, and the measurements of"
-            " batches and approximations, which are made anew.",
+            help="First repair what needs no checkpoint: attention masks of earlier versions, and the measurements of "
+            "batches and approximations.",
         ),
     ] = False,
     against: Annotated[
         str | None,
         typer.Option(help="Also run it beside this checkpoint in PyTorch: a size, or any source of ovw convert."),
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Open no connection.")] = False,
+    offline: options.Offline = False,
     json_: options.Json = False,
 ) -> None:
     """Check an artifact: hashes, layout, shapes, and its transcript of a bundled clip.

@@ -38,6 +38,7 @@ VERBS = (
     "eval",
     "bench",
     "report",
+    "ui",
     "bench compare",
 )
 
@@ -48,7 +49,7 @@ def help_file(verb: str) -> Path:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help(verb: str) -> None:
-    """`python tests/cli/test_cli.py` writes these files anew."""
+    """`PYTHONPATH=tests python tests/cli/test_cli.py` writes these files anew."""
     assert ovw(*verb.split(), "--help").stdout == help_file(verb).read_text(encoding="utf-8")
 
 

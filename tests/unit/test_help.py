@@ -1,0 +1,111 @@
+"""`--help`: groups, choices, sentences."""
+
+from typing import Any, get_args
+
+import pytest
+import typer
+from support.command import ovw
+
+from ovw.artifact.layouts import LAYOUTS
+from ovw.artifact.names import PRECISIONS
+from ovw.benchmark.config import STAGES, BenchConfig
+from ovw.cli.app import app
+from ovw.cli.transcription.config import TranscribeConfig
+from ovw.convert.config import ConvertConfig
+from ovw.engines.registry import ENGINES
+from ovw.evaluate.config import EvalConfig
+from ovw.report.config import FORMATS as REPORT_FORMATS
+from ovw.subtitles import FORMATS
+
+
+def options() -> dict[tuple[str, str], Any]:
+    """(verb, option) -> it."""
+    top = typer.main.get_command(app)
+    verbs = {"": top, **top.commands, "compare": top.commands["bench"].commands["compare"]}
+    return {
+        (verb, param.name): param
+        for verb, command in verbs.items()
+        for param in command.params
+        if param.param_type_name == "option"
+    }
+
+
+OPTIONS = options()
+
+
+def test_every_option_is_described_in_sentences() -> None:
+    for name, option in OPTIONS.items():
+        assert option.help[0].isalnum(), name
+        assert option.help.endswith("."), name
+        assert len(option.help.split()) >= 2, name
+
+
+def literals(annotation: Any) -> list[str]:
+    """The strings that a field takes."""
+    if isinstance(annotation, str):
+        return [annotation]
+    return [text for part in get_args(annotation) for text in literals(part)]
+
+
+def test_choices_are_those_of_the_configurations() -> None:
+    fixed = {
+        ("transcribe", "formats"): [*FORMATS, "all"],
+        ("align", "formats"): [*FORMATS, "all"],
+        ("convert", "layout"): [*LAYOUTS],
+        ("convert", "precision"): [*PRECISIONS],
+        ("reshape", "shapes"): ["dynamic", "bounded", "static"],
+        ("bench", "engine"): [name for name, row in ENGINES.items() if row.models != "own"],
+        ("bench", "formats"): ["json", "csv", "md", "html"],
+        ("report", "formats"): [*REPORT_FORMATS],
+        ("compare", "formats"): ["table", "json", "csv", "md"],
+    }
+    configs = {"transcribe": TranscribeConfig, "align": TranscribeConfig, "convert": ConvertConfig, "eval": EvalConfig}
+    seen = 0
+    for (verb, name), option in OPTIONS.items():
+        if option.metavar and "|" in option.metavar:
+            shown = option.metavar.strip("<>").split("|")
+            taken = fixed.get((verb, name)) or literals(configs[verb].model_fields[name].annotation)
+            assert shown == taken, (verb, name)
+            seen += 1
+    assert seen >= 20
+
+
+def test_lists_within_descriptions_are_those_of_the_configuration() -> None:
+    for stage in STAGES:
+        assert stage in OPTIONS["bench", "stages"].help
+    for name in ("hint", "inference_precision", "shapes"):
+        for value in literals(BenchConfig.model_fields[name].annotation):
+            assert value in OPTIONS["bench", name].help
+
+
+def test_options_stand_in_groups() -> None:
+    shown = ovw("transcribe", "--help").stdout
+    groups = [line[:-1] for line in shown.splitlines() if line.endswith(":") and line[0] != " "]
+    assert groups == [
+        "Arguments", "Options", "Output", "Decoding", "Subtitles", "Speech detection", "Input", "Speed",
+    ]  # fmt: skip
+    assert "--batch-\n" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("ovw tr", {"transcribe"}),
+        ("ovw transcribe --lang", {"--language", "--language-detection-segments", "--language-detection-threshold"}),
+        ("ovw convert --precision int8", {"int8", "int8-ptq"}),
+        ("ovw bench compare a b -f m", {"md"}),
+    ],
+)
+def test_the_shell_completes(words: str, offered: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_OVW_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert set(ovw().stdout.split()) == offered
+
+
+def test_the_shell_completes_the_names_of_artifacts(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models" / "base-fp16").mkdir(parents=True)
+    monkeypatch.setenv("_OVW_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "ovw transcribe -m b")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    assert ovw(home=tmp_path).stdout.split() == ["base-fp16"]
