@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from threading import Thread
 
 OVW = [sys.executable, "-m", "ovw"]
 ONE_AFTER_THE_OTHER = """
@@ -38,13 +40,20 @@ class _Server:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(
-        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], stdin: bytes = b""
+        self,
+        arguments: Sequence[str],
+        cwd: Path,
+        environment: Mapping[str, str],
+        stdin: bytes = b"",
+        terminal: str | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
         with ExitStack() as stack:
             files = {name: stack.enter_context(NamedTemporaryFile()) for name in ("stdin", "stdout", "stderr")}
             files["stdin"].write(stdin)
             files["stdin"].flush()
             names = {name: file.name for name, file in files.items()}
+            if terminal:
+                names |= {"stdout": terminal, "stderr": terminal}
             request = {"arguments": arguments, "cwd": str(cwd), "environment": dict(environment), **names}
             print(json.dumps(request), file=self._process.stdin, flush=True)
             code = int(self._process.stdout.readline())
@@ -83,6 +92,28 @@ def ovw(
     assert shown.returncode == code, shown.stderr + shown.stdout
     assert "Traceback" not in shown.stderr
     return shown
+
+
+def ovw_on_terminal(*args: object, cwd: Path, home: Path) -> str:
+    """All that a command shows on a terminal of 100 columns; it has to succeed."""
+    master, slave = pty.openpty()
+    shown = bytearray()
+
+    def read() -> None:
+        with suppress(OSError):  # the end of a terminal on Linux
+            while part := os.read(master, 4096):
+                shown.extend(part)
+
+    reader = Thread(target=read)
+    reader.start()
+    environment = _environment(home) | {"TERM": "xterm"}
+    done = _server().run([*map(str, args)], cwd, environment, terminal=os.ttyname(slave))
+    os.close(slave)
+    reader.join()
+    os.close(master)
+    text = shown.decode()
+    assert done.returncode == 0, text
+    return text
 
 
 def refused(*args: object, code: int, cwd: Path | None = None, home: Path | None = None) -> str:

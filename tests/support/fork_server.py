@@ -26,6 +26,8 @@ def become(request: dict[str, Any]) -> None:
         opened = os.open(request[name], os.O_WRONLY)
         os.dup2(opened, number)
         os.close(opened)
+        # the stream that is there took the parent's pipe for granted, and fails on a terminal
+        setattr(sys, name, os.fdopen(number, "w", 1 if name == "stderr" else -1, closefd=False))
     _pipe_in(Path(request["stdin"]))
     os.chdir(request["cwd"])
     os.environ.clear()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ovw.audio.samples import Media
     from ovw.cli.transcription.config import TranscribeConfig
     from ovw.cli.transcription.failures import FailureCollector
+    from ovw.cli.transcription.live import SegmentPrinter
     from ovw.cli.transcription.workers import Plan
     from ovw.errors import OvwError
     from ovw.subtitles.document import Document
@@ -82,12 +83,14 @@ def _channels(inputs: list[Input], problems: list[OvwError], config: TranscribeC
 def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, *, quiet: bool) -> None:
     from ovw.api.whisper import Whisper
     from ovw.cli.transcription.failures import media_of
+    from ovw.cli.transcription.live import SegmentPrinter
     from ovw.subtitles import FORMATS
     from ovw.subtitles.output import write_outputs
     from ovw.subtitles.written import remember
 
     whisper = Whisper(artifact, device=config.running(), exact=config.exact)
     to_stdout = config.output == "-"
+    printer = SegmentPrinter(wanted=not (quiet or to_stdout), titles=len(plan) > 1)
     for item, planned in plan.items():
         with batch.turn(item.label):
             targets = planned if to_stdout else batch.writable(planned, overwrite=config.overwrite)
@@ -95,7 +98,7 @@ def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Fai
             if not (targets or copy):
                 continue
             with media_of(item, config, quiet=quiet) as sound:
-                document = _transcribe(whisper, sound, item, config, quiet=quiet)
+                document = _transcribe(whisper, sound, item, config, printer, quiet=quiet)
             if to_stdout:
                 for name in targets:
                     typer.echo(FORMATS[name](document, config.layout()), nl=False)
@@ -107,7 +110,9 @@ def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Fai
                     typer.echo(str(written))
 
 
-def _transcribe(whisper: Whisper, sound: Media, item: Input, config: TranscribeConfig, *, quiet: bool) -> Document:
+def _transcribe(
+    whisper: Whisper, sound: Media, item: Input, config: TranscribeConfig, printer: SegmentPrinter, *, quiet: bool
+) -> Document:
     import time
 
     from ovw.audio.mel import FRAMES_PER_SECOND
@@ -123,4 +128,7 @@ def _transcribe(whisper: Whisper, sound: Media, item: Input, config: TranscribeC
             bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
 
         result = whisper.transcribe(sound, config.decoding(), stream=choice, on_progress=on_progress)
+        printer.begin(item.name)
+        for segment in result:
+            printer.print(segment)
         return result.document(item.name)
