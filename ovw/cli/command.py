@@ -10,9 +10,10 @@ from typer.core import TyperCommand, TyperGroup
 
 from ovw.cli.console import log_everything
 from ovw.cli.help import GroupedHelp
+from ovw.errors import UsageError
 
 VERBOSE = ("-v", "--verbose")
-TRUE, FALSE = "true", "false"
+TRUE, FALSE, NONE = "true", "false", "none"
 
 
 class _Arguments(GroupedHelp):
@@ -21,7 +22,7 @@ class _Arguments(GroupedHelp):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
         given = dashed(args[:end])
-        if self.renamed:
+        if self.renamed and not ctx.resilient_parsing:
             given = list(from_other_programs(given))
         if any(one in VERBOSE for one in given):
             log_everything()
@@ -61,6 +62,11 @@ def _as(name: str, scale: float = 1.0) -> Translation:
     return lambda value: [name, value if scale == 1 else f"{float(value) * scale:g}"]
 
 
+def _but_none(name: str, none: Sequence[str] = ()) -> Translation:
+    """Ours takes no `None`, which is the default elsewhere, or has a number for it."""
+    return lambda value: list(none) if value.lower() == NONE else [name, value]
+
+
 def _switch(on: Sequence[str], off: Sequence[str] = ()) -> Translation:
     return lambda value: list(on if value.lower() == TRUE else off)
 
@@ -75,16 +81,42 @@ def _compute_type(value: str) -> list[str]:
     return ["--inference-precision", precision] if precision else []
 
 
+def _refused(name: str, reason: str, instead: str) -> Translation:
+    """An option that has no counterpart, unless it is switched off."""
+
+    def refuse(value: str) -> list[str]:
+        if value.lower() == FALSE:
+            return []
+        raise UsageError(f"{name}: {reason}", instead)
+
+    return refuse
+
+
 def _device(value: str) -> list[str]:
+    if value.lower().startswith("cuda"):
+        raise UsageError(f"--device {value}: OpenVINO does not run on CUDA", "give CPU, GPU (Intel's), NPU or AUTO")
     return ["--device", value.upper() if value.lower() in ("cpu", "gpu", "npu", "auto") else value]
 
 
+MICROPHONE = (
+    "there is no option for the microphone",
+    "pipe it in: arecord -f S16_LE -r 16000 -t raw | ovw transcribe - --pcm s16le",
+)
+SPEAKERS = ("speakers are not labelled", "--channel each transcribes the channels of a recording apart")
+NONE_MEANS_DEFAULT = (
+    "--language",
+    "--patience",
+    "--length-penalty",
+    "--max-line-width",
+    "--max-new-tokens",
+    "--hallucination-silence-threshold",
+)
 OTHER_NAMES: dict[str, Translation] = {
     "--output-dir": _as("--output"),
     "--output-format": _as("--format"),
     "--model-directory": _as("--model"),
-    "--max-line-count": _as("--max-lines"),
-    "--max-words-per-line": _as("--max-words"),
+    "--max-line-count": _but_none("--max-lines"),
+    "--max-words-per-line": _but_none("--max-words"),
     "--compute-type": _compute_type,
     "--device": _device,
     "--vad-onset": _as("--vad-threshold"),
@@ -94,6 +126,15 @@ OTHER_NAMES: dict[str, Translation] = {
     # where weights are kept and what they are computed in is settled by the artifact
     "--model-dir": _without_meaning,
     "--device-index": _without_meaning,
+    "--beam-size": _but_none("--beam-size", ["--beam-size", "1"]),
+    "--best-of": _but_none("--best-of", ["--best-of", "1"]),
+    **{name: _but_none(name) for name in NONE_MEANS_DEFAULT},
+    **{name: _refused(name, *MICROPHONE) for name in ("--live-volume-threshold", "--live-input-device")},
+    **{name: _refused(name, *SPEAKERS) for name in ("--hf-token", "--speaker-name", "--speaker-num")},
+    "--vad-max-speech-duration-s": _refused(
+        "--vad-max-speech-duration-s", "speech is cut at pauses", "limit windows with --batch-size and --chunk-length"
+    ),
+    "--vad-offset": _refused("--vad-offset", "one threshold begins and ends speech", "give --vad-threshold alone"),
 }
 STANDALONE = (
     "--word-timestamps",
@@ -102,16 +143,23 @@ STANDALONE = (
     "--multilingual",
     "--without-timestamps",
 )
-SWITCHES: dict[str, Translation] = {
-    "--verbose": _switch(["--verbose"], ["--quiet"]),
+THEIRS: dict[str, Translation] = {
     "--vad-filter": _switch(["--vad"], ["--no-vad"]),
     "--batched": _switch(["--batch-size", "8"]),
+    "--live-transcribe": _refused("--live-transcribe", *MICROPHONE),
+    "--version": _refused("--version", "the version is that of the whole program", "ovw --version prints it"),
+    **dict.fromkeys(("--fp16", "--print-colors", "--pretty-json", "--local-files-only"), _without_meaning),
+}
+"""Switches that are not ours: they may also stand alone."""
+SWITCHES: dict[str, Translation] = {
+    "--verbose": _switch([], ["--quiet"]),  # a terminal shows the segments anyway
     "--condition-on-previous-text": _switch(["--condition-on-previous-text"], ["--no-condition-on-previous-text"]),
     "--suppress-blank": _switch(["--suppress-blank"], ["--no-suppress-blank"]),
     **{name: _switch([name]) for name in STANDALONE},
-    **dict.fromkeys(("--fp16", "--print-colors", "--pretty-json", "--local-files-only"), _without_meaning),
+    **THEIRS,
 }
 """Options that stand alone here and have `True` or `False` behind them elsewhere."""
+TRANSLATIONS = OTHER_NAMES | SWITCHES
 
 
 def from_other_programs(args: Sequence[str]) -> Iterator[str]:
@@ -122,19 +170,26 @@ def from_other_programs(args: Sequence[str]) -> Iterator[str]:
 
     Raises:
         typer.BadParameter: a duration that is no number.
+        UsageError: an option that has no counterpart here.
     """
     left = list(args)
     while left:
         one = left.pop(0)
         name, equals, value = one.partition("=")
-        table = next((table for table in (OTHER_NAMES, SWITCHES) if name in table), None)
         follows = value if equals else next(iter(left), "")
-        if table is None or (table is SWITCHES and follows.lower() not in (TRUE, FALSE)) or not follows:
+        has_value = follows.lower() in (TRUE, FALSE) if name in SWITCHES else bool(follows)
+        if name in THEIRS and not has_value:
+            yield from _translated(name, TRUE)
+        elif name in TRANSLATIONS and has_value:
+            if not equals:
+                left.pop(0)
+            yield from _translated(name, follows)
+        else:
             yield one
-            continue
-        if not equals:
-            left.pop(0)
-        try:
-            yield from table[name](follows)
-        except ValueError:
-            raise typer.BadParameter(f"'{follows}' is not a number", param_hint=name) from None
+
+
+def _translated(name: str, value: str) -> list[str]:
+    try:
+        return TRANSLATIONS[name](value)
+    except ValueError:
+        raise typer.BadParameter(f"'{value}' is not a number", param_hint=name) from None

@@ -123,15 +123,31 @@ def refused(*args: object, code: int, cwd: Path | None = None, home: Path | None
 
 def all_refused(requests: Sequence[tuple[Sequence[object], int]], home: Path) -> list[str]:
     """The lines in which several requests (arguments, exit code) are refused, in one process: it is quicker."""
-    asked = json.dumps([[*map(str, args)] for args, _ in requests])
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_AFTER_THE_OTHER], capture_output=True, text=True, env=_environment(home), input=asked
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = _one_after_the_other([args for args, _ in requests], home, None)
     for (args, code), (ended, shown) in zip(requests, found, strict=True):
         assert ended == code, (args, shown)
     return [_one_line(shown) for _, shown in found]
+
+
+def all_done(requests: Sequence[Sequence[object]], home: Path, cwd: Path) -> None:
+    """Several requests succeed, in one process."""
+    for args, (code, shown) in zip(requests, _one_after_the_other(requests, home, cwd), strict=True):
+        assert code == 0, (args, shown)
+
+
+def _one_after_the_other(requests: Sequence[Sequence[object]], home: Path, cwd: Path | None) -> list[tuple[int, str]]:
+    """Exit code and standard error of each."""
+    asked = json.dumps([[*map(str, args)] for args in requests])
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_AFTER_THE_OTHER],
+        capture_output=True,
+        text=True,
+        env=_environment(home),
+        input=asked,
+        cwd=cwd,
+    )
+    assert done.returncode == 0, done.stderr
+    return [(code, shown) for code, shown in json.loads(done.stdout)]
 
 
 def _one_line(shown: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 import typer
 
 from ovw.cli.command import dashed, from_other_programs
+from ovw.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,10 @@ from ovw.cli.command import dashed, from_other_programs
         ("a.wav --word_timestamps False --highlight_words True", "a.wav --highlight-words"),
         ("a.wav --max_line_count 2 --max_words_per_line 5", "a.wav --max-lines 2 --max-words 5"),
         ("a.wav --fp16 False --verbose False --device cpu", "a.wav --quiet --device CPU"),
-        ("a.wav --model_dir models --verbose True", "a.wav --verbose"),
+        ("a.wav --model_dir models --verbose True", "a.wav"),
+        ("a.wav --verbose", "a.wav --verbose"),
+        ("a.wav --beam_size None --best_of None --patience None", "a.wav --beam-size 1 --best-of 1"),
+        ("a.wav --language None --max_words_per_line None", "a.wav"),
         ("a.wav --temperature_increment_on_fallback None", "a.wav --temperature-increment-on-fallback None"),
         ("a.wav --condition_on_previous_text False", "a.wav --no-condition-on-previous-text"),
         # whisper-ctranslate2
@@ -30,6 +34,8 @@ from ovw.cli.command import dashed, from_other_programs
         ("a.mp3 --vad_filter True --vad_min_silence_duration_ms 2000", "a.mp3 --vad --vad-min-silence 2"),
         ("a.mp3 --vad_filter False --vad_onset 0.4", "a.mp3 --no-vad --vad-threshold 0.4"),
         ("a.mp3 --print_colors True --hotwords 'Ada Byron'", "a.mp3 --hotwords 'Ada Byron'"),
+        ("a.mp3 --batched --print_colors --vad_filter b.mp3", "a.mp3 --batch-size 8 --vad b.mp3"),
+        ("a.mp3 --live_transcribe False", "a.mp3"),
         # ours
         (
             "a.mp3 --word-timestamps --vad --no-vad --device AUTO",
@@ -51,3 +57,20 @@ def test_a_duration_that_is_no_number() -> None:
 
 def test_values_keep_their_underscores() -> None:
     assert dashed(["--output_dir=a_b", "c_d", "-o", "e_f"]) == ["--output-dir=a_b", "c_d", "-o", "e_f"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "instead"),
+    [
+        ("--live_transcribe True --language en", "ovw transcribe - --pcm s16le"),
+        ("--live_transcribe", "ovw transcribe - --pcm s16le"),
+        ("a.mp3 --hf_token=TOKEN", "--channel each"),
+        ("a.mp3 --vad_max_speech_duration_s 30", "--chunk-length"),
+        ("a.mp3 --device cuda", "AUTO"),
+        ("--version", "ovw --version"),
+    ],
+)
+def test_without_counterpart(theirs: str, instead: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        list(from_other_programs(dashed(shlex.split(theirs))))
+    assert instead in str(refused.value)
