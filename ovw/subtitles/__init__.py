@@ -37,7 +37,16 @@ class FormatRegistry(Mapping[str, Writer]):
         return len(self._modules)
 
 
-MODULES = {"srt": "srt", "vtt": "vtt", "json": "json_", "tsv": "tsv", "txt": "txt", "lrc": "lrc", "ass": "ass"}
+MODULES = {
+    "srt": "srt",
+    "vtt": "vtt",
+    "json": "json_",
+    "verbose_json": "verbose_json",
+    "tsv": "tsv",
+    "txt": "txt",
+    "lrc": "lrc",
+    "ass": "ass",
+}
 """Format name -> module: a new format is a module and an entry here."""
 FORMATS = FormatRegistry(MODULES)
 

@@ -84,7 +84,7 @@ def test_transcribe_writes_every_format(tmp_path: Path, models: Path) -> None:
         home=models,
     )  # fmt: skip
     written = sorted(p.name for p in (tmp_path / "out").iterdir())
-    endings = ["srt", "vtt", "json", "tsv", "txt", "lrc", "ass", "subtitled.mp4"]
+    endings = ["srt", "vtt", "json", "verbose_json", "tsv", "txt", "lrc", "ass", "subtitled.mp4"]
     assert written == sorted(f"ovw-demo.{end}" for end in endings)
     assert done.stdout.split() == [str(tmp_path / "out" / f"ovw-demo.{end}") for end in endings]
     data = json.loads((tmp_path / "out" / "ovw-demo.json").read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
 """Transcripts to files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ SPOKEN = document(
 BROADCAST = LayoutOptions(max_line_width=42, max_lines=2, min_cue=1, max_cue=7, max_cps=17, min_gap=0.08)
 KARAOKE = BROADCAST.model_copy(update={"highlight_words": True})
 GOLDENS = {"sample": (SAMPLE, PLAIN), "broadcast": (SPOKEN, BROADCAST), "karaoke": (SPOKEN, KARAOKE)}
-CASES = [(case, name) for case in GOLDENS for name in FORMATS if case == "sample" or name != "json"]
+NOT_LAID_OUT = ("json", "verbose_json")
+CASES = [(case, name) for case in GOLDENS for name in FORMATS if case == "sample" or name not in NOT_LAID_OUT]
 
 
 @pytest.mark.parametrize(("case", "name"), CASES)
@@ -65,7 +67,24 @@ def test_json_schema() -> None:
     assert first["text"] == " [Music] It's {braces}, \\N and a comma."
     assert set(first) >= {"id", "start", "end", "text", "tokens", "avg_logprob", "no_speech_prob", "words"}
     assert first["words"][0] == {"start": 1.0, "end": 1.4571428571428573, "word": " [Music]", "probability": 0.9}
-    assert json.loads(FORMATS["json"](SAMPLE, PLAIN))["segments"][0]["words"] is None
+    assert "words" not in json.loads(FORMATS["json"](SAMPLE, PLAIN))["segments"][0]
+    assert list(data).index("text") < list(data).index("options")
+
+
+def test_verbose_json() -> None:
+    """The keys of OpenAI's API reference, in its order."""
+    data = json.loads(FORMATS["verbose_json"](SPOKEN, PLAIN))
+    assert list(data) == ["task", "language", "duration", "text", "segments", "words"]
+    assert (data["task"], data["language"], data["duration"]) == ("transcribe", "english", 36_005.0)
+    assert list(data["segments"][0]) == [
+        "id", "seek", "start", "end", "text", "tokens", "temperature", "avg_logprob", "compression_ratio",
+        "no_speech_prob",
+    ]  # fmt: skip
+    assert data["words"][0] == {"word": "[Music]", "start": 1.0, "end": 1.4571428571428573}
+    assert " ".join(word["word"] for word in data["words"]) == data["text"]
+    assert "words" not in json.loads(FORMATS["verbose_json"](SAMPLE, PLAIN))
+    german = replace(document(segment(0, 1, " Hi."), task="translate"), language="de")
+    assert json.loads(FORMATS["verbose_json"](german, PLAIN))["language"] == "english"
 
 
 @pytest.mark.parametrize("name", ["srt", "vtt", "tsv", "txt", "lrc", "ass"])

@@ -178,7 +178,7 @@ def test_json_holds_everything(source: Document) -> None:
     for written, own in zip(data["segments"], source.segments, strict=True):
         assert (written["start"], written["end"]) == (own.start, own.end)
         assert written["text"] == own.text or not own.text.isprintable()
-        assert [w["start"] for w in written["words"] or ()] == [w.start for w in own.words or ()]
+        assert [w["start"] for w in written.get("words", ())] == [w.start for w in own.words or ()]
 
 
 @UNTIMED
