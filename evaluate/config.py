@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from ovw.config import as_list
 from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
 from ovw.models import find_language
@@ -35,6 +36,8 @@ class EvalConfig(RunConfig, DatasetOptions):
     worst: int = Field(default=10, ge=0)
     """Utterances to show with their errors."""
 
+    format: Annotated[tuple[Literal["leaderboard"], ...], BeforeValidator(as_list)] = ()
+    """Further files: `leaderboard` is the manifest of the Open ASR Leaderboard."""
     score_silence: bool = False
     """Count what is made up over clips with an empty reference, apart from the error rate."""
 

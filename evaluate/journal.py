@@ -13,6 +13,7 @@ from typing import Any
 
 from ovw.artifact.lock import locked
 from ovw.errors import OvwError, quoted, reason
+from ovw.evaluate.leaderboard import remove_leaderboard
 from ovw.files import write_whole
 from ovw.parsing import from_json
 from ovw.scoring.hypothesis import Hypothesis, parse
@@ -124,6 +125,7 @@ class HypothesisJournal:
             raise OvwError(seen, "--force begins anew, -o chooses another folder")
         for name in here:
             (self.folder / name).unlink(missing_ok=True)
+        remove_leaderboard(self.folder)
         write_whole(path, json.dumps(self._request, indent=2, ensure_ascii=False) + "\n")
 
     def _resume(self) -> None:

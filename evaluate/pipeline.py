@@ -19,6 +19,7 @@ from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.extra_metrics import marks_metrics, orthography_metrics, silence_metrics
 from ovw.evaluate.journal import HypothesisJournal
+from ovw.evaluate.leaderboard import write_leaderboard
 from ovw.evaluate.reference import PytorchFile, Reference, find_reference
 from ovw.evaluate.request import default_output, request_of
 from ovw.evaluate.score import (
@@ -119,6 +120,8 @@ def evaluate(
     )
     write_record(record, output / "record.json")
     write_whole(output / "report.md", markdown(record, bad))
+    if "leaderboard" in config.format:
+        write_leaderboard(hypotheses, folder.name, dataset.name, output)
     write_run_page(Run(output.name, record, {"": utterances(scored, other)}, output), output / "report.html")
     return Evaluation(output, record, bad, problems)
 

@@ -14,7 +14,8 @@ from ovw.files import short_name
 from ovw.home import home
 
 WITHOUT_INFLUENCE = {
-    "output", "reference", "strict", "force", "interval", "draws", "worst", "score_silence", "workers", "ray", "model",
+    "output", "format", "reference", "strict", "force", "interval", "draws", "worst", "score_silence", "workers",
+    "ray", "model",
 }  # fmt: skip
 """Fields that a hypothesis does not depend on; the model is identified by its hash instead of its name."""
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ovw.record import Metric
 from ovw.scoring.bootstrap import Interval, by_cluster, rate_interval
-from ovw.scoring.counts import Counts, Pair, count
+from ovw.scoring.counts import KINDS, Counts, Pair, count
 from ovw.scoring.flags import flags
 from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import by_characters, normalize
@@ -24,6 +24,8 @@ LENGTHS_S = (5.0, 10.0, 20.0, 30.0)
 """Bounds of the table by length: up to 5 s, up to 10 s, ..."""
 Unit = Literal["wer", "cer"]
 UNITS: tuple[Unit, ...] = ("wer", "cer")
+MOST_CONFUSIONS = 10
+"""Errors of each kind in the table of the most frequent ones."""
 Row = dict[str, Any]
 
 
@@ -142,14 +144,30 @@ def compare_with(scored: Scored, reference: Scored, sampling: BootstrapOptions) 
 
 
 def tables(scored: Scored, sampling: BootstrapOptions) -> dict[str, list[Row]]:
-    """WER or CER by length, speaker and language, where there is more than one of them."""
+    """WER or CER by length, speaker and language, where there is more than one of them; the most frequent errors."""
     groups: dict[str, Callable[[Hypothesis], Any]] = {
         "length": lambda h: length_class(h.duration_s),
         "speaker": lambda h: h.speaker or "",
         "language": lambda h: h.language or "",
     }
     made = {name: _table(scored, name, key, sampling) for name, key in groups.items()}
-    return {name: rows for name, rows in made.items() if len(rows) > 1 or name == "length"}
+    kept = {name: rows for name, rows in made.items() if len(rows) > 1 or name == "length"}
+    return kept | {"confusions": confusions(scored)}
+
+
+def confusions(scored: Scored) -> list[Row]:
+    """The most frequent substitutions, deletions and insertions of words and of characters."""
+    rows = []
+    for unit in scored.units:
+        seen = Counter(error for errors in scored.counts.take(scored.part(unit)).confusions for error in errors)
+        ordered = sorted(seen.items(), key=lambda entry: (-entry[1], entry[0]))
+        for kind in KINDS[1:]:
+            alike = [(error, times) for error, times in ordered if error[0] == kind]
+            rows += [
+                {"metric": unit, "kind": kind, "reference": reference, "hypothesis": hypothesis, "count": times}
+                for (_, reference, hypothesis), times in alike[:MOST_CONFUSIONS]
+            ]
+    return rows
 
 
 def _table(scored: Scored, name: str, key: Callable[[Hypothesis], Any], sampling: BootstrapOptions) -> list[Row]:

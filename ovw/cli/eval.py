@@ -50,6 +50,15 @@ def run(
         str | None,
         options.output("--output", "-o", text="Folder of the run. There the same request continues where it stopped."),
     ] = None,
+    formats: Annotated[
+        list[str] | None,
+        options.output(
+            "--format",
+            "-f",
+            choices=("leaderboard",),
+            text="Also write the results as the Open ASR Leaderboard's manifest, for its own scoring.",
+        ),
+    ] = None,
     task: Annotated[
         str | None,
         options.decoding(choices=options.TASKS, text="Transcribe (the default), or translate into English."),
@@ -108,6 +117,7 @@ def run(
     flags: dict[str, Any] = {
         "dataset": dataset, "split": split, "data": data, "languages": languages, "limit": limit,
         "shuffle": shuffle or None, "seed": seed, "model": model, "reference": reference, "output": output,
+        "format": formats or None,
         "task": task, "language": language, "detect_language": detect_language or None, "beam_size": beam_size,
         "temperature": numbers("--temperature", temperature, float), "without_timestamps": without_timestamps or None,
         "batch_size": batch_size, "audio_context": audio_context, "pad": pad,

@@ -37,6 +37,16 @@ def about_rows(record: Record) -> list[Row]:
     return [{"fact": key, "value": value} for key, value in rows.items()]
 
 
+def breakdowns(record: Record) -> dict[str, list[Row]]:
+    """The tables of rates by something: each has a column of its own name."""
+    return {name: rows for name, rows in record.tables.items() if rows and name in rows[0]}
+
+
+def confusion_rows(record: Record) -> list[Row]:
+    """The most frequent errors."""
+    return record.tables.get("confusions", [])
+
+
 def _verdicts(record: Record) -> list[str]:
     return list(record.facts.get("reference", {}).get("verdict", {}).values())
 
@@ -49,10 +59,12 @@ def markdown(record: Record, worst: Sequence[ScoredUtterance]) -> str:
         worst: utterances to show with their errors.
     """
     parts = [f"# {title(record)}", to_markdown(summary_rows(record)), to_markdown(about_rows(record))]
-    for name, rows in record.tables.items():
+    for name, rows in breakdowns(record).items():
         parts += [f"## By {name}", to_markdown(rows)]
+    if confused := confusion_rows(record):
+        parts += ["## Most frequent errors", to_markdown(confused)]
     if worst:
-        parts.append("## Worst utterances")
+        parts.append("## Worst utterances\n\nEach as it is scored, then both texts as they are.")
     parts += [_worst(entry) for entry in worst]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
@@ -73,4 +85,8 @@ def _worst(entry: ScoredUtterance) -> str:
     flags = f", {', '.join(entry.flags)}" if entry.flags else ""
     caption = f"{entry.hypothesis.id}: {entry.errors} errors in {entry.length}{flags}"
     other = f"\n\nreference system: {diff_markdown(entry.compared)}" if entry.compared is not None else ""
-    return f"**{caption}**\n\n{diff_markdown(entry.steps)}{other}"
+    raw = "".join(
+        f"\n- {side}: {' '.join(text.split())}"
+        for side, text in (("reference", entry.hypothesis.reference), ("hypothesis", entry.hypothesis.hypothesis))
+    )
+    return f"**{caption}**\n\n{diff_markdown(entry.steps)}{other}\n{raw}"

@@ -85,6 +85,7 @@ def _row(entry: ScoredUtterance, audio: str | None) -> dict[str, Any]:
         "language": entry.hypothesis.language or "",
         "flags": list(entry.flags),
         "steps": _steps(entry.steps),
+        "raw": [entry.hypothesis.reference, entry.hypothesis.hypothesis],
     }
     compared = {"compared": _steps(entry.compared)} if entry.compared is not None else {}
     return described | compared | ({"audio": audio} if audio else {})

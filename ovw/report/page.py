@@ -12,7 +12,7 @@ from ovw import __version__
 from ovw.record import Record
 from ovw.record_tables import number
 from ovw.report.bench_tables import detail_rows, machine_lines, problem_lines
-from ovw.report.eval_tables import about_rows, summary_rows
+from ovw.report.eval_tables import about_rows, breakdowns, confusion_rows, summary_rows
 from ovw.report.explorer import AudioSource, explorer_data
 from ovw.report.measured import MeasuredCase, measured_cases
 from ovw.report.overview import compared_lines, overview_rows
@@ -118,8 +118,10 @@ def _parts(record: Record) -> list[dict[str, Any]]:
         return [{"title": case.name, "rows": detail_rows(case)} for case in record.cases if case.metrics]
     if record.cases:
         return []
-    tables = [{"title": f"By {name}", "rows": rows} for name, rows in record.tables.items()]
-    return [{"title": "Figures", "rows": summary_rows(record)}, *tables, {"title": "Run", "rows": about_rows(record)}]
+    tables = [{"title": f"By {name}", "rows": rows} for name, rows in breakdowns(record).items()]
+    errors = {"title": "Most frequent errors", "rows": confusion_rows(record)}
+    run = {"title": "Run", "rows": about_rows(record)}
+    return [{"title": "Figures", "rows": summary_rows(record)}, *tables, errors, run]
 
 
 def _vega() -> str:

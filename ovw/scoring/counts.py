@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Literal, cast
 
 import numpy as np
@@ -34,11 +34,16 @@ class Step:
     hypothesis: str
 
 
+Confusion = tuple[Kind, str, str]
+"""One error: its kind, the word or character of the reference and that of the hypothesis, empty where there is none."""
+
+
 @dataclass(frozen=True)
 class Counts:
     """Counts of several utterances, each [n].
 
-    A reference that is empty once normalized counts as nothing at all, `scored` is false there.
+    A reference that is empty once normalized counts as nothing at all, `scored` is false there. `confusions` are the
+    errors of each utterance one by one.
     """
 
     hits: NDArray[np.int64]
@@ -46,6 +51,7 @@ class Counts:
     deletions: NDArray[np.int64]
     insertions: NDArray[np.int64]
     scored: NDArray[np.bool_]
+    confusions: Sequence[Sequence[Confusion]]
 
     @property
     def errors(self) -> NDArray[np.int64]:
@@ -61,7 +67,8 @@ class Counts:
         hits, substitutions, deletions, insertions = (
             part[which] for part in (self.hits, self.substitutions, self.deletions, self.insertions)
         )
-        return Counts(hits, substitutions, deletions, insertions, self.scored[which])
+        confusions = [errors for errors, ok in zip(self.confusions, which, strict=True) if ok]
+        return Counts(hits, substitutions, deletions, insertions, self.scored[which], confusions)
 
     def rate(self) -> float:
         """Errors over length, in percent; of nothing, zero."""
@@ -71,15 +78,18 @@ class Counts:
 def count(pairs: Sequence[Pair], rules: Callable[[str, str | None], str] = normalize) -> Counts:
     """Align every pair, by words or by characters as its language is written; `rules` normalize text and language."""
     table = np.zeros((len(pairs), len(KINDS)), np.int64)
+    confusions: list[list[Confusion]] = [[] for _ in pairs]
     texts = [(rules(p.reference, p.language), rules(p.hypothesis, p.language)) for p in pairs]
     for characters in (False, True):
         rows = [i for i, p in enumerate(pairs) if by_characters(p.language) == characters and texts[i][0]]
         for i, steps in zip(rows, _align([texts[i] for i in rows], characters), strict=True):
             for kind, reference, hypothesis in steps:
                 table[i, KINDS.index(kind)] += max(len(reference), len(hypothesis))
+                if kind != "equal":
+                    confusions[i] += [(kind, *sides) for sides in zip_longest(reference, hypothesis, fillvalue="")]
     hits, substitutions, deletions, insertions = table.T
     scored = np.array([bool(reference) for reference, _ in texts], np.bool_)
-    return Counts(hits, substitutions, deletions, insertions, scored)
+    return Counts(hits, substitutions, deletions, insertions, scored, confusions)
 
 
 def align(pair: Pair) -> list[Step]:

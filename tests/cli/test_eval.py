@@ -60,7 +60,7 @@ def test_wer_is_that_of_ten_lines(tmp_path: Path, options: list[object]) -> None
 
     root = librispeech(tmp_path)
     out = tmp_path / "out"
-    done = ovw("eval", "librispeech", "--split", "test-other", "--data", root, *options, "-o", out)
+    done = ovw("eval", "librispeech", "--split", "test-other", "--data", root, *options, "-o", out, "-f", "leaderboard")
     found = rows(out)
     assert {row["id"]: row["reference"] for row in found} == TEXTS
     assert list(found[0])[:6] == ["id", "audio", "duration_s", "language", "reference", "hypothesis"]
@@ -74,6 +74,11 @@ def test_wer_is_that_of_ten_lines(tmp_path: Path, options: list[object]) -> None
     assert record.artifact is not None
     assert record.facts["engine"]["inference_precision"] == "f32"
     assert {p.name for p in out.iterdir()} >= {"record.json", "report.md", "report.html", "hypotheses.jsonl"}
+    report = (out / "report.md").read_text(encoding="utf-8")
+    assert "## Most frequent errors" in report
+    assert "\n- reference: TO FADE AWAY LIKE MORNING BEAUTY\n" in report
+    exported = (out / "leaderboard" / "MODEL_ovw-tiny-random_DATASET_librispeech_test-other.jsonl").read_text("utf-8")
+    assert [json.loads(line)["pred_text"] for line in exported.splitlines()] == [row["hypothesis"] for row in found]
 
     archive = pack(root, tmp_path / "test-other.tar.gz")
     here("librispeech", tmp_path / "tar", data=str(archive))

@@ -16,10 +16,13 @@ from support.speech_files import manifest, wav
 
 from ovw.config import build, resolve
 from ovw.datasets.utterance import Problem, Utterance
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.journal import HypothesisJournal
+from ovw.evaluate.leaderboard import write_leaderboard
 from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, on_front
+from ovw.evaluate.request import request_of
 from ovw.evaluate.score import BootstrapOptions, compare_with, length_class, metrics, score, tables, worst
 from ovw.evaluate.terminal import diff
 from ovw.evaluate.transcription import Done, EvalObserver, run
@@ -385,3 +388,45 @@ def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:
     short = Utterance("e", wav(seconds=0.03), "e.wav", "x", "en")
     found = task.transcribe(Together(), [clips[0], short])
     assert [o.reason if isinstance(o, Problem) else o.hypothesis for o in found] == ["alone", "too short"]
+
+
+def test_the_most_frequent_errors() -> None:
+    scored = score(
+        [
+            heard("a", "the cat sat", "a cat"),
+            heard("b", "the dog sat down", "a dog sat down now"),
+            heard("c", "", "nothing counts here"),
+            heard("d", "今天", "今日", language="zh"),
+        ]
+    )
+    rows = [tuple(row.values()) for row in tables(scored, BootstrapOptions(draws=100))["confusions"]]
+    assert rows == [
+        ("wer", "substitute", "the", "a", 2),
+        ("wer", "delete", "sat", "", 1),
+        ("wer", "insert", "", "now", 1),
+        ("cer", "substitute", "天", "日", 1),
+    ]
+    many = score([heard(f"{i}", f"ba{chr(97 + i)}o", f"du{chr(97 + i)}o") for i in range(20)])
+    assert len(tables(many, BootstrapOptions(draws=100))["confusions"]) == 10
+
+
+def test_the_manifest_of_the_leaderboard(tmp_path: Path) -> None:
+    results = [heard("a", "Ä, b.", " Raw text!"), heard("b", "x", "y", seconds=None)]
+    path = write_leaderboard(results, "base-fp16", "librispeech test-clean", tmp_path)
+    assert path == tmp_path / "leaderboard" / "MODEL_ovw-base-fp16_DATASET_librispeech_test-clean.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert lines[0] == {
+        "audio_filepath": "a.wav", "duration": 4.0, "time": 1.0, "text": "Ä, b.", "pred_text": " Raw text!",
+    }  # fmt: skip
+    assert [list(line) for line in lines] == [["audio_filepath", "duration", "time", "text", "pred_text"]] * 2
+    with HypothesisJournal(tmp_path, REQUEST):  # a run with another request leaves no results of this one
+        assert not path.exists()
+
+
+def test_the_format_is_no_part_of_the_request(tmp_path: Path) -> None:
+    config = build(EvalConfig, {"dataset": "bundled", "format": "leaderboard"})
+    assert config.format == ("leaderboard",)
+    spec = EngineSpec("openvino", tmp_path, config.running(), exact=False)
+    assert "format" not in request_of(config, spec, "0")
+    with pytest.raises(UsageError, match=r"--format 'csv': should be 'leaderboard'"):
+        resolve(EvalConfig, {"dataset": "bundled", "format": ["csv"]})

@@ -222,6 +222,7 @@ def test_page(run_folder: Path, tmp_path: Path) -> None:
     (system,) = explorer_of(page)
     rows = {row["id"]: row for row in system["rows"]}
     assert rows["a"]["steps"] == ["the", ["cat", "hat"], "sat", ["", "down"]]
+    assert rows["b"]["raw"] == ["one two", "</script><b>two</b>"]
     assert (tmp_path / rows["a"]["audio"]).resolve() == CLIP.resolve()
     assert "audio" not in rows["b"]
 

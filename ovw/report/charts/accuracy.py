@@ -21,6 +21,7 @@ from ovw.report.charts.figure import (
     shapes,
     shown,
 )
+from ovw.report.eval_tables import breakdowns
 from ovw.report.measured import MeasuredCase, grouped
 from ovw.scoring.front import pareto_front
 
@@ -91,7 +92,7 @@ def breakdown_figures(cases: Sequence[MeasuredCase]) -> list[Figure]:
     """Error rates by what the tables of evaluations are by, runs on the same clips side by side."""
     figures = []
     for n, group in enumerate(grouped(cases, lambda case: case.clips), start=1):
-        names = dict.fromkeys(name for case in group for name in case.run.record.tables if name != "hypotheses")
+        names = dict.fromkeys(name for case in group for name in breakdowns(case.run.record))
         for name in names:
             if made := _breakdown(name, f"by-{name}-{n}", group):
                 figures.append(made)

@@ -59,6 +59,9 @@
       other.prepend(element("span", "reference system: ", "quiet"));
       made.append(other);
     }
+    const raw = element("details");
+    raw.append(element("summary", "raw texts", "quiet"), element("p", row.raw[0]), element("p", row.raw[1]));
+    made.append(raw);
     if (row.audio) {
       const player = element("audio");
       player.controls = true;
