@@ -9,9 +9,23 @@ from typing import Any, Literal
 
 import yaml
 
-from ovw.errors import UsageError, did_you_mean
+from ovw.errors import UsageError, did_you_mean, quoted
 
 TrackForm = Literal["terminology", "bibliographic", "quicktime"]
+
+LARGEST_DIMS = {
+    "n_mels": 1 << 10,
+    "n_audio_ctx": 1 << 13,
+    "n_audio_state": 1 << 14,
+    "n_audio_head": 1 << 10,
+    "n_audio_layer": 1 << 10,
+    "n_vocab": 1 << 20,
+    "n_text_ctx": 1 << 13,
+    "n_text_state": 1 << 14,
+    "n_text_head": 1 << 10,
+    "n_text_layer": 1 << 10,
+}
+"""Several times the largest of any Whisper."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +42,17 @@ class Dims:
     n_text_state: int
     n_text_head: int
     n_text_layer: int
+
+    def problems(self) -> list[str]:
+        """Values that no Whisper has, and that would fill the memory; a file can claim anything."""
+        found = []
+        for name, largest in LARGEST_DIMS.items():
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                found.append(f"{name} is {quoted(value)}")
+            elif value > largest:
+                found.append(f"{name} is {quoted(value)}, at most {largest} are possible")
+        return found
 
     @property
     def n_frames(self) -> int:

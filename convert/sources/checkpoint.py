@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.convert.sources.generation import GenerationDefaults
-from ovw.errors import OvwError, quoted
+from ovw.errors import OvwError
 from ovw.models import Capabilities, Dims
 
 Tensors = Mapping[str, NDArray[np.floating]]
@@ -76,11 +76,9 @@ class Checkpoint:
         return replace(self, tensors={name: narrow(self.tensors[name]) for name in tensor_shapes(self.dims)})
 
     def _dims_problems(self) -> list[str]:
-        dims = vars(self.dims)  # as they are: a copy of what a file puts there may never end
-        odd = {name: value for name, value in dims.items() if type(value) is not int or value < 1}
-        problems = [f"{name} is {quoted(value)}" for name, value in odd.items()]
-        if problems:
+        if problems := self.dims.problems():
             return problems
+        dims = vars(self.dims)
         if self.dims.n_audio_state != self.dims.n_text_state:
             problems.append(f"n_audio_state is {self.dims.n_audio_state}, n_text_state {self.dims.n_text_state}")
         for part in ("audio", "text"):

@@ -193,6 +193,8 @@ class Manifest(ManifestPart):
     def _known_dims(cls, dims: dict[str, int]) -> dict[str, int]:
         if set(dims) != set(Dims.__dataclass_fields__):
             raise ValueError(f"dimensions are {', '.join(Dims.__dataclass_fields__)}")
+        if problems := Dims(**dims).problems():
+            raise ValueError("; ".join(problems))
         return dims
 
     def dimensions(self) -> Dims:

@@ -160,9 +160,9 @@ def _session(url: str, options: dict[str, Any]) -> Iterator[Any]:
 
 
 def _reason(error: Exception) -> str:
-    lines = str(error).splitlines() or [type(error).__name__]
-    text = re.sub(r"^ERROR:\s*(\[[^\]]*\]\s*(\S+: )?)?", "", lines[0])
-    return re.split(r" \(caused by |; please report|\. Use --", text)[0].strip(" .")
+    text = re.sub(r"^ERROR:\s*(\[[^\]]*\]\s*(\S+: )?)?", "", str(error)).strip()
+    line = next(iter(text.splitlines()), "")
+    return re.split(r" \(caused by |; please report|\. Use --", line)[0].strip(" .") or type(error).__name__
 
 
 def _file_name(title: str) -> str:

@@ -117,6 +117,15 @@ def test_records_and_manifests(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
+@pytest.mark.parametrize("change", [{"n_audio_ctx": 1_500_000_000}, {"n_vocab": -5}, {"n_text_layer": 0}])
+def test_dimensions_that_would_fill_the_memory(tmp_path: Path, tiny: Converted, change: dict) -> None:
+    (name,) = change
+    manifest = json.loads((tiny.folder / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"dims": manifest["dims"] | change}))
+    with pytest.raises(OvwError, match=f"dims.*{name} is {change[name]}"):
+        read_manifest(tmp_path)
+
+
 def test_one_bad_row_is_one_problem(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(wav())
     good = '{"id": "%s", "audio": "a.wav", "reference": "x"}\n'

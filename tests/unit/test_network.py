@@ -53,7 +53,7 @@ class Hostile(BaseHTTPRequestHandler):
             pass
 
     def short(self) -> None:
-        self.head(Content_Length="10")
+        self.head(Content_Length="10", Content_Type="audio/wav")
         self.wfile.write(b"12345")
 
     def away(self) -> None:
@@ -105,6 +105,11 @@ def test_a_short_body_says_why(tmp_path: Path) -> None:
         pytest.raises(OvwError, match="cannot be fetched: the connection broke at 5 of 10 bytes"),
     ):
         download(f"{root}/short", tmp_path / "model.pt", None)
+
+
+def test_a_short_recording_says_why(tmp_path: Path) -> None:
+    with serving(Hostile) as root, pytest.raises(OvwError, match="Got error: 5 bytes read, 5 more expected"):
+        media.download(media.Remote(f"{root}/short", "short"), tmp_path)
 
 
 def test_from_host_to_host(tmp_path: Path) -> None:
