@@ -7,6 +7,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tarfile import EOFHeaderError, HeaderError, ReadError  # type: ignore[attr-defined]
 
 from ovw.errors import OvwError, reason
 
@@ -23,6 +24,19 @@ def is_archive(path: Path) -> bool:
     return path.name.endswith(ENDINGS)
 
 
+class _Member(tarfile.TarInfo):
+    """Takes nothing but the mark at an archive's end for its end; `tarfile` does so with a damaged header, too."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> _Member:
+        try:
+            return super().fromtarfile(tarfile)
+        except EOFHeaderError:
+            raise
+        except HeaderError as error:
+            raise ReadError(f"{error}, at byte {tarfile.offset}") from None
+
+
 class Archive:
     """The files of a tar archive.
 
@@ -36,7 +50,7 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._tar = tarfile.open(path)  # noqa: SIM115, read from for as long as its utterances are
+            self._tar = tarfile.open(path, tarinfo=_Member)  # noqa: SIM115, read from for as long as its utterances are
             try:
                 self._members = [member for member in self._tar.getmembers() if member.isfile()]
                 self._check_to_the_end()

@@ -3,14 +3,17 @@
     PYTHONPATH=tests python -m fuzz --minutes 5 [--count 300] [--targets pt ggml] [--out fuzz-findings]
 
 A process of its own reads; it is killed where it hangs, and may crash. What is found goes to a folder: the damaged file and what
-became of it. Inputs are numbered: `--targets pt --first 17 --count 1` reads one of them again.
+became of it. `verdicts.json` there counts the outcomes: refused, accepted, and what was accepted with a note, such as a length, with
+the numbers of some. Inputs are numbered: `--targets pt --first 17 --count 1` reads one of them again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
+import re
 import resource
 import shutil
 import subprocess
@@ -18,6 +21,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +34,8 @@ SLOWEST_S, STUCK_S = 60.0, 600.0
 LARGEST_MB = 2000
 BATCH = 50
 """Inputs of a process; then a new one begins, whose memory can be told from that of the one before."""
+SHOWN = 10
+"""Numbers of inputs with a note that are listed."""
 
 
 def main() -> int:
@@ -47,7 +53,9 @@ def main() -> int:
         return _read(asked.read, asked.corpus, asked.out, asked.first, asked.count)
     if not (asked.corpus / "blob").is_dir():
         _make_corpus(asked.corpus)
+    (asked.out / "outcomes").mkdir(parents=True, exist_ok=True)
     done = _campaign(asked)
+    _write_verdicts(asked.out)
     findings = sorted(asked.out.glob("*.txt")) if asked.out.is_dir() else []
     print(" ".join(f"{name} {count}" for name, count in done.items()))
     print(
@@ -142,14 +150,41 @@ def _read(name: str, corpus: Path, out: Path, first: int, count: int) -> int:
         (state / "progress").write_text(str(number))
         shutil.rmtree(state / "work", ignore_errors=True)
         (state / "work").mkdir()
+        began = time.process_time()
         try:
-            once(name, corpus, state / "work", random.Random(f"{name} {number}"))
-        except Exception:
+            outcome = once(name, corpus, state / "work", random.Random(f"{name} {number}"))
+        except Exception as error:
+            outcome = f"finding: {type(error).__name__}"
             _keep(out, name, number, state / "work", traceback.format_exc())
-        if (peak := resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000) > LARGEST_MB:
-            print(f"{peak:.0f} MB", file=sys.stderr)
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+        row = {"number": number, "outcome": outcome, "cpu_s": time.process_time() - began, "peak_mb": peak_mb}
+        with (out / "outcomes" / f"{name}.jsonl").open("a", encoding="utf-8") as stream:
+            print(json.dumps(row), file=stream)
+        if peak_mb > LARGEST_MB:
+            print(f"{peak_mb:.0f} MB", file=sys.stderr)
             return 1
     return 0
+
+
+def _write_verdicts(out: Path) -> None:
+    """Sum up the outcomes of this run and of those before it in the folder."""
+    verdicts = {}
+    for path in sorted((out / "outcomes").glob("*.jsonl")):
+        rows = {row["number"]: row for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
+        kinds = {number: re.sub(r"\d+", "n", row["outcome"]) for number, row in rows.items()}
+        noted: dict[str, list[int]] = defaultdict(list)
+        for number, kind in kinds.items():
+            if kind not in ("refused", "accepted", "warned") and len(noted[kind]) < SHOWN:
+                noted[kind].append(number)
+        verdicts[path.stem] = {
+            "inputs": len(rows),
+            "outcomes": dict(Counter(kinds.values())),
+            "noted": noted,
+            "findings": sorted(found.stem for found in out.glob(f"{path.stem}-[0-9]*.txt")),
+            "slowest_cpu_s": max(row["cpu_s"] for row in rows.values()),
+            "peak_mb": max(row["peak_mb"] for row in rows.values()),
+        }
+    (out / "verdicts.json").write_text(json.dumps(verdicts, indent=2) + "\n", encoding="utf-8")
 
 
 def _keep(out: Path, name: str, number: int, work: Path, text: str) -> None:

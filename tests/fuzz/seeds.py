@@ -15,16 +15,18 @@ import numpy as np
 import torch
 from support.ggml_file import save_ggml
 from support.huggingface_folder import save_hf
-from support.odd_media import encode
+from support.odd_media import encode, speech
+from support.records import bench_case, bench_record
 from support.speech_files import librispeech, pack, wav
 from support.tiny_whisper import TINY, convert_one, save_pt
 
+from ovw.benchmark.config import BenchConfig
 from ovw.convert.config import ConvertConfig
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.tokenizer import build_tokenizer_json
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.models import Dims
-from ovw.record import new_record, write_record
+from ovw.record import write_record
 from ovw.runtime.device import EXACT
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.scoring.hypothesis import Hypothesis
@@ -67,9 +69,9 @@ def make_tables_and_media(folder: Path) -> None:
 
 def _media(folder: Path) -> None:
     folder.mkdir(parents=True)
-    noise = np.random.default_rng(0).normal(0, 0.1, 24000).astype(np.float32)
+    words = speech()[:32000]
     for name, codec, rate in MEDIA:
-        encode(folder / name, codec, noise, rate=rate, container="ogg" if name.endswith(".opus") else None)
+        encode(folder / name, codec, words, rate=rate, container="ogg" if name.endswith(".opus") else None)
 
 
 def _checkpoints(folder: Path) -> None:
@@ -115,7 +117,8 @@ def _tables(folder: Path) -> None:
         (folder / "table" / f"a.{ending}").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "table" / "a.wav").write_bytes(wav())
     (folder / "record").mkdir()
-    write_record(new_record("bench", {"format": ["json"]}), folder / "record" / "r.json")
+    made = bench_record(bench_case("a"), bench_case("b"), config=BenchConfig().model_dump(mode="json"))
+    write_record(made, folder / "record" / "r.json")
     with HypothesisJournal(folder / "journal", {"dataset": "x", "beam_size": 1}) as journal:
         for i in range(5):
             journal.add(Hypothesis(f"u{i}", "a.wav", 1.0, "de", "wörter", "worte", seconds=0.1, tokens=3))

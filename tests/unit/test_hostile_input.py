@@ -263,6 +263,18 @@ def test_no_flipped_bit_in_an_archive_is_believed(packed: Path) -> None:
         assert "\n" not in str(failure.value)
 
 
+def test_a_damaged_header_is_no_end(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name in "abc":
+            tar.addfile(tarfile.TarInfo(name))
+    whole = (tmp_path / "a.tar").read_bytes()
+    assert Archive(tmp_path / "a.tar").names() == ["a", "b", "c"]
+    for damaged in (whole[:520] + b"?" + whole[521:], whole[:1024], whole[:1500]):
+        (tmp_path / "a.tar").write_bytes(damaged)
+        with pytest.raises(OvwError, match=r"is not a whole archive: .*, at byte (512|1024)"):
+            Archive(tmp_path / "a.tar")
+
+
 def test_archives_that_are_none(tmp_path: Path) -> None:
     for content in (b"", b"nothing", b"\x1f\x8b" + b"x" * 99, b"BZh9" + b"x" * 99, b"\xfd7zXZ\0" + b"x" * 99):
         (tmp_path / "a.tar.bz2").write_bytes(content)
