@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ovw.artifact.manifest import Manifest
 from ovw.convert.sources.checkpoint import tensors_sha256
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError, UsageError
+from ovw.files import scratch_beside
 from ovw.home import weights_dir
 from ovw.models import find_size
 
@@ -41,12 +41,10 @@ def _save(tensors: dict[str, object], dims: dict[str, int], target: Path) -> Non
     import torch
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         state = {name: torch.tensor(tensor) for name, tensor in tensors.items()}
-        torch.save({"dims": dims, "model_state_dict": state}, scratch)
-        scratch.replace(target)
+        with scratch_beside(target) as scratch:
+            torch.save({"dims": dims, "model_state_dict": state}, scratch)
+            scratch.replace(target)
     except (OSError, RuntimeError) as error:
         raise OvwError(f"cannot write {target}: {error}", "set OVW_HOME to a folder with room") from None
-    finally:
-        scratch.unlink(missing_ok=True)

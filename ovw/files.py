@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there; half a file that a killed process left goes with the next one in its folder."""
 
 from __future__ import annotations
 
@@ -6,20 +6,103 @@ import errno
 import hashlib
 import os
 import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from ovw.errors import OvwError, reason
+
+if sys.platform != "win32":
+    import fcntl
 
 LONGEST_BASE = 150
 """Bytes of a name that names made from it may keep, so that what is put around fits into 255."""
 ODD = re.compile(r'[<>:"\\|?*\x00-\x1f\x7f]|[. ]$|[\ud800-\udfff]')
 """Characters that some file systems refuse (FAT, NTFS, shares), and bytes that are not text."""
 
+SCRATCH = ".ovw-*.part"
+STRAY_S = 86400.0
+"""Age at which a file without a lock is one whose maker was killed before it could lock it."""
+_swept: set[Path] = set()
 
-def scratch_beside(target: Path) -> Path:
-    """A new name in the target's folder, short whatever the target's is."""
-    return target.with_name(f".ovw-{uuid4().hex}.part")
+
+@contextmanager
+def scratch_beside(target: Path) -> Iterator[Path]:
+    """An empty file in the target's folder for this block, its name short whatever the target's is.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    _sweep(target.parent)
+    scratch = target.with_name(SCRATCH.replace("*", uuid4().hex))
+    lock = hold(scratch)
+    try:
+        yield scratch
+    finally:
+        if lock is not None:
+            os.close(lock)
+        scratch.unlink(missing_ok=True)
+
+
+def hold(path: Path) -> int | None:
+    """Make a file and lock it until this process ends; it gets its name once it is locked.
+
+    Returns:
+        Its descriptor, to be closed; `None` on Windows, where an open file could not be renamed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if sys.platform == "win32":
+        path.touch()
+        return None
+    fresh = path.with_name(f"{path.name}.new")
+    lock = os.open(fresh, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        fresh.rename(path)
+    except BaseException:
+        os.close(lock)
+        fresh.unlink(missing_ok=True)
+        raise
+    return lock
+
+
+def is_abandoned(path: Path, maker: Path) -> bool:
+    """Whether nobody holds a file any more. Where there are no such locks, or no such file, an age decides.
+
+    Args:
+        path: that is held.
+        maker: what has the age.
+
+    Raises:
+        OSError: it is gone, or cannot be read.
+    """
+    if sys.platform == "win32" or not path.exists():
+        return time.time() - maker.stat().st_mtime > STRAY_S
+    lock = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes have left half written in a folder; this process looks once."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for left in folder.glob(f"{SCRATCH}*"):
+        with suppress(OSError):  # of another user, or another process was quicker
+            if is_abandoned(left.with_suffix(".part"), left):
+                left.unlink()
 
 
 def short_name(name: str) -> str:
@@ -62,14 +145,12 @@ def write_whole(target: Path, content: str | bytes) -> None:
     Raises:
         OvwError: the disk refuses.
     """
-    scratch = scratch_beside(target)
     try:
-        with scratch.open("wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.replace(target)
+        with scratch_beside(target) as scratch:
+            with scratch.open("wb") as stream:
+                stream.write(content.encode() if isinstance(content, str) else content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            scratch.replace(target)
     except OSError as error:
         raise OvwError(f"cannot write {target}: {error.strerror}", "choose another folder with -o") from None
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -20,15 +20,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-if sys.platform != "win32":
-    import fcntl
+from ovw.files import hold, is_abandoned
 
 GRACE_S = 1.2
 """Between a signal and the end."""
 PREFIX = "ovw-scratch-"
 LOCK = ".lock"
-STRAY_S = 86400.0
-"""Age at which a scratch folder without a lock is one whose maker was killed before it could lock it."""
 _PR_SET_PDEATHSIG = 1
 _SHOW_CURSOR = "\x1b[?25h"
 _received: list[int] = []
@@ -122,7 +119,7 @@ def scratch_folder() -> Iterator[Path]:
     sweep_scratch()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     _scratch.add(folder)
-    lock = _hold(folder)
+    lock = hold(folder / LOCK)
     inside = folder / "files"
     inside.mkdir()
     try:
@@ -138,34 +135,9 @@ def sweep_scratch() -> None:
     """Remove scratch folders of this user that no living process holds."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):  # another process was quicker
-            if not folder.is_symlink() and _is_ours(folder) and _is_abandoned(folder):
+            if not folder.is_symlink() and _is_ours(folder) and is_abandoned(folder / LOCK, folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_ours(folder: Path) -> bool:
     return sys.platform == "win32" or folder.stat().st_uid == os.getuid()
-
-
-def _is_abandoned(folder: Path) -> bool:
-    """Whether the lock in it is free. Where there are no such locks, or none in it, its age decides."""
-    if sys.platform == "win32" or not (folder / LOCK).exists():
-        return time.time() - folder.stat().st_mtime > STRAY_S
-    lock = os.open(folder / LOCK, os.O_RDWR)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(lock)
-    return True
-
-
-def _hold(folder: Path) -> int | None:
-    """Lock a folder for this process' life; the file gets the name that others look at once it is locked."""
-    if sys.platform == "win32":
-        return None
-    fresh = folder / f"{LOCK}.new"
-    lock = os.open(fresh, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    fresh.rename(folder / LOCK)
-    return lock

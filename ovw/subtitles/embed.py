@@ -129,25 +129,23 @@ def embed_subtitles(video: Path, cues: Sequence[Cue], target: Path, language: st
         OvwError: the container cannot hold subtitles, the target exists, or the copy fails.
     """
     track = _check(video, target, overwrite=overwrite)
-    scratch = scratch_beside(target)
     options = {"movflags": "+faststart"} if track.is_quicktime else {}
     try:
-        with (
-            opened(video) as source,
-            av.open(f"file:{scratch}", "w", format=track.container, container_options=options) as out,
-        ):
-            copies = _add_copies(source, out, track, _covers(video) if track.container == "matroska" else {})
-            subtitles = _add_track(source, out, track, language)
-            texts = [_packet(cue, subtitles, track, _origin_ms(source)) for cue in cues]
-            for packet in merge(_packets(source, copies), texts, key=_decoding_time):
-                out.mux(packet)
-        _check(video, target, overwrite=overwrite)
-        scratch.replace(target)
+        with scratch_beside(target) as scratch:
+            with (
+                opened(video) as source,
+                av.open(f"file:{scratch}", "w", format=track.container, container_options=options) as out,
+            ):
+                copies = _add_copies(source, out, track, _covers(video) if track.container == "matroska" else {})
+                subtitles = _add_track(source, out, track, language)
+                texts = [_packet(cue, subtitles, track, _origin_ms(source)) for cue in cues]
+                for packet in merge(_packets(source, copies), texts, key=_decoding_time):
+                    out.mux(packet)
+            _check(video, target, overwrite=overwrite)
+            scratch.replace(target)
     except MEDIA_ERRORS as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise OvwError(f"cannot write {target}: {reason}", "the subtitle files can be used beside the video") from None
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _add_copies(

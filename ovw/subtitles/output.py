@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ovw.audio.inputs import Input
 from ovw.errors import OvwError
-from ovw.files import write_whole
+from ovw.files import scratch_beside, write_whole
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
 from ovw.subtitles.embed import embed_subtitles
@@ -73,7 +72,7 @@ def check_writable(folders: Iterable[Path]) -> None:
     for folder in set(folders):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=folder):
+            with scratch_beside(folder / "any"):
                 pass
         except OSError as error:
             raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None

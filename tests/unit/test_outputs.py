@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
 
+from ovw import files
 from ovw.artifact.locate import check_target
 from ovw.artifact.staging import staged_folder
 from ovw.cli.transcription.config import TranscribeConfig
 from ovw.cli.transcription.sequential import transcribe_all
 from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
-from ovw.files import name_problem, short_name, write_whole
+from ovw.files import name_problem, scratch_beside, short_name, write_whole
 from ovw.subtitles.cues import Atom, Cue
 from ovw.subtitles.embed import embed_subtitles, is_output
 from ovw.subtitles.written import refusals, remember
@@ -53,6 +56,21 @@ def test_own_files_are_known(tmp_path: Path, home: Path):
     assert kept([own, edited, foreign, new], overwrite=True) == []
     remember([edited])
     assert kept([own, edited]) == []
+
+
+def test_half_a_file_of_a_killed_process_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from ovw.files import scratch_beside\n"
+        "with scratch_beside(Path(sys.argv[1], 'a.srt')) as half: half.write_text('x'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    monkeypatch.setattr(files, "_swept", set())
+    with scratch_beside(tmp_path / "b.srt") as living:
+        assert list(tmp_path.iterdir()) == [living]
+        monkeypatch.setattr(files, "_swept", set())
+        write_whole(tmp_path / "c.srt", "text")
+        assert living.is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["c.srt"]
 
 
 def test_what_is_noted_survives_a_cut_line_and_a_missing_home(tmp_path: Path, home: Path):
