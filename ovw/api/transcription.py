@@ -11,11 +11,10 @@ from typing import Any
 
 from ovw.config import build
 from ovw.errors import UsageError, did_you_mean
-from ovw.files import write_whole
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
 from ovw.subtitles.options import LayoutOptions
-from ovw.subtitles.written import remember
+from ovw.subtitles.written import write_own
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording
 from ovw.transcribe.result import Detection, Segment
@@ -145,8 +144,7 @@ class Transcription:
         """
         target = Path(path).expanduser()
         rendered = self.render(target.suffix.removeprefix("."), **layout)
-        write_whole(target, rendered)
-        remember([target])
+        write_own(target, rendered)
         return target
 
     def _repr_html_(self) -> str:

@@ -71,7 +71,7 @@ def _align(media: Path, text: str, config: TranscribeConfig, *, yes: bool, quiet
     from ovw.cli.ensure import ensure_model
     from ovw.subtitles import FORMATS
     from ovw.subtitles.output import check_writable, keep_inputs, output_folder, write_outputs
-    from ovw.subtitles.written import refusals, remember
+    from ovw.subtitles.written import refusals
 
     passages = _passages(text)
     folder = output_folder(None if config.output == "-" else config.output) or media.parent
@@ -98,7 +98,6 @@ def _align(media: Path, text: str, config: TranscribeConfig, *, yes: bool, quiet
             typer.echo(FORMATS[ending](document, config.layout()), nl=False)
         return
     for written in write_outputs(document, targets, config.layout()):
-        remember([written])
         if not quiet:
             typer.echo(str(written))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovw.errors import OvwError
-from ovw.files import write_whole
 from ovw.record_tables import to_markdown
 from ovw.report import bench_tables, eval_tables
 from ovw.report.config import ReportConfig
@@ -18,7 +17,7 @@ from ovw.report.overview import compared_lines, overview_rows
 from ovw.report.page import default_title, html_page
 from ovw.report.runs import Run, read_runs
 from ovw.subtitles.output import keep_inputs
-from ovw.subtitles.written import refusals, remember
+from ovw.subtitles.written import refusals, write_own
 
 if TYPE_CHECKING:
     from ovw.report.charts.figure import Figure
@@ -66,14 +65,13 @@ def write_report(config: ReportConfig) -> list[Path]:
     output.parent.mkdir(parents=True, exist_ok=True)
     if "html" in config.format:
         audio = AudioSource(output.parent, int(config.embed_audio * 1e6))
-        write_whole(page, html_page(runs, figures, audio, config.title))
+        write_own(page, html_page(runs, figures, audio, config.title))
     for figure in figures:
         for form in pictures:
-            write_whole(targets[figure.name, form], _picture(figure, form))
+            write_own(targets[figure.name, form], _picture(figure, form))
     if "md" in config.format:
         linked = {figure.name: targets[figure.name, pictures[0]].name for figure in figures} if pictures else {}
-        write_whole(text, markdown(runs, figures, config.title, linked))
-    remember(wanted)
+        write_own(text, markdown(runs, figures, config.title, linked))
     return wanted
 
 
@@ -98,7 +96,7 @@ def make_figures(runs: Sequence[Run]) -> list[Figure]:
 def write_run_page(run: Run, path: Path) -> None:
     """Write the page of one run, as `ovw eval` and `ovw bench` do, with charts where their packages are installed."""
     figures = make_figures([run]) if has_charts() else []
-    write_whole(path, html_page([run], figures, AudioSource(path.parent)))
+    write_own(path, html_page([run], figures, AudioSource(path.parent)))
 
 
 def markdown(runs: Sequence[Run], figures: Sequence[Figure], title: str | None, pictures: dict[str, str]) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ovw.audio.inputs import Input
 from ovw.errors import OvwError
-from ovw.files import scratch_beside, write_whole
+from ovw.files import scratch_beside
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
 from ovw.subtitles.embed import embed_subtitles
 from ovw.subtitles.layout import lay_out
 from ovw.subtitles.options import LayoutOptions
+from ovw.subtitles.written import write_own
 
 
 def output_folder(name: str | None) -> Path | None:
@@ -86,6 +87,7 @@ def write_outputs(
     video: Path | None = None,
     copy: Path | None = None,
     overwrite: bool = False,
+    write: Callable[[Path, str], None] = write_own,
 ) -> Iterator[Path]:
     """Write the files of a transcription, each whole, and the copy of its video with a subtitle track.
 
@@ -96,6 +98,7 @@ def write_outputs(
         video: to copy, where a copy is wanted.
         copy: of the video; `None` for none.
         overwrite: whether the copy may be there already.
+        write: writes a file.
 
     Yields:
         Each file once it is written.
@@ -105,7 +108,7 @@ def write_outputs(
     """
     for name, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, FORMATS[name](document, layout))
+        write(target, FORMATS[name](document, layout))
         yield target
     if video and copy:
         embed_subtitles(video, lay_out(document, layout), copy, document.text_language, overwrite=overwrite)

@@ -5,28 +5,45 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 from ovw.artifact.hashing import file_sha256
 from ovw.errors import OvwError, reason
-from ovw.files import name_problem
+from ovw.files import name_problem, write_whole
 from ovw.home import home
 
 logger = logging.getLogger(__name__)
 
 
+def write_own(target: Path, content: str | bytes) -> None:
+    """Write a file as `write_whole` does. Its hash is noted first: a kill in between must not make it another's.
+
+    Raises:
+        OvwError: the disk refuses.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    _note(target, hashlib.sha256(data).hexdigest())
+    write_whole(target, data)
+
+
 def remember(outputs: Iterable[Path]) -> None:
-    """Note the hashes of files just written; without a home to write to, they count as another's later."""
+    """Note the hashes of files that were written on other machines, maybe."""
     for path in outputs:
-        entry = json.dumps({"name": path.name, "sha256": file_sha256(path)})
-        try:
-            log = _log_of(path.parent)
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a", encoding="utf-8") as stream:
-                stream.write(entry + "\n")  # one short write, whole among those of other processes
-        except OSError as error:
-            logger.debug("cannot note %s: %s", path, reason(error))
+        _note(path, file_sha256(path))
+
+
+def _note(path: Path, sha256: str) -> None:
+    """Note a hash; without a home to write to, the file counts as another's later."""
+    entry = json.dumps({"name": path.name, "sha256": sha256})
+    try:
+        log = _log_of(path.parent)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(entry + "\n")  # one short write, whole among those of other processes
+    except OSError as error:
+        logger.debug("cannot note %s: %s", path, reason(error))
 
 
 def refusals(outputs: Iterable[Path], *, overwrite: bool) -> dict[Path, OvwError]:
@@ -37,7 +54,7 @@ def refusals(outputs: Iterable[Path], *, overwrite: bool) -> dict[Path, OvwError
         overwrite: whether files may go that ovw did not write, or that were edited since.
     """
     found: dict[Path, OvwError] = {}
-    known: dict[Path, dict[str, str]] = {}
+    known: dict[Path, dict[str, set[str]]] = {}
     for path in outputs:
         if problem := name_problem(path):
             hint = "shorten the name, or choose another folder with -o"
@@ -46,7 +63,7 @@ def refusals(outputs: Iterable[Path], *, overwrite: bool) -> dict[Path, OvwError
             if path.parent not in known:
                 known[path.parent] = _written_in(path.parent)
             written = known[path.parent]
-            if not path.is_file() or written.get(path.name) != file_sha256(path):
+            if not path.is_file() or file_sha256(path) not in written[path.name]:
                 found[path] = OvwError(
                     f"{path} was not written by ovw, or was edited since: it is kept",
                     "--overwrite replaces it, -o writes elsewhere",
@@ -54,17 +71,17 @@ def refusals(outputs: Iterable[Path], *, overwrite: bool) -> dict[Path, OvwError
     return found
 
 
-def _written_in(folder: Path) -> dict[str, str]:
-    """Name -> hash of the files that ovw wrote into a folder, the latest of each."""
-    found = {}
+def _written_in(folder: Path) -> dict[str, set[str]]:
+    """Name -> hashes of the files that ovw wrote into a folder: the latest may be noted, and not in place."""
+    found: dict[str, set[str]] = defaultdict(set)
     try:
         lines = _log_of(folder).read_text(encoding="utf-8").splitlines()
     except OSError:
-        return {}
+        return found
     for line in lines:
         try:
             entry = json.loads(line)
-            found[entry["name"]] = entry["sha256"]
+            found[entry["name"]].add(entry["sha256"])
         except (ValueError, TypeError, KeyError):  # a line that a full disk cut off
             continue
     return found

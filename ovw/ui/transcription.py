@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.errors import OvwError
+from ovw.files import write_whole
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
 from ovw.subtitles.embed import TRACKS, embed_subtitles
@@ -116,7 +117,7 @@ def write_files(document: Document, media: Path, formats: Sequence[str], folder:
         OvwError: a video is asked for of something that cannot hold subtitles.
     """
     targets = {form: folder / f"{media.stem}.{form}" for form in formats if form in FORMATS}
-    written = list(write_outputs(document, targets, PLAIN))
+    written = list(write_outputs(document, targets, PLAIN, write=write_whole))
     if VIDEO_COPY in formats:
         if media.suffix.lower() not in TRACKS:
             raise OvwError(f"{media.name} cannot hold a subtitle track", f"these can: {', '.join(TRACKS)}")
@@ -129,5 +130,5 @@ def write_files(document: Document, media: Path, formats: Sequence[str], folder:
 def track_file(document: Document, folder: Path) -> Path:
     """The subtitles that the player shows, as WebVTT."""
     target = folder / "captions.vtt"
-    list(write_outputs(document, {"vtt": target}, PLAIN))
+    list(write_outputs(document, {"vtt": target}, PLAIN, write=write_whole))
     return target

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,10 @@ from ovw.cli.transcription.sequential import transcribe_all
 from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.files import name_problem, scratch_beside, short_name, write_whole
+from ovw.subtitles import written
 from ovw.subtitles.cues import Atom, Cue
 from ovw.subtitles.embed import embed_subtitles, is_output
-from ovw.subtitles.written import refusals, remember
+from ovw.subtitles.written import refusals, remember, write_own
 
 CUE = Cue(0, 900, ((Atom("Hello", "", 0, 900),),))
 KEPT = "was not written by ovw, or was edited since: it is kept"
@@ -54,8 +56,26 @@ def test_own_files_are_known(tmp_path: Path, home: Path):
     edited.write_text("better text")
     assert kept([own, edited, foreign, new]) == ["edited.srt", "foreign.srt"]
     assert kept([own, edited, foreign, new], overwrite=True) == []
-    remember([edited])
+    write_own(edited, "newer text")
     assert kept([own, edited]) == []
+
+
+def test_a_kill_makes_no_file_anothers(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (own := tmp_path / "own.srt").touch()
+    for moment, left in (("before", "first"), ("after", "second")):
+        monkeypatch.setattr(written, "write_whole", write_whole)
+        write_own(own, "first")
+        monkeypatch.setattr(written, "write_whole", partial(interrupted, moment))
+        with pytest.raises(KeyboardInterrupt):
+            write_own(own, "second")
+        assert own.read_text() == left
+        assert kept([own]) == []
+
+
+def interrupted(moment: str, target: Path, content: bytes) -> None:
+    if moment == "after":
+        write_whole(target, content)
+    raise KeyboardInterrupt
 
 
 def test_half_a_file_of_a_killed_process_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

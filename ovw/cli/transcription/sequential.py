@@ -86,7 +86,6 @@ def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Fai
     from ovw.cli.transcription.live import SegmentPrinter
     from ovw.subtitles import FORMATS
     from ovw.subtitles.output import write_outputs
-    from ovw.subtitles.written import remember
 
     whisper = Whisper(artifact, device=config.running(), exact=config.exact)
     to_stdout = config.output == "-"
@@ -105,7 +104,6 @@ def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: Fai
                 continue
             layout, overwrite = config.layout(), config.overwrite
             for written in write_outputs(document, targets, layout, video=item.file, copy=copy, overwrite=overwrite):
-                remember([written])
                 if not quiet:
                     typer.echo(str(written))
 
