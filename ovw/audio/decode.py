@@ -29,6 +29,8 @@ READ_ATTEMPTS = 8
 """Read errors in a row after which a container is given up."""
 EARLY_END_S, EARLY_END_SHARE = 1.0, 0.02
 """Sound that ends earlier than its container claims, by more than both, is worth a warning."""
+EXACT, EXACT_END_S = ("flac", "aiff", "wv"), 0.1
+"""Containers that count their samples, and what may be missing of those."""
 MISSING_S = 1.0
 """Pauses of the clock, together, that are worth a warning: damage that a container steps over looks like them."""
 WITH_DURATION = ("mov", "matroska", "flac", "mp3", "asf", "avi", "flv", "aiff", "wv")
@@ -175,9 +177,11 @@ class _Reader:
         """The problem, once the end is reached; empty when there was none."""
         end, damage = self._timeline.position, self._damage
         claimed = duration_of(self._container, self._stream) or 0.0
-        early = claimed - end > max(EARLY_END_S, EARLY_END_SHARE * claimed)
-        if early and self._container.format.name.startswith(WITH_DURATION):
-            return f"its sound ends at {_clock(end)}, its header claims {_clock(claimed)}"
+        form = self._container.format.name
+        allowed = EXACT_END_S if form.startswith(EXACT) else max(EARLY_END_S, EARLY_END_SHARE * claimed)
+        if claimed - end > allowed and form.startswith(WITH_DURATION):
+            less = f" ({claimed - end:.1f} s less)" if claimed - end < EARLY_END_S else ""
+            return f"its sound ends at {_clock(end)}, its header claims {_clock(claimed)}{less}"
         if damage.broke_off or (damage.packets and damage.last_at > end - GAP_S):
             return f"damaged after {_clock(end)}, transcribed up to there"
         if damage.packets:
