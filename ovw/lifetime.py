@@ -99,12 +99,20 @@ def end_at_once(code: int) -> None:
     os._exit(code)
 
 
-def end_with_parent() -> None:
-    """Have this process killed when the one that started it ends, however that ends."""
+def end_with_parent(parent: int) -> None:
+    """Have this process killed when the one that started it ends, however that ends, or has ended already.
+
+    Args:
+        parent: its process id.
+    """
+    if sys.platform == "win32":
+        return
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    elif sys.platform != "win32":
-        threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
+    else:
+        threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _outlive_nobody(parent: int) -> None:

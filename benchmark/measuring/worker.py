@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -52,5 +53,5 @@ def _work(kind: str, job: dict[str, Any], emit: Callable[[dict[str, Any]], None]
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    end_with_parent(int(os.environ["OVW_PARENT"]))
     sys.exit(main())

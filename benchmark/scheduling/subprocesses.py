@@ -40,8 +40,9 @@ def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *,
         started = time.perf_counter()
         with (folder / "output").open("w+b") as printed:
             process = subprocess.Popen(
-                [*command, str(results)], stdin=subprocess.PIPE, stdout=printed, stderr=printed, start_new_session=True
-            )
+                [*command, str(results)], stdin=subprocess.PIPE, stdout=printed, stderr=printed,
+                start_new_session=True, env=os.environ | {"OVW_PARENT": str(os.getpid())},
+            )  # fmt: skip
             try:
                 rss = _attend(process, json.dumps(job).encode(), Patience(results, timeout), watch_memory)
                 hung = False

@@ -1,4 +1,4 @@
-"""Whether a media file is cut off, by its own header or last page.
+"""Whether a media file is cut off, by its own header or its pages.
 
 Of these containers FFmpeg reads as much as there is without a word: RIFF (WAV, AVI), RF64 and BW64 (EBU Tech 3306),
 Sony Wave64, Apple CAF, Sun AU and Ogg (RFC 3533).
@@ -13,15 +13,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
+from ovw.audio.ogg import MAGIC, find_loss
 from ovw.audio.reading import Source
 
 UNKNOWN_SLACK = 4096
 """Writers to a pipe put the largest number, or one a little below, where the size belongs that they do not know."""
 MAX_CHUNKS = 10_000
-OGG_PAGE = 27
-"""Bytes of a page's header before its segment table."""
-OGG_LARGEST_PAGE = OGG_PAGE + 255 + 255 * 255
-OGG_END = 4
 
 
 def missing_end(source: Source) -> str:
@@ -111,19 +108,6 @@ def _au(stream: BinaryIO, size: int) -> str:
     return _compare(start + length, size) if _is_known(length, 32) else ""
 
 
-def _ogg(stream: BinaryIO, size: int) -> str:
-    """The last page of a whole file is marked as its stream's last one, and is all there."""
-    stream.seek(max(0, size - 2 * OGG_LARGEST_PAGE))
-    tail = stream.read()
-    at = tail.rfind(b"OggS\x00")
-    page = tail[at:] if at >= 0 else b""
-    if len(page) >= OGG_PAGE and page[5] & OGG_END:
-        table = page[OGG_PAGE : OGG_PAGE + page[26]]
-        if len(table) == page[26] and len(page) >= OGG_PAGE + len(table) + sum(table):
-            return ""
-    return "it has no last page, as if cut off"
-
-
 CHECKS: dict[bytes, Callable[[BinaryIO, int], str]] = {
     b"RIFF": _riff,
     b"RF64": _wave,
@@ -131,6 +115,6 @@ CHECKS: dict[bytes, Callable[[BinaryIO, int], str]] = {
     b"riff\x2e\x91\xcf\x11": _wave64,
     b"caff": _caf,
     b".snd": _au,
-    b"OggS": _ogg,
+    MAGIC: lambda stream, size: find_loss(stream),
 }
 """First bytes of a file -> what looks for its end."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import pickle
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -46,13 +48,13 @@ class _Worker:
 class _ProcessCrew:
     def __init__(self, size: int, task: Task) -> None:
         self.size = size
-        self._task = task
+        self._task = pickle.dumps(task)
         self._context = multiprocessing.get_context("spawn")  # a fork would share OpenVINO's threads
         self._workers: dict[int, _Worker] = {}
 
     def start(self, worker: int) -> None:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._task), daemon=True)
+        process = self._context.Process(target=_serve, args=(theirs, os.getpid(), self._task), daemon=True)
         process.start()
         theirs.close()
         self._workers[worker] = _Worker(process, ours)
@@ -91,11 +93,15 @@ class _ProcessCrew:
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _serve(pipe: Connection, task: Task) -> None:
-    """A worker's life: load, then item after item until the other end is closed."""
+def _serve(pipe: Connection, parent: int, pickled: bytes) -> None:
+    """A worker's life: load, then item after item until the other end is closed.
+
+    The task comes as bytes: what it imports takes seconds, in which the parent may end.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and kills this process
-    end_with_parent()
+    end_with_parent(parent)
     share_heaps()
+    task: Task = pickle.loads(pickled)  # noqa: S301, of the parent
     work: Callable[[Any], Any] | None = None
     greeting: tuple[str, int, OvwError | None] = ("ready", 0, None)
     try:

@@ -120,6 +120,14 @@ def test_workers_do_not_outlive_their_parent(env: dict[str, str], tmp_path: Path
     assert not alive
 
 
+def test_a_child_that_begins_after_its_parents_end() -> None:
+    code = "import sys; from ovw.lifetime import end_with_parent; end_with_parent(int(sys.argv[1])); print('on')"
+    for parent, printed in ((os.getpid(), "on\n"), (os.getppid(), "")):
+        child = subprocess.run([sys.executable, "-c", code, str(parent)], capture_output=True, text=True)
+        assert child.stdout == printed
+        assert child.returncode == (0 if printed else 1)
+
+
 def test_bench_leaves_no_process_and_no_folder(env: dict[str, str], tmp_path: Path) -> None:
     pytest.importorskip("psutil")
     out = tmp_path / "r.json"

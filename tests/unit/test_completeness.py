@@ -59,6 +59,26 @@ def test_half_a_second_of_counted_samples(
     assert told.endswith("its header claims 00:00:04 (0.5 s less)")
 
 
+@pytest.mark.parametrize(("name", "codec"), [("a.opus", "libopus"), ("a.ogg", "flac")])
+def test_pages_that_a_decoder_drops(name: str, codec: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = encode(tmp_path / name, codec, noise(), rate=48000, container="ogg")
+    whole = path.read_bytes()
+    pages = whole.split(b"OggS")[1:]
+    assert len(pages) >= 6
+    for left, told in (
+        (b"".join(b"OggS" + page for page in (*pages[:-2], pages[-1])), f"1 of {len(pages)} pages"),
+        (whole[: len(whole) // 2] + b"!" + whole[len(whole) // 2 + 1 :], f"1 of {len(pages)} pages"),
+        (whole[:-5] + b"!!!!!", "it has no last page, as if cut off"),
+    ):
+        path.write_bytes(left)
+        assert missing_end(path).startswith(told)
+        caplog.clear()
+        load_audio(path)
+        assert len(caplog.messages) == 1
+    path.write_bytes(whole + b"\0" * 70000 + b"tags of another program")
+    assert missing_end(path) == ""
+
+
 def test_an_open_file_is_looked_at_too(caplog: pytest.LogCaptureFixture) -> None:
     content = wav(2)
     load_audio(io.BytesIO(content))

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_processes_end_elsewhere_too(platform: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     started = []
     monkeypatch.setattr(lifetime.threading.Thread, "start", lambda thread: started.append(thread))
-    lifetime.end_with_parent()
+    lifetime.end_with_parent(os.getppid())
     assert len(started) == (platform == "darwin")
     (tmp_path / f"{lifetime.PREFIX}young").mkdir()
     with lifetime.scratch_folder() as folder:

@@ -14,5 +14,7 @@ if __name__ == "__main__":
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: not to outlive the benchmark
+        if os.getppid() != int(os.environ.get("OVW_PARENT", os.getppid())):
+            os._exit(1)
     prefix = f"{__package__}." if __package__ else ""  # run as a folder, its modules stand alone
     sys.exit(importlib.import_module(f"{prefix}measure").main(prefix))
