@@ -14,7 +14,7 @@ from typing import Any
 from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
-from ovw.errors import OvwError, reason
+from ovw.errors import OvwError, quoted, reason
 from ovw.models import Dims, languages
 from ovw.parsing import from_json
 
@@ -107,6 +107,7 @@ def _check_ids(tokenizer: dict[str, Any], n_vocab: int) -> None:
             "give weights together with their own tokenizer",
         )
     ids = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
+    _check_twins(tokenizer["model"]["vocab"] | ids)
     wanted = [END, "<|startoftranscript|>", *TASKS, NO_TIMESTAMPS]
     missing = [name for name in wanted if not any(spelling in ids for spelling in SPELLINGS.get(name, (name,)))]
     if missing:
@@ -116,6 +117,14 @@ def _check_ids(tokenizer: dict[str, Any], n_vocab: int) -> None:
         raise OvwError(
             f"the timestamp tokens do not follow {NO_TIMESTAMPS}", "give weights with Whisper's timestamp tokens"
         )
+
+
+def _check_twins(ids: Mapping[str, int]) -> None:
+    """Refuse two tokens with one id."""
+    holders: dict[int, str] = {}
+    for name, token in ids.items():
+        if (other := holders.setdefault(token, name)) != name or token < 0:
+            raise OvwError(f"the tokenizer gives id {token} to {quoted(other)} and {quoted(name)}", "fetch it again")
 
 
 def _highest(tokenizer: dict[str, Any]) -> int:

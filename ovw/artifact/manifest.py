@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +17,8 @@ from ovw.models import Dims
 from ovw.parsing import from_json
 
 SCHEMA_VERSION = 1
+SEAL = "contents_sha256"
+"""Key of the SHA-256 of all the others; not there in artifacts that were made before it was written."""
 
 
 class Source(ManifestPart):
@@ -205,7 +209,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of an artifact folder.
 
     Raises:
-        OvwError: no manifest, not JSON, a later schema version or a missing field.
+        OvwError: no manifest, not JSON, not what was written, a later schema version or a missing field.
     """
     path = folder / names.MANIFEST
     try:
@@ -216,12 +220,15 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except ValueError as error:
         raise OvwError(f"{path} is damaged: {error}", "remove the folder and convert again") from None
+    sealed = data.pop(SEAL, None) if isinstance(data, dict) else None
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise OvwError(
             f"{path} has schema version {quoted(version)}, this ovw reads {SCHEMA_VERSION}",
             "remove the folder and convert again",
         )
+    if sealed is not None and sealed != _seal(data):
+        raise OvwError(f"{path} is damaged: its {SEAL} is not that of the rest", "remove the folder and convert again")
     try:
         return Manifest(**data)
     except ValidationError as error:
@@ -230,4 +237,11 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
     """Write the manifest into the folder it describes."""
-    (folder / names.MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    data = manifest.model_dump(mode="json")
+    text = json.dumps({**data, SEAL: _seal(data)}, indent=2, ensure_ascii=False)
+    (folder / names.MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _seal(data: dict[str, Any]) -> str:
+    """The SHA-256 of the manifest's contents, however they are laid out."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

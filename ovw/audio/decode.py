@@ -31,6 +31,8 @@ EARLY_END_S, EARLY_END_SHARE = 1.0, 0.02
 """Sound that ends earlier than its container claims, by more than both, is worth a warning."""
 EXACT, EXACT_END_S = ("flac", "aiff", "wv"), 0.1
 """Containers that count their samples, and what may be missing of those."""
+ALONE, ALONE_END_S = ("mov", "matroska"), 0.3
+"""Containers whose duration is that of their longest stream, and what may be missing of an only one."""
 MISSING_S = 1.0
 """Pauses of the clock, together, that are worth a warning: damage that a container steps over looks like them."""
 WITH_DURATION = ("mov", "matroska", "flac", "mp3", "asf", "avi", "flv", "aiff", "wv")
@@ -178,7 +180,11 @@ class _Reader:
         end, damage = self._timeline.position, self._damage
         claimed = duration_of(self._container, self._stream) or 0.0
         form = self._container.format.name
-        allowed = EXACT_END_S if form.startswith(EXACT) else max(EARLY_END_S, EARLY_END_SHARE * claimed)
+        allowed = max(EARLY_END_S, EARLY_END_SHARE * claimed)
+        if form.startswith(EXACT):
+            allowed = EXACT_END_S
+        elif form.startswith(ALONE) and len(self._container.streams) == 1:
+            allowed = min(allowed, ALONE_END_S)
         if claimed - end > allowed and form.startswith(WITH_DURATION):
             less = f" ({claimed - end:.1f} s less)" if claimed - end < EARLY_END_S else ""
             return f"its sound ends at {_clock(end)}, its header claims {_clock(claimed)}{less}"

@@ -142,6 +142,8 @@ def _disturbed(verb: Verb, materials: Path, number: signal.Signals, after: float
             sent = time.monotonic()
             run.wait(process, STUCK_S)
             row |= {"code": run.code, "ended_s": round(time.monotonic() - sent, 2), "was_over": ended}
+            if ended and run.code:
+                raise Fault(f"it ended by itself with {run.code}")
             _check_end(row, number)
             run.require_silence()
             verb.check_survivor(run.folder)

@@ -48,10 +48,8 @@ def test_a_cut_is_told(media: Path, share: float, tmp_path: Path, caplog: pytest
     assert told.startswith(f"{cut}: ")
 
 
-@pytest.mark.parametrize(("name", "codec"), [("a.flac", "flac"), ("a.aiff", "pcm_s16be")])
-def test_half_a_second_of_counted_samples(
-    name: str, codec: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize(("name", "codec"), [("a.flac", "flac"), ("a.aiff", "pcm_s16be"), ("a.mkv", "aac")])
+def test_half_a_second_is_missed(name: str, codec: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = encode(tmp_path / name, codec, noise())
     path.write_bytes(path.read_bytes()[: -path.stat().st_size // 8])
     load_audio(path)

@@ -120,7 +120,7 @@ def test_records_and_manifests(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", [{"n_audio_ctx": 1_500_000_000}, {"n_vocab": -5}, {"n_text_layer": 0}])
 def test_dimensions_that_would_fill_the_memory(tmp_path: Path, tiny: Converted, change: dict) -> None:
     (name,) = change
-    manifest = json.loads((tiny.folder / "manifest.json").read_text())
+    manifest = unsealed(tiny.folder)
     (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"dims": manifest["dims"] | change}))
     with pytest.raises(OvwError, match=f"dims.*{name} is {change[name]}"):
         read_manifest(tmp_path)
@@ -232,14 +232,42 @@ def test_tokens_that_are_none(tmp_path: Path, token: object) -> None:
     assert "\n" not in str(failure.value)
 
 
+@pytest.mark.parametrize(("part", "there", "here"), [("vocab", "mercy", 5), ("added_tokens", "<|cs|>", 50383)])
+def test_two_tokens_with_one_id(part: str, there: str, here: int) -> None:
+    from ovw.convert.tokenizer import build_tokenizer_json
+
+    tokenizer = json.loads(build_tokenizer_json(TINY, None))
+    if part == "vocab":
+        tokenizer["model"]["vocab"][there] = here
+    else:
+        next(token for token in tokenizer["added_tokens"] if token["content"] == there)["id"] = here
+    with pytest.raises(OvwError, match=f"gives id {here} to "):
+        build_tokenizer_json(TINY, json.dumps(tokenizer))
+
+
 def test_verify_refuses_no_languages(tmp_path: Path, tiny: Converted) -> None:
     import shutil
 
     folder = Path(shutil.copytree(tiny.folder, tmp_path / "a"))
-    manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"languages": []}))
+    (folder / "manifest.json").write_text(json.dumps(unsealed(folder) | {"languages": []}))
     (problem,) = find_problems(folder)
     assert "languages" in problem
+
+
+def test_no_change_of_a_manifest_is_believed(tmp_path: Path, tiny: Converted) -> None:
+    text = (tiny.folder / "manifest.json").read_text()
+    assert read_manifest(tiny.folder) == tiny.manifest
+    for there, here in (('"vi"', '"tl"'), ('"translate": true', '"translate": false'), ('"da",', "")):
+        assert there in text
+        (tmp_path / "manifest.json").write_text(text.replace(there, here, 1))
+        with pytest.raises(OvwError, match="is damaged: its contents_sha256 is not that of the rest"):
+            read_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps(json.loads(text)))
+    assert read_manifest(tmp_path) == tiny.manifest
+
+
+def unsealed(folder: Path) -> dict:
+    return json.loads((folder / "manifest.json").read_text()) | {"contents_sha256": None}
 
 
 @pytest.fixture(params=["gz", "xz", "bz2"])
