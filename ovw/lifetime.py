@@ -125,16 +125,24 @@ def _outlive_nobody(parent: int) -> None:
 def scratch_folder() -> Iterator[Path]:
     """An empty temporary folder for this block; what processes left that were killed is removed first."""
     sweep_scratch()
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    with removed_at_end(Path(tempfile.mkdtemp(prefix=PREFIX))) as folder:
+        lock = hold(folder / LOCK)
+        inside = folder / "files"
+        inside.mkdir()
+        try:
+            yield inside
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+
+@contextmanager
+def removed_at_end(folder: Path) -> Iterator[Path]:
+    """Remove a folder behind this block, or when a signal ends the process within it."""
     _scratch.add(folder)
-    lock = hold(folder / LOCK)
-    inside = folder / "files"
-    inside.mkdir()
     try:
-        yield inside
+        yield folder
     finally:
-        if lock is not None:
-            os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
         _scratch.discard(folder)
 

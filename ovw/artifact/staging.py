@@ -21,6 +21,7 @@ from pathlib import Path
 from ovw.artifact.lock import locked
 from ovw.errors import OvwError, reason
 from ovw.files import short_name
+from ovw.lifetime import removed_at_end
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
@@ -40,14 +41,11 @@ def staged_folder(target: Path) -> Iterator[Path]:
     target = target.resolve()  # through links, or the link itself would be swapped away
     with _locked(target):
         sweep(target)
-        scratch = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
-        try:
+        with removed_at_end(Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))) as scratch:
             yield scratch
             scratch.chmod(0o777 & ~_umask())
             _sync(scratch)
             _put_in_place(scratch, target)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def sweep(target: Path) -> None:

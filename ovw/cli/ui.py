@@ -81,7 +81,13 @@ def _bench(models: Sequence[str], seconds: float, on_step: Callable[[str], None]
     chosen = resolve(
         BenchConfig, {"models": list(models), "budget": seconds, "format": ["html"]}, config_file("bench", DEFAULT)
     )
-    path, _ = bench(chosen, BenchObserver(on_step=on_step))
+    records: list[Path] = []
+    try:
+        path, _ = bench(chosen, BenchObserver(on_step=on_step, on_path=records.append))
+    except KeyboardInterrupt:  # the page offers no way to go on with a record
+        for record in records:
+            record.unlink(missing_ok=True)
+        raise
     return path.with_suffix(".html")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,15 @@ from ovw.errors import OvwError
 from ovw.models import languages, sizes
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
-from ovw.ui.actions import VerbActions, stepwise
+from ovw.ui.actions import OnStep, VerbActions, stepwise
 from ovw.ui.config import UiConfig
 from ovw.ui.cues import HEADERS, edited
 from ovw.ui.media import chosen_media, has_picture
 from ovw.ui.tabs import LoadedModels, Tabs
 from ovw.ui.transcription import VIDEO_COPY, SubtitleRequest, make_subtitles, track_file, write_files
 
+SUBTITLES, CONVERT, MEASURE = "subtitles", "convert", "measure"
+"""Kinds of work; a tab does one of each at a time."""
 DETECT = "detect"
 TASKS = [("same language", "transcribe"), ("translate to English", "translate")]
 DEFAULT_SIZE, DEFAULT_PRECISION = "base", "fp16"
@@ -74,6 +78,15 @@ class Page:
     def _closed(self, request: gr.Request) -> None:
         self.tabs.close(request.session_hash)
 
+    def _stops(self, button: gr.Button, work: str, started: Any, status: gr.Markdown) -> None:
+        """Have a button stop work of its tab, and take it out of the queue if it still waits."""
+
+        def stop(request: gr.Request) -> str:
+            self.tabs.of(request.session_hash).stop(work)
+            return "stopped"
+
+        button.click(stop, outputs=status, cancels=[started], queue=False)
+
     # --- subtitles
 
     def _subtitles(self) -> gr.Dropdown:
@@ -114,7 +127,7 @@ class Page:
         running = start.click(
             self._transcribe, chosen, outputs, concurrency_limit=self.config.users, show_progress="hidden"
         )
-        stop.click(self._stop, outputs=status, cancels=[running], queue=False)
+        self._stops(stop, SUBTITLES, running, status)
         apply.click(self._apply, [document, media, table, formats], [status, document, video, files])
         return model
 
@@ -131,7 +144,7 @@ class Page:
         request: gr.Request,
     ) -> Iterator[tuple[Any, ...]]:
         tab = self.tabs.of(request.session_hash)
-        stopped = tab.begin()
+        stopped = tab.begin(SUBTITLES)
         nothing = gr.skip()
         yield "starting", [], None, None, gr.Video(visible="hidden"), gr.Audio(visible=False), None
         try:
@@ -160,10 +173,6 @@ class Page:
             return gr.Video(value=str(path), subtitles=captions, visible=True), gr.Audio(visible="hidden")
         return gr.Video(visible="hidden"), gr.Audio(value=str(path), visible=True)
 
-    def _stop(self, request: gr.Request) -> str:
-        self.tabs.of(request.session_hash).stopped.set()
-        return "stopped"
-
     def _apply(
         self,
         document: Document | None,
@@ -190,29 +199,37 @@ class Page:
         with gr.Row():
             size = gr.Dropdown(list(sizes()), value=DEFAULT_SIZE, label="Size", elem_id="size")
             precision = gr.Dropdown(list(PRECISIONS), value=DEFAULT_PRECISION, label="Precision", elem_id="precision")
-        start = gr.Button("Convert", variant="primary", elem_id="convert")
+        with gr.Row():
+            start = gr.Button("Convert", variant="primary", elem_id="convert")
+            stop = gr.Button("Stop", elem_id="stop-convert")
         steps = gr.Markdown("", elem_id="convert-steps")
         figures = gr.Dataframe(headers=["figure", "value"], label="The artifact", interactive=False, elem_id="parity")
-        return start.click(self._make, [size, precision], [steps, figures], concurrency_limit=1)
+        running = start.click(self._make, [size, precision], [steps, figures], concurrency_limit=1)
+        self._stops(stop, CONVERT, running, steps)
+        return running
 
-    def _make(self, size: str, precision: str) -> Iterator[tuple[Any, Any]]:
+    def _make(self, size: str, precision: str, request: gr.Request) -> Iterator[tuple[Any, Any]]:
         def rows(found: list[dict[str, str]]) -> list[list[str]]:
             return [[row["figure"], row["value"]] for row in found]
 
-        yield from _shown(lambda on_step: self.actions.convert(size, precision, on_step), rows)
+        stopped = self.tabs.of(request.session_hash).begin(CONVERT)
+        yield from _shown(partial(self.actions.convert, size, precision), stopped, rows)
 
     # --- measure
 
     def _measure(self) -> gr.CheckboxGroup:
         names = gr.CheckboxGroup([], label="Artifacts", elem_id="artifacts")
         seconds = gr.Slider(20, 600, value=BENCH_S, step=10, label="Seconds", elem_id="seconds")
-        start = gr.Button("Measure", variant="primary", elem_id="measure")
+        with gr.Row():
+            start = gr.Button("Measure", variant="primary", elem_id="measure")
+            stop = gr.Button("Stop", elem_id="stop-measure")
         steps = gr.Markdown("", elem_id="measure-steps")
         report = gr.HTML(elem_id="report")
-        start.click(self._bench, [names, seconds], [steps, report], concurrency_limit=1)
+        running = start.click(self._bench, [names, seconds], [steps, report], concurrency_limit=1)
+        self._stops(stop, MEASURE, running, steps)
         return names
 
-    def _bench(self, names: list[str], seconds: float) -> Iterator[tuple[Any, Any]]:
+    def _bench(self, names: list[str], seconds: float, request: gr.Request) -> Iterator[tuple[Any, Any]]:
         if not names:
             yield "choose at least one artifact", gr.skip()
             return
@@ -225,13 +242,16 @@ class Page:
                 f'srcdoc="{content}"></iframe>'
             )
 
-        yield from _shown(lambda on_step: self.actions.bench(names, seconds, on_step), framed)
+        stopped = self.tabs.of(request.session_hash).begin(MEASURE)
+        yield from _shown(partial(self.actions.bench, names, seconds), stopped, framed)
 
 
-def _shown(run: Callable[..., Any], show: Callable[[Any], Any]) -> Iterator[tuple[Any, Any]]:
+def _shown(
+    run: Callable[[OnStep], Any], stopped: threading.Event, show: Callable[[Any], Any]
+) -> Iterator[tuple[Any, Any]]:
     """Steps of some work as they begin, then its result."""
     try:
-        for step in stepwise(run):
+        for step in stepwise(run, stopped):
             yield step.text, gr.skip() if step.result is None else show(step.result)
     except OvwError as error:
         yield sentence(error), gr.skip()

@@ -21,18 +21,23 @@ class Tab:
 
     Attributes:
         folder: for its files.
-        stopped: set once the tab is closed or its user stops the work.
+        uploads: files that its user sent.
+        running: switches that stop its work, by the kind of work.
     """
 
     folder: Path
-    stopped: threading.Event = field(default_factory=threading.Event)
     uploads: set[Path] = field(default_factory=set)
+    running: dict[str, threading.Event] = field(default_factory=dict)
 
-    def begin(self) -> threading.Event:
-        """Stop what runs for this tab; the switch of the work that begins now."""
-        self.stopped.set()
-        self.stopped = threading.Event()
-        return self.stopped
+    def begin(self, work: str) -> threading.Event:
+        """Stop work of this kind that runs for this tab; the switch of the work that begins now."""
+        self.stop(work)
+        return self.running.setdefault(work, threading.Event())
+
+    def stop(self, work: str) -> None:
+        """Stop work of this kind, if some runs."""
+        if switch := self.running.pop(work, None):
+            switch.set()
 
     def new_folder(self) -> Path:
         """An empty folder for the files of one transcription."""
@@ -63,7 +68,8 @@ class Tabs:
         with self._lock:
             session = self._open.pop(key or "", None)
         if session:
-            session.stopped.set()
+            for work in list(session.running):
+                session.stop(work)
             shutil.rmtree(session.folder, ignore_errors=True)
             for upload in session.uploads:
                 shutil.rmtree(upload.parent, ignore_errors=True)

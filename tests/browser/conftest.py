@@ -41,16 +41,23 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def address(home: Path) -> Iterator[str]:
-    """Of the page."""
+def server(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """The page's process; its first line is the address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "ovw", "ui", "--port", "0"],
         env={**os.environ, "OVW_HOME": str(home), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout
-    yield process.stdout.readline().split()[0]
+    yield process
     process.terminate()
     process.wait(20)
+    assert process.stdout
     process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def address(server: subprocess.Popen[str]) -> str:
+    """Of the page."""
+    assert server.stdout
+    return server.stdout.readline().split()[0]

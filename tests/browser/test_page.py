@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from support.tiny_whisper import DEMO_VIDEO
 
@@ -115,6 +116,52 @@ def test_two_users_get_their_own(browser: Any, address: str, page: Any, tmp_path
     assert transcribe(page, DEMO_VIDEO).startswith("done: 4 cues")
     assert "is a file of text" in other.inner_text("#status")
     other.close()
+
+
+def begin(page: Any, tab: str, button: str, steps: str, step: str) -> None:
+    """Start work in a tab and wait for a step of it."""
+    page.get_by_role("tab", name=tab).click()
+    page.click(button)
+    page.locator(steps).get_by_text(step).first.wait_for(timeout=WAIT_MS)
+
+
+def gone(server: subprocess.Popen[str]) -> bool:
+    """Whether the processes of stopped work end."""
+    children = psutil.Process(server.pid).children(recursive=True)
+    working = [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+    return not psutil.wait_procs(working, timeout=30)[1]
+
+
+def test_a_conversion_is_stopped(page: Any, server: subprocess.Popen[str], home: Path) -> None:
+    """By its button, and by closing the tab."""
+    before = sorted((home / "models").iterdir())
+    page.get_by_role("tab", name="Convert").click()
+    page.locator("#precision input").fill("fp32")
+    page.keyboard.press("Enter")
+    begin(page, "Convert", "#convert", "#convert-steps", "writing fp32")
+    assert list((home / "models").glob(".base-fp32.partial-*"))
+    page.click("#stop-convert")
+    page.locator("#convert-steps").get_by_text("stopped").wait_for()
+    assert gone(server)
+    assert sorted((home / "models").iterdir()) == before
+    begin(page, "Convert", "#convert", "#convert-steps", "comparing fp32")
+    page.close()
+    assert gone(server)
+    assert sorted((home / "models").iterdir()) == before
+
+
+def test_measuring_is_stopped(page: Any, server: subprocess.Popen[str], home: Path) -> None:
+    """By its button, and by closing the tab."""
+    page.get_by_role("tab", name="Measure").click()
+    page.locator("#artifacts").get_by_label("base-fp16").check()
+    begin(page, "Measure", "#measure", "#measure-steps", "what the machine can do")
+    page.click("#stop-measure")
+    page.locator("#measure-steps").get_by_text("stopped").wait_for()
+    assert gone(server)
+    begin(page, "Measure", "#measure", "#measure-steps", "round 1")
+    page.close()
+    assert gone(server)
+    assert not list((home / "bench").iterdir())
 
 
 @pytest.mark.parametrize("width", [390, 1440])

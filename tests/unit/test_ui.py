@@ -6,14 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote_plus
 
+import psutil
 import pytest
+from support import page_work
 from support.transcripts import document, segment
 
 from ovw.config import build
@@ -121,23 +125,27 @@ def test_tabs_do_not_share_files_and_end_with_all_of_theirs(tmp_path: Path) -> N
     upload.parent.mkdir(parents=True)
     upload.touch()
     one.uploads.add(upload)
-    stopped = one.begin()
+    stopped = [one.begin("subtitles"), one.begin("convert")]
+    running = two.begin("convert")
     tabs.close("one")
-    assert stopped.is_set()
+    assert all(switch.is_set() for switch in stopped)
     assert not one.folder.exists()
     assert not upload.parent.exists()
     assert len(list(two.folder.rglob("a.srt"))) == 1
-    assert not two.stopped.is_set()
+    assert not running.is_set()
     tabs.close_all()
     assert not two.folder.exists()
 
 
 def test_work_that_begins_stops_what_ran_before(tmp_path: Path) -> None:
     tab = Tabs(tmp_path).of("one")
-    first = tab.begin()
-    second = tab.begin()
+    first, other = tab.begin("convert"), tab.begin("subtitles")
+    second = tab.begin("convert")
     assert first.is_set()
     assert not second.is_set()
+    tab.stop("convert")
+    assert second.is_set()
+    assert not other.is_set()
 
 
 def test_few_models_stay_loaded() -> None:
@@ -148,19 +156,37 @@ def test_few_models_stay_loaded() -> None:
     assert loaded == ["a", "b", "c", "b"]
 
 
-def test_steps_and_failures_of_work_in_a_thread() -> None:
-    def work(on_step):  # type: ignore[no-untyped-def]
-        on_step("one")
-        on_step("two")
-        return 3
+def test_steps_and_failures_of_work_in_a_process() -> None:
+    never = threading.Event()
+    steps = [(step.text, step.result) for step in stepwise(page_work.counted, never)]
+    assert steps == [("one", None), ("two", None), ("done", 3)]
+    with pytest.raises(OvwError, match="no room") as refusal:
+        list(stepwise(page_work.refused, never))
+    assert refusal.value.hint == "make some"
+    with pytest.raises(OvwError, match="without a result, with exit code 7"):
+        list(stepwise(page_work.crashed, never))
 
-    assert [(step.text, step.result) for step in stepwise(work)] == [("one", None), ("two", None), ("done", 3)]
 
-    def fail(on_step):  # type: ignore[no-untyped-def]
-        raise OvwError("no room")
+@pytest.mark.parametrize("deaf", [False, True])
+def test_stopped_work_ends_at_once_and_leaves_nothing(tmp_path: Path, deaf: bool) -> None:
+    stopped = threading.Event()
+    steps = stepwise(partial(page_work.written, tmp_path / "artifact", deaf), stopped)
+    process = psutil.Process(int(next(steps).text))
+    assert list(tmp_path.glob(".artifact.partial-*/half"))
+    stopped.set()
+    assert list(steps) == []
+    assert not process.is_running()
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
 
-    with pytest.raises(OvwError, match="no room"):
-        list(stepwise(fail))
+
+def test_a_process_ends_though_nobody_waits_for_its_steps(tmp_path: Path) -> None:
+    stopped = threading.Event()
+    steps = stepwise(partial(page_work.written, tmp_path / "artifact", False), stopped)
+    process = psutil.Process(int(next(steps).text))
+    del steps  # as the server drops it when a tab is closed
+    stopped.set()
+    process.wait(60)
+    assert not list(tmp_path.iterdir())
 
 
 PASSWORD = "long enough"
