@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ovw.artifact import names
 from ovw.artifact.hashing import file_sha256
 from ovw.artifact.layouts import graphs_of, layout_row
-from ovw.artifact.manifest import Manifest, read_manifest, show_range
+from ovw.artifact.manifest import Manifest, is_as_written, read_manifest, show_range
 from ovw.errors import OvwError, reason
 from ovw.models import Dims
 from ovw.parsing import from_json
@@ -26,6 +26,8 @@ def find_problems(folder: Path) -> list[str]:
         manifest = read_manifest(folder)
     except OvwError as error:
         return [str(error)]
+    if not is_as_written(folder):
+        return [f"{names.MANIFEST}: was changed after it was written"]
     return (
         file_problems(folder, manifest)
         or description_problems(manifest)

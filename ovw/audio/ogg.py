@@ -25,7 +25,7 @@ class Page(NamedTuple):
 
 
 def find_loss(stream: BinaryIO) -> str:
-    """What is missing of an Ogg file; empty when nothing is.
+    """Missing parts of an Ogg file, a line each; empty when it is whole.
 
     Args:
         stream: can seek; it is left at an arbitrary place.

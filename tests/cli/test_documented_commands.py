@@ -82,7 +82,7 @@ def workplace(tiny: Converted, tiny_pt: Path, tmp_path_factory: pytest.TempPathF
         "bytes": (artifact / "generation_config.json").stat().st_size,
         "sha256": file_sha256(artifact / "generation_config.json"),
     }
-    (artifact / "manifest.json").write_text(json.dumps(described | {"contents_sha256": None}))
+    (artifact / "manifest.json").write_text(json.dumps(described))
     for home in (folder / "home" / "models", folder / "models"):
         home.mkdir(parents=True)
         for name in ("base-fp16", "base-fp32", "base-int8", "base-int8-ptq"):

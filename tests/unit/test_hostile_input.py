@@ -254,16 +254,20 @@ def test_verify_refuses_no_languages(tmp_path: Path, tiny: Converted) -> None:
     assert "languages" in problem
 
 
-def test_no_change_of_a_manifest_is_believed(tmp_path: Path, tiny: Converted) -> None:
-    text = (tiny.folder / "manifest.json").read_text()
-    assert read_manifest(tiny.folder) == tiny.manifest
+def test_verify_sees_any_change_of_a_manifest(tmp_path: Path, tiny: Converted) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(tiny.folder, tmp_path / "a"))
+    text = (folder / "manifest.json").read_text()
     for there, here in (('"vi"', '"tl"'), ('"translate": true', '"translate": false'), ('"da",', "")):
         assert there in text
-        (tmp_path / "manifest.json").write_text(text.replace(there, here, 1))
-        with pytest.raises(OvwError, match="is damaged: its contents_sha256 is not that of the rest"):
-            read_manifest(tmp_path)
-    (tmp_path / "manifest.json").write_text(json.dumps(json.loads(text)))
-    assert read_manifest(tmp_path) == tiny.manifest
+        (folder / "manifest.json").write_text(text.replace(there, here, 1))
+        assert find_problems(folder) == ["manifest.json: was changed after it was written"]
+        read_manifest(folder)  # whoever adapts an artifact can still run it
+    (folder / "manifest.json").write_text(json.dumps(json.loads(text)))  # laid out otherwise
+    assert find_problems(folder) == []
+    (folder / "manifest.json").write_text(json.dumps(unsealed(folder)))  # of an earlier version
+    assert find_problems(folder) == []
 
 
 def unsealed(folder: Path) -> dict:
