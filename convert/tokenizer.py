@@ -15,6 +15,7 @@ from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
 from ovw.errors import OvwError, quoted, reason
+from ovw.lifetime import foreign_scratch
 from ovw.models import Dims, languages
 from ovw.parsing import from_json
 
@@ -279,6 +280,7 @@ def write_tokenizer_ir(folder: Path, ends: dict[str, str]) -> None:
     from transformers import PreTrainedTokenizerFast
 
     fast = PreTrainedTokenizerFast(tokenizer_file=str(folder / names.TOKENIZER), **ends)
-    tokenizer, detokenizer = convert_tokenizer(fast, with_detokenizer=True, clean_up_tokenization_spaces=False)
+    with foreign_scratch():
+        tokenizer, detokenizer = convert_tokenizer(fast, with_detokenizer=True, clean_up_tokenization_spaces=False)
     ov.save_model(tokenizer, folder / f"{names.TOKENIZER_IR}.xml", compress_to_fp16=False)
     ov.save_model(detokenizer, folder / f"{names.DETOKENIZER_IR}.xml", compress_to_fp16=False)

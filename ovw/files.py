@@ -36,7 +36,7 @@ def scratch_beside(target: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    _sweep(target.parent)
+    sweep_halves(target.parent)
     scratch = target.with_name(SCRATCH.replace("*", uuid4().hex))
     lock = hold(scratch)
     try:
@@ -94,7 +94,7 @@ def is_abandoned(path: Path, maker: Path) -> bool:
     return True
 
 
-def _sweep(folder: Path) -> None:
+def sweep_halves(folder: Path) -> None:
     """Remove what killed processes have left half written in a folder; this process looks once."""
     if folder in _swept:
         return

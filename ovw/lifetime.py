@@ -147,6 +147,17 @@ def removed_at_end(folder: Path) -> Iterator[Path]:
         _scratch.discard(folder)
 
 
+@contextmanager
+def foreign_scratch() -> Iterator[None]:
+    """Have the temporary files that a library makes in this block in a scratch folder, for the case of a kill."""
+    with scratch_folder() as folder:
+        before, tempfile.tempdir = tempfile.tempdir, str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
 def sweep_scratch() -> None:
     """Remove scratch folders of this user that no living process holds."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):

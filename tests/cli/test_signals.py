@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from support.speech_files import wav
 from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.convert.plan import Converted
-from ovw.lifetime import scratch_folder
+from ovw.lifetime import foreign_scratch, scratch_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 FAST = ["-m", "tiny-random", "--language", "en", "--temperature", "0", "--beam-size", "1", "--max-new-tokens", "4"]
@@ -103,6 +104,14 @@ def test_what_a_kill_leaves_is_swept(env: dict[str, str], tmp_path: Path, monkey
             assert sorted((tmp_path / "tmp").iterdir()) == sorted([living.parent, another.parent, stranger])
             assert not list(another.iterdir())
     assert list((tmp_path / "tmp").iterdir()) == [stranger]
+
+
+def test_what_a_library_leaves_is_swept_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with foreign_scratch():
+        assert next(iter(tmp_path.iterdir())) in Path(tempfile.mkdtemp()).parents
+    assert not list(tmp_path.iterdir())
+    assert tempfile.gettempdir() == str(tmp_path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread looks every half second")

@@ -32,8 +32,9 @@ from fuzz.targets import TARGETS, once
 SLOWEST_S, STUCK_S = 60.0, 600.0
 """Processor time, and time in all, of an input."""
 LARGEST_MB = 2000
-BATCH = 50
-"""Inputs of a process; then a new one begins, whose memory can be told from that of the one before."""
+BATCH, CONVERSIONS = 50, 10
+"""Inputs of a process; then a new one begins, whose memory can be told from that of the one before. A conversion leaves
+some behind: a verb ends with its process."""
 SHOWN = 10
 """Numbers of inputs with a note that are listed."""
 
@@ -93,7 +94,7 @@ def _campaign(asked: argparse.Namespace) -> dict[str, int]:
     end, done = time.monotonic() + 60 * asked.minutes, dict.fromkeys(asked.targets, 0)
     while time.monotonic() < end and min(done.values()) < asked.count:
         for name in asked.targets:
-            size = min(BATCH, asked.count - done[name])
+            size = min(CONVERSIONS if name.startswith("convert") else BATCH, asked.count - done[name])
             if size > 0 and time.monotonic() < end:
                 done[name] += _batch(name, asked, asked.first + done[name], size, end)
     return done

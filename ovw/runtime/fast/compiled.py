@@ -16,7 +16,7 @@ import openvino as ov
 
 from ovw.artifact import masks, names, weights
 from ovw.errors import OvwError
-from ovw.files import write_whole
+from ovw.files import sweep_halves, write_whole
 from ovw.home import compiled_dir
 from ovw.runtime.device import DeviceOptions, compile_model, core, hardware
 
@@ -55,6 +55,7 @@ def load_or_compile(
     """
     if not cached:
         return CompiledGraph(compile_model(make(), options))
+    sweep_halves(compiled_dir())
     kept = compiled_dir() / f"{fingerprint(artifact, part, options)}.blob"
     if found := _load(kept, options):
         return found

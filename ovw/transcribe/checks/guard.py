@@ -17,7 +17,7 @@ from pathlib import Path
 from ovw.artifact.arithmetic import ProbeReference
 from ovw.artifact.manifest import Manifest
 from ovw.errors import OvwError, reason
-from ovw.files import write_whole
+from ovw.files import sweep_halves, write_whole
 from ovw.home import checked_dir
 from ovw.memory import give_back
 from ovw.runtime.approximations import ALL, NONE
@@ -76,6 +76,7 @@ def open_checked(folder: Path, manifest: Manifest, options: DeviceOptions, *, ex
     """
     require_device(options)
     candidates = list(ways(folder, manifest, options, exact=exact))
+    sweep_halves(checked_dir())
     kept = checked_dir() / f"{fingerprint(folder, f'check {exact}', options)}.json"
     outcome = _recall(kept, candidates)
     if outcome is None:
