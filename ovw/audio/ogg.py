@@ -16,7 +16,7 @@ BLOCK = 1 << 16
 MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-class Page(NamedTuple):
+class OggPage(NamedTuple):
     """A whole page: its flags, the stream that it belongs to, and its number there."""
 
     flags: int
@@ -25,7 +25,7 @@ class Page(NamedTuple):
 
 
 def find_loss(stream: BinaryIO) -> str:
-    """Missing parts of an Ogg file, a line each; empty when it is whole.
+    """The loss in an Ogg file, in words; empty when there is none.
 
     Args:
         stream: can seek; it is left at an arbitrary place.
@@ -43,7 +43,7 @@ def find_loss(stream: BinaryIO) -> str:
     return "; ".join(found)
 
 
-def _whole_pages(stream: BinaryIO) -> Iterator[Page]:
+def _whole_pages(stream: BinaryIO) -> Iterator[OggPage]:
     """The pages whose checksum is right; behind another the next one is looked for."""
     at = 0
     while (at := _next_page(stream, at)) >= 0:
@@ -55,7 +55,7 @@ def _whole_pages(stream: BinaryIO) -> Iterator[Page]:
         table = stream.read(segments)
         body = stream.read(sum(table))
         if _checksum(head[: CHECKSUM.start] + bytes(4) + head[CHECKSUM.stop :] + table + body) == checksum:
-            yield Page(flags, serial, number)
+            yield OggPage(flags, serial, number)
             at += HEADER.size + len(table) + len(body)
         else:
             at += len(MAGIC)
