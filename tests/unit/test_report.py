@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from ovw.cli.app import app
 from ovw.config import build
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError
 from ovw.record import Metric, Record, new_record, write_record
 from ovw.report.charts import all_figures
 from ovw.report.charts.figure import Figure
@@ -24,8 +24,9 @@ from ovw.report.config import ReportConfig
 from ovw.report.explorer import AudioSource
 from ovw.report.measured import measured_cases
 from ovw.report.page import html_page
-from ovw.report.pipeline import write_report
+from ovw.report.pipeline import WIDTH, write_report
 from ovw.report.runs import Run, read_run
+from ovw.report.view import RecordView
 from ovw.scoring.hypothesis import Hypothesis
 
 CLIP = ROOT / "ovw" / "assets" / "selftest.flac"
@@ -246,6 +247,19 @@ def test_pictures_and_markdown(run_folder: Path, tmp_path: Path) -> None:
     text = by_kind[".md"][0].read_text(encoding="utf-8")
     assert all(f"]({path.name})" in text for path in by_kind[".svg"])
     assert "~~cat~~ **hat**" in text
+
+
+def test_a_record_in_a_notebook(run_folder: Path, tmp_path: Path) -> None:
+    write_record(ALL[0], tmp_path / "r.json")
+    times, score = RecordView.read(tmp_path / "r.json"), RecordView.read(run_folder)
+    assert all(f"<td>{case.name}</td>" in times._repr_html_() for case in ALL[0].cases)
+    assert "<th>WER</th>" in score._repr_html_()
+    assert score.metrics["wer"].value == score.record.metrics["wer"].value
+    chart = times.chart("window").to_dict()
+    assert chart["title"] == "One window"
+    assert chart["width"] == WIDTH
+    with pytest.raises(UsageError, match=r"no chart 'windo_'.*did you mean 'window"):
+        times.chart("windo_")
 
 
 def test_files_of_others_stay(run_folder: Path, tmp_path: Path) -> None:
