@@ -18,6 +18,7 @@ from urllib.parse import quote_plus
 import psutil
 import pytest
 from support import page_work
+from support.tiny_whisper import ROOT
 from support.transcripts import document, segment
 
 from ovw.config import build
@@ -186,6 +187,29 @@ def test_a_process_ends_though_nobody_waits_for_its_steps(tmp_path: Path) -> Non
     del steps  # as the server drops it when a tab is closed
     stopped.set()
     process.wait(60)
+    assert not list(tmp_path.iterdir())
+
+
+PAGE = """
+import sys, threading
+from functools import partial
+from pathlib import Path
+from ovw.ui.actions import stepwise
+from support import page_work
+for step in stepwise(partial(page_work.written, Path(sys.argv[1]), False), threading.Event()):
+    print(step.text, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal that lets a process clean up")
+def test_work_ends_with_the_page_however_that_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PAGE, str(tmp_path / "artifact")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as page:
+        assert page.stdout
+        process = psutil.Process(int(page.stdout.readline()))
+        page.kill()
+    assert not psutil.wait_procs([process], timeout=60)[1]
     assert not list(tmp_path.iterdir())
 
 
