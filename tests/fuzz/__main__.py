@@ -191,7 +191,8 @@ def _write_verdicts(out: Path) -> None:
 def _keep(out: Path, name: str, number: int, work: Path, text: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}-{number}.txt").write_text(text, encoding="utf-8", errors="replace")
-    shutil.copytree(work, out / f"{name}-{number}", symlinks=True, dirs_exist_ok=True)
+    if work.is_dir():  # else it did not come to that
+        shutil.copytree(work, out / f"{name}-{number}", symlinks=True, dirs_exist_ok=True)
 
 
 if __name__ == "__main__":
