@@ -10,6 +10,7 @@ from io import StringIO
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
+from rich import get_console
 
 from ovw.convert.compression.recipe import GraphRecipe, Recipe
 from ovw.lifetime import scratch_folder
@@ -106,13 +107,18 @@ def _quantized(model: ov.Model, recipe: GraphRecipe, windows: Sequence[Mel]) -> 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep NNCF's log lines and bars, which go to the output, off it; its logger's handlers may be others' too."""
+    """Keep NNCF's log lines and bars, which go to the output, off it; its logger's handlers may be others' too.
+
+    In a notebook its bars would be widgets, which no redirection holds back.
+    """
     from nncf.common.logging import nncf_logger
 
-    level = nncf_logger.level
+    level, console = nncf_logger.level, get_console()
     nncf_logger.setLevel(logging.ERROR)
+    in_notebook, console.is_jupyter = console.is_jupyter, False
     try:
         with redirect_stdout(StringIO()):
             yield
     finally:
         nncf_logger.setLevel(level)
+        console.is_jupyter = in_notebook

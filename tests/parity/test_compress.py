@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
+from openvino import opset13 as opset
+from rich import get_console
 from support.speech_files import wav
 from support.tiny_whisper import CALIBRATED, TINY, TINY_V3, convert_one, tiny_once
 
@@ -20,6 +22,7 @@ from ovw.artifact.manifest import SpeechSet, WerGate, read_manifest
 from ovw.convert import parity
 from ovw.convert.compression import wer_gate
 from ovw.convert.compression.calibration import read_speech, windows_of
+from ovw.convert.compression.nncf_backend import compress
 from ovw.convert.compression.recipe import GraphRecipe, Recipe, recipe_for
 from ovw.convert.config import ConvertConfig
 from ovw.convert.pipeline import convert
@@ -294,3 +297,16 @@ def test_eval_says_when_it_scores_what_calibrated(tmp_path: Path) -> None:
     record = evaluate(scored_on).record
     assert len(record.facts["calibrated_on"]) == 2
     assert "  2 of the clips calibrated this artifact: the figure is too good" in summary(record)
+
+
+def test_no_bar_of_nncf_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bars are widgets there, which would stand in the cell's output."""
+    shown: list[object] = []
+    monkeypatch.setattr(get_console(), "is_jupyter", True)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    entry = opset.parameter([1, 64], np.float32)
+    weights = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+    model = ov.Model([opset.matmul(entry, opset.constant(weights), False, True)], [entry])
+    compress(model, GraphRecipe())
+    assert shown == []
+    assert get_console().is_jupyter
