@@ -8,7 +8,8 @@ PACKAGES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 MINUTES ?= 5
-.PHONY: help demo test test-slow test-browser notebook lint types format media fuzz audit sbom licences clean
+RUNS ?= 5
+.PHONY: help demo test test-slow test-browser notebook lint types format media fuzz faults audit sbom licences clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -55,6 +56,9 @@ media: $(VENV)/.demo ## make the bundled clips anew (needs espeak-ng)
 fuzz: $(VENV)/.dev ## feed damaged files to every reader, MINUTES=5
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(MINUTES)
 
+faults: $(VENV)/.dev ## kill verbs at random moments and look at what is left, RUNS=5 of each
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzz.fault_runs --runs $(RUNS)
+
 audit: $(VENV)/.demo ## compare the installed packages with known advisories (needs a network)
 	test -d $(VENV)-audit || $(PYTHON) -m venv $(VENV)-audit
 	$(VENV)-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
@@ -68,7 +72,7 @@ licences: $(VENV)/.demo ## list the licences of the installed packages
 	$(BIN)/python scripts/sbom.py --licences
 
 clean: ## remove what the other targets made in this folder
-	rm -rf $(VENV) $(VENV)-optimum $(VENV)-audit sbom.json fuzz-findings $(DEMO_OUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-optimum $(VENV)-audit sbom.json fuzz-findings fault-findings.json $(DEMO_OUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
