@@ -1,9 +1,10 @@
-"""Tables on stdout that are whole at any width."""
+"""Tables and lines on stdout that are whole at any width."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.cells import cell_len
@@ -49,6 +50,18 @@ def print_rows(console: Console, rows: Sequence[dict[str, Any]]) -> None:
         for name, value in row.items():
             if name not in kept and value:
                 console.print(Padding(Text(f"{name}: {value}", overflow="fold"), (0, 0, 0, INDENT)))
+
+
+def print_lines(console: Console, lines: Iterable[str]) -> None:
+    """Lines that are broken between words where they are too wide for a terminal; elsewhere they stay as they are."""
+    for line in lines:
+        parts = _wrapped(line, console.width) if console.is_terminal else [line]
+        console.print(Text("\n".join(parts)), soft_wrap=True)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    rest = line[: len(line) - len(line.lstrip())] + " " * INDENT
+    return wrap(line, width, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
 
 
 def _fitting(widths: dict[str, int], room: int) -> list[str]:

@@ -15,7 +15,7 @@ from ovw.scoring.counts import Counts, Pair, count
 from ovw.scoring.paired import PairedComparison, compare
 from ovw.transcribe.options import TranscribeOptions
 
-GREEDY = TranscribeOptions(beam_size=1)
+GREEDY = TranscribeOptions(beam_size=1, batch_size=1)
 
 
 @dataclass(frozen=True)

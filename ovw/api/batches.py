@@ -1,4 +1,4 @@
-"""Which recordings are read together."""
+"""Which windows are decoded, and which recordings are read, together."""
 
 from __future__ import annotations
 
@@ -11,10 +11,37 @@ from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import media_duration
 from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media
+from ovw.memory import free_memory
+from ovw.models import Dims
+from ovw.transcribe.options import TranscribeOptions
 
 GROUP = 2
 """Batches whose recordings are read at a time."""
 WINDOW_S = 30.0
+TOGETHER = 8
+"""Windows decoded together by default: twice as many are hardly faster, and take twice the memory."""
+SHARE = 0.25
+"""Of the free memory that they may take."""
+
+
+def batch_size_for(options: TranscribeOptions, dims: Dims, most_rows: int, *, live: bool) -> int:
+    """The windows to decode together: as many as are asked for, else as many as suit.
+
+    Args:
+        options: what was asked for.
+        dims: of the model.
+        most_rows: that its decoder takes; -1 without a bound.
+        live: the sound may only be arriving.
+    """
+    if options.batch_size:
+        return options.batch_size
+    if live or options.needs_turns:
+        return 1
+    rows = max(options.beam_size, options.best_of if len(options.temperature) > 1 else 1)
+    caches = 2 * dims.n_text_layer * dims.n_text_state * (dims.n_audio_ctx + 4 * rows * dims.n_text_ctx)
+    free = free_memory()
+    fitting = int(free.bytes * SHARE / caches) if free else TOGETHER
+    return max(1, min(TOGETHER, fitting, most_rows // rows if most_rows >= 0 else TOGETHER))
 
 
 def seconds_of(media: Media) -> float:

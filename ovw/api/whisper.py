@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ovw.api.align import TO_RECOGNISE, locate_parts, require_passages
-from ovw.api.batches import groups_of, seconds_of
+from ovw.api.batches import batch_size_for, groups_of, seconds_of
 from ovw.api.request import check_request
 from ovw.api.transcription import Transcription
 from ovw.artifact.layouts import layout_row
@@ -118,7 +118,7 @@ class Whisper:
         Raises:
             OvwError: the media cannot be read, or the model cannot do what is asked.
         """
-        chosen, language = self._request(options, overrides)
+        chosen, language = self._request(options, overrides, live=_is_live(media))
         recording = self._record(media, stream, chosen, self._vad_executor)
         detection = None
         if language is None:
@@ -130,7 +130,7 @@ class Whisper:
     def transcribe_many(
         self, media: Sequence[Media], options: TranscribeOptions | None = None, **overrides: Any
     ) -> list[Transcription]:
-        """Transcribe files or samples together: with `batch_size` above 1, windows of all of them beside each other.
+        """Transcribe files or samples together, windows of all of them beside each other.
 
         Short ones gain most. Those of about the same length are taken together, a few batches at a time, so that the
         spectrograms of all need not be held in memory.
@@ -149,7 +149,7 @@ class Whisper:
         if isinstance(media, str | bytes | Path) or not hasattr(media, "__getitem__"):
             raise UsageError(f"{quoted(media)} is not a list of media", "transcribe takes a single one")
         chosen, asked = self._request(options, overrides)
-        if chosen.batch_size == 1:
+        if chosen.batch_size <= 1:
             return [self.transcribe(one, chosen) for one in media]
         found: dict[int, Transcription] = {}
         for group in groups_of([seconds_of(one) for one in media], chosen.batch_size):
@@ -233,7 +233,7 @@ class Whisper:
         return Transcription(language, detection, options, media, model, recording, segments)
 
     def _request(
-        self, options: TranscribeOptions | None, overrides: dict[str, Any]
+        self, options: TranscribeOptions | None, overrides: dict[str, Any], *, live: bool = False
     ) -> tuple[TranscribeOptions, str | None]:
         """The options in force, and the language if it need not be detected; raises as `transcribe`."""
         chosen = with_defaults(options, overrides, self._defaults)
@@ -253,7 +253,10 @@ class Whisper:
             )
         if beyond := [token for token in chosen.suppress_tokens if token >= n_vocab]:
             raise UsageError(f"suppress_tokens holds {beyond[0]}, the vocabulary has {n_vocab}", "ids start at 0")
-        return (chosen.exactly() if self.exact else chosen), language
+        if self.exact:
+            return chosen.exactly(), language
+        size = batch_size_for(chosen, self.manifest.dimensions(), self.manifest.shapes.batch[1], live=live)
+        return chosen.model_copy(update={"batch_size": size}), language
 
     def _steering(self, language: str) -> str | None:
         """The language for the decoder's prompt; `None` for an English-only model."""
@@ -279,6 +282,11 @@ class Whisper:
         twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
         loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
         return opened(blocks_of(media, stream), expected=expected, loudest=loudest)
+
+
+def _is_live(media: Media) -> bool:
+    """Whether sound may only be arriving: from a pipe, an open file or blocks."""
+    return is_pipe(Path(media)) if isinstance(media, str | Path) else not hasattr(media, "__array__")
 
 
 def _title(media: Media) -> str:

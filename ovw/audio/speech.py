@@ -14,7 +14,7 @@ from ovw.audio.mel import FRAMES_PER_SECOND
 HYSTERESIS = 0.15
 """Speech begins at the threshold and goes on until its probability is this much below."""
 SHORTEST_PAUSE_S = 0.1
-LEAST_FILL = 0.5
+LEAST_FILL = 0.35
 """A window is cut at its longest pause after this share of its length."""
 
 

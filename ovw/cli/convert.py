@@ -196,23 +196,36 @@ def _report(made: Converted, *, quiet: bool) -> None:
     if quiet:
         typer.echo(str(made.folder))
         return
+    from ovw.terminal import output_console, print_lines
+
+    print_lines(output_console(), describe_made(made))
+
+
+def describe_made(made: Converted) -> list[str]:
+    """An artifact in a few lines: what it is, how close to its checkpoint, what compressing costs."""
     how = f"in {made.seconds:.1f} s" if made.fresh else "was there already, its hashes hold"
     manifest = made.manifest
-    typer.echo(
-        f"{made.folder}\n"
-        f"  {manifest.name} {manifest.precision} {manifest.layout}, {made.size_mb:.1f} MB, {how}\n"
-        f"  {manifest.shapes}\n"
-        f"  {_closeness(manifest)} PyTorch f32: {', '.join(manifest.parity.describe() if manifest.parity else ())}"
-    )
+    lines = [
+        f"{made.folder}",
+        f"  {manifest.name} {manifest.precision} {manifest.layout}, {made.size_mb:.1f} MB, {how}",
+        f"  {manifest.shapes}",
+        f"  {_closeness(manifest)} PyTorch f32: {', '.join(manifest.parity.describe() if manifest.parity else ())}",
+    ]
     if manifest.compression and (gate := manifest.compression.gate):
-        typer.echo(f"  {gate.describe()}: {gate.verdict}")
+        lines.append(f"  {gate.describe()}: {gate.verdict}")
+    return lines
 
 
 def _sum_up(finished: list[Converted]) -> None:
     """A line for each artifact, also of a run that ends early."""
     from ovw.terminal import output_console, print_rows
 
-    rows = [
+    print_rows(output_console(), summary_rows(finished))
+
+
+def summary_rows(finished: list[Converted]) -> list[dict[str, str]]:
+    """Size, time and distance to PyTorch of each artifact."""
+    return [
         {
             "artifact": made.folder.name,
             "MB": f"{made.size_mb:.1f}",
@@ -221,7 +234,6 @@ def _sum_up(finished: list[Converted]) -> None:
         }
         for made in finished
     ]
-    print_rows(output_console(), rows)
 
 
 def _parity_cells(parity: Parity | None) -> list[str]:

@@ -85,7 +85,7 @@ def run(
         bool | None,
         options.decoding(
             "--condition-on-previous-text/--no-condition-on-previous-text",
-            text="Prompt each window with the text before it. Default: yes.",
+            text="Prompt each window with the text before it; if given, windows are decoded in turn. Default: yes.",
         ),
     ] = None,
     prompt_reset_on_temperature: Annotated[
@@ -148,12 +148,22 @@ def run(
     vad_pad: Annotated[
         float | None, options.speech(text="Seconds of a pause that are kept around speech. Default 0.4.")
     ] = None,
+    quality: Annotated[
+        str | None,
+        options.speed(
+            choices=("fast", "balanced", "exact"),
+            text="fast decodes greedily, balanced with 5 beams, exact is --exact. Default balanced.",
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None,
-        options.speed(text="Decode this many windows together, cut at pauses. Default 1: one after the other."),
+        options.speed(
+            text="Decode so many windows together, cut at pauses; 1 decodes them in turn, each prompted with the text "
+            "before it. Default 0: up to 8, or 1 where other options need it."
+        ),
     ] = None,
     chunk_length: Annotated[
-        float | None, options.speed(text="Seconds of the longest window with --batch-size. Default 20.")
+        float | None, options.speed(text="Seconds of the longest window that is decoded with others. Default 20.")
     ] = None,
     audio_context: options.AudioContext = None,
     pad: options.Pad = None,
@@ -222,6 +232,7 @@ def run(
     from ovw.cli.values import check_exact, config_file, numbers, optional, temperatures
     from ovw.config import dump_yaml, resolve
 
+    in_turn = batch_size is None and condition_on_previous_text
     flags: dict[str, Any] = {
         "model": model, "format": formats or None, "output": output, "task": task, "language": language,
         "language_detection_segments": language_detection_segments,
@@ -243,9 +254,10 @@ def run(
         "hallucination_silence_threshold": hallucination_silence_threshold,
         "clip_timestamps": numbers("--clip-timestamps", clip_timestamps, float), "vad": vad,
         "vad_threshold": vad_threshold, "vad_min_speech": vad_min_speech, "vad_min_silence": vad_min_silence,
-        "vad_pad": vad_pad, "batch_size": batch_size, "chunk_length": chunk_length, "audio_context": audio_context,
-        "pad": pad, "seed": seed,
-        "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
+        "vad_pad": vad_pad, "batch_size": 1 if in_turn else batch_size, "chunk_length": chunk_length,
+        "audio_context": audio_context, "pad": pad, "seed": seed, "quality": quality,
+        "exact": exact or quality == "exact" or None, "device": device,
+        "inference_precision": inference_precision, "threads": threads,
         "workers": workers, "ray": ray, "force": force or None, "overwrite": overwrite or None,
         "stream": stream, "audio_language": audio_language,
         "channel": channel,

@@ -39,11 +39,11 @@ def run(
     proves or refutes them.
     """
     from ovw.artifact.check import MASKS, find_problems, mask_problems
-    from ovw.artifact.decoding import describe_decoding
     from ovw.artifact.foreign import is_foreign
     from ovw.artifact.locate import load_manifest, locate
     from ovw.runtime.fast.compiled import sweep_damaged
     from ovw.runtime.sessions import open_layout
+    from ovw.terminal import output_console, print_lines
     from ovw.transcribe.checks.texts import find_way_problems
     from ovw.transcribe.selftest import find_golden_problems
 
@@ -73,22 +73,33 @@ def run(
     manifest = load_manifest(folder)
     if against:
         _prove(folder, manifest, against, offline=offline)
+    print_lines(output_console(), describe_good(folder, manifest, proved=against is not None))
+
+
+def describe_good(folder: Path, manifest: Manifest, *, proved: bool) -> list[str]:
+    """A folder without problems, in a few lines.
+
+    Args:
+        folder: of the model.
+        manifest: of it.
+        proved: it was compared with a checkpoint just now.
+    """
+    from ovw.artifact.decoding import describe_decoding
+
     if manifest.golden is None:
-        typer.echo(
-            f"{folder}: of another program, {'proved above' if against else 'unverified'}\n"
-            f"  {manifest.name} {manifest.precision}, it computes the same alone, in batches and with beams"
-        )
-        return
-    decoding = f"\n  decoding: {text}" if (text := describe_decoding(folder)) else ""
-    typer.echo(
-        f"{folder}: good\n"
-        f"  {manifest.name} {manifest.precision}, {len(manifest.files)} files with the hashes of {manifest.created}\n"
-        f"  layout {manifest.layout}, shapes {manifest.shapes}\n"
-        f"  self-test: {manifest.golden.hidden or repr(manifest.golden.text)}"
-        f"{decoding}"
-    )
-    if manifest.arithmetic:
-        typer.echo("\n".join(f"  {line}" for line in manifest.arithmetic.describe()))
+        return [
+            f"{folder}: of another program, {'proved above' if proved else 'unverified'}",
+            f"  {manifest.name} {manifest.precision}, it computes the same alone, in batches and with beams",
+        ]
+    decoding = describe_decoding(folder)
+    return [
+        f"{folder}: good",
+        f"  {manifest.name} {manifest.precision}, {len(manifest.files)} files with the hashes of {manifest.created}",
+        f"  layout {manifest.layout}, shapes {manifest.shapes}",
+        f"  self-test: {manifest.golden.hidden or repr(manifest.golden.text)}",
+        *([f"  decoding: {decoding}"] if decoding else []),
+        *(f"  {line}" for line in (manifest.arithmetic.describe() if manifest.arithmetic else ())),
+    ]
 
 
 def _described(folder: Path, problems: list[str], against: str | None, *, offline: bool) -> dict[str, Any]:
@@ -108,8 +119,11 @@ def _described(folder: Path, problems: list[str], against: str | None, *, offlin
 
 
 def _prove(folder: Path, manifest: Manifest, against: str, *, offline: bool) -> None:
+    from ovw.terminal import output_console, print_lines
+
     parity = _proved(folder, manifest, against, offline=offline)
-    typer.echo(f"{folder}: beside {against} in PyTorch f32: {', '.join(parity.describe())}")
+    line = f"{folder}: beside {against} in PyTorch f32: {', '.join(parity.describe())}"
+    print_lines(output_console(), [line])
 
 
 def _proved(folder: Path, manifest: Manifest, against: str, *, offline: bool) -> Parity:

@@ -97,8 +97,10 @@ class TranscribeOptions(Config):
     """Longer pauses are left out, in seconds."""
     vad_pad: float = Field(default=0.4, ge=0)
     """The part of such a pause that is kept before and after speech, in seconds."""
-    batch_size: int = Field(default=1, ge=1, le=256)
-    """Windows decoded together; above 1 they are cut at pauses and know nothing of each other."""
+    batch_size: int = Field(default=0, ge=0, le=256)
+    """Windows decoded together; above 1 they are cut at pauses and know nothing of each other. 0 leaves the choice to
+    the runner: 8, fewer where memory or the graphs take fewer, 1 for sound that arrives live and where options need
+    windows in turn."""
     chunk_length: float = Field(default=20.0, ge=2, le=30)
     """Longest window that is decoded together with others, in seconds; what fits a whole window is not cut."""
     pad: Literal["auto", "mel", "audio"] = "auto"
@@ -134,6 +136,11 @@ class TranscribeOptions(Config):
         return SpeechRules(self.vad_threshold, self.vad_min_speech, self.vad_min_silence, self.vad_pad)
 
     @property
+    def needs_turns(self) -> bool:
+        """Whether windows have to be decoded one after the other."""
+        return not self.vad or bool(self.prefix) or self.hallucination_silence_threshold is not None
+
+    @property
     def padding(self) -> Literal["mel", "audio"]:
         """`pad` with `auto` made out."""
         if self.pad == "auto":
@@ -146,7 +153,7 @@ class TranscribeOptions(Config):
         left_out = {
             "merged_padding": full,
             "token_merging": full or self.word_timestamps,
-            "unsure_search": full or self.batch_size == 1 or self.beam_size > 1 or len(self.temperature) == 1,
+            "unsure_search": full or self.batch_size <= 1 or self.beam_size > 1 or len(self.temperature) == 1,
         }
         return [name for name, out in left_out.items() if out]
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from support.command import OVW, all_refused, ovw, refused
 from support.shared import with_caches
 from support.tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
@@ -226,8 +227,6 @@ def test_a_file_of_text_has_no_audio(tmp_path: Path) -> None:
 
 
 def test_print_config_merges_yaml_and_flags(tmp_path: Path) -> None:
-    import yaml
-
     (tmp_path / "c.yaml").write_text("beam_size: 2\nlanguage: de\nformat: vtt\n")
     out = ovw("transcribe", "x.mp4", "--config", tmp_path / "c.yaml", "--language", "fr", "--print-config").stdout
     resolved = yaml.safe_load(out)
@@ -311,6 +310,35 @@ def test_killed_converts_leave_a_whole_artifact(tmp_path: Path) -> None:
     ovw(*args)
     assert ": good" in ovw("verify", made.folder).stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ["artifact", "custom.pt"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen"),
+    [
+        ((), {"beam_size": 5, "batch_size": 0, "exact": False}),
+        (("--quality", "fast"), {"beam_size": 1, "batch_size": 0, "exact": False}),
+        (("--quality", "fast", "--beam-size", "3"), {"beam_size": 3, "batch_size": 0, "exact": False}),
+        (("--quality", "exact"), {"beam_size": 5, "batch_size": 0, "exact": True}),
+        (("--condition-on-previous-text",), {"batch_size": 1}),
+        (("--condition-on-previous-text", "--batch-size", "4"), {"batch_size": 4}),
+        (("--no-condition-on-previous-text",), {"batch_size": 0}),
+    ],
+)
+def test_quality_and_what_needs_windows_in_turn(flags: tuple[str, ...], chosen: dict) -> None:
+    resolved = yaml.safe_load(ovw("transcribe", "x.mp4", *flags, "--print-config").stdout)
+    assert {key: resolved[key] for key in chosen} == chosen
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--quality", "fast", "--exact"), "quality fast and exact contradict each other"),
+        (("--quality", "exact", "--batch-size", "8"), "--exact goes with --batch-size 1 only"),
+        (("--quality", "superb"), "superb"),
+    ],
+)
+def test_qualities_that_cannot_be(flags: tuple[str, ...], message: str) -> None:
+    assert message in ovw("transcribe", "x.mp4", *flags, code=2).stderr
 
 
 def write_golden() -> None:

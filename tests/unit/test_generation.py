@@ -182,4 +182,4 @@ def test_a_configuration_passes_on_only_what_was_set():
     from ovw.evaluate.config import EvalConfig
 
     options = EvalConfig(dataset="bundled", temperature=0.2).decoding()
-    assert options.model_fields_set == {"temperature", "beam_size"}  # greedy is eval's own default
+    assert options.model_fields_set == {"temperature", "beam_size", "batch_size"}  # greedy, one by one: eval's own

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from support.tiny_whisper import SELFTEST_CLIP
 
-from ovw.api.batches import groups_of
+from ovw.api.batches import batch_size_for, groups_of
 from ovw.audio.decode import load_audio, stream_audio
 from ovw.audio.reading import Pcm
 from ovw.audio.samples import as_samples, blocks_of
 from ovw.audio.timeline import LONGEST_GAP_S, Timeline
 from ovw.errors import OvwError, UsageError
+from ovw.memory import FreeMemory
+from ovw.models import find_size
+from ovw.transcribe.options import TranscribeOptions
 
 WAVE = (0.5 * np.sin(np.arange(4000) / 10)).astype(np.float32)
 
@@ -183,3 +186,31 @@ def test_recordings_are_grouped_by_how_much_there_is_of_them() -> None:
 def test_what_cannot_be_media(media: object) -> None:
     with pytest.raises(UsageError, match="cannot be transcribed"):
         list(blocks_of(media))
+
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "live", "free_gib", "windows"),
+    [
+        ({}, -1, False, 32, 8),
+        ({"beam_size": 1, "temperature": 0.0}, -1, False, 32, 8),
+        ({"batch_size": 3}, -1, True, 32, 3),
+        ({}, -1, True, 32, 1),  # text must not wait for eight windows of sound
+        ({"vad": False}, -1, False, 32, 1),
+        ({"prefix": "x"}, -1, False, 32, 1),
+        ({"word_timestamps": True, "hallucination_silence_threshold": 2.0}, -1, False, 32, 1),
+        ({}, 1, False, 32, 1),
+        ({}, 20, False, 32, 4),
+        ({"beam_size": 1, "temperature": 0.0}, 6, False, 32, 6),
+        ({"beam_size": 1}, 6, False, 32, 1),  # five samples above temperature 0
+        ({}, -1, False, 8, 4),
+        ({}, -1, False, 0.5, 1),
+        ({}, -1, False, None, 8),
+    ],
+)
+def test_windows_decoded_together_by_default(monkeypatch, options, rows, live, free_gib, windows) -> None:
+    free = free_gib and FreeMemory(int(free_gib * GIB), "here")
+    monkeypatch.setattr("ovw.api.batches.free_memory", lambda: free)
+    assert batch_size_for(TranscribeOptions(**options), find_size("medium").dims, rows, live=live) == windows

@@ -26,8 +26,15 @@ def _formats(value: Any) -> Any:
     return chosen
 
 
+QUALITIES: dict[str, dict[str, Any]] = {"fast": {"beam_size": 1}, "balanced": {}, "exact": {"exact": True}}
+"""Options that a quality stands for, where they are not given."""
+
+
 class TranscribeConfig(RunConfig, LayoutOptions):
     """The options of `ovw transcribe`, from a command line or a YAML file."""
+
+    quality: Literal["fast", "balanced", "exact"] = "balanced"
+    """One word for the balance of speed and accuracy: `fast` is greedy, `balanced` has beams, `exact` is `exact`."""
 
     format: Annotated[tuple[str, ...], BeforeValidator(_formats)] = ("srt",)
     """Files to write; `all` for one of each."""
@@ -53,8 +60,15 @@ class TranscribeConfig(RunConfig, LayoutOptions):
     overwrite: bool = False
     """Replace files that ovw did not write, or that were edited since, and copies with subtitles."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_quality(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {**QUALITIES.get(str(given.get("quality")), {}), **given}
+
     @model_validator(mode="after")
     def _check_together(self) -> TranscribeConfig:
+        if self.quality != "balanced" and self.exact != (self.quality == "exact"):
+            raise ValueError(f"quality {self.quality} and exact contradict each other: leave out one of them")
         if self.highlight_words and not self.word_timestamps:
             raise ValueError("highlight_words needs word_timestamps: add --word-timestamps")
         if self.audio_language and self.stream is not None:

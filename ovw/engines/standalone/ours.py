@@ -33,7 +33,7 @@ class Ours:
 
     def transcribe_all(self, clips: list[NDArray[np.float32]]) -> list[str] | None:
         """The texts of clips handed over at once; with a batch of one there is no such way."""
-        if self._options.batch_size == 1:
+        if self._options.batch_size <= 1:
             return None
         return [result.text for result in self._engine.transcribe_many(clips, self._options)]
 
