@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ovw.api.transcription import Transcription
 from ovw.audio import SAMPLE_RATE
+from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
 from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media
+from ovw.errors import OvwError, reason
 from ovw.memory import free_memory
 from ovw.models import Dims
 from ovw.transcribe.options import TranscribeOptions
 
+logger = logging.getLogger(__name__)
+
 GROUP = 2
 """Batches whose recordings are read at a time."""
 WINDOW_S = 30.0
+FAULTS = (OvwError, OSError, RuntimeError, ValueError)
+"""Of one recording: of its file, and OpenVINO's own."""
+Job = tuple[Media, Stream]
+"""A recording and which of its audio streams to take."""
 TOGETHER = 8
 """Windows decoded together by default: twice as many are hardly faster, and take twice the memory."""
 SHARE = 0.25
@@ -45,22 +56,61 @@ def batch_size_for(options: TranscribeOptions, dims: Dims, most_rows: int, *, li
 
 
 def seconds_of(media: Media) -> float:
-    """About how long a recording is; 0 where that is not known before it is read. Raises as `transcribe`."""
-    if isinstance(media, str | Path):
-        return 0.0 if is_pipe(Path(media)) else media_duration(Path(media)) or 0.0
-    return np.asarray(media).size / SAMPLE_RATE if hasattr(media, "__array__") else 0.0
+    """About how long a recording is; infinite where that is not known before it is read, or it cannot be read."""
+    if hasattr(media, "__array__"):
+        return np.asarray(media).size / SAMPLE_RATE
+    if not isinstance(media, str | Path) or is_pipe(Path(media)):
+        return math.inf
+    try:
+        return media_duration(Path(media)) or math.inf
+    except OvwError:
+        return math.inf
 
 
-def groups_of(seconds: Sequence[float], batch_size: int) -> Iterator[list[int]]:
-    """Recordings to read at a time, by number, the longest first: a few batches of windows, whatever their length."""
-    group: list[int] = []
-    windows = 0.0
+def groups_of(seconds: Sequence[float], batch_size: int) -> list[list[int]]:
+    """Recordings to read at a time, by number: those of about the same length, a few batches of windows, or a long one.
+
+    A group comes when the first of its recordings would; without batches each is a group of its own.
+    """
+    if batch_size <= 1:
+        return [[i] for i in range(len(seconds))]
+    groups: list[list[int]] = []
+    windows = math.inf
     for i in sorted(range(len(seconds)), key=lambda i: -seconds[i]):
         size = max(1.0, seconds[i] / WINDOW_S)
-        if group and windows + size > GROUP * batch_size:
-            yield group
-            group, windows = [], 0.0
-        group.append(i)
+        if windows + size > GROUP * batch_size:
+            groups.append([])
+            windows = 0.0
+        groups[-1].append(i)
         windows += size
-    if group:
-        yield group
+    return sorted(groups, key=min)
+
+
+def outcomes_of(
+    jobs: Sequence[Job], together: Callable[[Sequence[Job]], list[Transcription]], alone: Callable[..., Transcription]
+) -> Iterator[Transcription | OvwError]:
+    """The transcriptions of a group; where one of them spoils it, each is tried alone."""
+    if len(jobs) > 1:
+        try:
+            yield from together(jobs)
+            return
+        except FAULTS:
+            logger.debug("%d recordings are taken one by one", len(jobs), exc_info=True)
+    for media, stream in jobs:
+        try:
+            yield alone(media, stream=stream)
+        except OvwError as error:
+            yield error
+        except FAULTS as error:
+            yield OvwError(f"{title_of(media) or 'samples'}: {reason(error)}")
+
+
+def is_live(media: Media) -> bool:
+    """Whether sound may only be arriving: from a pipe, an open file or blocks."""
+    return is_pipe(Path(media)) if isinstance(media, str | Path) else not hasattr(media, "__array__")
+
+
+def title_of(media: Media) -> str:
+    """The name of a file, without its folder; empty for samples."""
+    name = media if isinstance(media, str | Path) else getattr(media, "name", None)
+    return Path(name).name if isinstance(name, str | Path) else ""

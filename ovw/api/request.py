@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
+from ovw.artifact.layouts import layout_row
+from ovw.artifact.manifest import Manifest
 from ovw.errors import UsageError
 from ovw.models import Capabilities, find_language
 from ovw.transcribe.options import AUTO, TranscribeOptions
+
+logger = logging.getLogger(__name__)
 
 
 def check_request(name: str, capabilities: Capabilities, options: TranscribeOptions) -> str | None:
@@ -35,3 +41,31 @@ def check_request(name: str, capabilities: Capabilities, options: TranscribeOpti
         hint = "use a multilingual size such as base" if len(known) == 1 else "large-v3 knows the most languages"
         raise UsageError(f"{name} does not know the language '{code}': it knows {listed}", hint)
     return code
+
+
+def check_decoder(name: str, manifest: Manifest, options: TranscribeOptions) -> None:
+    """Refuse what the decoder of an artifact cannot do; warn where it does it less well.
+
+    Args:
+        name: of the artifact, for messages.
+        manifest: of the artifact.
+        options: what is asked for.
+
+    Raises:
+        UsageError: words are to be timed, which it cannot, or a token is to be suppressed that it does not have.
+    """
+    times_words = layout_row(manifest.layout).times_words and manifest.frontend == "graph"
+    if options.word_timestamps and not times_words:
+        raise UsageError(
+            f"{name} cannot time words: its decoder does not show what it attends to",
+            "leave word_timestamps out, or convert with --layout genai --frontend graph",
+        )
+    if options.word_timestamps and not manifest.alignment_heads:
+        logger.warning(
+            "%s has no alignment heads: words are timed by the decoder's upper half, which is less exact; "
+            "convert it with --size to lend it those of its size",
+            name,
+        )
+    n_vocab = manifest.dims["n_vocab"]
+    if beyond := [token for token in options.suppress_tokens if token >= n_vocab]:
+        raise UsageError(f"suppress_tokens holds {beyond[0]}, the vocabulary has {n_vocab}", "ids start at 0")

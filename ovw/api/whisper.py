@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from ovw.api.align import TO_RECOGNISE, locate_parts, require_passages
-from ovw.api.batches import batch_size_for, groups_of, seconds_of
-from ovw.api.request import check_request
+from ovw.api.batches import Job, batch_size_for, groups_of, is_live, outcomes_of, seconds_of, title_of
+from ovw.api.request import check_decoder, check_request
 from ovw.api.transcription import Transcription
-from ovw.artifact.layouts import layout_row
 from ovw.artifact.locate import load_manifest, locate_or_default
 from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
@@ -118,22 +117,19 @@ class Whisper:
         Raises:
             OvwError: the media cannot be read, or the model cannot do what is asked.
         """
-        chosen, language = self._request(options, overrides, live=_is_live(media))
+        chosen, language = self._request(options, overrides, live=is_live(media))
         recording = self._record(media, stream, chosen, self._vad_executor)
         detection = None
         if language is None:
             detection = identify(self._sessions, recording, chosen)
             language = detection.language
         segments = transcribe(self._sessions, recording, self._steering(language), chosen, on_progress)
-        return self._transcription(language, detection, chosen, _title(media), recording, segments)
+        return self._transcription(language, detection, chosen, title_of(media), recording, segments)
 
     def transcribe_many(
         self, media: Sequence[Media], options: TranscribeOptions | None = None, **overrides: Any
     ) -> list[Transcription]:
-        """Transcribe files or samples together, windows of all of them beside each other.
-
-        Short ones gain most. Those of about the same length are taken together, a few batches at a time, so that the
-        spectrograms of all need not be held in memory.
+        """Transcribe files or samples together, windows of all of them beside each other; see `transcribe_each`.
 
         Args:
             media: as `transcribe` takes them.
@@ -141,21 +137,54 @@ class Whisper:
             **overrides: single fields of `TranscribeOptions`, over `options`.
 
         Returns:
-            One transcription for each, in the same order; iterate each once.
+            One transcription for each, in the same order.
 
         Raises:
-            OvwError: as `transcribe`.
+            OvwError: as `transcribe`, for the first that fails.
+        """
+        found: dict[int, Transcription] = {}
+        for place, outcome in self.transcribe_each(media, options, **overrides):
+            if isinstance(outcome, OvwError):
+                raise outcome
+            found[place] = outcome
+            list(outcome)  # decodes a long one
+        return [found[place] for place in range(len(media))]
+
+    def transcribe_each(
+        self,
+        media: Sequence[Media],
+        options: TranscribeOptions | None = None,
+        *,
+        streams: Sequence[Stream] | None = None,
+        **overrides: Any,
+    ) -> Iterator[tuple[int, Transcription | OvwError]]:
+        """Transcribe files or samples, each given as soon as it is ready; one that fails does not stop the others.
+
+        Short ones are taken together, those of about the same length a few batches at a time, which is several times
+        faster than one by one and keeps memory bounded. Long ones fill batches of their own, and are decoded as they
+        are iterated.
+
+        Args:
+            media: as `transcribe` takes them.
+            options: decoding options.
+            streams: the audio stream to take of each, as `transcribe` takes it.
+            **overrides: single fields of `TranscribeOptions`, over `options`.
+
+        Yields:
+            The place in `media`, and the transcription or why there is none.
+
+        Raises:
+            OvwError: the model cannot do what is asked.
         """
         if isinstance(media, str | bytes | Path) or not hasattr(media, "__getitem__"):
             raise UsageError(f"{quoted(media)} is not a list of media", "transcribe takes a single one")
         chosen, asked = self._request(options, overrides)
-        if chosen.batch_size <= 1:
-            return [self.transcribe(one, chosen) for one in media]
-        found: dict[int, Transcription] = {}
+        alone = partial(self.transcribe, options=options, **overrides)
+        jobs = list(zip(media, streams or [None] * len(media), strict=True))
         for group in groups_of([seconds_of(one) for one in media], chosen.batch_size):
-            found.update(zip(group, self._together([media[i] for i in group], asked, chosen), strict=True))
+            together = partial(self._together, asked=asked, options=chosen)
+            yield from zip(group, outcomes_of([jobs[i] for i in group], together, alone), strict=True)
             give_back()
-        return [found[i] for i in range(len(media))]
 
     def align(
         self,
@@ -186,7 +215,7 @@ class Whisper:
             UsageError: there is no text, or more than fits the recording.
         """
         passages = require_passages(text)
-        name = _title(media)
+        name = title_of(media)
         if not hasattr(media, "__array__") and not (isinstance(media, str | Path) and not is_pipe(Path(media))):
             media, stream = np.concatenate(list(blocks_of(media, stream))), None  # it is read twice
         found = self.transcribe(media, TO_RECOGNISE, stream=stream, language=language)
@@ -198,10 +227,10 @@ class Whisper:
         )
         return replace(found.with_segments(segments), media=name)
 
-    def _together(self, media: Sequence[Media], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
+    def _together(self, jobs: Sequence[Job], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
         # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
         with ThreadPoolExecutor((self._threads or usable_cores()) + 1) as pool:
-            recordings = list(pool.map(lambda one: self._record(one, None, options), media))
+            recordings = list(pool.map(lambda job: self._record(*job, options), jobs))
         detections = [identify(self._sessions, one, options) if asked is None else None for one in recordings]
         languages = [found.language if found else str(asked) for found in detections]
         steered = [(one, self._steering(code)) for one, code in zip(recordings, languages, strict=True)]
@@ -209,9 +238,9 @@ class Whisper:
         for recording in recordings:
             recording.forget(sys.maxsize)
         return [
-            self._transcription(language, detection, options, _title(one), recording, iter(segments))
-            for one, language, detection, recording, segments in zip(
-                media, languages, detections, recordings, texts, strict=True
+            self._transcription(language, detection, options, title_of(media), recording, iter(segments))
+            for (media, _), language, detection, recording, segments in zip(
+                jobs, languages, detections, recordings, texts, strict=True
             )
         ]
 
@@ -238,21 +267,7 @@ class Whisper:
         """The options in force, and the language if it need not be detected; raises as `transcribe`."""
         chosen = with_defaults(options, overrides, self._defaults)
         language = check_request(self.folder.name, self.capabilities, chosen)
-        n_vocab = self.manifest.dims["n_vocab"]
-        times_words = layout_row(self.manifest.layout).times_words and self.manifest.frontend == "graph"
-        if chosen.word_timestamps and not times_words:
-            raise UsageError(
-                f"{self.folder.name} cannot time words: its decoder does not show what it attends to",
-                "leave word_timestamps out, or convert with --layout genai --frontend graph",
-            )
-        if chosen.word_timestamps and not self.manifest.alignment_heads:
-            logger.warning(
-                "%s has no alignment heads: words are timed by the decoder's upper half, which is less exact; "
-                "convert it with --size to lend it those of its size",
-                self.folder.name,
-            )
-        if beyond := [token for token in chosen.suppress_tokens if token >= n_vocab]:
-            raise UsageError(f"suppress_tokens holds {beyond[0]}, the vocabulary has {n_vocab}", "ids start at 0")
+        check_decoder(self.folder.name, self.manifest, chosen)
         if self.exact:
             return chosen.exactly(), language
         size = batch_size_for(chosen, self.manifest.dimensions(), self.manifest.shapes.batch[1], live=live)
@@ -282,14 +297,3 @@ class Whisper:
         twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
         loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
         return opened(blocks_of(media, stream), expected=expected, loudest=loudest)
-
-
-def _is_live(media: Media) -> bool:
-    """Whether sound may only be arriving: from a pipe, an open file or blocks."""
-    return is_pipe(Path(media)) if isinstance(media, str | Path) else not hasattr(media, "__array__")
-
-
-def _title(media: Media) -> str:
-    """The name of a file, without its folder; empty for samples."""
-    name = media if isinstance(media, str | Path) else getattr(media, "name", None)
-    return Path(name).name if isinstance(name, str | Path) else ""

@@ -19,6 +19,7 @@ from support.speech_files import librispeech, manifest, pack, wav
 from support.tiny_whisper import DEMO_VIDEO, ROOT, SELFTEST_CLIP
 
 from ovw.artifact.hashing import file_sha256
+from ovw.artifact.manifest import read_manifest, write_manifest
 from ovw.cli import app
 from ovw.convert.plan import Converted
 from ovw.record import write_record
@@ -83,6 +84,7 @@ def workplace(tiny: Converted, tiny_pt: Path, tmp_path_factory: pytest.TempPathF
         "sha256": file_sha256(artifact / "generation_config.json"),
     }
     (artifact / "manifest.json").write_text(json.dumps(described))
+    write_manifest(read_manifest(artifact), artifact)
     for home in (folder / "home" / "models", folder / "models"):
         home.mkdir(parents=True)
         for name in ("base-fp16", "base-fp32", "base-int8", "base-int8-ptq"):

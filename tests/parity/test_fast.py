@@ -2,6 +2,7 @@
 
 import weakref
 from pathlib import Path
+from typing import Any
 
 import jiwer
 import numpy as np
@@ -11,6 +12,7 @@ from ovw import Whisper
 from ovw.api import batches
 from ovw.audio.mel import log_mel_spectrogram, pad_frames
 from ovw.convert.plan import Converted
+from ovw.errors import OvwError
 from ovw.models import Dims
 from ovw.runtime.aligner import add_scores, align
 from ovw.runtime.device import EXACT, DeviceOptions, capabilities
@@ -257,18 +259,29 @@ def test_recordings_are_read_a_few_batches_at_a_time(
     held: list[int] = []
     together = Whisper._together
 
-    def watched(self: Whisper, media: list, *rest: object) -> list:
-        held.append(len(media))
-        return together(self, media, *rest)
+    def watched(self: Whisper, jobs: list, **rest: Any) -> list:
+        held.append(len(jobs))
+        return together(self, jobs, **rest)
 
     monkeypatch.setattr(Whisper, "_together", watched)
     monkeypatch.setattr(batches, "GROUP", 1)
     asked = TranscribeOptions(language="en", beam_size=1, batch_size=2)
     shortest_first = speech[::-1]
     found = list(Whisper(base.folder).transcribe_many(shortest_first, asked))
-    assert held == [2, 1]
+    assert held == [2], "the longest is read alone"
     assert [one.duration for one in found] == [len(samples) / 16000 for samples in shortest_first]
     assert all("hello" in text(found[i]).lower() for i in (1, 2))  # the two that begin with it
+
+
+def test_one_that_fails_does_not_stop_the_others(base: Converted, speech: list[np.ndarray]) -> None:
+    asked = TranscribeOptions(language="en", beam_size=1)
+    media = [speech[1], np.full(16_000, np.nan, np.float32), speech[2], "missing.wav"]
+    found = dict(Whisper(base.folder).transcribe_each(media, asked))
+    assert [isinstance(found[i], OvwError) for i in range(4)] == [False, True, False, True]
+    assert all(text(found[i]) for i in (0, 2))
+    assert "missing.wav" in str(found[3])
+    with pytest.raises(OvwError):
+        Whisper(base.folder).transcribe_many(media, asked)
 
 
 def test_words_have_the_same_times(base: Converted, speech: list[np.ndarray]) -> None:

@@ -1,6 +1,7 @@
 """Samples from callers, raw samples from pipes, and the timeline that sound is placed on."""
 
 import io
+import math
 import os
 import threading
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from support.tiny_whisper import SELFTEST_CLIP
 
-from ovw.api.batches import batch_size_for, groups_of
+from ovw.api.batches import batch_size_for, groups_of, seconds_of
 from ovw.audio.decode import load_audio, stream_audio
 from ovw.audio.reading import Pcm
 from ovw.audio.samples import as_samples, blocks_of
@@ -176,10 +177,18 @@ def test_timeline_does_not_follow_a_broken_clock() -> None:
 
 
 def test_recordings_are_grouped_by_how_much_there_is_of_them() -> None:
-    assert list(groups_of([5.0, 8.0, 2.0], batch_size=1)) == [[1, 0], [2]]
-    assert list(groups_of([3600.0, 5.0, 3600.0], batch_size=16)) == [[0], [2], [1]]
-    assert list(groups_of([5.0] * 9, batch_size=4)) == [list(range(8)), [8]]
-    assert list(groups_of([], batch_size=2)) == []
+    assert groups_of([5.0, 8.0, 2.0], batch_size=1) == [[0], [1], [2]], "without batches nothing is gained"
+    assert groups_of([3600.0, 5.0, 3600.0], batch_size=16) == [[0], [1], [2]]
+    assert groups_of([5.0, 200.0, 5.0], batch_size=2) == [[0, 2], [1]], "in the order of their first"
+    assert groups_of([5.0] * 9, batch_size=4) == [list(range(8)), [8]]
+    assert groups_of([math.inf, 5.0, math.inf, 5.0], batch_size=4) == [[0], [1, 3], [2]], "lengths that are not known"
+    assert groups_of([], batch_size=2) == []
+
+
+def test_a_recording_of_unknown_length_is_not_taken_with_others(tmp_path: Path) -> None:
+    (tmp_path / "broken.mp3").write_bytes(b"no sound in here")
+    assert seconds_of(tmp_path / "broken.mp3") == seconds_of(io.BytesIO()) == math.inf
+    assert seconds_of(np.zeros(8000, np.float32)) == 0.5
 
 
 @pytest.mark.parametrize("media", [5, None, 3.5, object(), b"abc", {"a": 1}, True])

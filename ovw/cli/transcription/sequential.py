@@ -1,22 +1,28 @@
-"""The work of `ovw transcribe`: every input in turn, files written as they are done."""
+"""The work of `ovw transcribe` in this process: files written as they are done."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from ovw.errors import OvwError
+
 if TYPE_CHECKING:
+    from ovw.api.transcription import Transcription
     from ovw.api.whisper import Whisper
     from ovw.audio.inputs import Input
-    from ovw.audio.samples import Media
     from ovw.cli.transcription.config import TranscribeConfig
     from ovw.cli.transcription.failures import FailureCollector
-    from ovw.cli.transcription.live import SegmentPrinter
     from ovw.cli.transcription.workers import Plan
-    from ovw.errors import OvwError
     from ovw.subtitles.document import Document
+
+PLANNED = 256
+"""Files whose lengths are looked up at a time, to take those of about the same length together."""
 
 
 def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
@@ -46,7 +52,7 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
         plan = plan_outputs(inputs, formats, output_folder(config.output))
         check_writable(target.parent for targets in plan.values() for target in targets.values())
     artifact = ensure_model(config.model, config.decoding(), yes=yes, quiet=quiet)
-    work_off = transcribe_with_workers if config.in_bulk else _one_by_one
+    work_off = transcribe_with_workers if config.in_bulk else _in_this_process
     work_off(plan, artifact, config, batch, quiet=quiet)
     batch.finish()
 
@@ -67,7 +73,6 @@ def _channels(inputs: list[Input], problems: list[OvwError], config: TranscribeC
     """Every channel an input of its own, where that is asked for; files that cannot be read become problems."""
     from ovw.audio.decode import channels_of
     from ovw.audio.inputs import of_each_channel
-    from ovw.errors import OvwError
 
     if config.channel != "each":
         return inputs
@@ -80,53 +85,125 @@ def _channels(inputs: list[Input], problems: list[OvwError], config: TranscribeC
     return found
 
 
-def _one_by_one(plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, *, quiet: bool) -> None:
+@dataclass(frozen=True)
+class _Job:
+    """An input with the files to write, and the copy of the video to make."""
+
+    item: Input
+    targets: dict[str, Path]
+    copy: Path | None
+
+
+def _in_this_process(
+    plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, *, quiet: bool
+) -> None:
     from ovw.api.whisper import Whisper
-    from ovw.cli.transcription.failures import media_of
-    from ovw.cli.transcription.live import SegmentPrinter
-    from ovw.subtitles import FORMATS
-    from ovw.subtitles.output import write_outputs
 
-    whisper = Whisper(artifact, device=config.running(), exact=config.exact)
-    to_stdout = config.output == "-"
-    printer = SegmentPrinter(wanted=not (quiet or to_stdout), titles=len(plan) > 1)
+    work = _Work(Whisper(artifact, device=config.running(), exact=config.exact), config, batch, len(plan), quiet=quiet)
+    jobs = list(_jobs(plan, config, batch))
+    if config.output == "-" or len(jobs) == 1:
+        for job in jobs:
+            work.alone(job)
+        return
+    files = [job for job in jobs if job.item.file]
+    for at in range(0, len(files), PLANNED):
+        work.together(files[at : at + PLANNED])
+    for job in jobs:
+        if not job.item.file:
+            work.alone(job)
+
+
+def _jobs(plan: Plan, config: TranscribeConfig, batch: FailureCollector) -> Iterator[_Job]:
+    """The inputs with something to write; what must not be replaced is noted as a failure."""
     for item, planned in plan.items():
+        job = None
         with batch.turn(item.label):
-            targets = planned if to_stdout else batch.writable(planned, overwrite=config.overwrite)
-            copy = batch.copy_of(item, config, overwrite=config.overwrite)
-            if not (targets or copy):
-                continue
-            with media_of(item, config, quiet=quiet) as sound:
-                document = _transcribe(whisper, sound, item, config, printer, quiet=quiet)
-            if to_stdout:
-                for name in targets:
-                    typer.echo(FORMATS[name](document, config.layout()), nl=False)
-                continue
-            layout, overwrite = config.layout(), config.overwrite
-            for written in write_outputs(document, targets, layout, video=item.file, copy=copy, overwrite=overwrite):
-                if not quiet:
-                    typer.echo(str(written))
+            targets = planned if config.output == "-" else batch.writable(planned, overwrite=config.overwrite)
+            job = _Job(item, targets, batch.copy_of(item, config, overwrite=config.overwrite))
+        if job and (job.targets or job.copy):
+            yield job
 
 
-def _transcribe(
-    whisper: Whisper, sound: Media, item: Input, config: TranscribeConfig, printer: SegmentPrinter, *, quiet: bool
-) -> Document:
-    import time
+class _Work:
+    """Transcribes inputs with one model, and writes what was asked for.
 
-    from ovw.audio.mel import FRAMES_PER_SECOND
-    from ovw.cli.console import progress
+    Args:
+        whisper: the model.
+        config: the request.
+        batch: collects failures.
+        inputs: how many there are.
+        quiet: no progress, no list of files.
+    """
 
-    choice = item.sound(config.sound())
-    started = time.perf_counter()
-    with progress(quiet=quiet) as bars:
-        bar = bars.add_task(item.name, total=None, note="")
+    def __init__(
+        self, whisper: Whisper, config: TranscribeConfig, batch: FailureCollector, inputs: int, *, quiet: bool
+    ) -> None:
+        from ovw.cli.transcription.live import SegmentPrinter
 
-        def on_progress(done: int, total: int) -> None:
-            speed = done / FRAMES_PER_SECOND / (time.perf_counter() - started)
-            bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
+        self._whisper = whisper
+        self._config = config
+        self._batch = batch
+        self._quiet = quiet
+        self._printer = SegmentPrinter(wanted=not (quiet or config.output == "-"), titles=inputs > 1)
 
-        result = whisper.transcribe(sound, config.decoding(), stream=choice, on_progress=on_progress)
-        printer.begin(item.name)
+    def alone(self, job: _Job) -> None:
+        """Transcribe one input."""
+        from ovw.audio.mel import FRAMES_PER_SECOND
+        from ovw.cli.console import progress
+        from ovw.cli.transcription.failures import media_of
+
+        config, item = self._config, job.item
+        with self._batch.turn(item.label), media_of(item, config, quiet=self._quiet) as sound:
+            started = time.perf_counter()
+            with progress(quiet=self._quiet) as bars:
+                bar = bars.add_task(item.name, total=None, note="")
+
+                def on_progress(done: int, total: int) -> None:
+                    speed = done / FRAMES_PER_SECOND / (time.perf_counter() - started)
+                    bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
+
+                stream = item.sound(config.sound())
+                result = self._whisper.transcribe(sound, config.decoding(), stream=stream, on_progress=on_progress)
+                document = self._document(job, result)
+            self._write(job, document)
+
+    def together(self, jobs: Sequence[_Job]) -> None:
+        """Transcribe files, short ones beside each other."""
+        from ovw.cli.console import progress
+
+        config = self._config
+        media = [job.item.file for job in jobs if job.item.file]
+        streams = [job.item.sound(config.sound()) for job in jobs]
+        seconds, started = 0.0, time.perf_counter()
+        with progress(quiet=self._quiet) as bars:
+            bar = bars.add_task(f"{len(jobs)} files", total=len(jobs), note="")
+            for place, outcome in self._whisper.transcribe_each(media, config.decoding(), streams=streams):
+                with self._batch.turn(jobs[place].item.label):
+                    if isinstance(outcome, OvwError):
+                        raise outcome
+                    document = self._document(jobs[place], outcome)
+                    seconds += document.duration
+                    self._write(jobs[place], document)
+                speed = seconds / (time.perf_counter() - started)
+                bars.update(bar, advance=1, note=f"{speed:.1f}x real time")
+
+    def _document(self, job: _Job, result: Transcription) -> Document:
+        """The document of a transcription, whose segments are printed as they are decoded."""
+        self._printer.begin(job.item.name)
         for segment in result:
-            printer.print(segment)
-        return result.document(item.name)
+            self._printer.print(segment)
+        return result.document(job.item.name)
+
+    def _write(self, job: _Job, document: Document) -> None:
+        from ovw.subtitles import FORMATS
+        from ovw.subtitles.output import write_outputs
+
+        layout, overwrite = self._config.layout(), self._config.overwrite
+        if self._config.output == "-":
+            for name in job.targets:
+                typer.echo(FORMATS[name](document, layout), nl=False)
+            return
+        written = write_outputs(document, job.targets, layout, video=job.item.file, copy=job.copy, overwrite=overwrite)
+        for path in written:
+            if not self._quiet:
+                typer.echo(str(path))

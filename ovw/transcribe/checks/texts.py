@@ -50,8 +50,14 @@ def find_way_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _text_problems(way: Way, manifest: Manifest, expected: Sequence[str] | None) -> Iterator[str]:
-    """Texts that a batch or beams change, or that are far from those in f32, if these have a meaning."""
+    """Texts that a batch or beams change, or that are far from those in f32.
+
+    Those without a meaning, of random weights, are only compared in f32: rounding decides between their tokens, and
+    `find_fault` has compared their logits.
+    """
     sessions, most = way.sessions, manifest.shapes.batch[1]
+    if expected is None and sessions.decoder.precision != "f32":
+        return
     audio = [sessions.detached(window) for window in sessions.encode(probe_windows(sessions.dims))]
     alone = [_texts(sessions, [window], 1)[0] for window in audio]
     by_batch = SAME_ARITHMETIC if sessions.decoder.precision == "f32" else OTHER_ARITHMETIC  # kernels go by rows
