@@ -230,7 +230,7 @@ class Whisper:
     def _together(self, jobs: Sequence[Job], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
         # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
         with ThreadPoolExecutor((self._threads or usable_cores()) + 1) as pool:
-            recordings = list(pool.map(lambda job: self._record(*job, options), jobs))
+            recordings = list(pool.map(lambda job: self._record(job[0], job[1], options), jobs))
         detections = [identify(self._sessions, one, options) if asked is None else None for one in recordings]
         languages = [found.language if found else str(asked) for found in detections]
         steered = [(one, self._steering(code)) for one, code in zip(recordings, languages, strict=True)]
