@@ -10,7 +10,7 @@ import ovw
 from ovw.artifact.arithmetic import Arithmetic
 from ovw.artifact.hashing import hash_folder
 from ovw.artifact.layouts import layout_row
-from ovw.artifact.manifest import SCHEMA_VERSION, Compression, Golden, Manifest, Parity, Source
+from ovw.artifact.manifest import SCHEMA_VERSION, Golden, Manifest, Parity, Source
 from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.models import Capabilities, ModelInfo, languages
@@ -24,17 +24,16 @@ def describe(
     frontend: str,
     can: Capabilities,
     proof: tuple[Parity, Golden],
-    compression: Compression | None,
     arithmetic: Arithmetic | None = None,
 ) -> Manifest:
-    """The manifest of a finished, not yet placed artifact; hashes every file in `folder`."""
+    """The manifest of a finished, not yet placed artifact, not yet scored; hashes every file in `folder`."""
     checkpoint, (parity, golden) = export.checkpoint, proof
     return Manifest(
         schema_version=SCHEMA_VERSION,
         name=export.name,
         layout=export.layout,
         precision=export.precision,
-        compression=compression,
+        compression=None,
         frontend=frontend,
         source=Source(
             kind=checkpoint.kind,

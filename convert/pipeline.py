@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ovw.artifact.manifest import Compression, Manifest, Shapes, write_manifest
+from ovw.artifact.manifest import Manifest, Shapes, write_manifest
 from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.artifact.staging import clean_up, staged_folder
 from ovw.convert.arithmetic import measure_arithmetic
@@ -108,9 +108,14 @@ class ModelConverter:
         clean_up(job.target)
         if not self._config.force and (present := existing(job, self._checkpoint, shapes, self._config)):
             return Converted(job.target, present, time.perf_counter() - started, fresh=False)
-        compressor, compression = self._compressions.of(job.precision)
+        compressor = self._compressions.compressor_of(job.precision)
         with staged_folder(job.target) as folder:
-            manifest = self._make(folder, job, shapes, compressor, compression)
+            manifest = self._make(folder, job, shapes, compressor)
+            if compressor:
+                is_default = job.layout == DEFAULT_LAYOUT and shapes == self._default_shapes()
+                compression = self._compressions.judged(job.precision, folder if is_default else None)
+                manifest = manifest.model_copy(update={"compression": compression})
+                write_manifest(manifest, folder)
         return Converted(job.target, manifest, time.perf_counter() - started, fresh=True)
 
     def _make(
@@ -119,11 +124,10 @@ class ModelConverter:
         job: Job,
         shapes: Shapes,
         compressor: Compressor | None,
-        compression: Compression | None,
         *,
         for_scoring: bool = False,
     ) -> Manifest:
-        """Export, prove, describe."""
+        """Export, prove, describe; batches and approximations are not measured for an artifact that is only scored."""
         checkpoint = self._checkpoint
         self._step(f"writing {job.precision} {job.layout}")
         export = write(folder, job, checkpoint, shapes, self._config, compressor)
@@ -131,22 +135,23 @@ class ModelConverter:
         frontend = self._config.frontend_of(job.layout)
         with _explained("run"):
             proof = prove(folder, checkpoint, tolerance_for(checkpoint, job.precision), job.layout, shapes)
-            self._step(f"measuring {job.precision} {job.layout} in batches and approximations")
             arithmetic = None
-            if job.layout != "whispercpp":
-                measured = not for_scoring and checkpoint.kind != "random"
+            if job.layout != "whispercpp" and not for_scoring:
+                self._step(f"measuring {job.precision} {job.layout} in batches and approximations")
                 args = (folder, job.layout, frontend, shapes, checkpoint.dims)
-                arithmetic = measure_arithmetic(*args, approximations=measured)
+                arithmetic = measure_arithmetic(*args, approximations=checkpoint.kind != "random")
         self._step(f"hashing {job.precision} {job.layout}")
         can = capabilities(self._info, checkpoint)
-        manifest = describe(folder, export, frontend, can, proof, compression, arithmetic)
+        manifest = describe(folder, export, frontend, can, proof, arithmetic)
         write_manifest(manifest, folder)
         return manifest
 
     def _make_for_scoring(self, folder: Path, precision: str, compressor: Compressor | None) -> None:
         job = Job(self.name, self._info, precision, DEFAULT_LAYOUT, folder)
-        shapes = Bounds().resolve(self._checkpoint.dims, DEFAULT_LAYOUT)
-        self._make(folder, job, shapes, compressor, None, for_scoring=True)
+        self._make(folder, job, self._default_shapes(), compressor, for_scoring=True)
+
+    def _default_shapes(self) -> Shapes:
+        return Bounds().resolve(self._checkpoint.dims, DEFAULT_LAYOUT)
 
     def _step(self, text: str) -> None:
         self._observer.on_step(f"{self.name}: {text}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,15 @@ Make = Callable[[Path, str, Compressor | None], None]
 """Writes the genai artifact of a precision, proved, into a folder."""
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """A recipe, its compressor, and the trials that led to it."""
+
+    recipe: Recipe
+    compressor: Compressor
+    trials: Sequence[Trial]
+
+
 class CompressionSelection:
     """The compressed forms of a loaded checkpoint.
 
@@ -60,35 +70,47 @@ class CompressionSelection:
     ) -> None:
         self._checkpoint, self._size, self._config = checkpoint, size, config
         self._make, self._on_step = make, on_step
-        self._done: dict[str, tuple[Compressor, Compression]] = {}
+        self._chosen: dict[str, _Chosen] = {}
+        self._judged: dict[str, Compression] = {}
 
-    def of(self, precision: str) -> tuple[Compressor | None, Compression | None]:
-        """The compressor of a precision that has passed the WER gate, and the facts; two `None` for fp32 and fp16.
+    def compressor_of(self, precision: str) -> Compressor | None:
+        """The compressor of a precision; `None` for fp32 and fp16.
 
         Raises:
-            OvwError: no speech to calibrate with or to score on, or words are lost and that is not accepted.
+            OvwError: no speech to calibrate with.
         """
         recipe = self._config.recipe_of(precision, self._size)
         if recipe is None:
-            return None, None
-        if precision not in self._done:
-            self._done[precision] = self._compress(precision, recipe)
-        return self._done[precision]
+            return None
+        if precision not in self._chosen:
+            trials: list[Trial] = []
+            if self._config.tune:
+                recipe, trials = search(recipe, partial(self._trial, precision), self._on_step)
+            self._chosen[precision] = _Chosen(recipe, self._compressor(recipe), trials)
+        return self._chosen[precision].compressor
 
-    def _compress(self, precision: str, recipe: Recipe) -> tuple[Compressor, Compression]:
-        trials: list[Trial] = []
-        if self._config.tune:
-            recipe, trials = search(recipe, lambda r: self._trial(precision, r), self._on_step)
-        compressor = self._compressor(recipe)
-        verdict = trials_verdict(trials, recipe) or self._judge(precision, compressor)
-        if verdict:
-            wer_gate.require(verdict, accept=self._config.accept_wer)
-        return compressor, Compression(
-            recipe=recipe.describe(),
-            calibration=self._calibration.describe() if recipe.calibrated else None,
-            gate=verdict,
-            trials=[trial.describe() for trial in trials] or None,
-        )
+    def judged(self, precision: str, folder: Path | None) -> Compression:
+        """The facts of a precision that has passed the WER gate.
+
+        Args:
+            precision: whose compressor was asked for.
+            folder: its artifact of the default layout and shapes, proved; one is made to be scored where there is none.
+
+        Raises:
+            OvwError: no speech to score on, or words are lost and that is not accepted.
+        """
+        if precision not in self._judged:
+            chosen = self._chosen[precision]
+            verdict = trials_verdict(chosen.trials, chosen.recipe) or self._judge(precision, chosen.compressor, folder)
+            if verdict:
+                wer_gate.require(verdict, accept=self._config.accept_wer)
+            self._judged[precision] = Compression(
+                recipe=chosen.recipe.describe(),
+                calibration=self._calibration.describe() if chosen.recipe.calibrated else None,
+                gate=verdict,
+                trials=[trial.describe() for trial in chosen.trials] or None,
+            )
+        return self._judged[precision]
 
     def _compressor(self, recipe: Recipe) -> Compressor:
         if not recipe.calibrated:
@@ -118,13 +140,13 @@ class CompressionSelection:
             fp32_outputs = greedy_outputs(folder, self._gate_speech) if self._config.tune else []
             return wer_gate.transcribe_speech(folder, self._gate_speech), fp32_outputs
 
-    def _judge(self, precision: str, compressor: Compressor) -> WerGate | None:
+    def _judge(self, precision: str, compressor: Compressor, folder: Path | None) -> WerGate | None:
         """The WER gate; none where it was declined, and for random weights, whose text means nothing."""
         if self._config.gate is None or self._checkpoint.kind == "random":
             return None
         fp32, _ = self._fp32
-        with self._made(precision, compressor) as folder:
-            return self._scored(folder, precision, fp32)
+        with nullcontext(folder) if folder else self._made(precision, compressor) as scored:
+            return self._scored(scored, precision, fp32)
 
     def _trial(self, precision: str, recipe: Recipe) -> Trial | None:
         """Make an artifact by a recipe, measure it, and throw it away; none where the parity gate refuses it."""

@@ -15,7 +15,7 @@ from ovw.scoring.counts import Counts, Pair, count
 from ovw.scoring.paired import PairedComparison, compare
 from ovw.transcribe.options import TranscribeOptions
 
-GREEDY = TranscribeOptions(beam_size=1, batch_size=1)
+GREEDY = TranscribeOptions(beam_size=1, batch_size=16)
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,20 @@ class Score:
 def transcribe_speech(folder: Path, speech: Speech) -> Score:
     """Transcribe every clip greedily, with fallback, in the dataset's language, and count the errors.
 
+    Clips of a language are decoded together, as `ovw eval` does it.
+
     Raises:
         OvwError: no clip has a text to be scored by.
     """
     engine = OpenvinoEngine(folder, DeviceOptions())
-    pairs = []
-    for utterance, clip in zip(speech.utterances, speech.clips, strict=True):
-        options = GREEDY.model_copy(update={"language": utterance.language})
-        result = engine.transcribe(clip.samples, options)
-        pairs.append(Pair(utterance.reference, result.text, utterance.language or result.language))
-    counts = count(pairs)
+    pairs: dict[int, Pair] = {}
+    for language in dict.fromkeys(utterance.language for utterance in speech.utterances):
+        places = [at for at, utterance in enumerate(speech.utterances) if utterance.language == language]
+        options = GREEDY.model_copy(update={"language": language})
+        results = engine.transcribe_many([speech.clips[at].samples for at in places], options)
+        for at, result in zip(places, results, strict=True):
+            pairs[at] = Pair(speech.utterances[at].reference, result.text, language or result.language)
+    counts = count([pairs[at] for at in range(len(pairs))])
     if not counts.scored.any():
         raise OvwError(f"no clip of {speech.name} has a text to be scored by", "give --gate a dataset with texts")
     return Score(counts, str(engine.describe()["inference_precision"]))
