@@ -65,7 +65,10 @@ class BatchedDecoder(WindowDecoder):
         """The segments of each batch of a recording in turn, and the frame up to which it is done."""
         windows = chain.from_iterable(self._windows(recording, language, clip) for clip in clips)
         most = self._options.batch_size
-        size = most if recording.ended else 1  # a long recording begins with small batches: text comes at once
+        first = list(islice(windows, most + 1)) if recording.ended else []
+        fits = 0 < len(first) <= most
+        size = most if fits else max(1, most // 4)  # what needs several batches begins with small ones: text comes soon
+        windows = chain(first, windows)
         while group := list(islice(windows, size)):
             size = min(2 * size, most)
             segments = [segment for result in self._all(group) for segment in result.segments]

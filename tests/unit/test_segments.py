@@ -1,8 +1,15 @@
 """Windows to segments."""
 
+from collections.abc import Iterable, Iterator
+
+import numpy as np
 import pytest
 
-from ovw.transcribe.batched import is_echo
+from ovw.audio.speech import FrameSpan
+from ovw.models import find_size
+from ovw.transcribe.batched import BatchedDecoder, WindowResult, is_echo
+from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.segments import Piece, split_window
 
 BEGIN = 1000
@@ -66,3 +73,40 @@ def test_a_rest_that_only_repeats_the_end(text: str, echo: bool) -> None:
     before = " She replied with a sort of tartness and a moment's energy. Besides, I cannot converse."
     assert is_echo(text, before) is echo
     assert not is_echo(text, "")
+
+
+class Counting(BatchedDecoder):
+    """Counts the windows of each batch instead of decoding them."""
+
+    def __init__(self, windows: int) -> None:
+        self._options = TranscribeOptions(batch_size=8)
+        self._count = windows
+        self.batches: list[int] = []
+
+    def _windows(self, recording: Recording, language: str | None, clip: FrameSpan) -> Iterator[Window]:
+        for at in range(self._count):
+            yield Window(recording, FrameSpan(2000 * at, 2000 * at + 2000), language)
+
+    def _all(self, windows: Iterable[Window]) -> Iterator[WindowResult]:
+        self.batches.append(len(list(windows)))
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("windows", "seconds", "batches"),
+    [
+        (8, 160.0, [8]),
+        (15, 290.0, [2, 4, 8, 1]),
+        (20, 400.0, [2, 4, 8, 6]),
+        (3, 400.0, [2, 1]),  # how many windows a long recording has is not known at its start
+        (0, 1.0, []),
+    ],
+)
+def test_the_first_batches_of_a_recording_that_needs_several_are_small(
+    windows: int, seconds: float, batches: list[int]
+) -> None:
+    silence = iter([np.zeros(round(seconds * 16_000), np.float32)])
+    recording = Recording(silence, find_size("tiny").dims)
+    decoder = Counting(windows)
+    assert list(decoder.one(recording, "en", [FrameSpan(0, 100_000)])) == [([], at) for at in np.cumsum(batches) * 2000]
+    assert decoder.batches == batches
