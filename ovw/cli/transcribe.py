@@ -228,7 +228,7 @@ def run(
 ) -> None:
     """Write subtitles for audio and video files."""
     from ovw.cli.transcription.config import TranscribeConfig
-    from ovw.cli.transcription.sequential import transcribe_all
+    from ovw.cli.transcription.in_process import transcribe_all
     from ovw.cli.values import check_exact, config_file, numbers, optional, temperatures
     from ovw.config import dump_yaml, resolve
 

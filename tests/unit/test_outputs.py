@@ -16,7 +16,7 @@ from ovw import files
 from ovw.artifact.locate import check_target
 from ovw.artifact.staging import staged_folder
 from ovw.cli.transcription.config import TranscribeConfig
-from ovw.cli.transcription.sequential import transcribe_all
+from ovw.cli.transcription.in_process import transcribe_all
 from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.files import name_problem, scratch_beside, short_name, write_whole
