@@ -11,6 +11,7 @@ from pathlib import Path
 import ovw
 from ovw.artifact import names
 from ovw.artifact.check import file_problems
+from ovw.artifact.download import Progress, ignore
 from ovw.artifact.locate import check_target, is_artifact
 from ovw.artifact.manifest import Manifest, Shapes, read_manifest
 from ovw.artifact.names import artifact_name
@@ -18,7 +19,6 @@ from ovw.convert.compression.recipe import Recipe
 from ovw.convert.config import ConvertConfig
 from ovw.convert.layouts.genai import generation_config
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.convert.sources.download import Progress, ignore
 from ovw.errors import OvwError
 from ovw.home import models_dir
 from ovw.models import ModelInfo, find_size

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ovw.artifact.hashing import file_sha256
 from ovw.artifact.locate import identity_sha256, load_manifest, locate_or_default
 from ovw.artifact.manifest import Manifest
 from ovw.datasets.fingerprint import fingerprint
@@ -158,7 +157,7 @@ def _hypotheses_of(
     """The reference's hypotheses on the same clips; run or resumed in a folder within the run's own."""
     if reference is None or reference.spec is None:
         return reference.hypotheses if reference else None
-    request = request_of(config, reference.spec, file_sha256(reference.spec.identity()))
+    request = request_of(config, reference.spec, reference.spec.identity_sha256())
     with HypothesisJournal(output / "reference", request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {reference.name}")
         return _transcribe(config, reference.spec, dataset, total, journal, watch)[0]

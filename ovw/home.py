@@ -39,6 +39,11 @@ def weights_dir() -> Path:
     return home() / "weights"
 
 
+def exports_dir() -> Path:
+    """OpenVINO folders of other programs, fetched from the hub."""
+    return home() / "exports"
+
+
 def checked_dir() -> Path:
     """Records of how each artifact may compute on this machine, see `ovw.transcribe.checks.guard`."""
     return home() / "checked"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import shutil
 import socket
 import time
@@ -25,8 +26,40 @@ PATIENCE_S = 60.0
 LONGEST_S = 24 * 3600.0
 OTHER_HOSTS = 3
 """Times that a request may be sent on to another host."""
+OFFLINE = "OVW_OFFLINE"
+"""Set by `--offline`: this process and those it starts open no connection."""
+OFFLINE_OF_HUB = "HF_HUB_OFFLINE"
+"""huggingface-hub's own variable, which `datasets` obeys too."""
 LOOK_EVERY = 16 << 20
 """Bytes between two looks at the disk."""
+
+
+def go_offline() -> None:
+    """Open no connection from here on, nor in processes that this one starts."""
+    os.environ[OFFLINE] = os.environ[OFFLINE_OF_HUB] = "1"
+
+
+def is_offline(*, hub: bool = False) -> bool:
+    """Whether no connection is to be opened.
+
+    Args:
+        hub: to the Hugging Face hub, which has a variable of its own.
+    """
+    names = (OFFLINE, OFFLINE_OF_HUB) if hub else (OFFLINE,)
+    return any(os.environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"} for name in names)
+
+
+def require_online(what: str) -> None:
+    """Refuse to open a connection where none is to be opened.
+
+    Args:
+        what: it is for.
+
+    Raises:
+        OvwError: the process is offline.
+    """
+    if is_offline():
+        raise OvwError(f"{what} is not on this machine", "run without --offline")
 
 
 class Transfer:

@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from ovw.artifact.download import Progress, download, ignore
 from ovw.artifact.hashing import file_sha256
+from ovw.artifact.repository import REFERENCE, SCHEME
 from ovw.convert.sources import ctranslate2, ggml, huggingface, openai
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.convert.sources.download import Progress, download, ignore
-from ovw.convert.sources.hub import REFERENCE, SCHEME, fetch_repository
+from ovw.convert.sources.hub import fetch_repository
 from ovw.convert.sources.huggingface import read_huggingface
 from ovw.convert.sources.identity import published_as
 from ovw.convert.sources.openai import read_openai

@@ -19,8 +19,10 @@ from ovw.parsing import from_json
 
 UNVERIFIED = "unverified"
 """The kind of the source, and the frontend, of such a folder."""
+ENCODER_XML, DECODER_XML = f"{names.ENCODER}.xml", f"{names.DECODER}.xml"
 WITH_PAST = "openvino_decoder_with_past_model.xml"
 STATEFUL = "optimum-cli export openvino --task automatic-speech-recognition-with-past makes a stateful decoder"
+STATE = b'type="ReadValue"'
 PACKED = re.compile(rb'type="Const"[^/]*/?>\s*<data element_type="(u8|i8|u4|i4)"')
 FEWEST_PACKED = 8
 """Packed constants from which on a graph has compressed weights; shapes and tables may be small integers too."""
@@ -28,7 +30,7 @@ FEWEST_PACKED = 8
 
 def is_foreign(folder: Path) -> bool:
     """Whether a folder has the graphs of a Whisper model and no manifest."""
-    graphs = (f"{names.ENCODER}.xml", f"{names.DECODER}.xml", names.CONFIG)
+    graphs = (ENCODER_XML, DECODER_XML, names.CONFIG)
     return not (folder / names.MANIFEST).exists() and all((folder / name).is_file() for name in graphs)
 
 
@@ -38,9 +40,9 @@ def foreign_manifest(folder: Path) -> Manifest:
     Raises:
         OvwError: a file is missing or damaged, it is another model, or its decoder has no state.
     """
-    if (folder / WITH_PAST).is_file():
+    if not has_state(folder):
         raise OvwError(f"{folder} has a decoder of two graphs, without a state", STATEFUL)
-    config, generation = (_read(folder / name) for name in (names.CONFIG, names.GENERATION_CONFIG))
+    config, generation = (read_object(folder / name) for name in (names.CONFIG, names.GENERATION_CONFIG))
     if config.get("model_type") != "whisper":
         raise OvwError(f"{folder} holds a model of type {config.get('model_type')!r}, not whisper")
     if not (folder / names.TOKENIZER).is_file():
@@ -79,7 +81,13 @@ def foreign_manifest(folder: Path) -> Manifest:
         raise OvwError(f"{folder}: {names.CONFIG} or {names.GENERATION_CONFIG} is damaged: {reason(error)}") from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def has_state(folder: Path) -> bool:
+    """Whether the decoder of such a folder keeps its cache inside."""
+    return STATE in (folder / DECODER_XML).read_bytes()
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; `OvwError` for anything else."""
     try:
         found = from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from ovw.artifact import names
+from ovw.artifact.exports import fetch_export, is_reference
 from ovw.artifact.foreign import foreign_manifest, is_foreign
 from ovw.artifact.hashing import file_sha256, hash_folder
 from ovw.artifact.layouts import split_name
@@ -119,11 +120,15 @@ def locate(model: str) -> Path:
 
     Args:
         model: a folder, a folder that holds exactly one artifact, the name of an installed one, which a folder beats
-            that is written with a separator (`./base-fp16`), or a size of which one is installed.
+            that is written with a separator (`./base-fp16`), a size of which one is installed, or
+            `hf:owner/name[@revision]`, which is fetched if it is not here.
 
     Raises:
         UsageError: no such artifact, or several could be meant.
+        OvwError: it cannot be fetched.
     """
+    if is_reference(model):
+        return fetch_export(model)
     path = Path(model).expanduser()
     named: tuple[Path, ...] = () if is_path(model) else (models_dir() / model, models_dir() / full_name(model))
     for folder in (*named, path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.errors import OvwError
-from ovw.network import LARGEST, Transfer, check_stray
+from ovw.network import LARGEST, Transfer, check_stray, require_online
 
 DEEPEST_LIST = 3
 """Lists of lists are followed this far: a channel holds tabs, a tab holds videos."""
@@ -132,6 +132,7 @@ class _Silent:
 @contextmanager
 def _session(url: str, options: dict[str, Any]) -> Iterator[Any]:
     """A yt-dlp session whose failures are reported in one line."""
+    require_online(url)
     try:
         import yt_dlp
     except ImportError:

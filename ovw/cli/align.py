@@ -45,6 +45,7 @@ def run(
     threads: options.Threads = None,
     overwrite: options.Overwrite = False,
     yes: options.Yes = False,
+    offline: options.Offline = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Time a text that is known: lyrics, a script, subtitles.
@@ -53,7 +54,10 @@ def run(
     """
     from ovw.cli.transcription.config import TranscribeConfig
     from ovw.config import build
+    from ovw.network import go_offline
 
+    if offline:
+        go_offline()
     flags: dict[str, Any] = {
         "model": model, "format": formats or None, "output": output, "language": language, "stream": stream,
         "audio_language": audio_language, "max_line_width": max_line_width, "max_lines": max_lines,

@@ -34,7 +34,9 @@ def run(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="Artifact folder, name or size; may be repeated. Default: all installed artifacts."
+            "--model",
+            "-m",
+            help="Artifact folder, name or size, or hf:owner/name; may be repeated. Default: all installed artifacts.",
         ),
     ] = None,
     config: Annotated[
@@ -122,6 +124,7 @@ def run(
     resume: Annotated[Path | None, options.output(text="Continue a record that was interrupted.")] = None,
     force: Annotated[bool, options.output("--force", text="Begin anew where the file holds another record.")] = False,
     print_config: options.PrintConfig = False,
+    offline: options.Offline = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the record's path only.")] = False,
     json_: options.Json = False,
 ) -> None:
@@ -132,6 +135,7 @@ def run(
     if context.invoked_subcommand:
         return
     from ovw.cli.values import optional
+    from ovw.network import go_offline
 
     flags: dict[str, Any] = {
         "models": model or None, "engines": engine or None, "peers": peers, "stages": stages, "device": device,
@@ -148,6 +152,8 @@ def run(
 
         typer.echo(dump_yaml(chosen), nl=False)
         return
+    if offline:
+        go_offline()
     _measure(chosen, force=force, quiet=quiet, as_json=json_)
 
 
@@ -202,11 +208,15 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
 
 def _measure(chosen: BenchConfig, *, force: bool, quiet: bool, as_json: bool) -> None:
     require_extra()
+    from ovw.artifact.exports import is_reference
     from ovw.benchmark.pipeline import bench
+    from ovw.cli.ensure import find_model
     from ovw.errors import OvwError
     from ovw.lifetime import exit_code
     from ovw.record import has_failed, read_record
 
+    for model in filter(is_reference, chosen.models):
+        find_model(model, quiet=quiet or as_json)
     seen: list[Path] = []
     try:
         with _observer(seen, quiet=quiet or as_json) as observer:

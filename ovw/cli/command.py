@@ -148,7 +148,8 @@ THEIRS: dict[str, Translation] = {
     "--batched": _switch(["--batch-size", "8"]),
     "--live-transcribe": _refused("--live-transcribe", *MICROPHONE),
     "--version": _refused("--version", "the version is that of the whole program", "ovw --version prints it"),
-    **dict.fromkeys(("--fp16", "--print-colors", "--pretty-json", "--local-files-only"), _without_meaning),
+    "--local-files-only": _switch(["--offline"]),
+    **dict.fromkeys(("--fp16", "--print-colors", "--pretty-json"), _without_meaning),
 }
 """Switches that are not ours: they may also stand alone."""
 SWITCHES: dict[str, Translation] = {

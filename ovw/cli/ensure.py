@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ovw.api.request import check_request
+from ovw.artifact.exports import fetch_export, is_reference
 from ovw.artifact.locate import PREFERRED, default_artifact, is_path, load_manifest, locate_or_default, of_size
 from ovw.artifact.names import PRECISIONS
 from ovw.errors import OvwError
@@ -41,15 +42,34 @@ def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, qu
         size, precision = convertible
         check_request(size, sizes()[size].capabilities, options)
         return _offer(size, precision, yes=yes, quiet=quiet)
-    folder = locate_or_default(model)
+    folder = find_model(model, quiet=quiet)
     manifest = load_manifest(folder)
     check_request(folder.name, Capabilities(tuple(manifest.languages), manifest.translate), options)
     return folder
 
 
+def find_model(model: str | None, *, quiet: bool) -> Path:
+    """The folder that `-m` means, or the default one; that of a repository of the hub is fetched, with a bar.
+
+    Raises:
+        OvwError: as `ovw.artifact.locate.locate_or_default`.
+    """
+    if model is None or not is_reference(model):
+        return locate_or_default(model)
+    from ovw.cli.console import progress
+
+    with progress(quiet=quiet) as bars:
+        bar = bars.add_task(model, total=None, note="")
+
+        def on_progress(done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total or None, note=f"{done / 1e6:.0f} MB")
+
+        return fetch_export(model, on_progress)
+
+
 def missing_size(model: str | None) -> tuple[str, str] | None:
     """Size and precision of a named artifact that is not here but could be made; `None` for everything else."""
-    if model is None and default_artifact() is not None:
+    if (model is None and default_artifact() is not None) or (model is not None and is_reference(model)):
         return None
     if model is not None and (size := size_name(model)):
         return None if of_size(model) or Path(model).is_dir() else (size, DEFAULT_PRECISION)

@@ -106,6 +106,7 @@ def run(
         typer.Option("--config", help="Take these and all decoding options from a YAML file; flags win."),
     ] = None,
     print_config: options.PrintConfig = False,
+    offline: options.Offline = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the folder only.")] = False,
 ) -> None:
     """Word error rate of an artifact on a dataset, with a confidence interval.
@@ -113,6 +114,7 @@ def run(
     Results are on disk clip by clip: after any interruption the same command goes on where it stopped.
     """
     from ovw.cli.values import check_exact, numbers
+    from ovw.network import go_offline
 
     flags: dict[str, Any] = {
         "dataset": dataset, "split": split, "data": data, "languages": languages, "limit": limit,
@@ -126,6 +128,8 @@ def run(
         "strict": strict or None, "score_silence": score_silence or None, "force": force or None,
     }  # fmt: skip
     check_exact(flags)
+    if offline:
+        go_offline()
     if Path(dataset).suffix in (".yaml", ".yml"):
         _matrix(Path(dataset), flags, config, yes=yes, print_config=print_config, quiet=quiet)
     else:

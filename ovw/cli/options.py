@@ -50,7 +50,8 @@ Model = Annotated[
         "--model",
         "-m",
         autocompletion=_names_here,
-        help="Folder of an artifact, its name, or a size. By default the only one, else base-int8 or base-fp16.",
+        help="Folder of an artifact, its name, a size, or hf:owner/name, an OpenVINO folder of the Hugging Face hub. "
+        "By default the only one, else base-int8 or base-fp16.",
     ),
 ]
 Temperature = Annotated[

@@ -224,6 +224,7 @@ def run(
         Path | None, typer.Option("--config", help="Take these options from a YAML file; flags win.")
     ] = None,
     print_config: options.PrintConfig = False,
+    offline: options.Offline = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write subtitles for audio and video files."""
@@ -231,6 +232,7 @@ def run(
     from ovw.cli.transcription.in_process import transcribe_all
     from ovw.cli.values import check_exact, config_file, numbers, optional, temperatures
     from ovw.config import dump_yaml, resolve
+    from ovw.network import go_offline
 
     in_turn = batch_size is None and condition_on_previous_text
     flags: dict[str, Any] = {
@@ -271,4 +273,6 @@ def run(
     if print_config:
         typer.echo(dump_yaml(chosen), nl=False)
         return
+    if offline:
+        go_offline()
     transcribe_all(media, chosen, yes=yes, quiet=quiet)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 def run(
     model: Annotated[
-        str, typer.Argument(help="An artifact's folder or name, or an OpenVINO Whisper folder of another program.")
+        str,
+        typer.Argument(
+            help="An artifact's folder or name, an OpenVINO Whisper folder of another program, or hf:owner/name."
+        ),
     ],
     mend: Annotated[
         bool,
@@ -40,14 +43,18 @@ def run(
     """
     from ovw.artifact.check import MASKS, find_problems, mask_problems
     from ovw.artifact.foreign import is_foreign
-    from ovw.artifact.locate import load_manifest, locate
+    from ovw.artifact.locate import load_manifest
+    from ovw.cli.ensure import find_model
+    from ovw.network import go_offline
     from ovw.runtime.fast.compiled import sweep_damaged
     from ovw.runtime.sessions import open_layout
     from ovw.terminal import output_console, print_lines
     from ovw.transcribe.checks.texts import find_way_problems
     from ovw.transcribe.selftest import find_golden_problems
 
-    folder = locate(model)
+    if offline:
+        go_offline()
+    folder = find_model(model, quiet=json_)
     foreign = is_foreign(folder)
     for path in sweep_damaged():
         typer.echo(

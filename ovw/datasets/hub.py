@@ -15,6 +15,7 @@ from ovw.datasets.columns import Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError
 from ovw.hub import hub_endpoint
+from ovw.network import require_online
 
 if TYPE_CHECKING:
     import datasets
@@ -209,6 +210,7 @@ def check_reachable(repository: str, or_else: str) -> None:
     Raises:
         OvwError: the Hub does not answer.
     """
+    require_online(repository)
     if any(os.environ.get(name) for name in ("HF_HUB_OFFLINE", "HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
         return
     address = urlsplit(hub_endpoint())

@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ovw.artifact.names import MANIFEST
 from ovw.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -95,9 +94,12 @@ class EngineSpec:
     device: DeviceOptions | None = None
     exact: bool = False
 
-    def identity(self) -> Path:
-        """The file whose hash identifies this model."""
-        return self.model / MANIFEST if engine_row(self.name).is_ours else self.model
+    def identity_sha256(self) -> str:
+        """The hash that identifies this model."""
+        from ovw.artifact.hashing import file_sha256
+        from ovw.artifact.locate import identity_sha256  # not on the way to --help
+
+        return identity_sha256(self.model) if engine_row(self.name).is_ours else file_sha256(self.model)
 
     def load(self) -> Engine:
         """Load it.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ovw.convert.sources import download as module
-from ovw.convert.sources.download import download
+from ovw.artifact import download as module
+from ovw.artifact.download import download
 from ovw.errors import OvwError
 
 DATA = bytes(range(256)) * 20_000

@@ -1,106 +1,29 @@
-"""Repositories of the hub, against a local stand-in that answers as the hub does: by commit, large files elsewhere."""
+"""Checkpoints of the hub, against a local stand-in."""
 
-import hashlib
 import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
+from support.hub import COMMIT, TOKEN, Hub, hub_of
 from support.huggingface_folder import save_hf
 from support.tiny_whisper import TINY
 
-from ovw.convert.sources import download as download_module
-from ovw.convert.sources.hub import Repository, fetch_repository
+from ovw.artifact import download as download_module
+from ovw.artifact.repository import Repository
+from ovw.convert.sources.hub import fetch_repository
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError, UsageError
 from ovw.models import find_size
 
-COMMIT = "c0ffee" * 6 + "c0ff"
-TOKEN = "hf_secret"
-
-
-class Hub(BaseHTTPRequestHandler):
-    """`owner/name` at `main`, `v1` and its commit; `owner/private` for those with the token; `owner/old` was renamed."""
-
-    folder: Path
-    store: str
-    seen: list[tuple[str, str, str | None]] = []  # noqa: RUF012
-    break_once = False
-
-    def do_HEAD(self) -> None:
-        self.answer()
-
-    def do_GET(self) -> None:
-        self.answer()
-
-    def answer(self) -> None:
-        token = self.headers.get("Authorization")
-        Hub.seen.append((self.command, self.path, token))
-        owner, name, _, revision, file = unquote(self.path).lstrip("/").split("/", 4)
-        if owner == "stored":  # the other server
-            return self.give((Hub.folder / file).read_bytes(), {})
-        if name == "old":
-            return self.refuse(307, {"Location": self.path.replace("/old/", "/name/")})
-        if name == "broken":
-            return self.refuse(503, {})
-        if name == "private" and token != f"Bearer {TOKEN}":
-            return self.refuse(401, {})
-        if name not in ("name", "private"):
-            return self.refuse(404, {"X-Error-Code": "RepoNotFound"})
-        if revision not in ("main", "v1", COMMIT):
-            return self.refuse(404, {"X-Error-Code": "RevisionNotFound"})
-        if not (Hub.folder / file).is_file():
-            return self.refuse(404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
-        facts = {"X-Repo-Commit": COMMIT, "ETag": '"abc"'}
-        if not file.endswith(".safetensors"):
-            return self.give((Hub.folder / file).read_bytes(), facts)
-        sha = hashlib.sha256((Hub.folder / file).read_bytes()).hexdigest()
-        elsewhere = {"Location": f"{Hub.store}/stored/x/y/z/{file}", "X-Linked-Etag": f'"{sha}"'}
-        return self.refuse(302, facts | elsewhere)
-
-    def give(self, body: bytes, headers: dict[str, str]) -> None:
-        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
-        self.send_response(206 if start else 200)
-        for name, value in (headers | {"Content-Length": str(len(body) - start)}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            broken = Hub.break_once and len(body) > 100_000
-            Hub.break_once = Hub.break_once and not broken
-            self.wfile.write(body[start : 50_000 if broken else None])
-
-    def refuse(self, code: int, headers: dict[str, str]) -> None:
-        self.send_response(code)
-        for name, value in (headers | {"Content-Length": "0"}).items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        pass
-
 
 @pytest.fixture
 def hub(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Hub) for _ in range(2)]
-    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
-    for thread in threads:
-        thread.start()
-    Hub.seen, Hub.break_once = [], False
-    Hub.folder = save_hf(tmp_path / "served", random_checkpoint(TINY), generation={"alignment_heads": [[1, 1]]})
-    Hub.store = f"http://127.0.0.1:{servers[1].server_port}"
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{servers[0].server_port}/")
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr(download_module, "PAUSE_S", 0)
-    yield Hub
-    for server, thread in zip(servers, threads, strict=True):
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    folder = save_hf(tmp_path / "served", random_checkpoint(TINY), generation={"alignment_heads": [[1, 1]]})
+    with hub_of(folder, monkeypatch) as served:
+        yield served
 
 
 def test_fetched_once_and_kept(hub: type[Hub], home: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 from support.serve import serving
 
 from ovw import network
+from ovw.artifact import download as module
+from ovw.artifact.download import download
+from ovw.artifact.repository import Repository
 from ovw.audio import download as media
-from ovw.convert.sources import download as module
-from ovw.convert.sources.download import download
-from ovw.convert.sources.hub import Repository, fetch_repository
+from ovw.convert.sources.hub import fetch_repository
 from ovw.errors import OvwError, UsageError
 from ovw.network import Redirects, Transfer, check_stray, is_private
 

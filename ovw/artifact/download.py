@@ -13,7 +13,7 @@ from pathlib import Path
 from ovw.artifact.hashing import file_sha256
 from ovw.artifact.lock import locked
 from ovw.errors import OvwError, reason
-from ovw.network import LARGEST, Redirects, Transfer
+from ovw.network import LARGEST, Redirects, Transfer, require_online
 
 BLOCK = 1 << 20
 TIMEOUT_S = 30
@@ -61,6 +61,7 @@ def download(
     """
     if is_good(target, sha256):
         return target
+    require_online(url)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.with_name(f".{target.name}.lock"), wait=True):
