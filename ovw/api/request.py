@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
-from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import Manifest
 from ovw.errors import UsageError
 from ovw.models import Capabilities, find_language
+from ovw.transcribe.model_sessions import can_time_words
 from ovw.transcribe.options import AUTO, TranscribeOptions
 
 logger = logging.getLogger(__name__)
@@ -43,28 +44,27 @@ def check_request(name: str, capabilities: Capabilities, options: TranscribeOpti
     return code
 
 
-def check_decoder(name: str, manifest: Manifest, options: TranscribeOptions) -> None:
+def check_decoder(folder: Path, manifest: Manifest, options: TranscribeOptions) -> None:
     """Refuse what the decoder of an artifact cannot do; warn where it does it less well.
 
     Args:
-        name: of the artifact, for messages.
+        folder: of the artifact.
         manifest: of the artifact.
         options: what is asked for.
 
     Raises:
         UsageError: words are to be timed, which it cannot, or a token is to be suppressed that it does not have.
     """
-    times_words = layout_row(manifest.layout).times_words and manifest.frontend == "graph"
-    if options.word_timestamps and not times_words:
+    if options.word_timestamps and not can_time_words(folder, manifest):
         raise UsageError(
-            f"{name} cannot time words: its decoder does not show what it attends to",
+            f"{folder.name} cannot time words: its decoder does not show what it attends to",
             "leave word_timestamps out, or convert with --layout genai --frontend graph",
         )
     if options.word_timestamps and not manifest.alignment_heads:
         logger.warning(
             "%s has no alignment heads: words are timed by the decoder's upper half, which is less exact; "
             "convert it with --size to lend it those of its size",
-            name,
+            folder.name,
         )
     n_vocab = manifest.dims["n_vocab"]
     if beyond := [token for token in options.suppress_tokens if token >= n_vocab]:

@@ -267,7 +267,7 @@ class Whisper:
         """The options in force, and the language if it need not be detected; raises as `transcribe`."""
         chosen = with_defaults(options, overrides, self._defaults)
         language = check_request(self.folder.name, self.capabilities, chosen)
-        check_decoder(self.folder.name, self.manifest, chosen)
+        check_decoder(self.folder, self.manifest, chosen)
         if self.exact:
             return chosen.exactly(), language
         size = batch_size_for(chosen, self.manifest.dimensions(), self.manifest.shapes.batch[1], live=live)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions
+from ovw.runtime.fast.adapt import KV_PRECISION, name_states
+from ovw.runtime.fast.graph_walk import UnknownGraphError
 from ovw.runtime.protocols import Windows
 
 
@@ -21,7 +24,7 @@ class ForeignDecoderSession(DecoderSession):
     """
 
     def __init__(self, artifact: Path, options: DeviceOptions) -> None:
-        super().__init__(artifact, options, _without_packed_cache)
+        super().__init__(artifact, options, _prepare)
 
     _hidden: NDArray[np.float32]
     _fed: NDArray[np.int64] | None = None
@@ -47,6 +50,11 @@ class ForeignDecoderSession(DecoderSession):
         return {"logits": outputs["logits"][:, -tokens.shape[1] :]}
 
 
-def _without_packed_cache(model: ov.Model) -> None:
-    """The plugin's own cache, of 8 bits, gives NaN to new rows when a batch grows."""
-    model.set_rt_info("f16", ["runtime_options", "KV_CACHE_PRECISION"])
+def _prepare(model: ov.Model) -> None:
+    """Name the states as ours where they are known, for checks of them; nothing that is computed changes.
+
+    The plugin's own cache, of 8 bits, gives NaN to new rows when a batch grows.
+    """
+    with suppress(UnknownGraphError):
+        name_states(model)
+    model.set_rt_info("f16", list(KV_PRECISION))

@@ -15,13 +15,16 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from ovw.artifact.foreign import UNVERIFIED, is_foreign
 from ovw.artifact.layouts import layout_row
+from ovw.artifact.manifest import Manifest
 from ovw.models import Dims
 from ovw.runtime.aligner import ScoringDecoder, add_scores
 from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions, devices
 from ovw.runtime.encoder import fixed_window
+from ovw.runtime.fast.adapt import adapt_decoder, is_adaptable
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.fast.logsumexp import LogSumExp
@@ -66,7 +69,7 @@ class ModelSessions:
     @cached_property
     def aligner(self) -> ScoringDecoder:
         """The decoder once more, with what its alignment heads attend to."""
-        return DecoderSession(self.folder, self.device, self._with_scores)
+        return DecoderSession(self.folder, self.device, self._adapted_with_scores)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -133,6 +136,25 @@ class ModelSessions:
 
     def _with_scores(self, model: ov.Model) -> None:
         add_scores(model, self.heads)
+
+    def _adapted_with_scores(self, model: ov.Model) -> None:
+        if is_foreign(self.folder):
+            adapt_decoder(model)
+        self._with_scores(model)
+
+
+def can_specialise(folder: Path, manifest: Manifest) -> bool:
+    """Whether the graphs of a model are as `ovw.runtime.fast` expects them, or can be adapted to that."""
+    if manifest.frontend == UNVERIFIED:
+        return is_adaptable(folder)
+    return is_specialisable(manifest.layout, manifest.frontend, manifest.shapes.kind)
+
+
+def can_time_words(folder: Path, manifest: Manifest) -> bool:
+    """Whether the decoder of a model shows what it attends to."""
+    if manifest.frontend == UNVERIFIED:
+        return is_adaptable(folder)
+    return layout_row(manifest.layout).times_words and manifest.frontend == "graph"
 
 
 def is_specialisable(layout: str, frontend: str, shapes: str) -> bool:

@@ -9,16 +9,15 @@ import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
 
-from ovw.artifact import names
 from ovw.artifact.masks import give_masks_the_batch
-from ovw.runtime.device import core
+from ovw.runtime.fast.adapt import KV_PRECISION, read_decoder, read_encoder
 from ovw.runtime.fast.attention import attend, dequantize, quantize
+from ovw.runtime.fast.graph_walk import replace
 from ovw.runtime.fast.merging import merge_before
 
 AUDIO_BIAS = "audio_bias"
 SOURCES, PLACES, PAIRS = "sources", "places", "pairs"
 POSITIONS = "logit_positions"
-KV_PRECISION = ("runtime_options", "KV_CACHE_PRECISION")
 SCALE = ".scale"
 """Suffix of the scale's name, behind the name of an int8 cache."""
 Edit = Callable[[ov.Model], object]
@@ -38,14 +37,14 @@ def encoder_graph(artifact: Path, merging: Sequence[int], *, in_int8: bool) -> o
         S positions that remain; for each layer keys and values f32 or i8 [1, heads, S, head_dim], named as the
         decoder's states; and in int8 the scale of each, f32 [1, heads, 1, head_dim], in the same order.
     """
-    encoder = core().read_model(artifact / f"{names.ENCODER}.xml")
+    encoder = read_encoder(artifact)
     mel = encoder.input(0).get_node()
     encoder.reshape(ov.PartialShape([1, mel.get_output_partial_shape(0)[1], -1]))
     context = _choose_positions(encoder)
     pairs = _parameter(PAIRS, [len(merging)], ov.Type.i64)
     bias = _merge(encoder, merging, pairs, context[-1].output(0))
-    decoder = core().read_model(artifact / f"{names.DECODER}.xml")
-    _replace(decoder.input("encoder_hidden_states").get_node(), encoder.output(0).get_node().input_value(0))
+    decoder = read_decoder(artifact)
+    replace(decoder.input("encoder_hidden_states").get_node(), encoder.output(0).get_node().input_value(0))
     caches = {name: state.input_value(0) for name, state in cross_states(decoder).items()}
     scales = {}
     if in_int8:
@@ -67,7 +66,7 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
         `input_ids` i64 [B, n], `beam_idx` i32 [B], `logit_positions` i64 [m], `audio_bias` f32 [A, 1, 1, S] and keys,
         values and scales as `encoder_graph` gives them, of A windows -> `logits` f32 [B, m, n_vocab]; A divides B.
     """
-    decoder = core().read_model(artifact / f"{names.DECODER}.xml")
+    decoder = read_decoder(artifact)
     give_masks_the_batch(decoder)
     if edit:
         edit(decoder)
@@ -79,7 +78,7 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
         attention.input(3).replace_source_output(bias.output(0))
         if in_int8:
             keys, values = list(zip(caches, scales, strict=True))[2 * layer : 2 * layer + 2]
-            _replace(attention, attend(attention, keys, values))
+            replace(attention, attend(attention, keys, values))
     for i, state in enumerate(states.values()):
         floating = ops.multiply(dequantize(caches[i]), scales[i]) if in_int8 else caches[i]
         for use in state.output(0).get_target_inputs():
@@ -130,7 +129,7 @@ def _embed_packed(table: ov.Output) -> None:
     for use in table.get_target_inputs():
         embedding = use.get_node()
         if embedding.get_type_name() == "Gather":
-            _replace(embedding, _rows_of(table, embedding.input_value(1)))
+            replace(embedding, _rows_of(table, embedding.input_value(1)))
 
 
 def _rows_of(table: ov.Output, rows: ov.Output) -> ov.Output:
@@ -181,11 +180,6 @@ def _attention(model: ov.Model, ending: str) -> list[ov.Node]:
     found = (op for op in model.get_ops() if op.get_type_name() == "ScaledDotProductAttention")
     named = {op.get_friendly_name(): op for op in found if op.get_friendly_name().endswith(ending)}
     return [named[name] for name in sorted(named, key=lambda name: int(name.split(".")[2]))]
-
-
-def _replace(old: ov.Node, new: ov.Output) -> None:
-    for use in old.output(0).get_target_inputs():
-        use.replace_source_output(new)
 
 
 def _result(value: ov.Output, name: str) -> ov.Node:

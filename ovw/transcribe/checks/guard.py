@@ -33,7 +33,7 @@ from ovw.transcribe.checks.rows import (
     fed_equal,
     largest_distance,
 )
-from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions, is_specialisable
+from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions, can_specialise
 from ovw.transcribe.selftest import clip_sha256, golden_prompt
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def ways(folder: Path, manifest: Manifest, options: DeviceOptions, *, exact: boo
     if exact:
         yield Way("exactly", ModelSessions(folder, manifest.layout, f32, dims, heads), IN_F32)
         return
-    if options.device == "CPU" and is_specialisable(manifest.layout, manifest.frontend, manifest.shapes.kind):
+    if options.device == "CPU" and can_specialise(folder, manifest):
         licensed = ALL.without(manifest.arithmetic.unlicensed() if manifest.arithmetic else ())
         for name, approximations in (("as licensed", licensed), ("without approximations", NONE)):
             yield Way(name, FastModelSessions(folder, manifest.layout, options, dims, heads, approximations), allowed)
