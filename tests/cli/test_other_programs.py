@@ -19,12 +19,18 @@ README = [
     "whisper japanese.wav --model medium --language Japanese --task translate",
     "whisper --help",
     # whisper-ctranslate2
+    "whisper-ctranslate2 gossos.mp3 --output_dir files",
     "whisper-ctranslate2 inaguracio2011.mp3 --model medium",
-    "whisper-ctranslate2 inaguracio2011.mp3 --model medium --output_dir out --output_format vtt",
+    "whisper-ctranslate2 inaguracio2011.mp3 --model medium --task translate",
+    "whisper-ctranslate2 --help",
     "whisper-ctranslate2 inaguracio2011.mp3 --batched True",
-    "whisper-ctranslate2 inaguracio2011.mp3 --vad_filter True --vad_min_silence_duration_ms 2000",
-    "whisper-ctranslate2 inaguracio2011.mp3 --print_colors True",
-    "whisper-ctranslate2 inaguracio2011.mp3 --compute_type int8 --threads 1",
+    "whisper-ctranslate2 inaguracio2011.mp3 --batched True --batch_size 4",
+    "whisper-ctranslate2 myfile.mp3 --compute_type int8",
+    "whisper-ctranslate2 myfile.mp3 --model_directory medium-fp16",
+    "whisper-ctranslate2 myfile.mp3 --vad_filter True",
+    "whisper-ctranslate2 myfile.mp3 --vad_filter True --vad_onset 0.4 --vad_min_speech_duration_ms 250",
+    "whisper-ctranslate2 myfile.mp3 --print_colors True",
+    "whisper-ctranslate2 inaguracio2011.mp3 --model medium --output_dir out --output_format vtt",
 ]
 """Examples of their pages."""
 
@@ -32,6 +38,8 @@ REFUSED = {
     "whisper-ctranslate2 inaguracio2011.mp3 --device cuda": "give CPU",
     "whisper-ctranslate2 --live_transcribe True --language en": "--pcm s16le",
     "whisper-ctranslate2 inaguracio2011.mp3 --hf_token TOKEN": "--channel each",
+    "whisper-ctranslate2 inaguracio2011.mp3 --speaker_name Ada": "--channel each",
+    "whisper-ctranslate2 inaguracio2011.mp3 --vad_max_speech_duration_s 30": "--chunk-length",
 }
 
 OPTIONS = {
@@ -66,7 +74,15 @@ OPTIONS = {
 @pytest.fixture
 def place(tmp_path: Path, tiny: Converted) -> Path:
     """A folder with the files of the examples, and a home with their models."""
-    for name in ("audio.flac", "audio.mp3", "audio.wav", "japanese.wav", "inaguracio2011.mp3"):
+    for name in (
+        "audio.flac",
+        "audio.mp3",
+        "audio.wav",
+        "japanese.wav",
+        "inaguracio2011.mp3",
+        "myfile.mp3",
+        "gossos.mp3",
+    ):
         (tmp_path / name).write_bytes(wav(1))
     (tmp_path / "home" / "models").mkdir(parents=True)
     for name in ("base-fp16", "medium-fp16", "large-v3-turbo-fp16"):
@@ -87,7 +103,9 @@ def test_examples_run(place: Path) -> None:
         "audio.mp3.srt",
         "audio.wav.srt",
         "japanese.srt",
+        "files/gossos.srt",
         "inaguracio2011.srt",
+        "myfile.srt",
         "out/inaguracio2011.vtt",
     }
 
