@@ -40,8 +40,8 @@ def foreign_manifest(folder: Path) -> Manifest:
     Raises:
         OvwError: a file is missing or damaged, it is another model, or its decoder has no state.
     """
-    if not has_state(folder):
-        raise OvwError(f"{folder} has a decoder of two graphs, without a state", STATEFUL)
+    if not (has_state(folder) or (folder / WITH_PAST).is_file()):
+        raise OvwError(f"{folder} has a decoder without a state, and no {WITH_PAST}", STATEFUL)
     config, generation = (read_object(folder / name) for name in (names.CONFIG, names.GENERATION_CONFIG))
     if config.get("model_type") != "whisper":
         raise OvwError(f"{folder} holds a model of type {config.get('model_type')!r}, not whisper")

@@ -9,11 +9,11 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from ovw.artifact import names
 from ovw.artifact.masks import give_masks_the_batch
 from ovw.runtime.bounds import PortBounds
-from ovw.runtime.device import DeviceOptions, compile_model, core
+from ovw.runtime.device import DeviceOptions, compile_model
 from ovw.runtime.protocols import OpenVinoDecoder, Windows
+from ovw.runtime.with_past import read_decoder_ir
 
 
 class DecoderSession(OpenVinoDecoder):
@@ -32,7 +32,7 @@ class DecoderSession(OpenVinoDecoder):
     def __init__(
         self, artifact: Path, options: DeviceOptions, edit: Callable[[ov.Model], None] = lambda model: None
     ) -> None:
-        model = core().read_model(artifact / f"{names.DECODER}.xml")
+        model = read_decoder_ir(artifact)
         give_masks_the_batch(model)
         edit(model)
         self.compiled = compile_model(model, options)

@@ -6,7 +6,7 @@ import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
 import pytest
-from support.foreign_folder import DECODER, ENCODER, edit, foreign_copy, traced_copy
+from support.foreign_folder import DECODER, ENCODER, edit, foreign_copy, traced_copy, two_graph_copy
 from support.tiny_whisper import DEMO_VIDEO, TINY, TINY_V3
 
 from ovw import Whisper
@@ -37,13 +37,21 @@ def test_the_form_is_another_program(traced: Path) -> None:
     assert encoder.output(0).get_partial_shape()[1].is_static
 
 
-@pytest.mark.parametrize("merge", [False, True])
-def test_the_fast_graphs_compute_the_same(tiny: Converted, traced: Path, merge: bool) -> None:
+@pytest.fixture(scope="module")
+def two_graphs(tiny: Converted, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return two_graph_copy(tiny, tmp_path_factory.mktemp("two") / "export")
+
+
+@pytest.mark.parametrize(("form", "merge"), [("traced", False), ("traced", True), ("two_graphs", False)])
+def test_the_fast_graphs_compute_the_same(
+    tiny: Converted, form: str, merge: bool, request: pytest.FixtureRequest
+) -> None:
+    folders = (tiny.folder, request.getfixturevalue(form))
     dims = tiny.manifest.dimensions()
     rng = np.random.default_rng(3)
     mels = [rng.standard_normal((1, dims.n_mels, dims.n_frames)).astype(np.float32) * 0.3 for _ in range(2)]
     found = []
-    for folder in (tiny.folder, traced):
+    for folder in folders:
         encoder, decoder = FastEncoder(folder, EXACT, dims), FastDecoder(folder, EXACT)
         windows = encoder(mels, merge=merge)
         decoder.start(windows)

@@ -1,13 +1,14 @@
 """Folders of other programs: the files of the genai layout without a manifest."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
 import pytest
 from support.command import ovw, refused
-from support.foreign_folder import foreign_copy
+from support.foreign_folder import foreign_copy, traced_copy, two_graph_copy
 from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
 
 from ovw import Whisper
@@ -45,8 +46,10 @@ def test_it_transcribes_as_the_artifact_does(base: Converted, tmp_path: Path) ->
     assert whisper.transcribe(DEMO_VIDEO, **options).text == expected
 
 
-def test_windows_with_beams_have_a_row_each(tiny: Converted, foreign: Path) -> None:
+@pytest.mark.parametrize("copy", [foreign_copy, traced_copy, two_graph_copy])
+def test_windows_with_beams_have_a_row_each(tiny: Converted, tmp_path: Path, copy: Callable[..., Path]) -> None:
     """As if the graph could not share a window among rows."""
+    foreign = copy(tiny, tmp_path / "made")
     dims = tiny.manifest.dimensions()
     mels = np.random.default_rng(0).standard_normal((2, dims.n_mels, dims.n_frames)).astype(np.float32)
     encoder = open_layout_encoder(tiny.folder, "genai", EXACT)
@@ -115,13 +118,22 @@ def test_a_second_graph_beside_a_state_is_a_leftover(foreign: Path) -> None:
         (lambda folder: (folder / "config.json").write_text('{"model_type": "whisper"}'), "is damaged"),
         (lambda folder: (folder / "generation_config.json").unlink(), "cannot be read"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "has no tokenizer.json"),
-        (lambda folder: without_state(folder / "openvino_decoder_model.xml"), "two graphs, without a state"),
+        (lambda folder: without_state(folder / "openvino_decoder_model.xml"), "without a state, and no"),
     ],
 )  # fmt: skip
 def test_what_cannot_run_is_one_line(foreign: Path, damage: object, message: str) -> None:
     damage(foreign)  # type: ignore[operator]
     with pytest.raises(OvwError, match=message):
         Whisper(foreign)
+
+
+def test_two_graphs_that_do_not_belong_together(tiny: Converted, tmp_path: Path) -> None:
+    folder = two_graph_copy(tiny, tmp_path / "export")
+    later = folder / "openvino_decoder_with_past_model.xml"
+    text = later.read_text(encoding="utf-8")
+    later.write_text(text.replace("past_key_values.0.decoder.key", "mask"), encoding="utf-8")
+    with pytest.raises(OvwError, match="needs inputs that are tokens and caches"):
+        Whisper(folder)
 
 
 def test_precisions(foreign: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.command import ovw, refused
+from support.foreign_folder import two_graph_copy
 from support.hub import COMMIT, TOKEN, Hub, hub_of
 from support.tiny_whisper import SELFTEST_CLIP
 
@@ -60,6 +61,15 @@ def test_fetched_once_and_kept(hub: type[Hub], home: Path, tiny: Converted, monk
         locate("hf:owner/name@v1")
     assert "--offline" in absent.value.hint
     assert hub.seen == []
+
+
+def test_a_decoder_in_two_graphs_comes_whole(hub: type[Hub], tiny: Converted, tmp_path: Path) -> None:
+    hub.folder = two_graph_copy(tiny, tmp_path / "two")
+    folder = fetch_export("hf:owner/name")
+    assert {path.name for path in folder.iterdir()} - FILES == {
+        f"openvino_decoder_with_past_model.{end}" for end in ("xml", "bin")
+    }
+    assert load_manifest(folder).dims == tiny.manifest.dims
 
 
 def test_a_revision_is_a_revision(hub: type[Hub], home: Path) -> None:

@@ -29,6 +29,7 @@ from ovw.runtime.fast.graph_walk import (
     value_of,
     walk_up,
 )
+from ovw.runtime.with_past import read_decoder_ir
 
 ATTENTION = "ScaledDotProductAttention"
 HEADS_TO_FRONT = [0, 2, 1, 3]
@@ -40,9 +41,8 @@ KV_PRECISION = ("runtime_options", "KV_CACHE_PRECISION")
 def is_adaptable(artifact: Path) -> bool:
     """Whether both graphs of another program's folder have a form that can be adapted."""
     try:
-        encoder, decoder = (core().read_model(artifact / f"{name}.xml") for name in (names.ENCODER, names.DECODER))
-        adapt_encoder(encoder)
-        adapt_decoder(decoder)
+        adapt_encoder(core().read_model(artifact / f"{names.ENCODER}.xml"))
+        adapt_decoder(read_decoder_ir(artifact))
     except (UnknownGraphError, RuntimeError):
         return False
     return True
@@ -58,7 +58,7 @@ def read_encoder(artifact: Path) -> ov.Model:
 
 def read_decoder(artifact: Path) -> ov.Model:
     """The decoder of a folder of the genai layout, adapted if another program made it; raises as `adapt_decoder`."""
-    model = core().read_model(artifact / f"{names.DECODER}.xml")
+    model = read_decoder_ir(artifact)
     if is_foreign(artifact):
         adapt_decoder(model)
     return model

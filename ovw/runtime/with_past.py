@@ -1,0 +1,88 @@
+"""Decoders in two graphs, for the first tokens and for those after a past, as one graph with states, in memory.
+
+optimum-intel writes them with `--disable-stateful`. The second graph takes what is cached as inputs, which become
+states: those of self attention are empty at first, those of cross attention are what the first graph projects from the
+audio.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import openvino.opset15 as ops
+from openvino.op.util import Variable, VariableInfo
+
+from ovw.artifact.foreign import DECODER_XML, WITH_PAST, has_state, is_foreign
+from ovw.errors import OvwError
+from ovw.runtime.device import core
+
+PAST = re.compile(r"past_key_values\.(\d+)\.(decoder|encoder)\.(key|value)")
+KNOWN = {"input_ids", "encoder_hidden_states"}
+
+
+def read_decoder_ir(artifact: Path) -> ov.Model:
+    """The decoder of a folder of the genai layout, with states.
+
+    Raises:
+        OvwError: two graphs that do not belong together.
+    """
+    if is_foreign(artifact) and not has_state(artifact):
+        return _joined(artifact)
+    return core().read_model(artifact / DECODER_XML)
+
+
+def _joined(folder: Path) -> ov.Model:
+    first, later = (core().read_model(folder / name) for name in (DECODER_XML, WITH_PAST))
+    ports = {port.get_any_name(): port.get_node() for port in later.inputs}
+    pasts = {name: node for name, node in ports.items() if PAST.fullmatch(name)}
+    _require(folder, bool(pasts) and ports.keys() - pasts.keys() <= KNOWN, "inputs that are tokens and caches")
+    ids = ports["input_ids"]
+    _require(folder, ids.get_output_partial_shape(0).is_dynamic, "any number of tokens after a past")
+    audio = first.input("encoder_hidden_states").get_node()
+    _forget_tokens(first, audio)
+    beam_idx = ops.parameter([-1], ov.Type.i32, name="beam_idx")
+    beam_idx.output(0).set_names({"beam_idx"})
+    rows = ops.gather(ops.shape_of(ids), [0], 0)
+    sinks = []
+    for name, past in pasts.items():
+        present = name.replace("past_key_values", "present")
+        source = first if ".encoder." in name else later
+        _require(folder, any(present in port.get_names() for port in source.outputs), f"an output {present}")
+        value = source.output(present).get_node().input_value(0)
+        read, variable = _state(name, past, value if source is first else _nothing(past, rows).output(0))
+        used = read if source is first else ops.gather(read, beam_idx, np.int64(0))
+        for use in past.output(0).get_target_inputs():
+            use.replace_source_output(used.output(0))
+        sinks.append(ops.assign(read if source is first else value.get_node(), variable))
+    return ov.Model([later.output("logits").get_node()], sinks, [ids, audio, beam_idx], "whisper_decoder")
+
+
+def _forget_tokens(first: ov.Model, audio: ov.Node) -> None:
+    """Have the projections of the audio count windows where they count rows of tokens, of which there may be more."""
+    windows = ops.concat([ops.gather(ops.shape_of(audio), [0], 0), ops.constant(np.array([1]))], 0)
+    counted = ops.broadcast(ops.constant(np.int64(0)), windows)
+    for use in first.input("input_ids").get_node().output(0).get_target_inputs():
+        use.replace_source_output(counted.output(0))
+
+
+def _state(name: str, past: ov.Node, initial: ov.Output) -> tuple[ov.Node, Variable]:
+    info = VariableInfo()
+    info.variable_id = name
+    info.data_shape, info.data_type = past.get_output_partial_shape(0), past.get_output_element_type(0)
+    variable = Variable(info)
+    return ops.read_value(initial, variable), variable
+
+
+def _nothing(past: ov.Node, rows: ov.Node) -> ov.Node:
+    """No positions yet, f32 [B, heads, 0, head_dim]."""
+    heads, head_dim = (past.get_output_partial_shape(0)[axis].get_length() for axis in (1, 3))
+    shape = ops.concat([rows, ops.constant(np.array([heads, 0, head_dim], np.int64))], 0)
+    return ops.broadcast(ops.constant(np.float32(0)), shape)
+
+
+def _require(folder: Path, condition: bool, what: str) -> None:
+    if not condition:
+        raise OvwError(f"{folder}: {WITH_PAST} needs {what}", "optimum-cli makes a decoder with a state by default")
