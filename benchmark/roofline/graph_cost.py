@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -14,6 +15,9 @@ from openvino import opset13 as ops
 from ovw.artifact import names
 from ovw.models import Dims
 from ovw.runtime.device import core
+from ovw.runtime.fast.adapt import name_states
+from ovw.runtime.fast.graph_walk import UnknownGraphError
+from ovw.runtime.with_past import read_decoder_ir
 
 FLOAT_BYTES = {"f32": 4, "bf16": 2, "f16": 2}
 PASSING = ("Convert", "Multiply", "Subtract", "Reshape", "Transpose", "Unsqueeze", "Squeeze", "FakeQuantize")
@@ -63,7 +67,10 @@ def decoder_work(
         hidden_shape: [batch, positions, state].
         precision: the arithmetic it runs in.
     """
-    model = _without_state(core().read_model(xml), dims, rows, cached, hidden_shape)
+    model = read_decoder_ir(xml.parent)
+    with suppress(UnknownGraphError):  # of another program, whose states have other names
+        name_states(model)
+    model = _without_state(model, dims, rows, cached, hidden_shape)
     shapes: dict[str, list[int]] = {
         "input_ids": [rows, tokens], "beam_idx": [rows], "encoder_hidden_states": hidden_shape,
     }  # fmt: skip

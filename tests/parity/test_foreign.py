@@ -90,7 +90,9 @@ def test_a_checkpoint_proves_or_refutes_it(foreign: Path, tiny_pt: Path) -> None
 
 
 def test_the_verbs_take_it(foreign: Path, tiny_pt: Path, tiny_v3: Converted, tmp_path: Path) -> None:
-    assert "of another program, unverified" in ovw("verify", foreign).stdout
+    shown = ovw("verify", foreign).stdout
+    assert "of another program, unverified" in shown
+    assert "on the fast path, words can be timed" in shown
     shown = ovw("verify", foreign, "--against", tiny_pt, "--offline").stdout
     assert "greedy tokens equal" in shown
     other = foreign_copy(tiny_v3, tmp_path / "other")

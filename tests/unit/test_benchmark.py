@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from support.foreign_folder import traced_copy, two_graph_copy
 
 from ovw.benchmark.case import CaseSpec, Timing
 from ovw.benchmark.config import BenchConfig
@@ -176,6 +177,18 @@ def test_operations_of_the_decoder(tiny: Converted) -> None:
     later = decoder_work(xml, dims, 1, 4, 4, [1, heard, d], "bf16")
     projections = layers * 2 * 2 * heard * d * d
     assert first.flops["float"] - later.flops["float"] == projections - layers * 4 * d * 4 * 4
+
+
+@pytest.mark.parametrize("copy", [traced_copy, two_graph_copy])
+def test_operations_of_other_programs(tiny: Converted, tmp_path: Path, copy: Callable[..., Path]) -> None:
+    dims, xml = tiny.manifest.dimensions(), graph_files(tiny.folder)[1]
+    other = graph_files(copy(tiny, tmp_path / "export"))[1]
+    for tokens, cached in ((4, 0), (1, 7)):
+        ours, theirs = (
+            decoder_work(one, dims, 1, tokens, cached, [1, 1500, dims.n_text_state], "f32") for one in (xml, other)
+        )
+        assert theirs.flops == ours.flops
+        assert theirs.bytes == pytest.approx(ours.bytes, rel=0.02)
 
 
 def test_products_in_8_bit_are_told_apart() -> None:

@@ -18,12 +18,15 @@ from ovw.artifact import masks, names, weights
 from ovw.errors import OvwError
 from ovw.files import sweep_halves, write_whole
 from ovw.home import compiled_dir
+from ovw.runtime import with_past
 from ovw.runtime.device import DeviceOptions, compile_model, core, hardware
 
 LARGEST = 2**30
 """Bytes of an artifact's weights above which nothing is kept: OpenVINO needs several times the size to write it."""
 UNUSED_DAYS = 30
 """After which a kept graph goes."""
+ELSEWHERE = (masks, weights, with_past)
+"""Modules that graphs are made by too."""
 DIGEST = hashlib.sha256().digest_size
 """Bytes at the end of a kept file: the SHA-256 of its name and of the graph before them."""
 
@@ -71,7 +74,7 @@ def fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
     graphs = sorted(path for path in artifact.iterdir() if path.suffix in (".xml", ".bin"))
     files = [(path.name, found.st_size, found.st_mtime_ns) for path, found in ((p, p.stat()) for p in graphs)]
     known = hashlib.sha256(repr((part, ov.__version__, device, options.properties(), files)).encode())
-    for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(masks.__file__), Path(weights.__file__)):
+    for source in (*sorted(Path(__file__).parent.glob("*.py")), *(Path(str(one.__file__)) for one in ELSEWHERE)):
         known.update(source.read_bytes())
     for description in (names.MANIFEST, names.CONFIG):  # one is there: folders of other programs have no manifest
         if (artifact / description).is_file():
