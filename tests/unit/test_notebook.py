@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 import pytest
-from support.tiny_whisper import ROOT
+from support.serve import serve
+from support.tiny_whisper import DEMO_VIDEO, ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "video-subtitles.ipynb"
 MOST_CELLS = 14
@@ -43,6 +44,38 @@ def test_outputs_are_of_a_clean_run() -> None:
     assert not [output for cell in cells("code") for output in cell["outputs"] if output["output_type"] == "error"]
     text = NOTEBOOK.read_text(encoding="utf-8")
     assert ABSOLUTE.findall(text) == []
+
+
+@pytest.fixture
+def picking() -> dict[str, Any]:
+    """The names that the cell with the choices makes."""
+    import ipywidgets
+
+    (code,) = (source(cell) for cell in cells("code") if "def picked" in source(cell))
+    names: dict[str, Any] = {"widgets": ipywidgets}
+    exec(code, names)  # noqa: S102, of this project
+    return names
+
+
+def test_the_bundled_video_is_there(picking: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(NOTEBOOK.parent)
+    assert picking["picked"]().samefile(DEMO_VIDEO)
+    assert picking["task"].value == "transcribe"
+
+
+def test_a_file_is_sent(picking: dict[str, Any]) -> None:
+    sent = {"name": "../talk.mp4", "type": "video/mp4", "size": 5, "content": memoryview(b"sound"), "last_modified": 0}
+    picking["upload"].set_state({"value": [sent]})  # as the browser does
+    file = picking["picked"]()
+    assert (file.name, file.read_bytes()) == ("talk.mp4", b"sound")
+
+
+def test_a_file_is_fetched(picking: dict[str, Any]) -> None:
+    with serve(DEMO_VIDEO.parent) as address:
+        picking["address"].value = f"{address}/{DEMO_VIDEO.name}"
+        assert picking["picked"]().read_bytes() == DEMO_VIDEO.read_bytes()
+    picking["address"].value = str(DEMO_VIDEO)
+    assert picking["picked"]() == DEMO_VIDEO
 
 
 @pytest.mark.slow
