@@ -34,8 +34,10 @@ test-slow: $(VENV)/.dev $(VENV)-optimum/.done ## run the long tests too, optimum
 test-browser: $(VENV)/.browser ## look at the page and the report in Chromium, which has to be installed
 	$(BIN)/python -m pytest -m browser
 
+# Jupyter cuts the connection of a kernel that is sent more than 10 MB at once, as a video is
 notebook: $(VENV)/.notebook ## open the notebook
-	cd notebooks && $(CURDIR)/$(BIN)/jupyter lab video-subtitles.ipynb
+	cd notebooks && $(CURDIR)/$(BIN)/jupyter lab \
+		--ServerApp.tornado_settings="{'websocket_max_message_size': 2_000_000_000}" video-subtitles.ipynb
 
 lint: $(VENV)/.dev types ## check style, types and what imports what
 	$(BIN)/ruff check .

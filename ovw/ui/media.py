@@ -1,4 +1,4 @@
-"""Media of a user: an upload, a recording or an address; and whether a browser can show it."""
+"""Media of a user: a file or an address; and whether a browser can show it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ WANTED = "drop a video or audio file, record, or paste an address"
 
 
 @contextmanager
-def chosen_media(upload: str | None, recorded: str | None, address: str, *, local: bool) -> Iterator[Path]:
+def chosen_media(upload: str | None, address: str, *, local: bool) -> Iterator[Path]:
     """The file to transcribe; what came from an address is gone behind the block.
 
     Args:
-        upload: path of an uploaded file.
-        recorded: path of a recording.
+        upload: path of an uploaded file, or of a recording.
         address: of a page or a file.
         local: whether only this machine's user can ask.
 
     Raises:
         OvwError: nothing was given, or the address may not or cannot be read.
     """
-    if given := upload or recorded:
-        refuse_text(Path(given))
-        yield Path(given)
+    if upload:
+        refuse_text(Path(upload))
+        yield Path(upload)
         return
     if not address.strip():
         raise OvwError("there is nothing to transcribe yet", WANTED)

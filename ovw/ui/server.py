@@ -53,11 +53,11 @@ def opened_page(config: UiConfig, actions: VerbActions) -> Iterator[str]:
         OvwError: the port is taken.
     """
     with scratch_folder() as folder:
-        os.environ.update(SILENT | {"GRADIO_TEMP_DIR": str(folder / "uploads")})  # read when Gradio is imported
+        os.environ.update(SILENT | {"GRADIO_TEMP_DIR": str(folder)})  # read when Gradio is imported
 
         from ovw.ui.page import CSS, Page
 
-        tabs = Tabs(folder / "tabs")
+        tabs = Tabs(folder / "tabs")  # within that folder: Gradio copies files from elsewhere, and keeps the copies
         page = Page(config, tabs, LoadedModels(partial(_load, config)), actions).build()
         try:
             _, address, _ = page.queue(default_concurrency_limit=config.users).launch(

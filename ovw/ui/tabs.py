@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from ovw.api.whisper import Whisper
+from ovw.ui.recording import MicrophoneRecording
 
 MOST_MODELS = 2
 """Models that stay loaded."""
@@ -23,11 +24,13 @@ class Tab:
         folder: for its files.
         uploads: files that its user sent.
         running: switches that stop its work, by the kind of work.
+        recording: the last one from its microphone.
     """
 
     folder: Path
     uploads: set[Path] = field(default_factory=set)
     running: dict[str, threading.Event] = field(default_factory=dict)
+    recording: MicrophoneRecording | None = None
 
     def begin(self, work: str) -> threading.Event:
         """Stop work of this kind that runs for this tab; the switch of the work that begins now."""
@@ -70,6 +73,8 @@ class Tabs:
         if session:
             for work in list(session.running):
                 session.stop(work)
+            if session.recording:
+                session.recording.end()
             shutil.rmtree(session.folder, ignore_errors=True)
             for upload in session.uploads:
                 shutil.rmtree(upload.parent, ignore_errors=True)

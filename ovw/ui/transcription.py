@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ovw.api.whisper import Whisper
 from ovw.errors import OvwError
 from ovw.files import write_whole
 from ovw.subtitles import FORMATS
@@ -18,6 +19,7 @@ from ovw.subtitles.options import PLAIN
 from ovw.subtitles.output import write_outputs
 from ovw.transcribe.result import Segment
 from ovw.ui.cues import Row, cue_rows
+from ovw.ui.recording import MicrophoneRecording, transcribe_live
 from ovw.ui.tabs import LoadedModels
 
 VIDEO_COPY = "video"
@@ -74,10 +76,8 @@ def make_subtitles(request: SubtitleRequest, models: LoadedModels, stopped: thre
     Raises:
         OvwError: the media or the model cannot do what is asked.
     """
-    if not request.model:
-        raise OvwError("no model is installed", "convert one in the second tab")
     yield SubtitleState(f"loading {request.model}", [])
-    whisper = models.get(request.model)
+    whisper = _loaded(request, models)
     yield SubtitleState(f"reading {request.media.name}", [])
     result = whisper.transcribe(request.media, **request.options())
     segments: list[Segment] = []
@@ -96,6 +96,35 @@ def make_subtitles(request: SubtitleRequest, models: LoadedModels, stopped: thre
     yield SubtitleState(
         f"done: {len(rows)} cues, {document.duration:.1f} s, language {document.language}", rows, document
     )
+
+
+def live_subtitles(
+    request: SubtitleRequest, recording: MicrophoneRecording, models: LoadedModels
+) -> Iterator[SubtitleState]:
+    """Transcribe a recording while it goes on, yielding the state after every second and every cue.
+
+    The cues are provisional: each knows nothing of the others. Those of the whole file are better.
+
+    Args:
+        request: what is wanted.
+        recording: that goes on.
+        models: loaded ones.
+
+    Raises:
+        OvwError: the model cannot do what is asked.
+    """
+    shown = (-1, 0)
+    for text in transcribe_live(recording, _loaded(request, models), request.options()):
+        if shown != (shown := (int(text.seconds), len(text.segments))):
+            language = f", language {text.language}" if text.language else ""
+            message = f"recording: {text.seconds:.0f} s{language}"
+            yield SubtitleState(message, _live_rows(recording.file.name, text.language, text.segments))
+
+
+def _loaded(request: SubtitleRequest, models: LoadedModels) -> Whisper:
+    if not request.model:
+        raise OvwError("no model is installed", "convert one in the second tab")
+    return models.get(request.model)
 
 
 def _live_rows(media: str, language: str, segments: Sequence[Segment]) -> list[Row]:

@@ -6,18 +6,35 @@ import os
 import shutil
 import subprocess
 import sys
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from support.tiny_whisper import ROOT
+from support.tiny_whisper import DEMO_VIDEO, ROOT
+
+from ovw.audio import SAMPLE_RATE
+from ovw.audio.decode import load_audio
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sound at the browser's microphone: the speech of the demo, and a pause."""
+    file = tmp_path_factory.mktemp("microphone") / "speech.wav"
+    pause = np.zeros(2 * SAMPLE_RATE, np.float32)
+    samples = np.concatenate([load_audio(DEMO_VIDEO), pause])
+    with wave.open(str(file), "wb") as writer:
+        writer.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
+        writer.writeframes((samples * 32767).astype("<i2").tobytes())
+    return file
+
+
+@pytest.fixture(scope="session")
+def browser(microphone: Path) -> Iterator[Any]:
     """Chromium of this machine: `OVW_CHROMIUM`, or the first that is found."""
     from playwright.sync_api import sync_playwright
 
@@ -26,6 +43,8 @@ def browser() -> Iterator[Any]:
         pytest.fail("no Chromium is installed; OVW_CHROMIUM may name one")
     with sync_playwright() as play:
         options = ["--no-sandbox", "--disable-background-networking", "--autoplay-policy=no-user-gesture-required"]
+        options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        options += [f"--use-file-for-fake-audio-capture={microphone}"]
         opened = play.chromium.launch(executable_path=found, args=options)
         yield opened
         opened.close()
@@ -41,11 +60,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(home: Path) -> Iterator[subprocess.Popen[str]]:
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for the page's temporary files."""
+    return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture(scope="session")
+def server(home: Path, scratch: Path) -> Iterator[subprocess.Popen[str]]:
     """The page's process; its first line is the address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "ovw", "ui", "--port", "0"],
-        env={**os.environ, "OVW_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "OVW_HOME": str(home), "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ ACTIVE = """async (times) => {
     }
     return seen;
 }"""
+
+FIRST_CUE = """() => /welcome/.test(document.querySelector('#cues [data-row="0"][data-col="2"]')?.innerText)"""
 
 
 @pytest.fixture
@@ -81,9 +84,9 @@ def download(page: Any, target: Path) -> str:
 def test_a_video_with_its_subtitles(page: Any, home: Path, tmp_path: Path, outside: list[str]) -> None:
     assert transcribe(page, DEMO_VIDEO).startswith("done: ")
     page.wait_for_selector("#player video")
-    for time, cues in page.evaluate(ACTIVE, [2, 8, 14, 19]):
+    for now, cues in page.evaluate(ACTIVE, [2, 8, 14, 19]):
         ((start, end, text),) = cues
-        assert start <= time <= end
+        assert start <= now <= end
         assert text
     expected = command_line(home, tmp_path)
     assert download(page, tmp_path / "page.srt") == expected
@@ -99,6 +102,37 @@ def test_a_video_with_its_subtitles(page: Any, home: Path, tmp_path: Path, outsi
     page.wait_for_timeout(1000)
     assert download(page, tmp_path / "edited.srt") == expected.replace(words, "Edited by hand.")
     assert outside == []
+
+
+def test_a_recording_becomes_text_while_it_goes_on(page: Any, tmp_path: Path, scratch: Path) -> None:
+    page.locator("#recorded").get_by_role("button", name="Record").click()
+    page.wait_for_function(FIRST_CUE, timeout=WAIT_MS)
+    status = page.inner_text("#status")
+    assert status.startswith("recording: "), status
+    page.locator("#recorded").get_by_role("button", name="Stop").click()
+    page.wait_for_function("/^done/.test(document.querySelector('#status').innerText.trim())", timeout=WAIT_MS)
+    page.wait_for_selector("#sound audio", state="attached")
+    assert "Hello and welcome" in download(page, tmp_path / "page.srt")
+    page.locator("#upload").get_by_text("recording").wait_for()
+    assert list(scratch.rglob("recording.wav"))
+    page.close()
+    assert eventually(lambda: not [path for path in scratch.rglob("*") if path.suffix in (".wav", ".srt", ".vtt")])
+
+
+def test_files_go_with_their_tab(page: Any, scratch: Path) -> None:
+    transcribe(page, DEMO_VIDEO)
+    page.wait_for_selector("#player video")
+    assert list(scratch.rglob(DEMO_VIDEO.name))
+    page.close()
+    assert eventually(lambda: not [path for path in scratch.rglob("*") if path.suffix in (".mp4", ".srt", ".vtt")])
+
+
+def eventually(holds: Callable[[], bool], timeout_s: float = 20.0) -> bool:
+    """Whether something comes to hold."""
+    deadline = time.monotonic() + timeout_s
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return holds()
 
 
 def test_a_text_file_is_explained(page: Any, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def picking() -> dict[str, Any]:
 
     (code,) = (source(cell) for cell in cells("code") if "def picked" in source(cell))
     names: dict[str, Any] = {"widgets": ipywidgets}
-    exec(code, names)  # noqa: S102, of this project
+    exec(code, names)
     return names
 
 

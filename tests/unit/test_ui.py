@@ -113,7 +113,7 @@ def test_addresses_within_the_network_are_not_read_for_others(host: str) -> None
 
 
 def test_nothing_to_transcribe() -> None:
-    with pytest.raises(OvwError, match="nothing to transcribe"), chosen_media(None, None, " ", local=True):
+    with pytest.raises(OvwError, match="nothing to transcribe"), chosen_media(None, " ", local=True):
         pass
 
 
