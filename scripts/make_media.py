@@ -4,6 +4,7 @@
 
 ovw/assets/selftest.flac   the clip of the parity gate and of `ovw verify`
 demo/ovw-demo.mp4          the short video of `make demo`: own speech, own picture
+tests/browser/german.flac  two sentences to translate
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ovw.audio.decode import load_audio
 
 ROOT = Path(__file__).resolve().parent.parent
 VOICE = ("-v", "en-us", "-s", "150")
+GERMAN_VOICE = ("-v", "de", "-s", "130")
 SELFTEST = "The weather is fine today, so we will walk to the river."
 DEMO = (
     "Hello and welcome. This short video was made by a computer program.",
@@ -29,15 +31,16 @@ DEMO = (
     "All of the work happens on this machine, and nothing is sent over the internet.",
     "Now you can try it with a video of your own.",
 )
+GERMAN = "Das ist ein kleines Haus. Wir haben einen Hund und eine Katze."
 PAUSE_S = 0.7
 FPS = 12
 WIDTH, HEIGHT = 480, 270
 
 
-def speak(text: str) -> NDArray[np.float32]:
+def speak(text: str, voice: tuple[str, ...] = VOICE) -> NDArray[np.float32]:
     """A sentence spoken by espeak-ng, [n], 16 kHz."""
     with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
-        subprocess.run(["espeak-ng", *VOICE, "-w", wav.name, text], check=True)
+        subprocess.run(["espeak-ng", *voice, "-w", wav.name, text], check=True)
         return load_audio(Path(wav.name))
 
 
@@ -89,6 +92,7 @@ def _encode_audio(out, stream, samples: NDArray[np.float32], sample_format: str)
 def main() -> None:
     """Write all files."""
     write_flac(ROOT / "ovw" / "assets" / "selftest.flac", speak(SELFTEST))
+    write_flac(ROOT / "tests" / "browser" / "german.flac", speak(GERMAN, GERMAN_VOICE))
     pause = np.zeros(int(PAUSE_S * SAMPLE_RATE), np.float32)
     speech = np.concatenate([part for sentence in DEMO for part in (speak(sentence), pause)])
     write_video(ROOT / "demo" / "ovw-demo.mp4", speech)

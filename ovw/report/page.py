@@ -77,12 +77,11 @@ def _subtitle(runs: Sequence[Run], cases: Sequence[MeasuredCase]) -> str:
 
 
 def _with_link(figure: Figure, figures: Sequence[Figure]) -> dict[str, Any]:
-    """A figure for the template; titles that several have get a number in links to them."""
+    """A figure for the template; titles that several have get a number."""
     alike = [other for other in figures if other.title == figure.title]
     link = figure.title if len(alike) == 1 else f"{figure.title} ({alike.index(figure) + 1})"
     return {
         "name": figure.name,
-        "title": figure.title,
         "caption": figure.caption,
         "rows": figure.rows,
         "link": link,

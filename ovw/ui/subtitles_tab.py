@@ -37,6 +37,7 @@ PART_S = 0.25
 OTHERS = 6
 """Outputs of a recording beside the status and the cues."""
 MB = 1e6
+PLAYER_HEIGHT = 400
 
 
 class SubtitlesTab:
@@ -76,10 +77,10 @@ class SubtitlesTab:
                     value=["srt"], label="Files to download", elem_id="formats",
                 )  # fmt: skip
         with gr.Row():
-            start = gr.Button("Make subtitles", variant="primary", elem_id="start")
-            stop = gr.Button("Stop", elem_id="stop")
+            start = gr.Button("Make subtitles", variant="primary", scale=4, elem_id="start")
+            stop = gr.Button("Stop", scale=1, elem_id="stop")
         status = gr.Markdown("", elem_id="status")
-        video = gr.Video(label="Video", visible="hidden", interactive=False, elem_id="player")
+        video = gr.Video(label="Video", visible="hidden", interactive=False, height=PLAYER_HEIGHT, elem_id="player")
         sound = gr.Audio(label="Audio", visible="hidden", interactive=False, buttons=["download"], elem_id="sound")
         table = gr.Dataframe(
             headers=list(HEADERS), datatype="str", type="array", column_count=3, label="Cues: click to edit",

@@ -15,6 +15,7 @@ import pytest
 from support.tiny_whisper import DEMO_VIDEO
 
 pytestmark = [pytest.mark.browser, pytest.mark.weights]
+GERMAN_SPEECH = Path(__file__).with_name("german.flac")
 WAIT_MS = 120_000
 SETTLED_MS = 1500
 ACTIVE = """async (times) => {
@@ -102,6 +103,14 @@ def test_a_video_with_its_subtitles(page: Any, home: Path, tmp_path: Path, outsi
     page.wait_for_timeout(1000)
     assert download(page, tmp_path / "edited.srt") == expected.replace(words, "Edited by hand.")
     assert outside == []
+
+
+def test_german_is_translated(page: Any, tmp_path: Path) -> None:
+    page.get_by_label("translate to English").check()
+    assert transcribe(page, GERMAN_SPEECH).endswith("language de")
+    text = download(page, tmp_path / "german.srt")
+    assert "small house" in text
+    assert "a dog and a cat" in text
 
 
 def test_a_recording_becomes_text_while_it_goes_on(page: Any, tmp_path: Path, scratch: Path) -> None:

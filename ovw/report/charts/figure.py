@@ -15,6 +15,8 @@ from ovw.report.measured import MeasuredCase
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
 """Distinct with every common colour blindness (after Okabe and Ito, 2008)."""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
+MOST_TICKS = 10
+"""About as many lines of an axis; more are a fence."""
 ROW_HEIGHT = 26
 HEIGHT = 300
 
@@ -85,7 +87,12 @@ def bars_height(rows: int) -> int:
 
 def from_zero(field: str, title: str) -> dict[str, Any]:
     """Arguments of a quantitative axis that begins at zero, as every length that is compared must."""
-    return {"shorthand": f"{field}:Q", "title": title, "scale": alt.Scale(zero=True)}
+    return {
+        "shorthand": f"{field}:Q",
+        "title": title,
+        "scale": alt.Scale(zero=True),
+        "axis": alt.Axis(tickCount=MOST_TICKS),
+    }
 
 
 def interval(metric: Metric) -> dict[str, float | None]:
