@@ -64,6 +64,7 @@ class MicrophoneRecording:
         self._files.add(part)
         with self._lock:
             if self._ended:
+                shutil.rmtree(part.parent, ignore_errors=True)
                 return
             for samples in self._resampler(frame):
                 self._put(samples)

@@ -106,6 +106,7 @@ def test_what_comes_behind_the_end_is_dropped(tmp_path: Path) -> None:
     recording.add(first)
     recording.end()
     recording.add(second)
+    assert not second.exists()
     recording.end()
     assert len(load_audio(recording.file)) == pytest.approx(PART, abs=20)
 
