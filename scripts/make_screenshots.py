@@ -11,20 +11,18 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 VIDEO = ROOT / "demo" / "ovw-demo.mp4"
 WIDTH, HEIGHT = 1100, 1000
 WAIT_MS = 120_000
-LAB_PORT = 8967
 
 
 @contextmanager
@@ -72,29 +70,15 @@ def report(page: Page, records: list[str], folder: Path) -> None:
     shoot(page, "report", 1500)
 
 
-def notebook(page: Page) -> None:
-    """The notebook with its outputs in JupyterLab, where its choices are made."""
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", f"--port={LAB_PORT}", "--ServerApp.token="]
-    command += ["--ServerApp.allow_root=True", "--ServerApp.port_retries=0", "--LabApp.news_url="]
-    with subprocess.Popen(command, cwd=ROOT / "notebooks", stderr=subprocess.DEVNULL) as server:
-        address = f"http://127.0.0.1:{LAB_PORT}/doc/tree/video-subtitles.ipynb?reset"
-        until_it_answers(page, address)
-        page.set_viewport_size({"width": WIDTH, "height": 1500})
-        page.wait_for_selector(".jp-CodeCell .widget-upload", timeout=WAIT_MS)
-        page.wait_for_timeout(2000)
-        page.screenshot(path=PICTURES / "notebook.png")
-        server.terminate()
-
-
-def until_it_answers(page: Page, address: str) -> None:
-    """Open a page whose server is only starting."""
-    for _ in range(60):
-        try:
-            page.goto(address)
-            return
-        except Error:
-            time.sleep(1)
-    raise SystemExit(f"{address} does not answer")
+def notebook(page: Page, folder: Path) -> None:
+    """The notebook with its outputs."""
+    source = ROOT / "notebooks" / "video-subtitles.ipynb"
+    made = folder / "notebook.html"
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", str(source), "--output", str(made)]
+    subprocess.run(command, check=True)
+    page.goto(made.as_uri())
+    page.wait_for_timeout(2000)
+    shoot(page, "notebook", 1500)
 
 
 if __name__ == "__main__":
@@ -102,4 +86,4 @@ if __name__ == "__main__":
     with chromium() as opened, TemporaryDirectory() as scratch:
         web_page(opened)
         report(opened, sys.argv[1:], Path(scratch))
-        notebook(opened)
+        notebook(opened, Path(scratch))
