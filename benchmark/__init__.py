@@ -5,17 +5,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ovw.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from ovw.benchmark.api import bench as bench
 
 __all__ = ["bench"]
-
-
-def __getattr__(name: str) -> Any:
-    if name != "bench":
-        raise AttributeError(f"module 'ovw.benchmark' has no attribute {name!r}")
-    from ovw.benchmark import api
-
-    return api.bench
+__getattr__ = lazy_exports(__name__, {"bench": "ovw.benchmark.api"})

@@ -5,17 +5,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ovw.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from ovw.convert.api import convert as convert
 
 __all__ = ["convert"]
-
-
-def __getattr__(name: str) -> Any:
-    if name != "convert":
-        raise AttributeError(f"module 'ovw.convert' has no attribute {name!r}")
-    from ovw.convert import api
-
-    return api.convert
+__getattr__ = lazy_exports(__name__, {"convert": "ovw.convert.api"})

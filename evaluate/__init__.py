@@ -5,17 +5,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ovw.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from ovw.evaluate.api import evaluate as evaluate
 
 __all__ = ["evaluate"]
-
-
-def __getattr__(name: str) -> Any:
-    if name != "evaluate":
-        raise AttributeError(f"module 'ovw.evaluate' has no attribute {name!r}")
-    from ovw.evaluate import api
-
-    return api.evaluate
+__getattr__ = lazy_exports(__name__, {"evaluate": "ovw.evaluate.api"})

@@ -12,8 +12,9 @@ Importing this package loads nothing heavy; `Whisper` is resolved on first use.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ovw.lazy import lazy_exports
 from ovw.telemetry import disable_telemetry
 
 if TYPE_CHECKING:
@@ -27,19 +28,14 @@ __version__ = "0.1.0"
 
 disable_telemetry()
 
-_EXPORTS = {
-    "OvwError": "ovw.errors",
-    "Segment": "ovw.transcribe.result",
-    "TranscribeOptions": "ovw.transcribe.options",
-    "Transcription": "ovw.api.transcription",
-    "Whisper": "ovw.api.whisper",
-}
 __all__ = ["OvwError", "Segment", "TranscribeOptions", "Transcription", "Whisper", "__version__"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module 'ovw' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(_EXPORTS[name]), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "OvwError": "ovw.errors",
+        "Segment": "ovw.transcribe.result",
+        "TranscribeOptions": "ovw.transcribe.options",
+        "Transcription": "ovw.api.transcription",
+        "Whisper": "ovw.api.whisper",
+    },
+)
