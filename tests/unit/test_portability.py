@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.modules import ROOT, modules
+from support.modules import ROOT, modules, nodes_of, text_of
 
 from ovw import lifetime
 
@@ -21,24 +21,22 @@ EVERYWHERE = {"umask"}
 TEXT_CALLS = {"read_text", "write_text"}
 
 
-def names_of(tree: ast.AST) -> set[str]:
-    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    imports = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+def names_of(name: str) -> set[str]:
+    attributes = {node.attr for node in nodes_of(name) if isinstance(node, ast.Attribute)}
+    imports = {alias.name for node in nodes_of(name) if isinstance(node, ast.Import) for alias in node.names}
     return attributes | imports
 
 
-@pytest.mark.parametrize("name", modules())
-def test_what_only_posix_has_is_guarded(name: str) -> None:
-    text = modules()[name].read_text(encoding="utf-8")
-    used = (names_of(ast.parse(text)) & POSIX_ONLY) - EVERYWHERE
-    assert not used or "sys.platform" in text or "hasattr(" in text, f"{used}: compare sys.platform, or ask hasattr"
+def test_what_only_posix_has_is_guarded() -> None:
+    for name in modules():
+        used, text = (names_of(name) & POSIX_ONLY) - EVERYWHERE, text_of(name)
+        guarded = "sys.platform" in text or "hasattr(" in text
+        assert not used or guarded, f"{name}: {used}: compare sys.platform, or ask hasattr"
 
 
-@pytest.mark.parametrize("name", modules())
-def test_texts_have_an_encoding(name: str) -> None:
-    for node in ast.walk(ast.parse(modules()[name].read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.Call):
-            continue
+def test_texts_have_an_encoding() -> None:
+    calls = [(name, node) for name in modules() for node in nodes_of(name) if isinstance(node, ast.Call)]
+    for name, node in calls:
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         modes = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
         opens = called == "open" and not any("b" in mode for mode in modes) and isinstance(node.func, ast.Attribute)

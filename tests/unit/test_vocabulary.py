@@ -5,49 +5,45 @@ import io
 import re
 import tokenize
 from collections import defaultdict
-from pathlib import Path
+from functools import cache
 
-import pytest
+from support.modules import modules, nodes_of, text_of
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted(
-    path for folder in ("ovw", "convert", "benchmark", "evaluate") for path in (ROOT / folder).rglob("*.py")
-)
 IN_NAMES = {"hear", "hears", "heard", "unheard", "told", "tells", "said", "says", "spoken"}
 """A model encodes, a text states, a function reports."""
 IN_TEXTS = (IN_NAMES - {"spoken"}) | {"hearing", "tell", "say", "saying"}
 """`spoken` is allowed of words and languages."""
 
 
+@cache
 def parts_of(name: str) -> set[str]:
     """`_TheseWords_of` -> these, words, of."""
     return {part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_plain_words(path: Path) -> None:
+def test_plain_words() -> None:
     found = []
-    for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
-        if token.type == tokenize.NAME and parts_of(token.string) & IN_NAMES:
-            found.append(f"{token.start[0]}: {token.string}")
-        elif token.type in (tokenize.STRING, tokenize.COMMENT):
-            words = set(re.findall(r"[a-z]+", token.string.lower().replace("cannot tell", "")))
-            found += [f"{token.start[0]}: {word}" for word in sorted(words & IN_TEXTS)]
+    for name in modules():
+        for token in tokenize.generate_tokens(io.StringIO(text_of(name)).readline):
+            if token.type == tokenize.NAME and parts_of(token.string) & IN_NAMES:
+                found.append(f"{name}:{token.start[0]}: {token.string}")
+            elif token.type in (tokenize.STRING, tokenize.COMMENT):
+                words = set(re.findall(r"[a-z]+", token.string.lower().replace("cannot tell", "")))
+                found += [f"{name}:{token.start[0]}: {word}" for word in sorted(words & IN_TEXTS)]
     assert not found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_docstrings_name_the_thing(path: Path) -> None:
-    texts = re.findall(r'^\s*"""(What|How|The same)\b(.*)', path.read_text(encoding="utf-8"), re.MULTILINE)
-    assert not texts
+def test_docstrings_name_the_thing() -> None:
+    vague = re.compile(r'^\s*"""(?:What|How|The same)\b.*', re.MULTILINE)
+    assert not [f"{name}: {text.strip()}" for name in modules() for text in vague.findall(text_of(name))]
 
 
 def test_every_public_class_name_once() -> None:
     places = defaultdict(list)
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for name in modules():
+        for node in nodes_of(name):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+                places[node.name].append(f"{name}:{node.lineno}")
     assert not {name: found for name, found in places.items() if len(found) > 1}
 
 
