@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ovw.cli import options
+from ovw.cli.console import Terminal
 from ovw.cli.transcribe import Formats
 
 if TYPE_CHECKING:
@@ -66,12 +67,11 @@ def run(
         "overwrite": overwrite or None,
     }  # fmt: skip
     chosen = build(TranscribeConfig, {key: value for key, value in flags.items() if value is not None})
-    _align(media, text, chosen, yes=yes, quiet=quiet)
+    _align(media, text, chosen, Terminal(quiet=quiet), yes=yes)
 
 
-def _align(media: Path, text: str, config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
+def _align(media: Path, text: str, config: TranscribeConfig, terminal: Terminal, *, yes: bool) -> None:
     from ovw.api.whisper import Whisper
-    from ovw.cli.console import progress
     from ovw.cli.ensure import ensure_model
     from ovw.subtitles import FORMATS
     from ovw.subtitles.output import check_writable, keep_inputs, output_folder, write_outputs
@@ -85,25 +85,23 @@ def _align(media: Path, text: str, config: TranscribeConfig, *, yes: bool, quiet
         check_writable([folder])
         for problem in refusals(targets.values(), overwrite=config.overwrite).values():
             raise problem
-    artifact = ensure_model(config.model, config.decoding(), yes=yes, quiet=quiet)
+    artifact = ensure_model(config.model, config.decoding(), terminal, yes=yes)
     whisper = Whisper(artifact, device=config.running(), exact=config.exact)
-    with progress(quiet=quiet) as bars:
-        bar = bars.add_task(media.name, total=None, note="")
+    with terminal.bar(media.name) as bar:
         result = whisper.align(
             media,
             passages,
             language=config.language,
             stream=config.sound(),
-            on_progress=lambda done, total: bars.update(bar, completed=done, total=total),
+            on_progress=bar.at,
         )
         document = result.document()
     if config.output == "-":
         for ending in config.format:
-            typer.echo(FORMATS[ending](document, config.layout()), nl=False)
+            terminal.result(FORMATS[ending](document, config.layout()), newline=False)
         return
     for written in write_outputs(document, targets, config.layout()):
-        if not quiet:
-            typer.echo(str(written))
+        terminal.detail(str(written))
 
 
 def _passages(text: str) -> str | Sequence[str]:

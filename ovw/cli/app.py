@@ -14,7 +14,7 @@ from ovw import __version__
 from ovw.cli import align, bench, convert, models, report, reshape, transcribe, ui, verify
 from ovw.cli import eval as evaluate
 from ovw.cli.command import RenamedVerb, Verb
-from ovw.cli.console import log_everything, show_warnings
+from ovw.cli.console import log_everything, show_warnings, warn
 from ovw.cli.help import GroupedHelp
 from ovw.errors import OvwError
 from ovw.lifetime import end_at_once, end_on_signals, exit_code, was_interrupted
@@ -30,7 +30,7 @@ class _Verbs(GroupedHelp, TyperGroup):
             sys.stdout.flush()
             return result
         except (KeyboardInterrupt, typer.Abort):
-            typer.echo("ovw: interrupted", err=True)
+            warn("interrupted")
             sys.exit(exit_code())
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
@@ -93,7 +93,7 @@ def main() -> None:
         if error.__cause__:
             logging.getLogger("ovw").debug("what led to it:", exc_info=error.__cause__)
         hint = f" Hint: {error.hint}." if error.hint else ""
-        typer.echo(f"ovw: {error.message}.{hint}", err=True)
+        warn(f"{error.message}.{hint}")
         sys.exit(error.exit_code)
     finally:
         if was_interrupted():

@@ -12,6 +12,7 @@ import typer
 
 from ovw.cli import options
 from ovw.cli.command import Verb, VerbGroup
+from ovw.cli.console import Terminal, warn
 from ovw.engines.registry import ENGINES
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def run(
         return
     if offline:
         go_offline()
-    _measure(chosen, force=force, quiet=quiet, as_json=json_)
+    _measure(chosen, Terminal(quiet=quiet or json_), force=force, as_json=json_)
 
 
 @app.command("compare", cls=Verb)
@@ -206,7 +207,7 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
     return resolve(BenchConfig, flags, config_file("bench", config or DEFAULT))
 
 
-def _measure(chosen: BenchConfig, *, force: bool, quiet: bool, as_json: bool) -> None:
+def _measure(chosen: BenchConfig, terminal: Terminal, *, force: bool, as_json: bool) -> None:
     require_extra()
     from ovw.artifact.exports import is_reference
     from ovw.benchmark.pipeline import bench
@@ -216,18 +217,18 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool, as_json: bool) ->
     from ovw.record import has_failed, read_record
 
     for model in filter(is_reference, chosen.models):
-        find_model(model, quiet=quiet or as_json)
+        find_model(model, terminal)
     seen: list[Path] = []
     try:
-        with _observer(seen, quiet=quiet or as_json) as observer:
+        with _observer(seen, terminal) as observer:
             path, record = bench(chosen, observer, pytorch_file=_pytorch_file, force=force)
     except KeyboardInterrupt:
         if seen and seen[0].exists():
-            typer.echo(f"ovw: interrupted; ovw bench --resume {seen[0]} goes on", err=True)
-            _show(read_record(seen[0]), seen[0], quiet=quiet, as_json=as_json)
+            warn(f"interrupted; ovw bench --resume {seen[0]} goes on")
+            _show(read_record(seen[0]), seen[0], terminal, as_json=as_json)
             raise typer.Exit(exit_code()) from None
         raise
-    _show(record, path, quiet=quiet, as_json=as_json)
+    _show(record, path, terminal, as_json=as_json)
 
     if bad := [case for case in record.cases if has_failed(case)]:
         named = ", ".join(f"{case.name} ({case.facts['status']})" for case in bad)
@@ -237,13 +238,13 @@ def _measure(chosen: BenchConfig, *, force: bool, quiet: bool, as_json: bool) ->
         raise OvwError("nothing was measured", "see the lines above; --budget none takes all the time it needs")
 
 
-def _show(record: Record, path: Path, *, quiet: bool, as_json: bool) -> None:
+def _show(record: Record, path: Path, terminal: Terminal, *, as_json: bool) -> None:
     from ovw.benchmark.results.terminal import print_benchmark
 
     if as_json:
         options.print_json({"path": str(path), **record.model_dump(mode="json", exclude_none=True)})
-    elif quiet:
-        typer.echo(str(path))
+    elif terminal.quiet:
+        terminal.result(str(path))
     else:
         print_benchmark(record, path)
 
@@ -255,24 +256,12 @@ def _pytorch_file(manifest: Manifest) -> Path:
 
 
 @contextmanager
-def _observer(seen: list[Path], *, quiet: bool) -> Iterator[BenchObserver]:
+def _observer(seen: list[Path], terminal: Terminal) -> Iterator[BenchObserver]:
     """A bar over the processes; problems as they come, each in a line."""
     from ovw.benchmark.scheduling.schedule import BenchObserver
-    from ovw.cli.console import progress
 
-    with progress(quiet=quiet) as bars:
-        bar = bars.add_task("starting", total=None, note="")
-
-        def on_problem(text: str) -> None:
-            if not quiet:
-                bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-        yield BenchObserver(
-            on_path=seen.append,
-            on_step=lambda text: bars.update(bar, description=text),
-            on_case=lambda done, total: bars.update(bar, completed=done, total=total),
-            on_problem=on_problem,
-        )
+    with terminal.bar("starting") as bar:
+        yield BenchObserver(on_path=seen.append, on_step=bar.name, on_case=bar.at, on_problem=bar.print)
 
 
 def require_extra() -> None:

@@ -1,33 +1,123 @@
-"""Output on stderr: progress where it is a terminal, and warnings."""
+"""The output of a command: results on stdout; progress, notes and warnings on stderr."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-@contextmanager
-def progress(*, quiet: bool = False) -> Iterator[Progress]:
-    """Bars with speed and time left; nothing at all when stderr is no terminal or silence was asked for."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+class Terminal:
+    """Where a command prints, and what `-q` leaves of it.
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bars:
-        yield bars
+    Args:
+        quiet: results and warnings only.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._stdout = sys.stdout
+
+    def result(self, text: str, *, newline: bool = True) -> None:
+        """Print what the command is for, on stdout; above a bar, and into a file even while there is a bar."""
+        typer.echo(text, nl=newline, file=None if self._stdout.isatty() else self._stdout)
+
+    def detail(self, text: str) -> None:
+        """A result that `-q` leaves out."""
+        if not self.quiet:
+            self.result(text)
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Results, broken between words where the terminal is narrow."""
+        from ovw.terminal import output_console, print_lines
+
+        print_lines(output_console(), lines)
+
+    def rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Results as a table of any width."""
+        from ovw.terminal import output_console, print_rows
+
+        print_rows(output_console(), rows)
+
+    def note(self, text: str) -> None:
+        """A line about the work on stderr, which `-q` leaves out."""
+        if not self.quiet:
+            typer.echo(text, err=True)
+
+    @contextmanager
+    def bar(self, text: str, total: int | None = None) -> Iterator[ProgressBar]:
+        """A bar with the time taken and the time left; no bar where stderr is no terminal.
+
+        Args:
+            text: what is going on.
+            total: steps in all; `None` while that is not known.
+        """
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        hidden = self.quiet or not console.is_terminal
+        with Progress(*columns, console=console, disable=hidden, transient=True) as bars:
+            yield ProgressBar(bars, text, total, quiet=self.quiet)
+
+
+class ProgressBar:
+    """The bar of a command.
+
+    Args:
+        bars: rich's, on stderr.
+        text: what is going on.
+        total: steps in all, where that is known.
+        quiet: print nothing above it.
+    """
+
+    def __init__(self, bars: Progress, text: str, total: int | None, *, quiet: bool) -> None:
+        self._bars, self._quiet = bars, quiet
+        self._task = bars.add_task(text, total=total, note="")
+
+    def name(self, text: str) -> None:
+        """Change what is going on."""
+        self._bars.update(self._task, description=text)
+
+    def step(self, text: str) -> None:
+        """A step of unknown length begins."""
+        self._bars.update(self._task, description=text, total=None)
+
+    def at(self, done: int, total: int | None) -> None:
+        """Move to `done` of `total`."""
+        self._bars.update(self._task, completed=done, total=total)
+
+    def advance(self) -> None:
+        """Move by one."""
+        self._bars.update(self._task, advance=1)
+
+    def remark(self, text: str) -> None:
+        """Put a remark behind the bar."""
+        self._bars.update(self._task, note=text)
+
+    def print(self, text: str) -> None:
+        """A line above the bar, which `-q` leaves out."""
+        if not self._quiet:
+            self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """A line on stderr, `ovw: talk.mp3: made by ovw, skipped`."""
+    typer.echo(f"ovw: {text}", err=True)
 
 
 def log_everything() -> None:

@@ -11,6 +11,7 @@ import typer
 
 from ovw.artifact.names import PRECISIONS
 from ovw.cli import options
+from ovw.cli.console import Terminal, warn
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest, Parity
@@ -149,56 +150,54 @@ def run(
         typer.echo(dump_yaml(plan), nl=False)
         return
     finished: list[Converted] = []
+    terminal = Terminal(quiet=quiet)
     try:
-        for made in convert_with_progress(plan, quiet=quiet):
-            _report(made, quiet=quiet)
+        for made in convert_with_progress(plan, terminal):
+            _report(made, terminal)
             finished.append(made)
     finally:
-        if len(finished) > 1 and not quiet:
-            _sum_up(finished)
+        if len(finished) > 1 and not quiet:  # also of a run that ends early
+            terminal.rows(summary_rows(finished))
 
 
-def convert_with_progress(plan: ConvertConfig, *, quiet: bool) -> Iterator[Converted]:
+def convert_with_progress(plan: ConvertConfig, terminal: Terminal) -> Iterator[Converted]:
     """Convert, showing each step and the bytes of a download; yields each artifact as it is done."""
     from ovw.artifact.layouts import layout_row
 
     require_convert_extra(
         "onnxruntime" if any(layout_row(name).runtime == "onnxruntime" for name in plan.layout) else "onnx"
     )
-    from ovw.cli.console import progress
     from ovw.convert.pipeline import convert
     from ovw.convert.plan import ConvertObserver
 
-    with progress(quiet=quiet) as bars:
-        bar = bars.add_task("starting", total=None, note="")
+    with terminal.bar("starting") as bar:
+
+        def on_step(text: str) -> None:
+            bar.step(text)
+            bar.remark("")
 
         def on_download(done: int, total: int) -> None:
-            bars.update(bar, completed=done, total=total or None, note=f"{done / 1e6:.0f} MB")
+            bar.at(done, total or None)
+            bar.remark(f"{done / 1e6:.0f} MB")
 
-        observer = ConvertObserver(
-            on_step=lambda text: bars.update(bar, description=text, total=None, note=""),
-            on_download=on_download,
-            on_failure=lambda failure: typer.echo(f"ovw: {failure}", err=True),
-        )
+        observer = ConvertObserver(on_step, on_download, on_failure=lambda failure: warn(str(failure)))
         yield from convert(plan, observer)
 
 
-def convert_size(size: str, precision: str, *, quiet: bool) -> Converted:
+def convert_size(size: str, precision: str, terminal: Terminal) -> Converted:
     """Convert one named artifact, as `ovw convert --size ... --precision ...` does."""
     from ovw.config import build
     from ovw.convert.config import ConvertConfig
 
-    (made,) = convert_with_progress(build(ConvertConfig, {"size": size, "precision": precision}), quiet=quiet)
+    (made,) = convert_with_progress(build(ConvertConfig, {"size": size, "precision": precision}), terminal)
     return made
 
 
-def _report(made: Converted, *, quiet: bool) -> None:
-    if quiet:
-        typer.echo(str(made.folder))
-        return
-    from ovw.terminal import output_console, print_lines
-
-    print_lines(output_console(), describe_made(made))
+def _report(made: Converted, terminal: Terminal) -> None:
+    if terminal.quiet:
+        terminal.result(str(made.folder))
+    else:
+        terminal.lines(describe_made(made))
 
 
 def describe_made(made: Converted) -> list[str]:
@@ -214,13 +213,6 @@ def describe_made(made: Converted) -> list[str]:
     if manifest.compression and (gate := manifest.compression.gate):
         lines.append(f"  {gate.describe()}: {gate.verdict}")
     return lines
-
-
-def _sum_up(finished: list[Converted]) -> None:
-    """A line for each artifact, also of a run that ends early."""
-    from ovw.terminal import output_console, print_rows
-
-    print_rows(output_console(), summary_rows(finished))
 
 
 def summary_rows(finished: list[Converted]) -> list[dict[str, str]]:

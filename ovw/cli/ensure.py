@@ -17,6 +17,7 @@ from ovw.home import models_dir
 from ovw.models import Capabilities, full_name, size_name, sizes
 
 if TYPE_CHECKING:
+    from ovw.cli.console import Terminal
     from ovw.transcribe.options import TranscribeOptions
 
 DEFAULT = PREFERRED[-1]
@@ -25,14 +26,14 @@ DEFAULT_PRECISION = "fp16"
 """That of a size without a precision."""
 
 
-def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, quiet: bool) -> Path:
+def ensure_model(model: str | None, options: TranscribeOptions, terminal: Terminal, *, yes: bool) -> Path:
     """The artifact folder to run, converted now if it is missing and the user agrees.
 
     Args:
         model: the value of `-m`.
         options: what it will be asked for.
+        terminal: shows the conversion.
         yes: convert without asking.
-        quiet: no progress.
 
     Raises:
         OvwError: nothing to run, or a model that cannot do what is asked.
@@ -41,14 +42,14 @@ def ensure_model(model: str | None, options: TranscribeOptions, *, yes: bool, qu
     if convertible:
         size, precision = convertible
         check_request(size, sizes()[size].capabilities, options)
-        return _offer(size, precision, yes=yes, quiet=quiet)
-    folder = find_model(model, quiet=quiet)
+        return _offer(size, precision, terminal, yes=yes)
+    folder = find_model(model, terminal)
     manifest = load_manifest(folder)
     check_request(folder.name, Capabilities(tuple(manifest.languages), manifest.translate), options)
     return folder
 
 
-def find_model(model: str | None, *, quiet: bool) -> Path:
+def find_model(model: str | None, terminal: Terminal) -> Path:
     """The folder that `-m` means, or the default one; that of a repository of the hub is fetched, with a bar.
 
     Raises:
@@ -56,13 +57,11 @@ def find_model(model: str | None, *, quiet: bool) -> Path:
     """
     if model is None or not is_reference(model):
         return locate_or_default(model)
-    from ovw.cli.console import progress
-
-    with progress(quiet=quiet) as bars:
-        bar = bars.add_task(model, total=None, note="")
+    with terminal.bar(model) as bar:
 
         def on_progress(done: int, total: int) -> None:
-            bars.update(bar, completed=done, total=total or None, note=f"{done / 1e6:.0f} MB")
+            bar.at(done, total or None)
+            bar.remark(f"{done / 1e6:.0f} MB")
 
         return fetch_export(model, on_progress)
 
@@ -80,7 +79,7 @@ def missing_size(model: str | None) -> tuple[str, str] | None:
     return (size, precision) if size in sizes() and precision in PRECISIONS else None
 
 
-def _offer(size: str, precision: str, *, yes: bool, quiet: bool) -> Path:
+def _offer(size: str, precision: str, terminal: Terminal, *, yes: bool) -> Path:
     command = f"ovw convert --size {size} --{precision}"
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -89,7 +88,6 @@ def _offer(size: str, precision: str, *, yes: bool, quiet: bool) -> Path:
             raise OvwError("nothing to run", command)
     from ovw.cli.convert import convert_size
 
-    made = convert_size(size, precision, quiet=quiet)
-    if not quiet:
-        typer.echo(f"converted {made.folder} in {made.seconds:.1f} s", err=True)
+    made = convert_size(size, precision, terminal)
+    terminal.note(f"converted {made.folder} in {made.seconds:.1f} s")
     return made.folder

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ovw.cli import options
+from ovw.cli.console import Terminal
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest
@@ -130,13 +131,14 @@ def run(
     check_exact(flags)
     if offline:
         go_offline()
+    terminal = Terminal(quiet=quiet)
     if Path(dataset).suffix in (".yaml", ".yml"):
-        _matrix(Path(dataset), flags, config, yes=yes, print_config=print_config, quiet=quiet)
+        _matrix(Path(dataset), flags, config, terminal, yes=yes, print_config=print_config)
     else:
-        _single(flags, config, yes=yes, print_config=print_config, quiet=quiet)
+        _single(flags, config, terminal, yes=yes, print_config=print_config)
 
 
-def _single(flags: dict[str, Any], file: Path | None, *, yes: bool, print_config: bool, quiet: bool) -> None:
+def _single(flags: dict[str, Any], file: Path | None, terminal: Terminal, *, yes: bool, print_config: bool) -> None:
     from ovw.cli.values import config_file
     from ovw.config import dump_yaml, resolve
     from ovw.evaluate.config import EvalConfig
@@ -150,18 +152,18 @@ def _single(flags: dict[str, Any], file: Path | None, *, yes: bool, print_config
     from ovw.evaluate.pipeline import evaluate
     from ovw.evaluate.terminal import print_evaluation
 
-    folder = ensure_model(chosen.model, chosen.decoding(), yes=yes, quiet=quiet)
+    folder = ensure_model(chosen.model, chosen.decoding(), terminal, yes=yes)
     chosen = chosen.model_copy(update={"model": str(folder)})
-    with _observer(quiet=quiet) as observer:
+    with _observer(terminal) as observer:
         done = evaluate(chosen, observer, pytorch_file=_pytorch_file)
-    if quiet:
-        typer.echo(str(done.folder))
+    if terminal.quiet:
+        terminal.result(str(done.folder))
     else:
         print_evaluation(done)
 
 
 def _matrix(
-    file: Path, flags: dict[str, Any], config: Path | None, *, yes: bool, print_config: bool, quiet: bool
+    file: Path, flags: dict[str, Any], config: Path | None, terminal: Terminal, *, yes: bool, print_config: bool
 ) -> None:
     from ovw.config import dump_yaml, resolve
     from ovw.errors import UsageError
@@ -182,11 +184,11 @@ def _matrix(
     from ovw.evaluate.terminal import print_table
 
     for cell in planned:
-        ensure_model(cell.config.model, cell.config.decoding(), yes=yes, quiet=quiet)
-    with _observer(quiet=quiet) as observer:
+        ensure_model(cell.config.model, cell.config.decoding(), terminal, yes=yes)
+    with _observer(terminal) as observer:
         record = evaluate_matrix(chosen, flags, observer, pytorch_file=_pytorch_file)
-    if quiet:
-        typer.echo(chosen.output)
+    if terminal.quiet:
+        terminal.result(chosen.output)
     else:
         print_table(front_rows(record), chosen.output)
 
@@ -201,23 +203,18 @@ def _pytorch_file(manifest: Manifest) -> Path:
 
 
 @contextmanager
-def _observer(*, quiet: bool) -> Iterator[EvalObserver]:
+def _observer(terminal: Terminal) -> Iterator[EvalObserver]:
     """A bar with clips and speed; problems as they come, each in a line."""
-    from ovw.cli.console import progress
     from ovw.evaluate.transcription import EvalObserver
 
-    with progress(quiet=quiet) as bars:
-        bar = bars.add_task("starting", total=None, note="")
+    with terminal.bar("starting") as bar:
 
         def on_clip(done: int, total: int | None, audio_s: float, seconds: float) -> None:
             speed = f", {audio_s / seconds:.1f}x real time" if seconds else ""
-            bars.update(bar, completed=done, total=total, note=f"{done} clips{speed}")
+            bar.at(done, total)
+            bar.remark(f"{done} clips{speed}")
 
-        def on_problem(problem: Any) -> None:
-            if not quiet:
-                bars.console.print(f"{problem.id}: {problem.reason}", markup=False, highlight=False, soft_wrap=True)
-
-        yield EvalObserver(lambda text: bars.update(bar, description=text, total=None), on_clip, on_problem)
+        yield EvalObserver(bar.step, on_clip, lambda problem: bar.print(f"{problem.id}: {problem.reason}"))
 
 
 def _require_extra() -> None:

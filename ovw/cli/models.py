@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from ovw.cli.console import Terminal
 from ovw.cli.options import Json, print_json
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ def run(json_: Json = False) -> None:
     from ovw.artifact.layouts import split_name
     from ovw.artifact.locate import installed
     from ovw.models import sizes
-    from ovw.terminal import output_console, print_rows
 
     here = [folder.name for folder in installed()]
     rows = []
@@ -42,9 +40,10 @@ def run(json_: Json = False) -> None:
     if json_:
         print_json({"sizes": [_described(info, here) for info in sizes().values()], "other_artifacts": others})
         return
-    print_rows(output_console(), rows)
+    terminal = Terminal()
+    terminal.rows(rows)
     if others:
-        typer.echo(f"other artifacts here: {', '.join(others)}")
+        terminal.result(f"other artifacts here: {', '.join(others)}")
 
 
 def _described(info: ModelInfo, here: Sequence[str]) -> dict[str, Any]:

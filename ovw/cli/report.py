@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ovw.cli import options
+from ovw.cli.console import Terminal
 
 EMBED_MB = 4.0
 """Megabytes of `--embed-audio` without a number in the configuration."""
@@ -68,6 +69,6 @@ def run(
         return
     from ovw.report.pipeline import write_report
 
+    terminal = Terminal(quiet=quiet)
     for path in write_report(chosen):
-        if not quiet:
-            typer.echo(str(path))
+        terminal.detail(str(path))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ovw.cli import options
+from ovw.cli.console import Terminal
 
 
 def run(
@@ -35,6 +36,6 @@ def run(
     bounds = resolve(Bounds, given | {"shapes": kind})
     folder = locate(model)
     manifest = reshape(folder, output, bounds, force=force)
-    typer.echo(str(output))
-    if not quiet:
-        typer.echo(f"  {manifest.name} {manifest.precision} {manifest.layout}\n  {manifest.shapes}")
+    terminal = Terminal(quiet=quiet)
+    terminal.result(str(output))
+    terminal.detail(f"  {manifest.name} {manifest.precision} {manifest.layout}\n  {manifest.shapes}")

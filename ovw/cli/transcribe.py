@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ovw.cli import options
+from ovw.cli.console import Terminal
 from ovw.subtitles import FORMATS
 
 Formats = Annotated[
@@ -275,4 +276,4 @@ def run(
         return
     if offline:
         go_offline()
-    transcribe_all(media, chosen, yes=yes, quiet=quiet)
+    transcribe_all(media, chosen, Terminal(quiet=quiet), yes=yes)

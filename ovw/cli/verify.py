@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ovw.cli import options
+from ovw.cli.console import Terminal, warn
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest, Parity
@@ -48,18 +49,15 @@ def run(
     from ovw.network import go_offline
     from ovw.runtime.fast.compiled import sweep_damaged
     from ovw.runtime.sessions import open_layout
-    from ovw.terminal import output_console, print_lines
     from ovw.transcribe.checks.texts import find_way_problems
     from ovw.transcribe.selftest import find_golden_problems
 
     if offline:
         go_offline()
-    folder = find_model(model, quiet=json_)
+    folder = find_model(model, Terminal(quiet=json_))
     foreign = is_foreign(folder)
     for path in sweep_damaged():
-        typer.echo(
-            f"ovw: removed {path}: damaged, or of an earlier ovw; it is compiled anew when it is needed", err=True
-        )
+        warn(f"removed {path}: damaged, or of an earlier ovw; it is compiled anew when it is needed")
     if mend and not foreign:
         from ovw.convert.graphs.mend import mend as repair
 
@@ -75,12 +73,12 @@ def run(
         for problem in problems:
             typer.echo(f"{folder}: {problem}", err=True)
         hint = "ovw verify --mend repairs it" if all(MASKS in one for one in problems) else "convert again with --force"
-        typer.echo(f"ovw: {folder} is damaged: {len(problems)} problem(s). Hint: {hint}.", err=True)
+        warn(f"{folder} is damaged: {len(problems)} problem(s). Hint: {hint}.")
         raise typer.Exit(1)
     manifest = load_manifest(folder)
     if against:
         _prove(folder, manifest, against, offline=offline)
-    print_lines(output_console(), describe_good(folder, manifest, proved=against is not None))
+    Terminal().lines(describe_good(folder, manifest, proved=against is not None))
 
 
 def describe_good(folder: Path, manifest: Manifest, *, proved: bool) -> list[str]:
@@ -130,11 +128,9 @@ def _described(folder: Path, problems: list[str], against: str | None, *, offlin
 
 
 def _prove(folder: Path, manifest: Manifest, against: str, *, offline: bool) -> None:
-    from ovw.terminal import output_console, print_lines
-
     parity = _proved(folder, manifest, against, offline=offline)
     line = f"{folder}: beside {against} in PyTorch f32: {', '.join(parity.describe())}"
-    print_lines(output_console(), [line])
+    Terminal().lines([line])
 
 
 def _proved(folder: Path, manifest: Manifest, against: str, *, offline: bool) -> Parity:

@@ -15,6 +15,7 @@ from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
 from ovw import files
 from ovw.artifact.locate import check_target
 from ovw.artifact.staging import staged_folder
+from ovw.cli.console import Terminal
 from ovw.cli.transcription.config import TranscribeConfig
 from ovw.cli.transcription.in_process import transcribe_all
 from ovw.convert.plan import Converted
@@ -41,7 +42,7 @@ def clip(path: Path) -> Path:
 
 
 def run(media: Path, config: TranscribeConfig, **changes: object) -> None:
-    transcribe_all([str(media)], config.model_copy(update=changes), yes=False, quiet=True)
+    transcribe_all([str(media)], config.model_copy(update=changes), Terminal(quiet=True), yes=False)
 
 
 def kept(outputs: list[Path], *, overwrite: bool = False) -> list[str]:
@@ -193,7 +194,7 @@ def test_names_of_nearly_255_bytes(tmp_path: Path, config: TranscribeConfig):
     assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".mp3", ".srt"]
     longer = clip(tmp_path / f"{LONG}b.mp3")
     with pytest.raises(OvwError, match="256 bytes, its path"):  # before any work: the model is not even there
-        transcribe_all([str(longer)], config.model_copy(update={"format": ("json",)}), yes=False, quiet=True)
+        transcribe_all([str(longer)], config.model_copy(update={"format": ("json",)}), Terminal(quiet=True), yes=False)
 
 
 def test_problems_of_names(tmp_path: Path):

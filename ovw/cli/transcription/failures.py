@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from ovw.cli.console import warn
 from ovw.errors import OvwError
 
 if TYPE_CHECKING:
     from ovw.audio.download import Remote
     from ovw.audio.inputs import Input
     from ovw.audio.samples import Media
+    from ovw.cli.console import Terminal
     from ovw.cli.transcription.config import TranscribeConfig
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class FailureCollector:
         """Note a failure, and report it now if it is not the only input."""
         self._failures.append(error)
         if self._total > 1:
-            typer.echo(f"ovw: {error}", err=True)
+            warn(str(error))
 
     def writable(self, targets: dict[str, Path], *, overwrite: bool) -> dict[str, Path]:
         """The outputs that may and can be written; what keeps the others from it is noted."""
@@ -97,7 +97,7 @@ class FailureCollector:
 
 
 @contextmanager
-def media_of(item: Input, config: TranscribeConfig, *, quiet: bool) -> Iterator[Media]:
+def media_of(item: Input, config: TranscribeConfig, terminal: Terminal) -> Iterator[Media]:
     """The media of an input: its file, a download that is removed afterwards, or a stream."""
     from ovw.audio.decode import stream_audio
     from ovw.audio.inputs import fetched
@@ -107,18 +107,17 @@ def media_of(item: Input, config: TranscribeConfig, *, quiet: bool) -> Iterator[
         pcm = Pcm(config.pcm, config.pcm_rate, config.pcm_channels) if config.pcm else None
         yield stream_audio(item.path or sys.stdin.buffer, config.sound(), pcm)
         return
-    with fetched(item, partial(_download, quiet=quiet)) as file:
+    with fetched(item, partial(_download, terminal)) as file:
         yield file
 
 
-def _download(remote: Remote, folder: Path, *, quiet: bool) -> Path:
+def _download(terminal: Terminal, remote: Remote, folder: Path) -> Path:
     from ovw.audio.download import download
-    from ovw.cli.console import progress
 
-    with progress(quiet=quiet) as bars:
-        bar = bars.add_task(f"download {remote.title}", total=None, note="")
+    with terminal.bar(f"download {remote.title}") as bar:
 
         def on_progress(done: int, total: int | None) -> None:
-            bars.update(bar, completed=done, total=total, note=f"{done / 1e6:.0f} MB")
+            bar.at(done, total)
+            bar.remark(f"{done / 1e6:.0f} MB")
 
         return download(remote, folder, on_progress)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from ovw.cli.console import warn
 from ovw.errors import OvwError
 
 if TYPE_CHECKING:
     from ovw.api.transcription import Transcription
     from ovw.api.whisper import Whisper
     from ovw.audio.inputs import Input
+    from ovw.cli.console import Terminal
     from ovw.cli.transcription.config import TranscribeConfig
     from ovw.cli.transcription.failures import FailureCollector
     from ovw.cli.transcription.workers import Plan
@@ -25,7 +25,7 @@ PLANNED = 256
 """Files whose lengths are looked up at a time, to take those of about the same length together."""
 
 
-def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, quiet: bool) -> None:
+def transcribe_all(media: list[str], config: TranscribeConfig, terminal: Terminal, *, yes: bool) -> None:
     """Transcribe every input; one that fails does not stop the others and is named at the end."""
     from ovw.audio.inputs import expand
     from ovw.cli.ensure import ensure_model
@@ -51,9 +51,9 @@ def transcribe_all(media: list[str], config: TranscribeConfig, *, yes: bool, qui
     else:
         plan = plan_outputs(inputs, formats, output_folder(config.output))
         check_writable(target.parent for targets in plan.values() for target in targets.values())
-    artifact = ensure_model(config.model, config.decoding(), yes=yes, quiet=quiet)
+    artifact = ensure_model(config.model, config.decoding(), terminal, yes=yes)
     work_off = transcribe_with_workers if config.in_bulk else _in_this_process
-    work_off(plan, artifact, config, batch, quiet=quiet)
+    work_off(plan, artifact, config, batch, terminal)
     batch.finish()
 
 
@@ -65,7 +65,7 @@ def _without_outputs(inputs: list[Input]) -> list[Input]:
         return inputs
     made = [item for item in inputs if item.file and is_output(item.file)]
     for item in made:
-        typer.echo(f"ovw: {item.label}: made by ovw, skipped", err=True)
+        warn(f"{item.label}: made by ovw, skipped")
     return [item for item in inputs if item not in made]
 
 
@@ -95,11 +95,11 @@ class _Job:
 
 
 def _in_this_process(
-    plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, *, quiet: bool
+    plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, terminal: Terminal
 ) -> None:
     from ovw.api.whisper import Whisper
 
-    work = _Work(Whisper(artifact, device=config.running(), exact=config.exact), config, batch, len(plan), quiet=quiet)
+    work = _Work(Whisper(artifact, device=config.running(), exact=config.exact), config, batch, len(plan), terminal)
     jobs = list(_jobs(plan, config, batch))
     if config.output == "-" or len(jobs) == 1:
         for job in jobs:
@@ -132,35 +132,34 @@ class _Work:
         config: the request.
         batch: collects failures.
         inputs: how many there are.
-        quiet: no progress, no list of files.
+        terminal: for segments, progress and a list of files.
     """
 
     def __init__(
-        self, whisper: Whisper, config: TranscribeConfig, batch: FailureCollector, inputs: int, *, quiet: bool
+        self, whisper: Whisper, config: TranscribeConfig, batch: FailureCollector, inputs: int, terminal: Terminal
     ) -> None:
         from ovw.cli.transcription.live import SegmentPrinter
 
         self._whisper = whisper
         self._config = config
         self._batch = batch
-        self._quiet = quiet
-        self._printer = SegmentPrinter(wanted=not (quiet or config.output == "-"), titles=inputs > 1)
+        self._terminal = terminal
+        self._printer = SegmentPrinter(wanted=not (terminal.quiet or config.output == "-"), titles=inputs > 1)
 
     def alone(self, job: _Job) -> None:
         """Transcribe one input."""
         from ovw.audio.mel import FRAMES_PER_SECOND
-        from ovw.cli.console import progress
         from ovw.cli.transcription.failures import media_of
 
         config, item = self._config, job.item
-        with self._batch.turn(item.label), media_of(item, config, quiet=self._quiet) as sound:
+        with self._batch.turn(item.label), media_of(item, config, self._terminal) as sound:
             started = time.perf_counter()
-            with progress(quiet=self._quiet) as bars:
-                bar = bars.add_task(item.name, total=None, note="")
+            with self._terminal.bar(item.name) as bar:
 
                 def on_progress(done: int, total: int) -> None:
                     speed = done / FRAMES_PER_SECOND / (time.perf_counter() - started)
-                    bars.update(bar, completed=done, total=total, note=f"{speed:.1f}x real time")
+                    bar.at(done, total)
+                    bar.remark(f"{speed:.1f}x real time")
 
                 stream = item.sound(config.sound())
                 result = self._whisper.transcribe(sound, config.decoding(), stream=stream, on_progress=on_progress)
@@ -169,14 +168,11 @@ class _Work:
 
     def together(self, jobs: Sequence[_Job]) -> None:
         """Transcribe files, short ones beside each other."""
-        from ovw.cli.console import progress
-
         config = self._config
         media = [job.item.file for job in jobs if job.item.file]
         streams = [job.item.sound(config.sound()) for job in jobs]
         seconds, started = 0.0, time.perf_counter()
-        with progress(quiet=self._quiet) as bars:
-            bar = bars.add_task(f"{len(jobs)} files", total=len(jobs), note="")
+        with self._terminal.bar(f"{len(jobs)} files", total=len(jobs)) as bar:
             for place, outcome in self._whisper.transcribe_each(media, config.decoding(), streams=streams):
                 with self._batch.turn(jobs[place].item.label):
                     if isinstance(outcome, OvwError):
@@ -184,8 +180,8 @@ class _Work:
                     document = self._document(jobs[place], outcome)
                     seconds += document.duration
                     self._write(jobs[place], document)
-                speed = seconds / (time.perf_counter() - started)
-                bars.update(bar, advance=1, note=f"{speed:.1f}x real time")
+                bar.advance()
+                bar.remark(f"{seconds / (time.perf_counter() - started):.1f}x real time")
 
     def _document(self, job: _Job, result: Transcription) -> Document:
         """The document of a transcription, whose segments are printed as they are decoded."""
@@ -201,9 +197,8 @@ class _Work:
         layout, overwrite = self._config.layout(), self._config.overwrite
         if self._config.output == "-":
             for name in job.targets:
-                typer.echo(FORMATS[name](document, layout), nl=False)
+                self._terminal.result(FORMATS[name](document, layout), newline=False)
             return
         written = write_outputs(document, job.targets, layout, video=job.item.file, copy=job.copy, overwrite=overwrite)
         for path in written:
-            if not self._quiet:
-                typer.echo(str(path))
+            self._terminal.detail(str(path))

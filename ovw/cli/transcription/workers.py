@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -10,10 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 if TYPE_CHECKING:
     from ovw.audio.inputs import Input
+    from ovw.cli.console import Terminal
     from ovw.cli.transcription.config import TranscribeConfig
     from ovw.cli.transcription.failures import FailureCollector
     from ovw.scale.bulk import File, Finished
@@ -22,7 +20,7 @@ Plan = Mapping["Input", dict[str, Path]]
 
 
 def transcribe_with_workers(
-    plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, *, quiet: bool
+    plan: Plan, artifact: Path, config: TranscribeConfig, batch: FailureCollector, terminal: Terminal
 ) -> None:
     """Transcribe every file that is not done yet.
 
@@ -31,9 +29,9 @@ def transcribe_with_workers(
         artifact: to run.
         config: the request.
         batch: collects failures.
-        quiet: no progress, no list of files, no summary.
+        terminal: for progress, a list of files and a summary.
     """
-    from ovw.cli.console import progress
+    from ovw.cli.console import warn
     from ovw.scale.bulk import Failed, TranscribeFiles, transcribe_files
     from ovw.subtitles.written import remember
 
@@ -45,24 +43,22 @@ def transcribe_with_workers(
     )
     done: list[Finished] = []
     started = time.perf_counter()
-    stdout = sys.stdout  # progress bars and Ray put their own in its place
-    with progress(quiet=quiet) as bars:
-        bar = bars.add_task("transcribing", total=len(todo), note="")
+    with terminal.bar("transcribing", total=len(todo)) as bar:
         for outcome in transcribe_files(todo, work, config.pool()):
             for warning in outcome.warnings:
-                typer.echo(f"ovw: {warning}", err=True)
+                warn(warning)
             if isinstance(outcome, Failed):
                 batch.fail(outcome.error)
             else:
                 done.append(outcome)
                 remember(outcome.file.targets.values())
-                if not quiet:
-                    for path in outcome.file.outputs:
-                        typer.echo(str(path), file=None if stdout.isatty() else stdout)
-            bars.update(bar, advance=1, note=_speed(done, time.perf_counter() - started))
+                for path in outcome.file.outputs:
+                    terminal.detail(str(path))
+            bar.advance()
+            bar.remark(_speed(done, time.perf_counter() - started))
     skipped = len(files) - len(todo)
-    if not quiet and (done or skipped):
-        typer.echo(_summary(done, skipped, time.perf_counter() - started), err=True)
+    if done or skipped:
+        terminal.note(_summary(done, skipped, time.perf_counter() - started))
 
 
 def _files(plan: Plan, config: TranscribeConfig, batch: FailureCollector) -> Iterator[File]:
