@@ -17,6 +17,8 @@ from ovw.convert.plan import Converted
 from ovw.convert.sources.random import random_checkpoint
 
 GOLDEN = ROOT / "tests" / "golden"
+SHORT = ("--language", "en", "--temperature", "0", "--max-new-tokens", 8)
+"""For commands that transcribe: random weights have no end of text."""
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def test_transcribe_writes_every_format(tmp_path: Path, models: Path) -> None:
 def test_transcribe_beside_the_input_and_to_stdout(tmp_path: Path, models: Path) -> None:
     clip = tmp_path / "talk.flac"
     clip.write_bytes((ROOT / "ovw" / "assets" / "selftest.flac").read_bytes())
-    options = ("-m", "tiny-random", "--language", "en", "--temperature", "0", "--max-new-tokens", 8)
+    options = ("-m", "tiny-random", *SHORT)
     ovw("transcribe", clip, *options, home=models)
     assert (tmp_path / "talk.srt").is_file()
     printed = ovw("transcribe", clip, *options, "-f", "json", "-o", "-", home=models).stdout
@@ -110,7 +112,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, models: Path) -> 
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
     clip = ROOT / "ovw" / "assets" / "selftest.flac"
-    options = ("-m", "tiny-random", "--language", "en", "--temperature", "0", "--max-new-tokens", 8)
+    options = ("-m", "tiny-random", *SHORT)
     done = ovw("transcribe", bad, clip, *options, "-o", tmp_path / "out", home=models, code=1)
     assert (tmp_path / "out" / "selftest.srt").is_file()
     assert "1 of 2 inputs failed" in done.stderr.splitlines()[-1]
@@ -165,7 +167,11 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
         (("transcribe", clip, *tiny, "-f", "doc"), 2, ["doc", "srt"]),
         (("transcribe", clip, *tiny, "--highlight-words"), 2, ["--word-timestamps"]),
         (("transcribe", clip, *tiny, "--max-lines", "2"), 2, ["max_lines needs max_line_width"]),
-        (("transcribe", clip, *tiny, "--embed", "-o", tmp_path / "o"), 1, [".flac", "cannot hold a subtitle", ".mkv"]),
+        (
+            ("transcribe", clip, *tiny, *SHORT, "--embed", "-o", tmp_path / "o"),
+            1,
+            [".flac", "cannot hold a subtitle", ".mkv"],
+        ),
         (("transcribe", clip, *tiny, "--device", "GPU.7"), 2, ["no device 'GPU.7'", "CPU"]),
         (("transcribe", clip, *tiny, "--config", tmp_path / "wrong2.yaml"), 2, ["did you mean 'beam_size'"]),
         (("transcribe", clip, "-m", "tiny.en-random", "--language", "de"), 2, ["does not know the language 'de'"]),

@@ -7,17 +7,44 @@ environment.
 
 from __future__ import annotations
 
+import atexit
+import gc
+import importlib
 import json
 import os
 import runpy
 import sys
+import threading
+import traceback
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import typer.main
+
+NEEDED = (
+    "rich.progress",
+    "ovw.api.whisper",
+    "ovw.cli.app",
+    "ovw.cli.transcription.config",
+    "ovw.cli.transcription.sequential",
+    "ovw.evaluate.pipeline",
+    "ovw.report.pipeline",
+    "ovw.subtitles.output",
+)
 
 
 def preload() -> None:
+    """Import what a verb needs, and keep the garbage collector from walking over all of it once a child."""
     import support.cheaper  # noqa: F401
+
+    for name in NEEDED:
+        importlib.import_module(name)
+    typer.main.get_command = cache(typer.main.get_command)  # the options of all verbs are looked up once
+    typer.main.get_command(sys.modules["ovw.cli.app"].app)
+    gc.collect()
+    gc.freeze()
 
 
 def become(request: dict[str, Any]) -> None:
@@ -63,9 +90,31 @@ def serve() -> dict[str, Any] | None:
     return None
 
 
+def run() -> int:
+    """Run `ovw`, and give its exit code."""
+    try:
+        runpy.run_module("ovw", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def end(code: int) -> NoReturn:
+    """End as the interpreter does, but for taking apart all that was imported: that copies the server's memory."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
     preload()
     if (request := serve()) is not None:
         become(request)
-        runpy.run_module("ovw", run_name="__main__", alter_sys=True)
+        end(run())
