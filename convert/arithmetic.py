@@ -184,7 +184,7 @@ def _measure_rows(
         order = [row % len(pairs) for row in range(size)]
         found = fed_batch(decoder, audio, reference.tokens, order)
         rows.from_alone = max(rows.from_alone, largest_distance(found, [rows.alone[w] for w in order]))
-        if not options.exact:
+        if not options.in_f32:
             equal = [fed_equal(decoder, *pair, size) for pair in pairs]
             rows.from_equal = max(rows.from_equal, largest_distance(found, [equal[w] for w in order]))
             rows.equal.append(equal)

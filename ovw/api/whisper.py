@@ -27,10 +27,11 @@ from ovw.cgroups import usable_cores
 from ovw.errors import OvwError, UsageError, quoted, reason
 from ovw.memory import give_back
 from ovw.models import Capabilities
-from ovw.runtime.device import EXACT, DeviceOptions
+from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.defaults import artifact_defaults, with_defaults
+from ovw.transcribe.exact import run_policy
 from ovw.transcribe.forced_alignment import align_parts
 from ovw.transcribe.known_text import known_words
 from ovw.transcribe.model_sessions import ModelSessions
@@ -60,10 +61,9 @@ class Whisper:
         if device is not None and not isinstance(device, DeviceOptions):
             raise UsageError(f"device is {quoted(device)}", "give DeviceOptions(device='CPU'), of ovw.runtime.device")
         self.exact = exact
+        self._policy = run_policy(exact=exact)
         folder = locate_or_default(model)
-        options = device or DeviceOptions()
-        if exact:
-            options = options.model_copy(update={"precision": EXACT.precision})
+        options = self._policy.device(device or DeviceOptions())
         self.folder = folder
         self._threads = options.threads
         self.manifest = load_manifest(folder)
@@ -79,7 +79,7 @@ class Whisper:
     def _open(self, options: DeviceOptions) -> ModelSessions:
         """The sessions of the artifact; raises as the constructor does."""
         require_runnable(self.folder, self.manifest.layout)
-        return open_checked(self.folder, self.manifest, options, exact=self.exact)
+        return open_checked(self.folder, self.manifest, options, self._policy)
 
     @property
     def approximations(self) -> list[str]:
@@ -268,8 +268,7 @@ class Whisper:
         chosen = with_defaults(options, overrides, self._defaults)
         language = check_request(self.folder.name, self.capabilities, chosen)
         check_decoder(self.folder, self.manifest, chosen)
-        if self.exact:
-            return chosen.exactly(), language
+        chosen = self._policy.decoding(chosen)
         size = batch_size_for(chosen, self.manifest.dimensions(), self.manifest.shapes.batch[1], live=live)
         return chosen.model_copy(update={"batch_size": size}), language
 
@@ -294,6 +293,6 @@ class Whisper:
             return opened(blocks_of(media, stream), lookahead=lookahead)
         expected = media_duration(Path(media), stream, report=True) or 0.0
         # the loudness floor needs the loudest sound; what does not fit the lookahead is read twice to be exact
-        twice = self.exact and expected * FRAMES_PER_SECOND > LOOKAHEAD
+        twice = self._policy.whole_loudness and expected * FRAMES_PER_SECOND > LOOKAHEAD
         loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
         return opened(blocks_of(media, stream), expected=expected, loudest=loudest)

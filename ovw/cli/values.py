@@ -35,10 +35,9 @@ def optional(flag: str, text: str | None) -> Any:
 
 def check_exact(flags: dict[str, Any]) -> None:
     """Refuse flags that contradict `--exact`; a configuration file gives way to it."""
-    from ovw.runtime.device import EXACT
-    from ovw.transcribe.options import EXACTLY
+    from ovw.transcribe.exact import EXACTLY
 
-    for key, value in {**EXACTLY, "inference_precision": EXACT.precision}.items():
+    for key, value in EXACTLY.flags().items():
         if flags["exact"] and flags.get(key) not in (None, value):
             name = key.replace("_", "-")
             wanted = f"--no-{name}" if value is False else f"--{name} {value}"

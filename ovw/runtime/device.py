@@ -61,14 +61,14 @@ class DeviceOptions(Config):
         return chosen
 
     @property
-    def exact(self) -> bool:
+    def in_f32(self) -> bool:
         """Whether f32 is asked for, and so nothing that is not f32 may be computed."""
         return self.precision == "f32"
 
     @property
     def _activation_group(self) -> int:
         """Activations that share a scale; 0 where none are quantised."""
-        if self.exact:
+        if self.in_f32:
             return 0
         return QUANTIZED_TOGETHER if self.grouped_scales else OPENVINO_GROUP
 

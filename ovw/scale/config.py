@@ -9,6 +9,7 @@ from pydantic import Field
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.pools import pool_for, threads_of
 from ovw.scale.work import Pool
+from ovw.transcribe.exact import run_policy
 from ovw.transcribe.options import TranscribeOptions
 
 
@@ -36,10 +37,9 @@ class RunConfig(TranscribeOptions):
 
     def running(self) -> DeviceOptions:
         """The device options of one worker; `exact` asks for f32."""
-        precision = "f32" if self.exact else self.inference_precision
-        return DeviceOptions(
-            device=self.device, precision=precision, threads=threads_of(self.workers or 1, self.threads)
-        )
+        threads = threads_of(self.workers or 1, self.threads)
+        chosen = DeviceOptions(device=self.device, precision=self.inference_precision, threads=threads)
+        return run_policy(exact=self.exact).device(chosen)
 
     def pool(self) -> Pool:
         """Who does the work."""

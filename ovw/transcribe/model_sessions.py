@@ -124,7 +124,7 @@ class ModelSessions:
     @property
     def approximations(self) -> Approximations:
         """Those in use: none, but for the scales of activations, which are the device's matter."""
-        return NONE.model_copy(update={"grouped_scales": not self.device.exact, "unsure_search": True})
+        return NONE.model_copy(update={"grouped_scales": not self.device.in_f32, "unsure_search": True})
 
     def _frames(self, size: int, *, full_context: bool) -> int:
         """Mel frames to encode for a window of which `size` hold sound."""

@@ -13,8 +13,6 @@ from ovw.transcribe.result import REPETITION
 AUTO = "auto"
 """The language that asks for detection, also of an artifact that has a default language."""
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-EXACTLY = {"vad": False, "batch_size": 1, "audio_context": "full"}
-"""Options that openai/whisper's algorithm fixes."""
 
 
 def _as_numbers(value: Any) -> Any:
@@ -156,7 +154,3 @@ class TranscribeOptions(Config):
             "unsure_search": full or self.batch_size <= 1 or self.beam_size > 1 or len(self.temperature) == 1,
         }
         return [name for name, out in left_out.items() if out]
-
-    def exactly(self) -> TranscribeOptions:
-        """These options with openai/whisper's own algorithm: window by window, over silence too."""
-        return self.model_copy(update=EXACTLY)

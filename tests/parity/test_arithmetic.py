@@ -31,6 +31,7 @@ from ovw.transcribe.checks import guard, texts
 from ovw.transcribe.checks.licence import MOST_NATS, WORST_NATS, measure_licence
 from ovw.transcribe.checks.probe import probe_windows
 from ovw.transcribe.checks.rows import relative_l2
+from ovw.transcribe.exact import AS_LICENSED, EXACTLY
 from ovw.transcribe.options import TranscribeOptions
 
 
@@ -62,7 +63,7 @@ def forget_measurements(folder: Path) -> None:
 
 def way_of(folder: Path) -> tuple[guard.Way, Manifest]:
     manifest = read_manifest(folder)
-    return next(guard.ways(folder, manifest, DeviceOptions(), exact=False)), manifest
+    return next(guard.ways(folder, manifest, DeviceOptions(), AS_LICENSED)), manifest
 
 
 def fault_of(way: guard.Way, manifest: Manifest) -> str | None:
@@ -221,7 +222,7 @@ def test_verify_names_the_way_that_is_wrong(tiny: Converted, monkeypatch: pytest
     manifest = tiny.manifest
     assert list(texts.find_way_problems(tiny.folder, manifest)) == []
     way, _ = way_of(tiny.folder)
-    exact = next(guard.ways(tiny.folder, manifest, DeviceOptions(), exact=True))
+    exact = next(guard.ways(tiny.folder, manifest, DeviceOptions(), EXACTLY))
     with_faulty_decoder(way.sessions, nan_in_last_row)
     monkeypatch.setattr(texts, "ways", lambda *a, exact=False: iter([exact_way if exact else way]))
     exact_way = exact

@@ -11,13 +11,14 @@ from ovw.artifact.manifest import read_manifest
 from ovw.convert.arithmetic import measure_batches
 from ovw.runtime.device import DeviceOptions, capabilities
 from ovw.transcribe.checks import guard, texts
+from ovw.transcribe.exact import AS_LICENSED
 
 
 def main(folder: Path) -> None:
     """Print what was found as JSON: capabilities, arithmetic, and everything that is not as it was proved."""
     manifest = read_manifest(folder)
     reference = guard.reference_of(folder, manifest)
-    candidates = guard.ways(folder, manifest, DeviceOptions(), exact=False)
+    candidates = guard.ways(folder, manifest, DeviceOptions(), AS_LICENSED)
     faults = [f"{way.name}: {fault}" for way in candidates if (fault := guard.find_fault(way, reference, manifest))]
     rows = measure_batches(folder, manifest.layout, manifest.shapes, manifest.dimensions()).rows
     assert rows is not None

@@ -39,7 +39,7 @@ class FastDecoder(OpenVinoDecoder):
         in_int8: bool = True,
         cached: bool = True,
     ) -> None:
-        in_int8 = in_int8 and not options.exact
+        in_int8 = in_int8 and not options.in_f32
         make = partial(decoder_graph, artifact, edit, in_int8=in_int8)
         self._graph = load_or_compile(artifact, f"decoder{in_int8:d}", make, options, cached=cached and edit is None)
         self.compiled = self._graph.compiled

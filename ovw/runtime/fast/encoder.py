@@ -37,7 +37,7 @@ class FastEncoder:
         self, artifact: Path, options: DeviceOptions, dims: Dims, *, in_int8: bool = True, cached: bool = True
     ) -> None:
         merging = blocks_to_merge_before(dims.n_audio_layer)
-        in_int8 = in_int8 and not options.exact
+        in_int8 = in_int8 and not options.in_f32
         make = partial(encoder_graph, artifact, merging, in_int8=in_int8)
         self._graph = load_or_compile(artifact, f"encoder{in_int8:d}", make, options, cached=cached)
         self.compiled = self._graph.compiled

@@ -33,6 +33,7 @@ from ovw.transcribe.checks.rows import (
     fed_equal,
     largest_distance,
 )
+from ovw.transcribe.exact import AS_LICENSED, RunPolicy
 from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions, can_specialise
 from ovw.transcribe.selftest import clip_sha256, golden_prompt
 
@@ -62,22 +63,24 @@ class Way:
     allowed: Distance
 
 
-def open_checked(folder: Path, manifest: Manifest, options: DeviceOptions, *, exact: bool = False) -> ModelSessions:
+def open_checked(
+    folder: Path, manifest: Manifest, options: DeviceOptions, policy: RunPolicy = AS_LICENSED
+) -> ModelSessions:
     """Open an artifact in the first way that computes here what the artifact was proved to compute.
 
     Args:
         folder: of the artifact.
         manifest: of the artifact.
         options: how to run it.
-        exact: own graphs in f32 only.
+        policy: whether its own graphs run, in f32 only.
 
     Raises:
         OvwError: there is no such way.
     """
     require_device(options)
-    candidates = list(ways(folder, manifest, options, exact=exact))
+    candidates = list(ways(folder, manifest, options, policy))
     sweep_halves(checked_dir())
-    kept = checked_dir() / f"{fingerprint(folder, f'check {exact}', options)}.json"
+    kept = checked_dir() / f"{fingerprint(folder, f'check {policy.own_graphs}', options)}.json"
     outcome = _recall(kept, candidates)
     if outcome is None:
         outcome = _first_sound(folder, manifest, candidates)
@@ -92,12 +95,12 @@ def open_checked(folder: Path, manifest: Manifest, options: DeviceOptions, *, ex
     return chosen.sessions
 
 
-def ways(folder: Path, manifest: Manifest, options: DeviceOptions, *, exact: bool) -> Iterator[Way]:
+def ways(folder: Path, manifest: Manifest, options: DeviceOptions, policy: RunPolicy) -> Iterator[Way]:
     """The ways of computing with an artifact, the preferred one first."""
     dims, heads = manifest.dimensions(), tuple(manifest.alignment_heads or manifest.dimensions().upper_half)
     f32 = options.model_copy(update={"precision": EXACT.precision})
     allowed = IN_F32 if options.precision == EXACT.precision else IN_DEFAULT
-    if exact:
+    if policy.own_graphs:
         yield Way("exactly", ModelSessions(folder, manifest.layout, f32, dims, heads), IN_F32)
         return
     if options.device == "CPU" and can_specialise(folder, manifest):

@@ -15,6 +15,7 @@ from ovw.runtime.protocols import Audio
 from ovw.transcribe.checks.guard import Way, find_fault, reference_of, ways
 from ovw.transcribe.checks.probe import probe_windows, takes_probe
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
+from ovw.transcribe.exact import AS_LICENSED, EXACTLY
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import PromptBuilder
@@ -36,14 +37,14 @@ def find_way_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     if not takes_probe(manifest.shapes, manifest.dimensions()):
         return
     reference = reference_of(folder, manifest)
-    (exact,) = ways(folder, manifest, DeviceOptions(), exact=True)
+    (exact,) = ways(folder, manifest, DeviceOptions(), EXACTLY)
     if fault := find_fault(exact, reference, manifest):
         yield f"--exact: {fault}"
     results = _decode(exact.sessions, exact.sessions.encode(probe_windows(exact.sessions.dims)), 1)
     expected = _spelled(exact.sessions, results) if all(result.avg_logprob > PLAUSIBLE for result in results) else None
     del exact
     give_back()
-    default = next(ways(folder, manifest, DeviceOptions(), exact=False))
+    default = next(ways(folder, manifest, DeviceOptions(), AS_LICENSED))
     if fault := find_fault(default, reference, manifest):
         yield f"{default.name}: {fault}"
     yield from _text_problems(default, manifest, expected)

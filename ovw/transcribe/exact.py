@@ -1,0 +1,55 @@
+"""All that `--exact` switches on and off: openai/whisper's own algorithm in f32, no approximation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ovw.runtime.device import EXACT, DeviceOptions
+from ovw.transcribe.options import TranscribeOptions
+
+
+@dataclass(frozen=True)
+class RunPolicy:
+    """The freedom of a run to depart from the computation that was proved.
+
+    Attributes:
+        own_graphs: an artifact's graphs run as they are; no faster ones are made of them.
+        precision: arithmetic of the device; `None` leaves it to the device options.
+        options: decoding options that are fixed.
+        whole_loudness: the loudest sound of a recording is known before its first window; long files are read twice.
+    """
+
+    own_graphs: bool = False
+    precision: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    whole_loudness: bool = False
+
+    def device(self, device: DeviceOptions) -> DeviceOptions:
+        """Device options in the policy's arithmetic."""
+        return device.model_copy(update={"precision": self.precision}) if self.precision else device
+
+    def decoding(self, options: TranscribeOptions) -> TranscribeOptions:
+        """Decoding options with those that are fixed."""
+        return options.model_copy(update=dict(self.options))
+
+    def flags(self) -> dict[str, Any]:
+        """Options of a command line that are fixed, with the only values that go with the policy."""
+        return {**self.options, "inference_precision": self.precision}
+
+
+EXACTLY = RunPolicy(
+    own_graphs=True,
+    precision=EXACT.precision,
+    options={"vad": False, "batch_size": 1, "audio_context": "full"},
+    whole_loudness=True,
+)
+"""`--exact`: window by window, over silence too."""
+AS_LICENSED = RunPolicy()
+"""Without it: whatever an artifact's manifest licenses and this machine computes soundly."""
+
+
+def run_policy(*, exact: bool) -> RunPolicy:
+    """The policy that `--exact` asks for, and the one without it."""
+    return EXACTLY if exact else AS_LICENSED

@@ -1,0 +1,42 @@
+"""All that `--exact` switches stands in one object."""
+
+import pytest
+
+from ovw.cli.values import check_exact
+from ovw.errors import UsageError
+from ovw.runtime.device import DeviceOptions
+from ovw.scale.config import RunConfig
+from ovw.transcribe.exact import AS_LICENSED, EXACTLY, run_policy
+from ovw.transcribe.options import TranscribeOptions
+
+
+def test_exactly() -> None:
+    assert run_policy(exact=True) is EXACTLY
+    device = DeviceOptions(precision="bf16", threads=3)
+    assert EXACTLY.device(device) == DeviceOptions(precision="f32", threads=3)
+    options = EXACTLY.decoding(TranscribeOptions(batch_size=8, beam_size=3))
+    assert (options.vad, options.batch_size, options.audio_context, options.beam_size) == (False, 1, "full", 3)
+    assert RunConfig(exact=True, inference_precision="bf16").running().precision == "f32"
+
+
+def test_without_it_nothing_changes() -> None:
+    assert run_policy(exact=False) is AS_LICENSED
+    device, options = DeviceOptions(precision="bf16"), TranscribeOptions(batch_size=8)
+    assert AS_LICENSED.device(device) == device
+    assert AS_LICENSED.decoding(options) == options
+    assert RunConfig(inference_precision="bf16").running().precision == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("flags", "wanted"),
+    [
+        ({"vad": True}, "--no-vad"),
+        ({"batch_size": 2}, "--batch-size 1"),
+        ({"audio_context": "auto"}, "--audio-context full"),
+        ({"inference_precision": "bf16"}, "--inference-precision f32"),
+    ],
+)
+def test_flags_that_contradict_it(flags: dict, wanted: str) -> None:
+    with pytest.raises(UsageError, match=f"--exact goes with {wanted} only"):
+        check_exact({"exact": True, **flags})
+    check_exact({"exact": None, **flags})
