@@ -8,6 +8,7 @@ import numpy as np
 import openvino_genai
 import pytest
 from support.tiny_whisper import DEMO_VIDEO, convert_one
+from support.whispers import opened
 
 from ovw import Whisper
 from ovw.convert.config import ConvertConfig
@@ -31,7 +32,7 @@ def generate(made: Converted, samples: np.ndarray, **options: object) -> "openvi
 @pytest.mark.weights
 def test_same_words(base: Converted, demo_samples: np.ndarray) -> None:
     result = generate(base, demo_samples, return_timestamps=True, language="<|en|>", task="transcribe")
-    ours = Whisper(base.folder, exact=True).transcribe(
+    ours = opened(base.folder, exact=True).transcribe(
         DEMO_VIDEO, pad="audio", beam_size=1, temperature=(0.0,), language="en"
     )
     segments = list(ours)
@@ -42,7 +43,7 @@ def test_same_words(base: Converted, demo_samples: np.ndarray) -> None:
 @pytest.mark.weights
 def test_english_only(real_tiny_en: Converted, demo_samples: np.ndarray) -> None:
     result = generate(real_tiny_en, demo_samples, return_timestamps=True)
-    ours = Whisper(real_tiny_en.folder, exact=True).transcribe(
+    ours = opened(real_tiny_en.folder, exact=True).transcribe(
         demo_samples, pad="audio", beam_size=1, temperature=(0.0,)
     )
     assert normal(str(result)) == normal("".join(s.text for s in ours))

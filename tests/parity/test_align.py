@@ -9,6 +9,7 @@ import pytest
 import srt
 from support.command import ovw, refused
 from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
+from support.whispers import opened
 
 from ovw import Whisper
 from ovw.convert.plan import Converted
@@ -26,7 +27,7 @@ RIVER = "The weather is fine today, so we will walk to the river."
 
 @pytest.fixture(scope="module")
 def whisper(base: Converted) -> Whisper:
-    return Whisper(base.folder)
+    return opened(base.folder)
 
 
 def words_of(result: object) -> list[tuple[str, float, float]]:

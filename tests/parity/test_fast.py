@@ -7,6 +7,7 @@ from typing import Any
 import jiwer
 import numpy as np
 import pytest
+from support.whispers import opened
 
 from ovw import Whisper
 from ovw.api import batches
@@ -197,7 +198,7 @@ def test_which_engine_runs(tiny: Converted) -> None:
 
 
 def test_short_context_says_what_full_context_says(base: Converted, speech: list[np.ndarray]) -> None:
-    whisper = Whisper(base.folder, device=EXACT)
+    whisper = opened(base.folder, device=EXACT)
     for samples in speech:
         words = [
             text(whisper.transcribe(samples, language="en", beam_size=1, audio_context=context))
@@ -209,13 +210,13 @@ def test_short_context_says_what_full_context_says(base: Converted, speech: list
 @pytest.mark.parametrize("beams", [1, 5])
 def test_full_context_is_exact(base: Converted, demo_samples: np.ndarray, beams: int) -> None:
     asked = {"language": "en", "beam_size": beams, "temperature": 0, "vad": False}
-    fast = list(Whisper(base.folder, device=EXACT).transcribe(demo_samples, audio_context="full", **asked))
-    exact = list(Whisper(base.folder, exact=True).transcribe(demo_samples, **asked))
+    fast = list(opened(base.folder, device=EXACT).transcribe(demo_samples, audio_context="full", **asked))
+    exact = list(opened(base.folder, exact=True).transcribe(demo_samples, **asked))
     assert [segment.tokens for segment in fast] == [segment.tokens for segment in exact]
 
 
 def test_many_at_once_say_what_each_says_alone(base: Converted, speech: list[np.ndarray]) -> None:
-    whisper = Whisper(base.folder, device=EXACT)
+    whisper = opened(base.folder, device=EXACT)
     asked = TranscribeOptions(language="en", beam_size=1, batch_size=2)
     together = [text(one) for one in whisper.transcribe_many(speech, asked)]
     alone = [text(whisper.transcribe(one, asked)) for one in speech]
@@ -226,7 +227,7 @@ def test_many_at_once_say_what_each_says_alone(base: Converted, speech: list[np.
 def test_unsure_windows_of_a_batch_are_searched(
     base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whisper = Whisper(base.folder, device=EXACT)
+    whisper = opened(base.folder, device=EXACT)
     beams: list[int] = []
     decode = DecodingTask.run
 
@@ -267,7 +268,7 @@ def test_recordings_are_read_a_few_batches_at_a_time(
     monkeypatch.setattr(batches, "GROUP", 1)
     asked = TranscribeOptions(language="en", beam_size=1, batch_size=2)
     shortest_first = speech[::-1]
-    found = list(Whisper(base.folder).transcribe_many(shortest_first, asked))
+    found = list(opened(base.folder).transcribe_many(shortest_first, asked))
     assert held == [2], "the longest is read alone"
     assert [one.duration for one in found] == [len(samples) / 16000 for samples in shortest_first]
     assert all("hello" in text(found[i]).lower() for i in (1, 2))  # the two that begin with it
@@ -276,16 +277,16 @@ def test_recordings_are_read_a_few_batches_at_a_time(
 def test_one_that_fails_does_not_stop_the_others(base: Converted, speech: list[np.ndarray]) -> None:
     asked = TranscribeOptions(language="en", beam_size=1)
     media = [speech[1], np.full(16_000, np.nan, np.float32), speech[2], "missing.wav"]
-    found = dict(Whisper(base.folder).transcribe_each(media, asked))
+    found = dict(opened(base.folder).transcribe_each(media, asked))
     assert [isinstance(found[i], OvwError) for i in range(4)] == [False, True, False, True]
     assert all(text(found[i]) for i in (0, 2))
     assert "missing.wav" in str(found[3])
     with pytest.raises(OvwError):
-        Whisper(base.folder).transcribe_many(media, asked)
+        opened(base.folder).transcribe_many(media, asked)
 
 
 def test_words_have_the_same_times(base: Converted, speech: list[np.ndarray]) -> None:
-    whisper = Whisper(base.folder, device=EXACT)
+    whisper = opened(base.folder, device=EXACT)
     asked = {"language": "en", "beam_size": 1, "word_timestamps": True}
     short = [w for s in whisper.transcribe(speech[1], **asked) for w in s.words or ()]
     full = [w for s in whisper.transcribe(speech[1], **asked, audio_context="full") for w in s.words or ()]
@@ -304,7 +305,7 @@ def test_words_are_timed_without_merging(
         return encode(self, mels, merge=merge)
 
     monkeypatch.setattr(FastEncoder, "__call__", watched)
-    whisper = Whisper(base.folder)
+    whisper = opened(base.folder)
     for words in (True, False):
         list(whisper.transcribe(speech[1], language="en", beam_size=1, word_timestamps=words))
     assert merged == [False, True]
@@ -314,7 +315,7 @@ def test_what_looks_wrong_is_heard_in_full(
     base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A window that repeats itself in its short context is decoded again in the full one, at the same temperature."""
-    whisper = Whisper(base.folder)
+    whisper = opened(base.folder)
     heard: list[tuple[list[bool], float]] = []
     decode = window_decoder.DecodingTask.run
 
@@ -332,6 +333,6 @@ def test_what_looks_wrong_is_heard_in_full(
 
 
 def test_silence_of_any_kind_is_no_speech(base: Converted) -> None:
-    whisper = Whisper(base.folder)
+    whisper = opened(base.folder)
     for pad in ("mel", "audio"):
         assert text(whisper.transcribe(np.zeros(16000 * 6, np.float32), language="en", pad=pad)) == ""

@@ -10,6 +10,7 @@ import pytest
 from support.command import ovw, refused
 from support.foreign_folder import foreign_copy, traced_copy, two_graph_copy
 from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
+from support.whispers import opened
 
 from ovw import Whisper
 from ovw.artifact.foreign import foreign_manifest, is_foreign
@@ -40,7 +41,7 @@ def test_facts_come_from_the_configs(foreign: Path, tiny: Converted) -> None:
 def test_it_transcribes_as_the_artifact_does(base: Converted, tmp_path: Path) -> None:
     folder = foreign_copy(base, tmp_path / "export")
     options = {"language": "en", "beam_size": 2}
-    expected = Whisper(base.folder, exact=True).transcribe(DEMO_VIDEO, **options).text
+    expected = opened(base.folder, exact=True).transcribe(DEMO_VIDEO, **options).text
     whisper = Whisper(folder, exact=True)
     assert whisper.approximations == ["unsure_search"]
     assert whisper.transcribe(DEMO_VIDEO, **options).text == expected

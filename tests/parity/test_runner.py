@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from support.spoken import WORDS, words
+from support.whispers import opened
 
 from ovw import Whisper
 from ovw.convert.plan import Converted
@@ -26,7 +27,7 @@ RATE = 16_000
 
 @pytest.fixture(scope="module")
 def model(base: Converted) -> Whisper:
-    return Whisper(base.folder)
+    return opened(base.folder)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import whisper
 from support.openai_whisper import OpenAiWhisper
 from support.spoken import WORDS, words
 from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
+from support.whispers import opened
 
 from ovw import Whisper
 from ovw.audio.decode import load_audio
@@ -19,7 +20,7 @@ from ovw.errors import OvwError, UsageError
 
 @pytest.fixture(scope="module")
 def ours(base: Converted) -> Whisper:
-    return Whisper(base.folder, exact=True)
+    return opened(base.folder, exact=True)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def test_padding_by_audio_is_openais_decode(ours: Whisper, theirs: OpenAiWhisper
 def test_real_words_with_everything_at_its_default(request: pytest.FixtureRequest, model: str) -> None:
     import jiwer
 
-    whisper_ = Whisper(request.getfixturevalue(model).folder)
+    whisper_ = opened(request.getfixturevalue(model).folder)
     segments = list(whisper_.transcribe(DEMO_VIDEO))
     assert jiwer.wer(WORDS, words("".join(s.text for s in segments))) < 0.1
     assert all(a.end <= b.start for a, b in itertools.pairwise(segments))
@@ -135,7 +136,7 @@ def test_silence_as_openai(ours: Whisper, theirs: OpenAiWhisper) -> None:
 @pytest.mark.weights
 def test_one_recording_leaves_no_trace_in_the_next(base: Converted, demo_samples: np.ndarray) -> None:
     """In the device's own precision, where the CPU plugin may go on reading memory that it was once given."""
-    model, clip = Whisper(base.folder), load_audio(SELFTEST_CLIP)
+    model, clip = opened(base.folder), load_audio(SELFTEST_CLIP)
 
     def text(samples: np.ndarray) -> str:
         freed = [np.full(2_000_000, np.nan, np.float32) for _ in range(4)]  # what is freed next must not come back

@@ -1,25 +1,28 @@
-"""A stand-in for the Hugging Face hub that answers as it does: by commit, large files elsewhere."""
+"""A stand-in for the hub on this machine: it answers as the hub does, by commit, with large files elsewhere."""
 
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
 from ovw.artifact import download
+from support.serve import serving
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 TOKEN = "hf_secret"
 
 
 class Hub(BaseHTTPRequestHandler):
-    """`owner/name` at `main`, `v1` and its commit; `owner/private` for those with the token; `owner/old` was renamed."""
+    """`owner/name` and `openai/whisper-small` at `main`, `v1` and its commit; `owner/old` was renamed.
+
+    `owner/private` is for those with the token.
+    """
 
     folder: Path
     store: str
@@ -44,7 +47,7 @@ class Hub(BaseHTTPRequestHandler):
             return self.refuse(503, {})
         if name == "private" and token != f"Bearer {TOKEN}":
             return self.refuse(401, {})
-        if name not in ("name", "private"):
+        if name not in ("name", "private", "whisper-small"):
             return self.refuse(404, {"X-Error-Code": "RepoNotFound"})
         if revision not in ("main", "v1", COMMIT):
             return self.refuse(404, {"X-Error-Code": "RevisionNotFound"})
@@ -79,19 +82,12 @@ class Hub(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def hub_of(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
-    """The hub with the files of a folder, as `$HF_ENDPOINT`."""
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Hub) for _ in range(2)]
-    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
-    for thread in threads:
-        thread.start()
+def serving_hub(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    """Serve a Hugging Face folder as every repository of the stand-in; `HF_ENDPOINT` leads there."""
     Hub.seen, Hub.break_once, Hub.folder = [], False, folder
-    Hub.store = f"http://127.0.0.1:{servers[1].server_port}"
-    patch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{servers[0].server_port}/")
-    patch.delenv("HF_TOKEN", raising=False)
-    patch.setattr(download, "PAUSE_S", 0)
-    yield Hub
-    for server, thread in zip(servers, threads, strict=True):
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with ExitStack() as stack:
+        endpoint, Hub.store = (stack.enter_context(serving(Hub)) for _ in range(2))
+        patch.setenv("HF_ENDPOINT", f"{endpoint}/")
+        patch.delenv("HF_TOKEN", raising=False)
+        patch.setattr(download, "PAUSE_S", 0)
+        yield Hub

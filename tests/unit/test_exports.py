@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.command import ovw, refused
 from support.foreign_folder import two_graph_copy
-from support.hub import COMMIT, TOKEN, Hub, hub_of
+from support.hub import COMMIT, TOKEN, Hub, serving_hub
 from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.artifact.download import download
@@ -34,7 +34,7 @@ def hub(tiny: Converted, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyP
     (folder / "manifest.json").rename(folder / "README.md")
     monkeypatch.setenv("OVW_OFFLINE", "0")
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    with hub_of(folder, monkeypatch) as served:
+    with serving_hub(folder, monkeypatch) as served:
         yield served
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.hub import COMMIT, TOKEN, Hub, hub_of
+from support.hub import COMMIT, TOKEN, Hub, serving_hub
 from support.huggingface_folder import save_hf
 from support.tiny_whisper import TINY
 
@@ -22,7 +22,7 @@ from ovw.models import find_size
 @pytest.fixture
 def hub(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
     folder = save_hf(tmp_path / "served", random_checkpoint(TINY), generation={"alignment_heads": [[1, 1]]})
-    with hub_of(folder, monkeypatch) as served:
+    with serving_hub(folder, monkeypatch) as served:
         yield served
 
 
