@@ -17,7 +17,6 @@ from ovw.artifact.locate import load_manifest
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
 from ovw.audio.mel import FRAMES_PER_SECOND, log_mel_spectrogram, pad_frames
-from ovw.audio.speech import FrameSpan
 from ovw.benchmark.case import GraphJob
 from ovw.benchmark.measuring.clock import Run, collect, timed
 from ovw.benchmark.measuring.energy import EnergyMeter
@@ -33,6 +32,7 @@ from ovw.transcribe.model_sessions import FastModelSessions, can_specialise
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.selftest import CLIP, golden_prompt
 from ovw.transcribe.tokenizer import Tokenizer
+from ovw.voice_activity.spans import FrameSpan
 
 Emit = Callable[[dict[str, Any]], None]
 STEPS = 16

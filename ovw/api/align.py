@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from ovw.api.transcription import Transcription
 from ovw.audio.mel import FRAMES_PER_SECOND
-from ovw.audio.speech import FrameSpan
 from ovw.errors import UsageError
 from ovw.transcribe.known_text import KnownWord, TextPart, matches, parts_of, passages_of
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.result import Word
+from ovw.voice_activity.spans import FrameSpan
 
 logger = logging.getLogger(__name__)
 

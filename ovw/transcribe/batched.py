@@ -12,7 +12,6 @@ from itertools import chain, islice
 import numpy as np
 
 from ovw.audio.mel import FRAMES_PER_SECOND
-from ovw.audio.speech import FrameSpan
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.fallback import UNSURE_BEAMS, is_doubtful, is_skippable, is_unsure
@@ -22,6 +21,7 @@ from ovw.transcribe.result import Segment
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
 from ovw.transcribe.window_decoder import WindowDecoder
 from ovw.transcribe.words.timer import time_words
+from ovw.voice_activity.spans import FrameSpan
 
 SHORTEST_REST = FRAMES_PER_SECOND
 """Frames behind a window's last timestamp that are worth a window of their own."""

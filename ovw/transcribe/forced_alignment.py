@@ -7,7 +7,6 @@ from dataclasses import replace
 from math import log
 
 from ovw.audio.mel import FRAMES_PER_SECOND
-from ovw.audio.speech import FrameSpan
 from ovw.errors import UsageError
 from ovw.transcribe.known_text import TextPart
 from ovw.transcribe.model_sessions import ModelSessions
@@ -16,6 +15,7 @@ from ovw.transcribe.pipeline import Progress
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment, compression_ratio
 from ovw.transcribe.words.timer import last_word_end, time_words
+from ovw.voice_activity.spans import FrameSpan
 
 CONTROL = 8
 """Tokens of the context that are not text, at most."""

@@ -14,9 +14,9 @@ from difflib import SequenceMatcher
 from itertools import groupby, pairwise
 
 from ovw.audio.mel import FRAMES_PER_SECOND
-from ovw.audio.speech import FrameSpan
 from ovw.transcribe.result import Word
 from ovw.transcribe.words.split import UNSPACED
+from ovw.voice_activity.spans import FrameSpan
 
 LONGEST_S = 28.0
 """Seconds of a part; a window is two seconds longer."""

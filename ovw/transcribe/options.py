@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ovw.audio.speech import SpeechRules
 from ovw.config import Config
 from ovw.transcribe.result import REPETITION
+from ovw.voice_activity.spans import SpeechRules
 
 AUTO = "auto"
 """The language that asks for detection, also of an artifact that has a default language."""

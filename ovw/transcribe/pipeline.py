@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ovw.audio.mel import FRAMES_PER_SECOND
-from ovw.audio.speech import FrameSpan
 from ovw.transcribe.batched import BatchedDecoder
 from ovw.transcribe.language import CERTAIN, detect_languages, vote
 from ovw.transcribe.model_sessions import ModelSessions
@@ -15,6 +14,7 @@ from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording
 from ovw.transcribe.result import Detection, Segment
 from ovw.transcribe.sequential import SequentialDecoder
+from ovw.voice_activity.spans import FrameSpan
 
 Progress = Callable[[int, int], None]
 

