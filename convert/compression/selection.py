@@ -29,6 +29,7 @@ from ovw.runtime.sessions import open_encoder
 from ovw.transcribe.selftest import clip_mel
 
 if TYPE_CHECKING:
+    from ovw.convert.builder import ArtifactBuilder
     from ovw.convert.config import ConvertConfig
 
 CALIBRATION_CLIPS = 128
@@ -36,8 +37,6 @@ GATE_CLIPS = 200
 """Scored at most, where the dataset has more and sets no limit."""
 FULL_PRECISION = "fp32"
 WARM_UP, TIMED = 2, 15
-Make = Callable[[Path, str, Compressor | None], None]
-"""Writes the genai artifact of a precision, proved, into a folder."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class CompressionSelection:
         checkpoint: what is compressed.
         size: its name, if it is an official one.
         config: recipes, speech, and what may be lost.
-        make: see `Make`; used for artifacts that are scored and then thrown away.
+        builder: makes the artifacts that are scored and then thrown away.
         on_step: called with what begins.
     """
 
@@ -65,11 +64,11 @@ class CompressionSelection:
         checkpoint: Checkpoint,
         size: str | None,
         config: ConvertConfig,
-        make: Make,
+        builder: ArtifactBuilder,
         on_step: Callable[[str], None],
     ) -> None:
         self._checkpoint, self._size, self._config = checkpoint, size, config
-        self._make, self._on_step = make, on_step
+        self._builder, self._on_step = builder, on_step
         self._chosen: dict[str, _Chosen] = {}
         self._judged: dict[str, Compression] = {}
 
@@ -177,7 +176,7 @@ class CompressionSelection:
     def _made(self, precision: str, compressor: Compressor | None) -> Iterator[Path]:
         with scratch_folder() as scratch:
             self._on_step(f"making {precision} for scoring")
-            self._make(scratch, precision, compressor)
+            self._builder.build_for_scoring(scratch, precision, compressor)
             yield scratch
 
 

@@ -297,16 +297,17 @@ def test_golden_tells_a_changed_model(tmp_path: Path, tiny: Converted) -> None:
 
 
 def test_disk_space_is_checked_first(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ovw.convert import pipeline, preflight
+    from ovw.convert import preflight
+    from ovw.convert.builder import ArtifactBuilder
 
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: type("U", (), {"free": 1_000_000})())
-    monkeypatch.setattr(pipeline, "write", lambda *args: pytest.fail("work began"))
+    monkeypatch.setattr(ArtifactBuilder, "build", lambda *args: pytest.fail("work began"))
     with pytest.raises(OvwError, match=r"needs .* MB, .* has 1 MB free"):
         convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
 
 
 def test_openvinos_failures_are_not_the_disks(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ovw.convert import parity, pipeline
+    from ovw.convert import builder, parity
 
     def fails(*args: object) -> None:
         raise RuntimeError("Check 'x' failed at core.cpp:1:\nunsupported thing\n\n")
@@ -317,7 +318,7 @@ def test_openvinos_failures_are_not_the_disks(tmp_path: Path, tiny_pt: Path, mon
     ):
         patched.setattr(parity, "open_layout_decoder", fails)
         convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
-    monkeypatch.setattr(pipeline, "write_layout", fails)
+    monkeypatch.setattr(builder, "write_layout", fails)
     with pytest.raises(OvwError, match="OpenVINO cannot make the IR: unsupported thing"):
         convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "deep" / "out"))
     assert list(tmp_path.iterdir()) == []

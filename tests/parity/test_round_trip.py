@@ -13,7 +13,7 @@ from support.tiny_whisper import SELFTEST_CLIP, TINY, convert_one, save_pt
 from ovw import Whisper
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
-from ovw.convert import pipeline
+from ovw.convert import builder
 from ovw.convert.config import ConvertConfig
 from ovw.convert.layouts.ggml import write_ggml
 from ovw.convert.plan import Converted
@@ -29,7 +29,7 @@ def test_base_is_the_same_through_every_format(
     tmp_path: Path, base: Converted, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # of graphs that are the same to the byte, as is seen below
-    monkeypatch.setattr(pipeline, "measure_arithmetic", lambda *args, **kwargs: base.manifest.arithmetic)
+    monkeypatch.setattr(builder, "measure_arithmetic", lambda *args, **kwargs: base.manifest.arithmetic)
     wheel = load_checkpoint(find_size("base"), None, offline=True)
     if form == "pt":
         weights = save_pt(tmp_path / "mine.pt", wheel.dims, dict(wheel.tensors))

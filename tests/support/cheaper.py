@@ -16,7 +16,7 @@ from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
 from ovw.artifact.arithmetic import Arithmetic
-from ovw.convert import arithmetic, pipeline
+from ovw.convert import arithmetic, builder
 from ovw.convert.arithmetic import measure_arithmetic
 from ovw.convert.layouts import genai
 from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer_ir
@@ -38,7 +38,7 @@ def cheaper_conversions(replace: Callable[[object, str, object], None]) -> None:
     replace(genai, "write_tokenizer_ir", _copy_tokenizer_ir)
     replace(genai, "BpeTokenizer", _ReadOnce)
     replace(tokenizer, "BpeTokenizer", _ReadOnce)
-    replace(pipeline, "measure_arithmetic", _measure_arithmetic)
+    replace(builder, "measure_arithmetic", _measure_arithmetic)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from support.tiny_whisper import convert_one
 
 from ovw.config import read_yaml
 from ovw.convert import pipeline, preflight
+from ovw.convert.builder import ArtifactBuilder
 from ovw.convert.config import ConvertConfig
 from ovw.convert.pipeline import convert
 from ovw.convert.plan import Converted
@@ -83,7 +84,7 @@ def test_a_system_that_does_not_tell_is_trusted(tmp_path: Path, monkeypatch: pyt
 
 def test_memory_for_weights_of_unknown_size(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "free_memory", lambda: FreeMemory(0, "on this machine"))
-    monkeypatch.setattr(pipeline, "write", lambda *args: pytest.fail("work began"))
+    monkeypatch.setattr(ArtifactBuilder, "build", lambda *args: pytest.fail("work began"))
     error = refusal(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
     assert error.message.startswith("tiny-random fp16 genai needs ")
 
