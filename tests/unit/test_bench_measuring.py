@@ -1,0 +1,61 @@
+"""Measuring: enough iterations, energy, what else the machine is busy with."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ovw.benchmark.case import Timing
+from ovw.benchmark.measuring import noise
+from ovw.benchmark.measuring.clock import collect, timed
+from ovw.benchmark.measuring.energy import EnergyMeter
+from ovw.benchmark.measuring.noise import NoiseMeter
+
+
+def test_enough_iterations_and_seconds() -> None:
+    def run() -> list[float]:
+        return [0.25, 0.25]
+
+    assert collect(run, Timing(iterations=5, seconds=0, warmup=2, limit=9), 9) == [250.0] * 6
+    assert len(collect(timed(lambda: None), Timing(iterations=3, seconds=0.01, warmup=0, limit=9), 9)) > 3
+    assert collect(run, Timing(iterations=99, seconds=9, warmup=99, limit=0), 0) == [250.0] * 2
+
+
+def test_energy_counter_that_starts_anew(tmp_path: Path) -> None:
+    assert "no RAPL" in EnergyMeter(tmp_path).reason
+    assert EnergyMeter(tmp_path).joules(lambda: None) is None
+    zone = tmp_path / "intel-rapl:0"
+    zone.mkdir()
+    (tmp_path / "intel-rapl:0:0").mkdir()
+    (zone / "max_energy_range_uj").write_text("9999999\n")
+    (zone / "energy_uj").write_text("9000000\n")
+    meter = EnergyMeter(tmp_path)
+    assert meter.joules(lambda: (zone / "energy_uj").write_text("2000000\n")) == pytest.approx(3.0)
+
+
+def test_noise_is_what_others_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = psutil.cpu_times(percpu=True)[0]
+    cores, clock, own = len(os.sched_getaffinity(0)), [0.0, 10.0], [3.0, 8.0]
+    busy = [core._replace(**dict.fromkeys(core._fields, 0.0)), core._replace(**dict.fromkeys(core._fields, 0.0) | {"user": 7.0, "steal": 1.0, "idle": 2.0})]  # fmt: skip
+    monkeypatch.setattr(noise.psutil, "cpu_times", lambda percpu: [busy.pop(0)] + [busy_idle] * (os.cpu_count() or 1))
+    busy_idle = core._replace(**dict.fromkeys(core._fields, 0.0))
+    monkeypatch.setattr(noise, "_own", lambda: own.pop(0))
+    monkeypatch.setattr(noise.time, "perf_counter", lambda: clock.pop(0))
+    if 0 in os.sched_getaffinity(0):
+        assert cores >= 1
+        assert NoiseMeter().others() == pytest.approx((8 - 5) / 10)
+
+
+def test_a_loaded_core_is_noise() -> None:
+    spin = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        meter = NoiseMeter()
+        while psutil.Process(spin.pid).cpu_times().user < 0.5:
+            psutil.Process(spin.pid).cpu_percent(0.05)
+        assert (meter.others() or 0) > 0.1
+    finally:
+        spin.kill()
+        spin.wait()

@@ -1,0 +1,106 @@
+"""Configurations and records of a benchmark: rounds add up, and are taken up."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.bench_rounds import metric, outcome, record, replace_config
+
+from ovw.benchmark.config import BenchConfig
+from ovw.benchmark.journal import RecordJournal, config_of
+from ovw.benchmark.results.result import add_round
+from ovw.config import build, resolve
+from ovw.errors import OvwError, UsageError
+from ovw.record import Case, Metric, new_record, read_record
+from ovw.report.bench_tables import detail_rows, overview_rows, problem_lines
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_rounds_add_up() -> None:
+    def said(text: str) -> dict:
+        return {"text": text, "tokens": 2, "clip": 0}
+
+    first = outcome([{"stage": "encoder", "unit": "ms", "samples": [1.0, 2.0, 3.0]}, said("a"), {"facts": {"x": 1}}])
+    second = outcome([{"stage": "encoder", "unit": "ms", "samples": [8.0]}, {"left_out": {"token_400": "no room"}}])
+    case = add_round(add_round(Case(name="c"), [first]), [second])
+    encoder = case.metrics["encoder"]
+    assert (encoder.samples, encoder.rounds, encoder.value) == ((1.0, 2.0, 3.0, 8.0), (3, 1), 2.5)
+    assert case.facts["rounds"] == 2
+    assert case.facts["left_out"] == {"token_400": "no room"}
+    assert (case.facts["tokens"], case.facts["x"], case.facts["noisy"]) == (2, 1, False)
+    third = add_round(case, [outcome([said("b")], others=9.0)])
+    assert third.facts["texts_differ"]
+    assert not third.facts["noisy"]  # most rounds were not
+    assert add_round(third, [outcome([], others=9.0)]).facts["noisy"]
+    broken = add_round(case, [first, outcome([], "crashed", reason="SIGSEGV")])
+    assert (broken.facts["status"], broken.facts["reason"]) == ("crashed", "SIGSEGV")
+    ended = record(replace_config(broken))
+    assert overview_rows(ended)[0]["note"] == "crashed"
+    assert problem_lines(ended) == ["c: crashed: SIGSEGV"]
+    assert detail_rows(case)[0]["n"] == 4
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "bench").glob("*.yaml")), ids=lambda path: path.stem)
+def test_our_configurations(path: Path) -> None:
+    resolve(BenchConfig, {}, path)
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"engines": ["fasterwhisper"]}, ["no engine 'fasterwhisper'", "did you mean 'faster-whisper'"]),
+        ({"decoding": {"beam_size": 5}}, ["beam_size is an axis"]),
+        ({"decoding": {"temprature": 0}}, ["did you mean 'temperature'"]),
+        ({"limit": 3}, ["belong to a dataset"]),
+        ({"stages": "encoder,decoder"}, ["'decoder'"]),
+        ({"batch": "0"}, ["batch"]),
+        ({"treads": 1}, ["did you mean 'threads'"]),
+    ],
+)
+def test_refused_configurations(values: dict, parts: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        build(BenchConfig, values)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_a_record_is_taken_up_by_the_same_request_only(tmp_path: Path) -> None:
+    path, config = tmp_path / "new" / "r.json", BenchConfig(rounds=2)
+    RecordJournal(config, path, {"m": "1"}).put(Case(name="c", facts={"rounds": 1}))
+    more = RecordJournal(config.model_copy(update={"rounds": 9, "budget": 1.0}), path, {"m": "1"})
+    assert more.cases["c"].facts == {"rounds": 1}
+    assert config_of(path) == config.model_copy(update={"output": str(path)})
+    for other, subjects, told in (
+        (config.model_copy(update={"batch": (2,)}), {"m": "1"}, r"batch \[1\] there, \[2\] now"),
+        (config, {"m": "2"}, "files of m '1' there, '2' now"),
+    ):
+        with pytest.raises(OvwError, match=told):
+            RecordJournal(other, path, subjects)
+        assert RecordJournal(other, path, subjects, force=True).cases == {}
+    (tmp_path / "eval.json").write_text(json.dumps(new_record("eval", {}).model_dump(mode="json", exclude_none=True)))
+    with pytest.raises(UsageError, match="no record of ovw bench"):
+        config_of(tmp_path / "eval.json")
+    for force in (False, True):
+        with pytest.raises(OvwError, match="choose another file"):
+            RecordJournal(config, tmp_path / "eval.json", {}, force=force)
+    assert read_record(path).kind == "bench"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_files_of_others_stay(tmp_path: Path, force: bool) -> None:
+    (tmp_path / "package.json").write_text("{}")
+    with pytest.raises(OvwError, match="schema version"):
+        RecordJournal(BenchConfig(), tmp_path / "package.json", {}, force=force)
+    (tmp_path / "r.md").write_text("mine")
+    with pytest.raises(OvwError, match=r"r\.md exists and is not of this benchmark"):
+        RecordJournal(BenchConfig(format=("json", "md")), tmp_path / "r.json", {}, force=force)
+    config = BenchConfig(format=("json", "csv"))
+    RecordJournal(config, tmp_path / "own.json", {}).note(x=1)
+    (tmp_path / "own.csv").write_text("of the run before")
+    assert RecordJournal(config, tmp_path / "own.json", {}, force=force).record.config["format"] == ["json", "csv"]
+
+
+def test_percentiles_are_in_the_schema() -> None:
+    full = metric([1.0]).model_copy(update={"percentiles": {"p50": 1.0}})
+    assert Metric(**full.model_dump()) == full

@@ -1,0 +1,146 @@
+"""Hypotheses on disk: kept across interruptions, apart from other runs, and never lost to a bad line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from support.hypotheses import REQUEST, Echo, heard, utterances
+from support.speech_files import manifest
+
+from ovw.errors import OvwError
+from ovw.evaluate.journal import HypothesisJournal
+from ovw.evaluate.transcription import run
+from ovw.scale.work import Here
+from ovw.scoring.hypothesis import parse, read_hypotheses
+
+
+def test_a_line_and_back() -> None:
+    line = heard("a", "Ä", "b", speaker="7").to_json()
+    assert list(json.loads(line))[:6] == ["id", "audio", "duration_s", "language", "reference", "hypothesis"]
+    assert parse(line) == heard("a", "Ä", "b", speaker="7")
+    assert parse('{"id": "a", "reference": "x", "hypothesis": "y", "other": 1}').audio == ""
+    for wrong in ("[]", '{"id": "a"}', "{"):
+        with pytest.raises(ValueError, match=r"."):
+            parse(wrong)
+
+
+def test_read_hypotheses_names_the_line(tmp_path: Path) -> None:
+    path = manifest(tmp_path / "h.jsonl", [json.loads(heard("a", "x", "y").to_json()), {"id": 3}])
+    with pytest.raises(OvwError, match=r"h\.jsonl:2 is no hypothesis"):
+        read_hypotheses(path)
+    with pytest.raises(OvwError, match="No such file"):
+        read_hypotheses(tmp_path / "none.jsonl")
+
+
+def test_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
+    with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
+        for key in "ab":
+            journal.add(heard(key, "x", "é"))
+        journal.add(heard("a", "x", "another"))
+    with journal.path.open("ab") as stream:
+        stream.write(heard("c", "x", "é").to_json().encode()[:-9])
+    with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
+        assert list(journal.done) == ["a", "b"]
+        journal.add(heard("c", "x", "y"))
+        assert [h.id for h in journal.finish(["c", "a", "d", "b"])] == ["c", "a", "b"]
+    assert [h.id for h in read_hypotheses(journal.path)] == ["c", "a", "b"]
+    assert read_hypotheses(journal.path)[1].hypothesis == "é"
+
+
+def test_journal_keeps_runs_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with HypothesisJournal(folder, REQUEST) as journal:
+        journal.add(heard("a", "x", "y"))
+        with pytest.raises(OvwError, match="another run is writing"):
+            HypothesisJournal(folder, REQUEST)
+    with pytest.raises(OvwError, match=r"another run: beam_size 1 there, 5 now.*--force"):
+        HypothesisJournal(folder, REQUEST | {"beam_size": 5})
+    with HypothesisJournal(folder, REQUEST | {"beam_size": 5}, force=True) as journal:
+        assert journal.done == {}
+    with HypothesisJournal(tmp_path / "nothing", REQUEST):
+        pass
+    with HypothesisJournal(tmp_path / "nothing", REQUEST | {"beam_size": 5}) as journal:
+        assert not journal.done
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OvwError, match="cannot write to"):
+        HypothesisJournal(tmp_path / "file", REQUEST)
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["hypotheses.jsonl", "record.json", "report.md", "request.json", "engine.json"])
+def test_files_of_others_stay(tmp_path: Path, name: str, force: bool) -> None:
+    (tmp_path / name).write_text('{"mine": 1}\n')
+    with pytest.raises(OvwError, match=f"{name} of something else"):
+        HypothesisJournal(tmp_path, REQUEST, force=force)
+    assert (tmp_path / name).read_text() == '{"mine": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"\xff", "can't decode"), (b"", "Expecting value"), (b"[" * 5000, "nested more than"),
+        (b'{"id": "\\ud800", "reference": "", "hypothesis": ""}', "surrogate"),
+        (b'{"id": "a", "reference": "", "hypothesis": "", "duration_s": "x"}', "duration_s is 'x', expected float"),
+    ],
+)  # fmt: skip
+def test_one_bad_line_loses_nothing(tmp_path: Path, line: bytes, told: str) -> None:
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        for key in "abcdef":
+            journal.add(heard(key, "x", "y"))
+    lines = journal.path.read_bytes().splitlines()
+    lines[2] = line
+    damaged = b"\n".join(lines) + b"\n" + b'{"id": "torn'
+    journal.path.write_bytes(damaged)
+    with pytest.raises(OvwError, match=rf"hypotheses\.jsonl:3 is damaged: .*{told}"):
+        HypothesisJournal(tmp_path, REQUEST)
+    assert journal.path.read_bytes() == (tmp_path / "hypotheses.damaged.jsonl").read_bytes() == damaged
+    journal.path.write_bytes(b"\n".join(lines[:2] + lines[3:]) + b"\n")
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        assert list(journal.done) == ["a", "b", "d", "e", "f"]
+
+
+SCRIPT = """
+    import time
+    from pathlib import Path
+    from support.hypotheses import REQUEST, Echo, utterances
+    from ovw.evaluate.journal import HypothesisJournal
+    from ovw.evaluate.transcription import run
+    from ovw.scale.work import Here
+
+    class Slow(Echo):
+        def work(self, utterance):
+            time.sleep(0.02)
+            return super().work(utterance)
+
+    with HypothesisJournal(Path({folder!r}), REQUEST) as journal:
+        run(utterances(40), Slow(), Here(), journal)
+"""
+
+
+def lines_of(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_killed_five_times_and_taken_up(tmp_path: Path) -> None:
+    code = textwrap.dedent(SCRIPT.format(folder=str(tmp_path / "run")))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    path = tmp_path / "run" / "hypotheses.jsonl"
+    for _ in range(5):
+        before = lines_of(path)
+        process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+        while lines_of(path) < before + 3 and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert 15 <= lines_of(path) < 40
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    with HypothesisJournal(tmp_path / "whole", REQUEST) as journal:
+        whole, _ = run(utterances(40), Echo(), Here(), journal)
+    assert read_hypotheses(path) == whole
