@@ -1,7 +1,9 @@
 """Every command and every Python snippet of the README and of docs/, run on the tiny model.
 
-Commands that convert, measure or score are resolved with `--print-config`, which refuses whatever the command itself
-would refuse before its work; all others run. The code of docs/consumers.md runs on the real base, see tests/consumers.
+Every size has the tiny model's random weights, which are not scored by the WER gate, and the hub is a server of this
+machine. Measuring takes one iteration of one stage, scoring one clip and four tokens. Commands in `LONG` run only with
+the slow tests, those in `NEVER` never; on every run both are resolved with `--print-config`, which refuses whatever the
+command itself would refuse before its work. The code of docs/consumers.md runs on the real base, see tests/consumers.
 """
 
 import json
@@ -10,24 +12,46 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from support.hub import serving_hub
+from support.huggingface_folder import save_hf
 from support.records import bench_case, bench_record, eval_record
 from support.speech_files import librispeech, manifest, pack, wav
-from support.tiny_whisper import DEMO_VIDEO, ROOT, SELFTEST_CLIP
+from support.tiny_whisper import CALIBRATED, DEMO_VIDEO, ROOT, SELFTEST_CLIP, TINY
 
 from ovw.artifact.hashing import file_sha256
 from ovw.artifact.manifest import read_manifest, write_manifest
 from ovw.cli import app
+from ovw.convert import config as convert_config
+from ovw.convert import pipeline
+from ovw.convert.compression.recipe import Recipe, recipe_for
 from ovw.convert.plan import Converted
+from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.convert.sources.random import random_checkpoint
+from ovw.convert.sources.resolve import load_checkpoint
 from ovw.record import write_record
 from ovw.scale import plan
 from ovw.transcribe.decoding.task import DecodingTask
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RESOLVED = ("convert", "eval", "bench", "ui")
+LONG = (
+    "convert --config configs/convert/all-sizes.yaml",  # seventeen artifacts
+    "convert --size base --precision int8-ptq --calibration",
+    "bench --config decoder-sweep",
+    "bench -m base-int8 --threads",
+    "bench --config peers",
+    "eval configs/eval/matrix.yaml",
+)
+"""Commands that take ten seconds and more."""
+NEVER = {
+    "ovw ui": "it serves until it is ended; tests/unit/test_ui.py asks its page",
+    "ovw convert --size base --precision int8-ptq --tune": "a search converts dozens of times; see test_tune.py",
+}
+"""Commands that do not run, and why."""
 CHEAP = ["--max-new-tokens", "4", "--temperature", "0", "-q"]
 STAND_INS = (
     (r"https?://\S+", "a.wav"),  # no network
@@ -38,6 +62,25 @@ STAND_INS = (
     (r"--threads \d+", "--threads 1"),
     (r"(?<=\s)/(data|models)/", r"\1/"),
 )
+CHEAP_EVAL = {"temperature": 0, "max_new_tokens": 4, "no_speech_threshold": None}
+CHEAP_BENCH = [
+    "--rounds",
+    "1",
+    "--iterations",
+    "1",
+    "--seconds",
+    "0",
+    "--warmup",
+    "1",
+    "--cache",
+    "0",
+    "--stages",
+    "mel,token",
+    "--budget",
+    "none",
+    "--no-memory",
+    "--no-roofline",
+]
 CODE_STAND_INS = (
     ('workers=64, ray="auto", threads=4', "workers=1, ray=None, threads=1"),
     ("threads=4", "threads=1"),
@@ -62,7 +105,17 @@ def commands() -> Iterator[str]:
                     yield command
 
 
-COMMANDS = list(dict.fromkeys(commands()))
+def cases() -> Iterator[object]:
+    """Every command once, to run or to resolve; long ones both ways, to run with the slow tests."""
+    for command in dict.fromkeys(commands()):
+        long = command.startswith(tuple(f"ovw {start}" for start in LONG))
+        never = command in NEVER
+        if long or never:
+            yield pytest.param(command, False, id=f"{command} (resolved)")
+        if not never:
+            yield pytest.param(command, True, id=command, marks=[pytest.mark.slow] if long else [])
+
+
 SNIPPETS = {
     f"{page.stem}-{number}": code
     for page in PAGES
@@ -123,21 +176,59 @@ def place(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return workplace
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands(
-    command: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def conversions(place: Path, tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to convert in, and an empty home; every size and every file has the tiny model's weights."""
+    work = tmp_path / "work"
+    work.mkdir()
+    for name in ("configs", "my-finetune.pt", "my-recordings", "data"):
+        (work / name).symlink_to(place / name)
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("OVW_HOME", str(tmp_path / "home"))
+    real = load_checkpoint
+
+    def tiny_checkpoint(info: object, weights: str | None, **named: object) -> Checkpoint:
+        if weights and weights.startswith("hf:"):
+            return real(None, weights, **named)
+        return replace(real(None, str(tiny_pt)), kind="random")
+
+    monkeypatch.setattr(pipeline, "load_checkpoint", tiny_checkpoint)
+    monkeypatch.setattr(pipeline, "check_room", lambda jobs, config: None)
+    monkeypatch.setattr(convert_config, "recipe_for", quick_recipe)
+    return work
+
+
+def quick_recipe(precision: str, size: str | None) -> Recipe | None:
+    return CALIBRATED if precision == "int8-ptq" else recipe_for(precision, size)
+
+
+def words_of(command: str) -> list[str]:
+    """The arguments of a command, with stand-ins for what is not here."""
     for pattern, stand_in in STAND_INS:
         command = re.sub(pattern, stand_in, command)
-    _, verb, *rest = shlex.split(command)
-    words = [found for word in rest for found in (sorted(str(p) for p in Path().glob(word)) if "*" in word else [word])]
-    resolved = verb in RESOLVED and words[:1] != ["compare"]
-    extra = [] if not resolved or "--print-config" in words else ["--print-config"]
+    _, *words = shlex.split(command)
+    return [found for word in words for found in (sorted(str(p) for p in Path().glob(word)) if "*" in word else [word])]
+
+
+def cheaply(verb: str, words: list[str], tmp_path: Path) -> list[str]:
+    """The arguments of a verb with those that keep its work short."""
     if verb == "transcribe":
         extra = [option for option in CHEAP if "-" not in words or option != "-q"]
         words = ["a.wav" if word == "-" and words.index(word) == 0 else word for word in words if word != "--pcm"]
-        words = [word for word in words if word != "s16le"]
-    monkeypatch.setattr(sys, "argv", ["ovw", verb, *words, *extra])
+        return [*(word for word in words if word != "s16le"), *extra]
+    if verb == "bench" and words[:1] != ["compare"]:
+        return [*words, *CHEAP_BENCH]
+    if verb == "eval":
+        options = tmp_path / "cheap.yaml"
+        options.write_text(json.dumps(CHEAP_EVAL), encoding="utf-8")
+        matrix = words[0].endswith(".yaml")
+        return [*words, *([] if matrix else ["--config", str(options)]), "--limit", "1"]
+    return words
+
+
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Run `ovw` in this process; it has to succeed."""
+    monkeypatch.setattr(sys, "argv", ["ovw", *words])
     try:
         app.main()
         code: object = 0
@@ -145,10 +236,43 @@ def test_commands(
         code = ended.code
     shown = capsys.readouterr()
     assert code in (0, None), shown.err
-    if resolved:
-        assert isinstance(yaml.safe_load(shown.out), dict)
+    return shown.out
+
+
+@pytest.mark.parametrize(("command", "runs"), [*cases()])
+def test_commands(
+    command: str, runs: bool, place: Path, tmp_path: Path, request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    verb = shlex.split(command)[1]
+    if not runs or "--print-config" in command:
+        words = [word for word in words_of(command) if word != "--print-config"]
+        shown = run(monkeypatch, capsys, *words, "--print-config")
+        assert isinstance(yaml.safe_load(shown), dict)
+        return
+    if verb == "convert":
+        request.getfixturevalue("conversions")
+        if "hf:" in command:
+            request.getfixturevalue("hub")
+    if verb == "eval":
+        monkeypatch.setattr("ovw.convert.pytorch_file.pytorch_file", lambda manifest: place / "my-finetune.pt")
+    run(monkeypatch, capsys, verb, *cheaply(verb, words_of(command)[1:], tmp_path))
+    if verb == "convert":
+        assert list(tmp_path.rglob("manifest.json"))
     for made in ("base-static", "base-10s"):
         shutil.rmtree(place / made, ignore_errors=True)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with serving_hub(save_hf(tmp_path / "served", random_checkpoint(TINY)), monkeypatch):
+        yield
+
+
+def test_what_never_runs_is_documented() -> None:
+    documented = set(commands())
+    assert not [command for command in NEVER if command not in documented]
+    assert not [start for start in LONG if not any(one.startswith(f"ovw {start}") for one in documented)]
 
 
 @pytest.mark.parametrize("name", SNIPPETS)

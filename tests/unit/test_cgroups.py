@@ -9,8 +9,9 @@ import pytest
 
 from ovw import cgroups
 from ovw.cgroups import cpu_quota, limited_cores, usable_cores
-from ovw.runtime import device, vad
+from ovw.runtime import device
 from ovw.runtime.device import DeviceOptions
+from ovw.voice_activity import detector, network
 
 
 @pytest.fixture(autouse=True)
@@ -85,11 +86,11 @@ def test_inference_obeys_the_quota_unless_told_otherwise(monkeypatch: pytest.Mon
 
 
 def test_voice_activity_obeys_threads_and_quota(monkeypatch: pytest.MonkeyPatch):
-    vad._network.cache_clear()
-    monkeypatch.setattr(vad, "usable_cores", lambda: 2)
+    network._network.cache_clear()
+    monkeypatch.setattr(detector, "usable_cores", lambda: 2)
     for asked, used in ((1, 1), (0, 2)):
-        activity = vad.VoiceActivity(asked)
+        activity = detector.VoiceActivity(asked)
         compiled = activity._request.get_compiled_model()
         assert compiled.get_property("INFERENCE_NUM_THREADS") == used
         assert compiled.get_property("NUM_STREAMS") == used
-    vad._network.cache_clear()
+    network._network.cache_clear()
