@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.artifact.arithmetic import Arithmetic, ProbeReference, RowCheck
+from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import Shapes
 from ovw.artifact.masks import decoders_without_batch
 from ovw.errors import NotEqualError
@@ -105,7 +106,7 @@ def measure_batches(folder: Path, layout: str, shapes: Shapes, dims: Dims) -> Ar
     give_back()
     exact = _measure_rows(folder, layout, shapes, audio, EXACT, None)
     default = exact
-    if layout != "onnx":  # onnxruntime has no other arithmetic
+    if layout_row(layout).runtime == "openvino":  # onnxruntime has no other arithmetic
         default = _measure_rows(folder, layout, shapes, audio, DeviceOptions(), exact.reference)
     batches = _batches(shapes)
     rows = RowCheck(
@@ -122,7 +123,7 @@ def measure_batches(folder: Path, layout: str, shapes: Shapes, dims: Dims) -> Ar
         capabilities=capabilities(),
         precision=default.precision,
         rows=rows if batches else None,
-        probe=exact.reference if takes_probe(shapes, dims) and layout != "onnx" else None,
+        probe=exact.reference if takes_probe(shapes, dims) and layout_row(layout).runtime == "openvino" else None,
         approximations=None,
     )
 

@@ -1,6 +1,7 @@
 """The command line: what it writes, how it refuses, how fast it starts."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.command import OVW, all_refused, ovw, refused
+from support.command import all_refused, ovw, refused, run_forked
 from support.shared import with_caches
 from support.tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
 
@@ -193,13 +194,11 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
 
 def test_v_shows_what_led_to_it(tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(b"garbage")
-    done = subprocess.run(
-        [*OVW, "-v", "convert", "--weights", str(tmp_path / "a.pt"), "-o", str(tmp_path / "out")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run_forked(["-v", "convert", "--weights", tmp_path / "a.pt", "-o", tmp_path / "out"], os.environ)
+    shown = done.stderr.decode()
     assert done.returncode == 1
-    assert "UnpicklingError" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("ovw: ")
+    assert "UnpicklingError" in shown
+    assert shown.splitlines()[-1].startswith("ovw: ")
     assert not (tmp_path / "out").exists()
 
 
@@ -273,8 +272,7 @@ def test_convert_from_yaml_then_verify(tmp_path: Path) -> None:
 
 
 @pytest.mark.weights
-def test_a_missing_model_is_converted_when_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OVW_TESTS_IN_FULL", "1")
+def test_a_missing_model_is_converted_when_told_so(tmp_path: Path) -> None:
     clip = ROOT / "ovw" / "assets" / "selftest.flac"
     done = ovw("transcribe", clip, "-m", "tiny.en-fp16", "--yes", "-f", "txt", "-o", "-", home=tmp_path / "home")
     assert done.stdout == "The weather is fine today, so we will walk to the river.\n"

@@ -1,8 +1,7 @@
 """Runs `ovw` in children of a process that has imported it: each as alone as when a user starts it, without the wait.
 
 Takes requests as lines of JSON from its input, and answers each with the exit code. Nothing that makes threads happens
-in the process itself. Conversions are the cheaper ones of `support.cheaper`, but with `OVW_TESTS_IN_FULL` in the
-environment.
+in the process itself. Conversions are the cheaper ones of `support.cheaper`.
 """
 
 from __future__ import annotations
@@ -60,10 +59,9 @@ def become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = ["ovw", *request["arguments"]]
-    if "OVW_TESTS_IN_FULL" not in os.environ:
-        from support.cheaper import cheaper_conversions
+    from support.cheaper import cheaper_conversions
 
-        cheaper_conversions(setattr)
+    cheaper_conversions(setattr)
 
 
 def _pipe_in(path: Path) -> None:
