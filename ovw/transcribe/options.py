@@ -12,6 +12,7 @@ from ovw.voice_activity.spans import SpeechRules
 
 AUTO = "auto"
 """The language that asks for detection, also of an artifact that has a default language."""
+Padding = Literal["auto", "mel", "audio"]
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -101,9 +102,9 @@ class TranscribeOptions(Config):
     windows in turn."""
     chunk_length: float = Field(default=20.0, ge=2, le=30)
     """Longest window that is decoded together with others, in seconds; what fits a whole window is not cut."""
-    pad: Literal["auto", "mel", "audio"] = "auto"
+    pad: Padding = "auto"
     """The padding of the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI,
-    Hugging Face); `auto` is `mel` in full audio context, else `audio`."""
+    Hugging Face); `auto` is `mel` in full audio context and for windows below three seconds, else `audio`."""
     audio_context: Literal["auto", "full"] = "auto"
     """The part of a window that is computed: `auto` merges neighbouring positions that are alike and the padding behind
     short audio, and re-encodes in full what then looks wrong; `full` always computes all of it."""
@@ -139,11 +140,9 @@ class TranscribeOptions(Config):
         return not self.vad or bool(self.prefix) or self.hallucination_silence_threshold is not None
 
     @property
-    def padding(self) -> Literal["mel", "audio"]:
-        """`pad` with `auto` made out."""
-        if self.pad == "auto":
-            return "mel" if self.audio_context == "full" else "audio"
-        return self.pad
+    def padding(self) -> Padding:
+        """`pad`, where `auto` still leaves a choice to each window."""
+        return "mel" if self.pad == "auto" and self.audio_context == "full" else self.pad
 
     def approximations_left_out(self) -> list[str]:
         """Approximations that these options leave out, whatever an artifact is licensed for."""

@@ -13,6 +13,7 @@ from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import FRAMES_PER_SECOND, SILENCE, normalise, pad_frames
 from ovw.audio.stream import MelStream
 from ovw.models import Dims
+from ovw.transcribe.options import Padding
 from ovw.transcribe.prompt import PromptBuilder
 from ovw.voice_activity.finder import SpeechFinder
 from ovw.voice_activity.spans import FrameSpan, SpeechRules, fitting, join
@@ -22,6 +23,9 @@ LOOKAHEAD = 300 * FRAMES_PER_SECOND
 longer ones only the part read so far is known."""
 STRIDE = 10 * FRAMES_PER_SECOND
 """Frames read at a time in search of speech."""
+SHORTEST_IN_SILENCE = 3 * FRAMES_PER_SECOND
+"""Frames of a window from which silence follows its sound. Shorter ones are often speech that was cut off: with silence
+behind it Whisper completes the sentence, with zeros it ends where the speech does."""
 
 Mel = NDArray[np.float32]
 
@@ -32,7 +36,8 @@ class Recording:
     Args:
         blocks: of samples, mono, 16 kHz.
         dims: of the model.
-        pad: `mel` fills the last window with zeros in the spectrogram, `audio` with silence in the samples.
+        pad: `mel` fills the last window with zeros in the spectrogram, `audio` with silence in the samples, `auto`
+            does the one or the other by the window's length, see `SHORTEST_IN_SILENCE`.
         rules: what counts as speech; `None` to take everything as speech.
         expected: seconds of audio that the file claims, for progress; 0 if not known.
         loudest: of the whole recording where it is known, see `loudest_bin`.
@@ -45,7 +50,7 @@ class Recording:
         self,
         blocks: Iterable[NDArray[np.float32]],
         dims: Dims,
-        pad: str = "mel",
+        pad: Padding = "mel",
         rules: SpeechRules | None = None,
         *,
         expected: float = 0.0,
@@ -88,14 +93,14 @@ class Recording:
     def window(self, start: int, size: int, length: int | None = None) -> Mel:
         """The window of `size` frames from `start`, filled up to a length or the model's own, [1, n_mels, length]."""
         self._read_to(start + size)
-        if self._pad == "audio":
+        if self._pad == "audio" or (self._pad == "auto" and size >= SHORTEST_IN_SILENCE):
             return self._in_silence(start, size, length, own_floor=True)
         frames = normalise(self._stream.frames(start, start + size)[None], self._floor())
         return pad_frames(frames, length or self._limit)
 
     def opening(self, start: int, size: int, length: int | None = None) -> Mel:
         """A window for language detection: a short recording is followed by encoded silence, not by zeros."""
-        return self._in_silence(start, size, length, own_floor=self._pad == "audio")
+        return self._in_silence(start, size, length, own_floor=self._pad != "mel")
 
     def _in_silence(self, start: int, size: int, length: int | None, *, own_floor: bool) -> Mel:
         frames = self._stream.frames(start, start + (length or self._limit))

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.audio.mel import FRAMES_PER_SECOND, HOP_LENGTH
-from ovw.audio.speech import SpeechRules, SpeechTracker
-from ovw.runtime.vad import CHUNK_S, VoiceActivity
+from ovw.voice_activity.detector import CHUNK_S, VoiceActivity
+from ovw.voice_activity.spans import SpeechRules, SpeechTracker
 
 RULES = SpeechRules(min_silence=0.6, pad=0.2)
 LONGEST_S = 15.0

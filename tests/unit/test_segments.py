@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pytest
 
-from ovw.audio.speech import FrameSpan
 from ovw.models import find_size
 from ovw.transcribe.batched import BatchedDecoder, WindowResult, is_echo
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.segments import Piece, split_window
+from ovw.voice_activity.spans import FrameSpan
 
 BEGIN = 1000
 

@@ -8,6 +8,7 @@ from support.tiny_whisper import TINY
 
 from ovw.audio.mel import log_mel_spectrogram, normalise, pad_frames
 from ovw.audio.stream import BLOCK_FRAMES, MelStream
+from ovw.transcribe.options import Padding
 from ovw.transcribe.recording import Recording, loudest_bin
 
 
@@ -64,6 +65,13 @@ def test_windows_in_silence() -> None:
     silence = np.zeros(16_000 * 25, np.float32)
     expected = log_mel_spectrogram(np.concatenate([samples, silence]), 80)
     assert np.allclose(Recording([samples], TINY, "audio").window(0, 500)[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("seconds", "padding"), [(1.0, "mel"), (2.9, "mel"), (3.0, "audio"), (29.0, "audio")])
+def test_zeros_follow_short_windows_and_silence_follows_others(seconds: float, padding: Padding) -> None:
+    samples, size = noise(round(16_000 * seconds)), round(100 * seconds)
+    windows = [Recording([samples], TINY, pad).window(0, size) for pad in ("auto", padding)]
+    assert np.array_equal(*windows)
 
 
 def test_long_recordings_are_heard_bit_by_bit() -> None:
