@@ -27,7 +27,7 @@ NEEDED = (
     "ovw.api.whisper",
     "ovw.cli.app",
     "ovw.cli.transcription.config",
-    "ovw.cli.transcription.sequential",
+    "ovw.cli.transcription.in_process",
     "ovw.evaluate.pipeline",
     "ovw.report.pipeline",
     "ovw.subtitles.output",
