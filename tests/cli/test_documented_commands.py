@@ -56,6 +56,7 @@ CHEAP = ["--max-new-tokens", "4", "--temperature", "0", "-q"]
 STAND_INS = (
     (r"https?://\S+", "a.wav"),  # no network
     (r"hf:OpenVINO/\S+", "base-fp16"),  # no network
+    (r"--calibration librispeech:\S+", "--calibration my-recordings"),  # no network
     (r"--ray \S+", ""),  # no cluster
     (r"--workers \d+", "--workers 1"),
     (r"--against \S+", "--against my-finetune.pt"),  # that of the stand-in for every artifact
