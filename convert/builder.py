@@ -43,8 +43,8 @@ class ArtifactBuilder:
         config: ConvertConfig,
         on_step: Callable[[str], None],
     ) -> None:
-        self._name, self._info, self._checkpoint = name, info, checkpoint
-        self._config, self._on_step = config, on_step
+        self.name, self.info, self.checkpoint = name, info, checkpoint
+        self.config, self.on_step = config, on_step
 
     def build(
         self,
@@ -70,20 +70,20 @@ class ArtifactBuilder:
             OvwError: OpenVINO fails, or the artifact is not what PyTorch computes.
         """
         what = f"{precision} {layout}"
-        self._on_step(f"writing {what}")
+        self.on_step(f"writing {what}")
         export = self._write(folder, precision, layout, shapes, compressor)
-        with explained("run"):
-            self._on_step(f"comparing {what} with PyTorch")
-            tolerance = tolerance_for(self._checkpoint, precision)
-            proof = prove(folder, self._checkpoint, tolerance, layout, shapes)
+        with _explained("run"):
+            self.on_step(f"comparing {what} with PyTorch")
+            tolerance = tolerance_for(self.checkpoint, precision)
+            proof = prove(folder, self.checkpoint, tolerance, layout, shapes)
             arithmetic = None
             if layout_row(layout).decodes and not for_scoring:  # else another program runs the decoder
-                self._on_step(f"measuring {what} in batches and approximations")
-                args = (folder, layout, self._config.frontend_of(layout), shapes, self._checkpoint.dims)
-                arithmetic = measure_arithmetic(*args, approximations=self._checkpoint.kind != "random")
-        self._on_step(f"hashing {what}")
-        can = capabilities(self._info, self._checkpoint)
-        manifest = describe(folder, export, self._config.frontend_of(layout), can, proof, arithmetic)
+                self.on_step(f"measuring {what} in batches and approximations")
+                args = (folder, layout, self.config.frontend_of(layout), shapes, self.checkpoint.dims)
+                arithmetic = measure_arithmetic(*args, approximations=self.checkpoint.kind != "random")
+        self.on_step(f"hashing {what}")
+        can = capabilities(self.info, self.checkpoint)
+        manifest = describe(folder, export, self.config.frontend_of(layout), can, proof, arithmetic)
         write_manifest(manifest, folder)
         return manifest
 
@@ -93,32 +93,32 @@ class ArtifactBuilder:
 
     def default_shapes(self) -> Shapes:
         """Shapes of the default layout where none are asked for."""
-        return Bounds().resolve(self._checkpoint.dims, DEFAULT_LAYOUT)
+        return Bounds().resolve(self.checkpoint.dims, DEFAULT_LAYOUT)
 
     def _write(
         self, folder: Path, precision: str, layout: str, shapes: Shapes, compressor: Compressor | None
     ) -> Export:
-        frontend = self._config.frontend_of(layout)
-        metadata = {"name": self._name, "precision": precision, "layout": layout, "shapes": str(shapes)}
-        with TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch, explained("make"):
+        frontend = self.config.frontend_of(layout)
+        metadata = {"name": self.name, "precision": precision, "layout": layout, "shapes": str(shapes)}
+        with TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch, _explained("make"):
             export = Export(
-                name=self._name,
+                name=self.name,
                 layout=layout,
-                checkpoint=self._checkpoint,
+                checkpoint=self.checkpoint,
                 precision=precision,
                 shapes=shapes,
-                frontend=open_frontend(frontend, self._checkpoint, Path(scratch)),
+                frontend=open_frontend(frontend, self.checkpoint, Path(scratch)),
                 scratch=Path(scratch),
                 compressor=compressor,
                 metadata=metadata | {"frontend": frontend} | tool_versions(layout, precision),
-                ggml_names=tuple(self._config.ggml_stems()),
+                ggml_names=tuple(self.config.ggml_stems()),
             )
             write_layout(folder, export)
         return export
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
+def _explained(what: str) -> Iterator[None]:
     """Report OpenVINO's failures in one line; the staging folder reports those of the disk.
 
     Raises:

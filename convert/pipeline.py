@@ -13,10 +13,9 @@ from ovw.convert.compression.selection import CompressionSelection
 from ovw.convert.config import ConvertConfig
 from ovw.convert.plan import SILENT, Converted, ConvertObserver, Job, existing, plan_jobs
 from ovw.convert.preflight import check_room
-from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError
-from ovw.models import Dims, ModelInfo
+from ovw.models import Dims
 
 
 def convert(config: ConvertConfig, observer: ConvertObserver = SILENT) -> Iterator[Converted]:
@@ -57,36 +56,24 @@ def convert(config: ConvertConfig, observer: ConvertObserver = SILENT) -> Iterat
 def load_model(job: Job, config: ConvertConfig, observer: ConvertObserver) -> ModelConverter:
     """The model that a job is about."""
     checkpoint = load_checkpoint(job.info, config.weights, offline=config.offline, on_progress=observer.on_download)
-    return ModelConverter(job.name, job.info, checkpoint, config, observer)
+
+    def on_step(text: str) -> None:
+        observer.on_step(f"{job.name}: {text}")
+
+    return ModelConverter(ArtifactBuilder(job.name, job.info, checkpoint, config, on_step))
 
 
 class ModelConverter:
     """A loaded checkpoint and what is made of it.
 
     Args:
-        name: what its artifacts are called after.
-        info: of its size, if it is an official one.
-        checkpoint: the weights.
-        config: the request.
-        observer: callbacks for progress.
+        builder: of its artifacts.
     """
 
-    def __init__(
-        self,
-        name: str,
-        info: ModelInfo | None,
-        checkpoint: Checkpoint,
-        config: ConvertConfig,
-        observer: ConvertObserver,
-    ) -> None:
-        self.name, self._checkpoint, self._config = name, checkpoint, config
-
-        def on_step(text: str) -> None:
-            observer.on_step(f"{name}: {text}")
-
-        self._builder = ArtifactBuilder(name, info, checkpoint, config, on_step)
-        size = info.name if info else None
-        self._compressions = CompressionSelection(checkpoint, size, config, self._builder, on_step)
+    def __init__(self, builder: ArtifactBuilder) -> None:
+        self.name, self._builder = builder.name, builder
+        self._checkpoint, self._config = builder.checkpoint, builder.config
+        self._compressions = CompressionSelection(builder)
 
     @property
     def dims(self) -> Dims:

@@ -32,7 +32,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
-    """What is imported stays: the garbage collector need not walk over all of it again and again."""
+    """Freeze what is imported: the garbage collector need not walk over all of it again and again."""
     gc.collect()
     gc.freeze()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,7 +21,6 @@ from ovw.convert.compression.divergence import GreedyOutput, divergence, greedy_
 from ovw.convert.compression.nncf_backend import Compressor
 from ovw.convert.compression.recipe import Recipe
 from ovw.convert.compression.recipe_search import Trial, search
-from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.errors import NotEqualError
 from ovw.lifetime import scratch_folder
 from ovw.runtime.device import DeviceOptions
@@ -30,7 +29,6 @@ from ovw.transcribe.selftest import clip_mel
 
 if TYPE_CHECKING:
     from ovw.convert.builder import ArtifactBuilder
-    from ovw.convert.config import ConvertConfig
 
 CALIBRATION_CLIPS = 128
 GATE_CLIPS = 200
@@ -52,23 +50,13 @@ class CompressionSelection:
     """The compressed forms of a loaded checkpoint.
 
     Args:
-        checkpoint: what is compressed.
-        size: its name, if it is an official one.
-        config: recipes, speech, and what may be lost.
-        builder: makes the artifacts that are scored and then thrown away.
-        on_step: called with what begins.
+        builder: of its artifacts, which also makes those that are scored and then thrown away.
     """
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        size: str | None,
-        config: ConvertConfig,
-        builder: ArtifactBuilder,
-        on_step: Callable[[str], None],
-    ) -> None:
-        self._checkpoint, self._size, self._config = checkpoint, size, config
-        self._builder, self._on_step = builder, on_step
+    def __init__(self, builder: ArtifactBuilder) -> None:
+        self._builder, self._on_step = builder, builder.on_step
+        self._checkpoint, self._config = builder.checkpoint, builder.config
+        self._size = builder.info.name if builder.info else None
         self._chosen: dict[str, _Chosen] = {}
         self._judged: dict[str, Compression] = {}
 

@@ -181,7 +181,8 @@ class Whisper:
         chosen, asked = self._request(options, overrides)
         alone = partial(self.transcribe, options=options, **overrides)
         jobs = list(zip(media, streams or [None] * len(media), strict=True))
-        for group in groups_of([seconds_of(one) for one in media], chosen.batch_size):
+        seconds = [seconds_of(one) if chosen.batch_size > 1 else 0.0 for one in media]  # opens files
+        for group in groups_of(seconds, chosen.batch_size):
             together = partial(self._together, asked=asked, options=chosen)
             yield from zip(group, outcomes_of([jobs[i] for i in group], together, alone), strict=True)
             give_back()

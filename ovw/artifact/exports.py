@@ -10,7 +10,7 @@ from pathlib import Path
 from ovw.artifact import names
 from ovw.artifact.download import Progress, ignore
 from ovw.artifact.foreign import DECODER_XML, ENCODER_XML, WITH_PAST, has_state, read_object
-from ovw.artifact.repository import SCHEME, CommitFiles, Repository, Shelf, commit_in, commit_of, missing, snapshot
+from ovw.artifact.repository import SCHEME, CommitFiles, Repository, Shelf, commit_of, missing, snapshot
 from ovw.errors import OvwError, UsageError
 from ovw.files import scratch_beside
 from ovw.home import exports_dir
@@ -58,7 +58,7 @@ def fetch_export(reference: str, on_progress: Progress = ignore) -> Path:
 def _commit_now(repository: Repository) -> str:
     """The commit of a revision on the hub; offline the one in the cache of huggingface-hub."""
     if is_offline(hub=True):
-        cached = commit_in(repository.cache / "refs" / repository.revision) or repository.revision
+        cached = repository.cached_commit
         return cached if snapshot(repository, cached, is_whole) else missing(repository)
     commit = commit_of(repository, names.CONFIG)
     if commit is None:

@@ -62,6 +62,11 @@ class Repository:
         """Where huggingface-hub keeps its commits."""
         return huggingface_cache() / f"models--{self.name.replace('/', '--')}"
 
+    @property
+    def cached_commit(self) -> str:
+        """The commit of the revision there; the revision itself where none is known, which may be a commit."""
+        return commit_in(self.cache / "refs" / self.revision) or self.revision
+
 
 @dataclass(frozen=True)
 class Shelf:
@@ -97,8 +102,7 @@ def kept_offline(repository: Repository, shelf: Shelf, is_whole: IsWhole) -> Pat
     """The folder of a commit that ovw, or huggingface-hub, fetched earlier."""
     if commit := shelf.kept(repository.revision):
         return shelf.of(commit)
-    commit = commit_in(repository.cache / "refs" / repository.revision) or repository.revision
-    return snapshot(repository, commit, is_whole)
+    return snapshot(repository, repository.cached_commit, is_whole)
 
 
 def snapshot(repository: Repository, commit: str, is_whole: IsWhole) -> Path | None:

@@ -62,8 +62,8 @@ Pad = Annotated[
     str | None,
     decoding(
         choices=("auto", "mel", "audio"),
-        text="Fill the last window with zeros in the mel or with silence in the audio. By default (auto) it follows "
-        "--audio-context.",
+        text="Fill the last window with zeros in the mel or with silence in the audio. By default (auto) zeros with "
+        "--audio-context full and behind less than 3 s of sound, else silence.",
     ),
 ]
 AudioContext = Annotated[

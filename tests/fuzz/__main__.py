@@ -33,7 +33,7 @@ SLOWEST_S, STUCK_S = 60.0, 600.0
 """Processor time, and time in all, of an input."""
 LARGEST_MB = 2000
 BATCH, CONVERSIONS = 50, 10
-"""Inputs of a process; then a new one begins, whose memory can be told from that of the one before. A conversion leaves
+"""Inputs of a process; then a new one begins, whose memory can be kept apart from that of the one before. A conversion leaves
 some behind: a verb ends with its process."""
 SHOWN = 10
 """Numbers of inputs with a note that are listed."""

@@ -24,7 +24,7 @@ from ovw.transcribe import tokenizer
 from support.shared import once
 
 NOT_OF_THE_GRAPH = re.compile(rb"<rt_info>(?:(?!<rt_info>).)*</rt_info>\s*</net>|_\d+(?=[\",_])", re.DOTALL)
-"""What an IR's text holds besides its graph: name and versions at its end, and the numbers of nodes without a name."""
+"""Parts of an IR's text that are not its graph: name and versions at its end, and the numbers of nodes without a name."""
 _measured = ContextVar("measured", default=False)
 
 

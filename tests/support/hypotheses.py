@@ -9,7 +9,7 @@ from ovw.scoring.hypothesis import Hypothesis
 REQUEST = {"dataset": "x", "beam_size": 1}
 
 
-def heard(key: str, reference: str, hypothesis: str, **fields: object) -> Hypothesis:
+def hypothesis_of(key: str, reference: str, hypothesis: str, **fields: object) -> Hypothesis:
     return replace(
         Hypothesis(key, f"{key}.wav", 4.0, "en", reference, hypothesis, seconds=1.0, temperature=0.0), **fields
     )
@@ -34,4 +34,4 @@ class Echo:
         self.calls += 1
         if utterance.id in self.bad:
             return Problem(utterance.id, utterance.location, "cannot be read")
-        return Done(heard(utterance.id, utterance.reference, utterance.reference), {"engine": "echo"})
+        return Done(hypothesis_of(utterance.id, utterance.reference, utterance.reference), {"engine": "echo"})

@@ -51,7 +51,7 @@ def layer_of(module: str) -> int | None:
 
 
 def imported_from(packages: set[str], *, but: tuple[str, ...]) -> list[str]:
-    """What imports one of these packages, leaving out the modules that may."""
+    """Imports of one of these packages, leaving out the modules that may."""
     pairs = [(name, imported) for name in modules() if not name.startswith(but) for imported in imports_of(name)]
     return [f"{name} imports {imported}" for name, imported in pairs if imported.split(".")[0] in packages]
 

@@ -71,11 +71,11 @@ def test_a_record_is_taken_up_by_the_same_request_only(tmp_path: Path) -> None:
     more = RecordJournal(config.model_copy(update={"rounds": 9, "budget": 1.0}), path, {"m": "1"})
     assert more.cases["c"].facts == {"rounds": 1}
     assert config_of(path) == config.model_copy(update={"output": str(path)})
-    for other, subjects, told in (
+    for other, subjects, message in (
         (config.model_copy(update={"batch": (2,)}), {"m": "1"}, r"batch \[1\] there, \[2\] now"),
         (config, {"m": "2"}, "files of m '1' there, '2' now"),
     ):
-        with pytest.raises(OvwError, match=told):
+        with pytest.raises(OvwError, match=message):
             RecordJournal(other, path, subjects)
         assert RecordJournal(other, path, subjects, force=True).cases == {}
     (tmp_path / "eval.json").write_text(json.dumps(new_record("eval", {}).model_dump(mode="json", exclude_none=True)))

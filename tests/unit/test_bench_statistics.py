@@ -139,6 +139,6 @@ def test_many_intervals_hold_together() -> None:
 def test_another_machine_is_told() -> None:
     first = record(case("c", *STEADY))
     other = first.environment.model_copy(update={"cpu": "another", "packages": {"openvino": "1"}})
-    told = compare(first, first.model_copy(update={"environment": other})).warnings
-    assert any("-> another" in line for line in told)
-    assert any("-> 1" in line for line in told)
+    warnings = compare(first, first.model_copy(update={"environment": other})).warnings
+    assert any("-> another" in line for line in warnings)
+    assert any("-> 1" in line for line in warnings)

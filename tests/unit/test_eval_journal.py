@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.hypotheses import REQUEST, Echo, heard, utterances
+from support.hypotheses import REQUEST, Echo, hypothesis_of, utterances
 from support.speech_files import manifest
 
 from ovw.errors import OvwError
@@ -21,9 +21,9 @@ from ovw.scoring.hypothesis import parse, read_hypotheses
 
 
 def test_a_line_and_back() -> None:
-    line = heard("a", "Ä", "b", speaker="7").to_json()
+    line = hypothesis_of("a", "Ä", "b", speaker="7").to_json()
     assert list(json.loads(line))[:6] == ["id", "audio", "duration_s", "language", "reference", "hypothesis"]
-    assert parse(line) == heard("a", "Ä", "b", speaker="7")
+    assert parse(line) == hypothesis_of("a", "Ä", "b", speaker="7")
     assert parse('{"id": "a", "reference": "x", "hypothesis": "y", "other": 1}').audio == ""
     for wrong in ("[]", '{"id": "a"}', "{"):
         with pytest.raises(ValueError, match=r"."):
@@ -31,7 +31,7 @@ def test_a_line_and_back() -> None:
 
 
 def test_read_hypotheses_names_the_line(tmp_path: Path) -> None:
-    path = manifest(tmp_path / "h.jsonl", [json.loads(heard("a", "x", "y").to_json()), {"id": 3}])
+    path = manifest(tmp_path / "h.jsonl", [json.loads(hypothesis_of("a", "x", "y").to_json()), {"id": 3}])
     with pytest.raises(OvwError, match=r"h\.jsonl:2 is no hypothesis"):
         read_hypotheses(path)
     with pytest.raises(OvwError, match="No such file"):
@@ -41,13 +41,13 @@ def test_read_hypotheses_names_the_line(tmp_path: Path) -> None:
 def test_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
     with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
         for key in "ab":
-            journal.add(heard(key, "x", "é"))
-        journal.add(heard("a", "x", "another"))
+            journal.add(hypothesis_of(key, "x", "é"))
+        journal.add(hypothesis_of("a", "x", "another"))
     with journal.path.open("ab") as stream:
-        stream.write(heard("c", "x", "é").to_json().encode()[:-9])
+        stream.write(hypothesis_of("c", "x", "é").to_json().encode()[:-9])
     with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
         assert list(journal.done) == ["a", "b"]
-        journal.add(heard("c", "x", "y"))
+        journal.add(hypothesis_of("c", "x", "y"))
         assert [h.id for h in journal.finish(["c", "a", "d", "b"])] == ["c", "a", "b"]
     assert [h.id for h in read_hypotheses(journal.path)] == ["c", "a", "b"]
     assert read_hypotheses(journal.path)[1].hypothesis == "é"
@@ -56,7 +56,7 @@ def test_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
 def test_journal_keeps_runs_apart(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with HypothesisJournal(folder, REQUEST) as journal:
-        journal.add(heard("a", "x", "y"))
+        journal.add(hypothesis_of("a", "x", "y"))
         with pytest.raises(OvwError, match="another run is writing"):
             HypothesisJournal(folder, REQUEST)
     with pytest.raises(OvwError, match=r"another run: beam_size 1 there, 5 now.*--force"):
@@ -82,22 +82,22 @@ def test_files_of_others_stay(tmp_path: Path, name: str, force: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         (b"\xff", "can't decode"), (b"", "Expecting value"), (b"[" * 5000, "nested more than"),
         (b'{"id": "\\ud800", "reference": "", "hypothesis": ""}', "surrogate"),
         (b'{"id": "a", "reference": "", "hypothesis": "", "duration_s": "x"}', "duration_s is 'x', expected float"),
     ],
 )  # fmt: skip
-def test_one_bad_line_loses_nothing(tmp_path: Path, line: bytes, told: str) -> None:
+def test_one_bad_line_loses_nothing(tmp_path: Path, line: bytes, message: str) -> None:
     with HypothesisJournal(tmp_path, REQUEST) as journal:
         for key in "abcdef":
-            journal.add(heard(key, "x", "y"))
+            journal.add(hypothesis_of(key, "x", "y"))
     lines = journal.path.read_bytes().splitlines()
     lines[2] = line
     damaged = b"\n".join(lines) + b"\n" + b'{"id": "torn'
     journal.path.write_bytes(damaged)
-    with pytest.raises(OvwError, match=rf"hypotheses\.jsonl:3 is damaged: .*{told}"):
+    with pytest.raises(OvwError, match=rf"hypotheses\.jsonl:3 is damaged: .*{message}"):
         HypothesisJournal(tmp_path, REQUEST)
     assert journal.path.read_bytes() == (tmp_path / "hypotheses.damaged.jsonl").read_bytes() == damaged
     journal.path.write_bytes(b"\n".join(lines[:2] + lines[3:]) + b"\n")

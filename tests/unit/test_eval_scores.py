@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.hypotheses import heard
+from support.hypotheses import hypothesis_of
 
 from ovw.evaluate.score import BootstrapOptions, compare_with, length_class, metrics, score, tables, worst
 from ovw.evaluate.terminal import diff
@@ -13,10 +13,10 @@ from ovw.scoring.counts import Pair, align
 
 def test_figures() -> None:
     hypotheses = [
-        heard("b", "THE CAT SAT ON THE MAT", "the cat sat on a mat", speaker="1"),
-        heard("a", "HELLO DEAR WORLD", "hello", temperature=0.4, duration_s=12.0, speaker="2"),
-        heard("c", "今天 天气", "今天天汽", language="zh"),
-        heard("d", "(noise)", "you"),
+        hypothesis_of("b", "THE CAT SAT ON THE MAT", "the cat sat on a mat", speaker="1"),
+        hypothesis_of("a", "HELLO DEAR WORLD", "hello", temperature=0.4, duration_s=12.0, speaker="2"),
+        hypothesis_of("c", "今天 天气", "今天天汽", language="zh"),
+        hypothesis_of("d", "(noise)", "you"),
     ]
     scored = score(hypotheses)
     found = metrics(scored, BootstrapOptions(draws=200))
@@ -38,7 +38,7 @@ def test_figures() -> None:
 
 
 def test_a_rate_is_rounded_once() -> None:
-    clips = [heard(str(i), "good", "bad" if i < 48 else "good") for i in range(798)]
+    clips = [hypothesis_of(str(i), "good", "bad" if i < 48 else "good") for i in range(798)]
     found = metrics(score(clips), BootstrapOptions(draws=10))["wer"]
     assert found.value == 100 * 48 / 798
     assert number(found.value) == "6.02"
@@ -47,20 +47,20 @@ def test_a_rate_is_rounded_once() -> None:
 def test_intervals_over_speakers() -> None:
     rng = np.random.default_rng(0)
     texts = [" ".join("good" if rng.random() > 0.1 + 0.4 * (i // 20) else "bad" for _ in range(20)) for i in range(40)]
-    hypotheses = [heard(f"{i:02}", "good " * 20, text, speaker=str(i // 10)) for i, text in enumerate(texts)]
+    hypotheses = [hypothesis_of(f"{i:02}", "good " * 20, text, speaker=str(i // 10)) for i, text in enumerate(texts)]
     low, high = metrics(score(hypotheses), BootstrapOptions("speaker"))["wer"].ci95 or (0, 0)
     narrow = metrics(score(hypotheses), BootstrapOptions("utterance"))["wer"].ci95 or (0, 0)
     assert high - low > narrow[1] - narrow[0]
 
 
 def test_compared_on_the_clips_both_have() -> None:
-    mine = [heard(str(i), "one good day", "one good day" if i else "one bad day") for i in range(6)]
-    theirs = [heard(str(i), "one good day", "one good") for i in range(3)]
+    mine = [hypothesis_of(str(i), "one good day", "one good day" if i else "one bad day") for i in range(6)]
+    theirs = [hypothesis_of(str(i), "one good day", "one good") for i in range(3)]
     found = compare_with(score(mine), score(theirs), BootstrapOptions(draws=300))["wer"]
     assert found.utterances == 3
     assert found.delta == pytest.approx(100 * (1 - 3) / 9, abs=1e-3)
     assert (found.better, found.worse, found.equal) == (2, 0, 1)
-    assert compare_with(score(mine), score([heard("other", "x", "x")]), BootstrapOptions()) == {}
+    assert compare_with(score(mine), score([hypothesis_of("other", "x", "x")]), BootstrapOptions()) == {}
 
 
 @pytest.mark.parametrize(("seconds", "place"), [(0.0, 0), (5.0, 0), (5.1, 1), (30.0, 3), (31.0, 4)])
@@ -80,10 +80,10 @@ def test_diffs() -> None:
 def test_the_most_frequent_errors() -> None:
     scored = score(
         [
-            heard("a", "the cat sat", "a cat"),
-            heard("b", "the dog sat down", "a dog sat down now"),
-            heard("c", "", "nothing counts here"),
-            heard("d", "今天", "今日", language="zh"),
+            hypothesis_of("a", "the cat sat", "a cat"),
+            hypothesis_of("b", "the dog sat down", "a dog sat down now"),
+            hypothesis_of("c", "", "nothing counts here"),
+            hypothesis_of("d", "今天", "今日", language="zh"),
         ]
     )
     rows = [tuple(row.values()) for row in tables(scored, BootstrapOptions(draws=100))["confusions"]]
@@ -93,5 +93,5 @@ def test_the_most_frequent_errors() -> None:
         ("wer", "insert", "", "now", 1),
         ("cer", "substitute", "天", "日", 1),
     ]
-    many = score([heard(f"{i}", f"ba{chr(97 + i)}o", f"du{chr(97 + i)}o") for i in range(20)])
+    many = score([hypothesis_of(f"{i}", f"ba{chr(97 + i)}o", f"du{chr(97 + i)}o") for i in range(20)])
     assert len(tables(many, BootstrapOptions(draws=100))["confusions"]) == 10

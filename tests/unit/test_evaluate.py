@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.hypotheses import REQUEST, Echo, heard, utterances
+from support.hypotheses import REQUEST, Echo, hypothesis_of, utterances
 from support.speech_files import wav
 
 from ovw.config import build, resolve
@@ -157,7 +157,7 @@ def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:
 
 
 def test_the_manifest_of_the_leaderboard(tmp_path: Path) -> None:
-    results = [heard("a", "Ä, b.", " Raw text!"), heard("b", "x", "y", seconds=None)]
+    results = [hypothesis_of("a", "Ä, b.", " Raw text!"), hypothesis_of("b", "x", "y", seconds=None)]
     path = write_leaderboard(results, "base-fp16", "librispeech test-clean", tmp_path)
     assert path == tmp_path / "leaderboard" / "MODEL_ovw-base-fp16_DATASET_librispeech_test-clean.jsonl"
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

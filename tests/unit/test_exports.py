@@ -91,7 +91,7 @@ def test_a_broken_connection_is_resumed(hub: type[Hub]) -> None:
 
 
 def test_a_killed_fetch_goes_on(hub: type[Hub], home: Path) -> None:
-    """What came before stays, and half of a folder is never taken for a model."""
+    """Files that came before stay, and half of a folder is never taken for a model."""
     (hub.folder / BIN).rename(hub.folder / "later")
     with pytest.raises(UsageError, match=f"it has no {BIN}"):
         fetch_export("hf:owner/name")
