@@ -18,7 +18,6 @@ from openvino.op.util import Variable, VariableInfo
 from ovw.artifact.foreign import DECODER_XML, WITH_PAST, has_state, is_foreign
 from ovw.errors import OvwError
 from ovw.runtime.device import core
-from ovw.runtime.fast.graph_walk import replace
 
 PAST = re.compile(r"past_key_values\.(\d+)\.(decoder|encoder)\.(key|value)")
 KNOWN = {"input_ids", "encoder_hidden_states"}
@@ -55,7 +54,8 @@ def _joined(folder: Path) -> ov.Model:
         value = source.output(present).get_node().input_value(0)
         read, variable = _state(name, past, value if source is first else _nothing(past, rows).output(0))
         used = read if source is first else ops.gather(read, beam_idx, np.int64(0))
-        replace(past, used.output(0))
+        for use in past.output(0).get_target_inputs():
+            use.replace_source_output(used.output(0))
         sinks.append(ops.assign(read if source is first else value.get_node(), variable))
     return ov.Model([later.output("logits").get_node()], sinks, [ids, audio, beam_idx], "whisper_decoder")
 
@@ -64,7 +64,8 @@ def _forget_tokens(first: ov.Model, audio: ov.Node) -> None:
     """Have the projections of the audio count windows where they count rows of tokens, of which there may be more."""
     windows = ops.concat([ops.gather(ops.shape_of(audio), [0], 0), ops.constant(np.array([1]))], 0)
     counted = ops.broadcast(ops.constant(np.int64(0)), windows)
-    replace(first.input("input_ids").get_node(), counted.output(0))
+    for use in first.input("input_ids").get_node().output(0).get_target_inputs():
+        use.replace_source_output(counted.output(0))
 
 
 def _state(name: str, past: ov.Node, initial: ov.Output) -> tuple[ov.Node, Variable]:
