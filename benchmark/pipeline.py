@@ -12,12 +12,13 @@ from ovw.benchmark.models import artifacts_of, require_devices, subjects_of
 from ovw.benchmark.plan import PytorchFile, make_plan
 from ovw.benchmark.results.derived import finish
 from ovw.benchmark.scheduling.schedule import Bench, BenchObserver
+from ovw.extras import require_extra
 from ovw.files import write_whole
 from ovw.lifetime import scratch_folder
 from ovw.record import Record
 from ovw.record_tables import metric_rows, to_csv
 from ovw.report.bench_tables import markdown
-from ovw.report.pipeline import require_packages, write_run_page
+from ovw.report.pipeline import write_run_page
 from ovw.report.runs import read_run
 
 
@@ -46,7 +47,7 @@ def bench(
     watch = observer or BenchObserver()
     require_devices(config.device)
     if "html" in config.format:
-        require_packages()  # before the work, not behind it
+        require_extra("report")  # before the work, not behind it
     plan = make_plan(config, pytorch_file)
     path = Path(config.output).expanduser() if config.output else default_path()
     journal = RecordJournal(config, path, subjects_of(plan.cases), force=force)

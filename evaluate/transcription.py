@@ -17,7 +17,7 @@ from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.models import languages
-from ovw.scale.work import Lost, Pool
+from ovw.scale.task import Lost, Pool
 from ovw.scoring.hypothesis import Hypothesis
 from ovw.transcribe.options import AUTO, TranscribeOptions
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from importlib.util import find_spec
 
 from ovw.benchmark.clips import Clips
 from ovw.benchmark.config import BenchConfig
 from ovw.benchmark.journal import RecordJournal
 from ovw.benchmark.roofline.roofs import add_shares, peak_key, roofline_rows
+from ovw.extras import missing
 from ovw.record import Metric
 
-SCORERS = {"jiwer": "jiwer", "whisper_normalization": "whisper-normalization"}
+SCORERS = ("jiwer", "whisper_normalization")
+"""Modules that count errors."""
 
 
 def finish(config: BenchConfig, clips: Clips, journal: RecordJournal, left_out: dict[str, str]) -> None:
@@ -35,18 +36,14 @@ def finish(config: BenchConfig, clips: Clips, journal: RecordJournal, left_out: 
         cases.append(done.model_copy(update={"metrics": done.metrics | rates.get(case.name, {})}))
     tables = {name: rows for name, rows in record.tables.items() if name != "roofline"}
     facts = record.facts | {"left_out": record.facts.get("left_out", {}) | left_out}
-    if config.dataset and (missing := _missing()):
-        facts["wer"] = f"not scored: pip install {' '.join(missing)}"
+    if config.dataset and (packages := missing(*SCORERS)):
+        facts["wer"] = f"not scored: pip install {' '.join(packages)}"
     journal.update(cases=tuple(cases), tables=tables | ({"roofline": roofs} if roofs else {}), facts=facts)
-
-
-def _missing() -> list[str]:
-    return [package for module, package in SCORERS.items() if find_spec(module) is None]
 
 
 def _error_rates(journal: RecordJournal, clips: Clips) -> dict[str, dict[str, Metric]]:
     """WER, or CER where a language is written without spaces, by case; none where the scorer is not installed."""
-    if _missing():
+    if missing(*SCORERS):
         return {}
     from ovw.scoring.bootstrap import rate_interval
     from ovw.scoring.counts import Pair, count

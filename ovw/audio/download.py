@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.errors import OvwError
+from ovw.extras import require_extra
 from ovw.network import LARGEST, Transfer, check_stray, require_online
 
 DEEPEST_LIST = 3
@@ -133,10 +134,9 @@ class _Silent:
 def _session(url: str, options: dict[str, Any]) -> Iterator[Any]:
     """A yt-dlp session whose failures are reported in one line."""
     require_online(url)
-    try:
-        import yt_dlp
-    except ImportError:
-        raise OvwError(f"{url}: opening addresses needs yt-dlp", "pip install 'ovw[url]'") from None
+    require_extra("url")
+    import yt_dlp
+
     common = {
         "format": "bestaudio/best",
         "outtmpl": "media.%(ext)s",

@@ -12,8 +12,9 @@ import typer
 
 from ovw.cli import options
 from ovw.cli.command import Verb, VerbGroup
-from ovw.cli.console import Terminal, warn
+from ovw.cli.console import Terminal, show_config, warn
 from ovw.engines.registry import ENGINES
+from ovw.extras import require_extra
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest
@@ -149,9 +150,7 @@ def run(
     }  # fmt: skip
     chosen = _resolve(flags, config, resume)
     if print_config:
-        from ovw.config import dump_yaml
-
-        typer.echo(dump_yaml(chosen), nl=False)
+        show_config(chosen)
         return
     if offline:
         go_offline()
@@ -176,7 +175,7 @@ def compare(
 
     Ratios with confidence intervals; what was measured while something else ran is no finding.
     """
-    require_extra()
+    require_extra("bench")
     from ovw.benchmark.results.compare import compare as compare_records
     from ovw.cli.bench_compare import print_as
     from ovw.errors import OvwError
@@ -208,7 +207,7 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
 
 
 def _measure(chosen: BenchConfig, terminal: Terminal, *, force: bool, as_json: bool) -> None:
-    require_extra()
+    require_extra("bench")
     from ovw.artifact.exports import is_reference
     from ovw.benchmark.pipeline import bench
     from ovw.cli.ensure import find_model
@@ -262,13 +261,3 @@ def _observer(seen: list[Path], terminal: Terminal) -> Iterator[BenchObserver]:
 
     with terminal.bar("starting") as bar:
         yield BenchObserver(on_path=seen.append, on_step=bar.name, on_case=bar.at, on_problem=bar.print)
-
-
-def require_extra() -> None:
-    """Report packages that are missing on a machine that only runs artifacts."""
-    from importlib.util import find_spec
-
-    from ovw.errors import OvwError
-
-    if missing := [name for name in ("psutil", "scipy") if find_spec(name) is None]:
-        raise OvwError(f"measuring needs {' and '.join(missing)}", "pip install 'ovw[bench]'")

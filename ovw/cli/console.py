@@ -13,6 +13,8 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from ovw.config import Config
+
 
 class Terminal:
     """Where a command prints, and what `-q` leaves of it.
@@ -142,3 +144,10 @@ def show_warnings(name: str) -> None:
     package.setLevel(logging.WARNING)
     package.addHandler(_WarningLines())
     package.propagate = False
+
+
+def show_config(config: Config) -> None:
+    """Print a resolved configuration as YAML, which `--config` takes."""
+    from ovw.config import dump_yaml
+
+    typer.echo(dump_yaml(config), nl=False)

@@ -11,7 +11,8 @@ import typer
 
 from ovw.artifact.names import PRECISIONS
 from ovw.cli import options
-from ovw.cli.console import Terminal, warn
+from ovw.cli.console import Terminal, show_config, warn
+from ovw.extras import require_extra
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest, Parity
@@ -142,12 +143,12 @@ def run(
         "skip_memory_check": skip_memory_check or None,
     }
     from ovw.cli.values import config_file
-    from ovw.config import dump_yaml, resolve
+    from ovw.config import resolve
     from ovw.convert.config import ConvertConfig
 
     plan = resolve(ConvertConfig, flags, config_file("convert", config))
     if print_config:
-        typer.echo(dump_yaml(plan), nl=False)
+        show_config(plan)
         return
     finished: list[Converted] = []
     terminal = Terminal(quiet=quiet)
@@ -164,9 +165,8 @@ def convert_with_progress(plan: ConvertConfig, terminal: Terminal) -> Iterator[C
     """Convert, showing each step and the bytes of a download; yields each artifact as it is done."""
     from ovw.artifact.layouts import layout_row
 
-    require_convert_extra(
-        "onnxruntime" if any(layout_row(name).runtime == "onnxruntime" for name in plan.layout) else "onnx"
-    )
+    of_onnx = any(layout_row(name).runtime == "onnxruntime" for name in plan.layout)
+    require_extra("convert", "onnxruntime" if of_onnx else "onnx")
     from ovw.convert.pipeline import convert
     from ovw.convert.plan import ConvertObserver
 
@@ -249,14 +249,3 @@ def _closeness(manifest: Manifest) -> str:
         return "equal to"
     what = "compressed" if manifest.compression else "weights rounded"
     return f"{what}, within {parity.tolerance_encoder:g} (encoder) and {parity.tolerance_logits:g} (logits) of"
-
-
-def require_convert_extra(*more: str) -> None:
-    """Report packages that are missing on a machine that only runs artifacts."""
-    from importlib.util import find_spec
-
-    from ovw.errors import OvwError
-
-    needed = ("torch", "whisper", "transformers", "openvino_tokenizers", *more)
-    if missing := [name for name in needed if find_spec(name) is None]:
-        raise OvwError(f"converting needs {', '.join(missing)}", "pip install 'ovw[convert]'")

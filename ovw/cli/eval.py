@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ovw.cli import options
-from ovw.cli.console import Terminal
+from ovw.cli.console import Terminal, show_config
+from ovw.extras import require_extra
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest
     from ovw.evaluate.transcription import EvalObserver
 
-NEEDED = {"jinja2": "jinja2", "jiwer": "jiwer", "whisper_normalization": "whisper-normalization"}
 scoring = partial(options.option, group="Scoring")
 
 
@@ -140,14 +140,14 @@ def run(
 
 def _single(flags: dict[str, Any], file: Path | None, terminal: Terminal, *, yes: bool, print_config: bool) -> None:
     from ovw.cli.values import config_file
-    from ovw.config import dump_yaml, resolve
+    from ovw.config import resolve
     from ovw.evaluate.config import EvalConfig
 
     chosen = resolve(EvalConfig, flags, config_file("eval", file))
     if print_config:
-        typer.echo(dump_yaml(chosen), nl=False)
+        show_config(chosen)
         return
-    _require_extra()
+    require_extra("eval")
     from ovw.cli.ensure import ensure_model
     from ovw.evaluate.pipeline import evaluate
     from ovw.evaluate.terminal import print_evaluation
@@ -165,7 +165,7 @@ def _single(flags: dict[str, Any], file: Path | None, terminal: Terminal, *, yes
 def _matrix(
     file: Path, flags: dict[str, Any], config: Path | None, terminal: Terminal, *, yes: bool, print_config: bool
 ) -> None:
-    from ovw.config import dump_yaml, resolve
+    from ovw.config import resolve
     from ovw.errors import UsageError
     from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, front_rows
 
@@ -176,10 +176,10 @@ def _matrix(
     own = {"output": flags["output"]}
     chosen = resolve(MatrixConfig, own, file)
     if print_config:
-        typer.echo(dump_yaml(chosen), nl=False)
+        show_config(chosen)
         return
     planned = cells(chosen, flags)
-    _require_extra()
+    require_extra("eval")
     from ovw.cli.ensure import ensure_model
     from ovw.evaluate.terminal import print_table
 
@@ -194,9 +194,7 @@ def _matrix(
 
 
 def _pytorch_file(manifest: Manifest) -> Path:
-    from ovw.cli.convert import require_convert_extra
-
-    require_convert_extra()
+    require_extra("convert")
     from ovw.convert.pytorch_file import pytorch_file
 
     return pytorch_file(manifest)
@@ -215,13 +213,3 @@ def _observer(terminal: Terminal) -> Iterator[EvalObserver]:
             bar.remark(f"{done} clips{speed}")
 
         yield EvalObserver(bar.step, on_clip, lambda problem: bar.print(f"{problem.id}: {problem.reason}"))
-
-
-def _require_extra() -> None:
-    """Report packages that are missing on a machine that only runs artifacts."""
-    from importlib.util import find_spec
-
-    from ovw.errors import OvwError
-
-    if missing := [package for module, package in NEEDED.items() if find_spec(module) is None]:
-        raise OvwError(f"scoring needs {', '.join(missing)}", "pip install 'ovw[eval]'")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ovw.cli import options
-from ovw.cli.console import Terminal
+from ovw.cli.console import Terminal, show_config
 
 EMBED_MB = 4.0
 """Megabytes of `--embed-audio` without a number in the configuration."""
@@ -50,7 +50,7 @@ def run(
     Any mix of records: artifacts, engines, machines and dates. What did different work is never compared.
     """
     from ovw.cli.values import config_file
-    from ovw.config import dump_yaml, resolve
+    from ovw.config import resolve
     from ovw.errors import UsageError, did_you_mean
     from ovw.report.config import FORMATS, ReportConfig
 
@@ -65,7 +65,7 @@ def run(
     }  # fmt: skip
     chosen = resolve(ReportConfig, flags, config_file("report", config))
     if print_config:
-        typer.echo(dump_yaml(chosen), nl=False)
+        show_config(chosen)
         return
     from ovw.report.pipeline import write_report
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ovw.cli import options
-from ovw.cli.console import Terminal
+from ovw.cli.console import Terminal, show_config
 from ovw.subtitles import FORMATS
 
 Formats = Annotated[
@@ -232,7 +232,7 @@ def run(
     from ovw.cli.transcription.config import TranscribeConfig
     from ovw.cli.transcription.in_process import transcribe_all
     from ovw.cli.values import check_exact, config_file, numbers, optional, temperatures
-    from ovw.config import dump_yaml, resolve
+    from ovw.config import resolve
     from ovw.network import go_offline
 
     in_turn = batch_size is None and condition_on_previous_text
@@ -272,7 +272,7 @@ def run(
     check_exact(flags)
     chosen = resolve(TranscribeConfig, flags, config_file("transcribe", config))
     if print_config:
-        typer.echo(dump_yaml(chosen), nl=False)
+        show_config(chosen)
         return
     if offline:
         go_offline()

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from ovw.cli import options
+from ovw.cli.console import show_config
+from ovw.extras import require_extra
 
 VARIABLE = "OVW_UI_PASSWORD"
 
@@ -39,7 +41,7 @@ def run(
     password.
     """
     from ovw.cli.values import config_file
-    from ovw.config import dump_yaml, resolve
+    from ovw.config import resolve
     from ovw.ui.config import UiConfig
 
     flags: dict[str, Any] = {
@@ -48,9 +50,9 @@ def run(
     }  # fmt: skip
     chosen = resolve(UiConfig, flags, config_file("ui", config))
     if print_config:
-        typer.echo(dump_yaml(chosen.model_copy(update={"password": None})), nl=False)
+        show_config(chosen.model_copy(update={"password": None}))
         return
-    _require_extra()
+    require_extra("ui")
     from ovw.ui.actions import VerbActions
     from ovw.ui.server import serve
 
@@ -58,13 +60,12 @@ def run(
 
 
 def _convert(size: str, precision: str, on_step: Callable[[str], None]) -> list[dict[str, str]]:
-    from ovw.cli.convert import require_convert_extra
     from ovw.config import build
     from ovw.convert.config import ConvertConfig
     from ovw.convert.pipeline import convert
     from ovw.convert.plan import ConvertObserver
 
-    require_convert_extra()
+    require_extra("convert")
     (made,) = convert(build(ConvertConfig, {"size": size, "precision": precision}), ConvertObserver(on_step=on_step))
     return [{"figure": figure, "value": value} for figure, value in made.figures().items()]
 
@@ -73,11 +74,11 @@ def _bench(models: Sequence[str], seconds: float, on_step: Callable[[str], None]
     from ovw.benchmark.config import BenchConfig
     from ovw.benchmark.pipeline import bench
     from ovw.benchmark.scheduling.schedule import BenchObserver
-    from ovw.cli.bench import DEFAULT, require_extra
+    from ovw.cli.bench import DEFAULT
     from ovw.cli.values import config_file
     from ovw.config import resolve
 
-    require_extra()
+    require_extra("bench")
     chosen = resolve(
         BenchConfig, {"models": list(models), "budget": seconds, "format": ["html"]}, config_file("bench", DEFAULT)
     )
@@ -89,12 +90,3 @@ def _bench(models: Sequence[str], seconds: float, on_step: Callable[[str], None]
             record.unlink(missing_ok=True)
         raise
     return path.with_suffix(".html")
-
-
-def _require_extra() -> None:
-    from importlib.util import find_spec
-
-    from ovw.errors import OvwError
-
-    if find_spec("gradio") is None:
-        raise OvwError("the page needs gradio", "pip install 'ovw[ui]'")

@@ -9,6 +9,7 @@ import typer
 
 from ovw.cli import options
 from ovw.cli.console import Terminal, warn
+from ovw.extras import require_extra
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest, Parity
@@ -134,8 +135,7 @@ def _prove(folder: Path, manifest: Manifest, against: str, *, offline: bool) -> 
 
 
 def _proved(folder: Path, manifest: Manifest, against: str, *, offline: bool) -> Parity:
-    from ovw.cli.convert import require_convert_extra
     from ovw.convert.against import prove_against
 
-    require_convert_extra()
+    require_extra("convert")
     return prove_against(folder, manifest, against, offline=offline)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ovw.datasets.columns import Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError
+from ovw.extras import require
 from ovw.hub import hub_endpoint
 from ovw.network import require_online
 
@@ -193,10 +194,9 @@ def require_datasets(or_else: str = "") -> Any:
     Raises:
         OvwError: it is not installed.
     """
-    try:
-        import datasets
-    except ImportError:
-        raise OvwError("this source needs the package datasets", f"pip install 'ovw[eval]'{or_else}") from None
+    require("this source", "datasets", extra="eval", or_else=or_else)
+    import datasets
+
     return datasets
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
+from ovw.extras import require
 from ovw.transcribe.options import AUTO, TranscribeOptions
 
 SAME = (
@@ -36,11 +37,10 @@ class OpenaiWhisperEngine(Engine):
     """
 
     def __init__(self, checkpoint: Path, threads: int = 0) -> None:
-        try:
-            import torch
-            import whisper
-        except ImportError:
-            raise OvwError("the PyTorch reference needs openai-whisper", "pip install 'ovw[convert]'") from None
+        require("the PyTorch reference", "torch", "whisper", extra="convert")
+        import torch
+        import whisper
+
         if threads:
             torch.set_num_threads(threads)
         self._torch = torch

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ovw.errors import OvwError
+from ovw.extras import missing, require_extra
 from ovw.record_tables import to_markdown
 from ovw.report import bench_tables, eval_tables
 from ovw.report.config import ReportConfig
@@ -22,9 +21,6 @@ from ovw.subtitles.written import refusals, write_own
 if TYPE_CHECKING:
     from ovw.report.charts.figure import Figure
 
-NEEDED = {"altair": "altair", "vl_convert": "vl-convert-python", "jinja2": "jinja2", "jiwer": "jiwer",
-          "whisper_normalization": "whisper-normalization"}  # fmt: skip
-"""Modules of a report and their packages."""
 WORST = 10
 """Utterances in Markdown."""
 PICTURES = ("svg", "png")
@@ -46,7 +42,7 @@ def write_report(config: ReportConfig) -> list[Path]:
     Raises:
         OvwError: a record that is none, missing packages, or a file that may not or cannot be written.
     """
-    require_packages()
+    require_extra("report")
     paths, output = [Path(record).expanduser() for record in config.records], Path(config.output).expanduser()
     runs = read_runs(paths)
     figures = make_figures(runs)
@@ -75,15 +71,9 @@ def write_report(config: ReportConfig) -> list[Path]:
     return wanted
 
 
-def require_packages() -> None:
-    """Report packages that are missing on a machine that only runs artifacts."""
-    if missing := [package for module, package in NEEDED.items() if find_spec(module) is None]:
-        raise OvwError(f"a report needs {', '.join(missing)}", "pip install 'ovw[report]'")
-
-
 def has_charts() -> bool:
     """Whether the packages for charts are installed."""
-    return all(find_spec(module) for module in ("altair", "vl_convert"))
+    return not missing("altair", "vl_convert")
 
 
 def make_figures(runs: Sequence[Run]) -> list[Figure]:

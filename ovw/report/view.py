@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ovw.config import build
 from ovw.errors import UsageError, did_you_mean
+from ovw.extras import require_extra
 from ovw.record import Metric, Record
 from ovw.record_tables import to_html
 from ovw.report.config import ReportConfig
@@ -60,9 +61,9 @@ class RecordView:
         Raises:
             UsageError: there is none.
         """
-        from ovw.report.pipeline import WIDTH, make_figures, require_packages
+        from ovw.report.pipeline import WIDTH, make_figures
 
-        require_packages()
+        require_extra("report")
         figures = make_figures([self.run])
         for figure in figures:
             if figure.name.startswith(name):

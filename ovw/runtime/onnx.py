@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ovw.artifact import names
 from ovw.errors import OvwError, reason
+from ovw.extras import require
 from ovw.runtime.decoder import chosen
 from ovw.runtime.protocols import Decoder, Windows
 
@@ -93,8 +93,7 @@ def load_graph(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     Raises:
         OvwError: onnxruntime is not installed, or cannot read the file.
     """
-    if find_spec("onnxruntime") is None:
-        raise OvwError(f"running {path.name} needs onnxruntime", "pip install onnxruntime")
+    require(f"running {path.name}", "onnxruntime")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -14,7 +14,7 @@ from ovw.audio.choice import DEFAULT, SoundChoice
 from ovw.audio.inputs import Input, fetched
 from ovw.errors import OvwError, reason
 from ovw.runtime.device import DeviceOptions
-from ovw.scale.work import Lost, Pool
+from ovw.scale.task import Lost, Pool
 from ovw.subtitles.options import PLAIN, LayoutOptions
 from ovw.subtitles.output import write_outputs
 from ovw.transcribe.options import TranscribeOptions

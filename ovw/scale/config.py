@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.pools import pool_for, threads_of
-from ovw.scale.work import Pool
+from ovw.scale.task import Pool
 from ovw.transcribe.exact import run_policy
 from ovw.transcribe.options import TranscribeOptions
 

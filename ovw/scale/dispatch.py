@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ovw.errors import OvwError
-from ovw.scale.work import Lost
+from ovw.scale.task import Lost
 
 AHEAD = 2
 """Items a worker has at once: the one it works on and the next, so that it never waits."""

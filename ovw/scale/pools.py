@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ovw.cgroups import usable_cores
-from ovw.scale.work import Here, Pool
+from ovw.scale.task import Here, Pool
 
 
 def pool_for(workers: int, ray: str | None, threads: int) -> Pool:

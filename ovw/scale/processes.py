@@ -18,7 +18,7 @@ from ovw.errors import OvwError
 from ovw.lifetime import end_with_parent, was_interrupted
 from ovw.memory import share_heaps
 from ovw.scale.dispatch import Died, Ready, Result, dispatch
-from ovw.scale.work import Task, attempt
+from ovw.scale.task import Task, attempt
 
 GRACE_S = 0.5
 """Seconds that idle workers get to end by themselves; what they have done is on disk or has come back by then."""
@@ -35,7 +35,7 @@ class Processes:
         self._workers = workers
 
     def run(self, task: Task, items: Iterable[Any]) -> Iterator[Any]:
-        """As `ovw.scale.work.Pool.run`."""
+        """As `ovw.scale.task.Pool.run`."""
         return dispatch(_ProcessCrew(self._workers, task), items)
 
 

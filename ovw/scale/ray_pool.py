@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ovw.errors import OvwError, reason
+from ovw.extras import require_extra
 from ovw.scale.dispatch import Died, Ready, Result, dispatch
-from ovw.scale.work import Task, attempt
+from ovw.scale.task import Task, attempt
 
 LOCAL = "local"
 CONNECT_TIMEOUT_S = 5
@@ -34,7 +35,7 @@ class RayPool:
         self._workers, self._address, self._threads = workers, address, threads
 
     def run(self, task: Task, items: Iterable[Any]) -> Iterator[Any]:
-        """As `ovw.scale.work.Pool.run`."""
+        """As `ovw.scale.task.Pool.run`."""
         return dispatch(_RayCrew(self._workers, task, self._address, self._threads), items)
 
 
@@ -99,10 +100,9 @@ class _RayCrew:
 
 
 def _connect(address: str, cpus: int) -> Any:
-    try:
-        import ray
-    except ImportError:
-        raise OvwError("--ray needs Ray", "pip install 'ovw[ray]'") from None
+    require_extra("ray")
+    import ray
+
     _knock(address)
     options = {"logging_level": "ERROR", "log_to_driver": False, "ignore_reinit_error": True}
     try:

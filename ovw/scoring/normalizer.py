@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 
-from ovw.errors import OvwError
+from ovw.extras import require
 
 PACKAGE = "whisper-normalization"
 CHARACTER_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
@@ -92,7 +92,4 @@ def _basic() -> Normalize:
 
 
 def _require() -> None:
-    from importlib.util import find_spec
-
-    if missing := [name for name in ("whisper_normalization", "jiwer") if find_spec(name) is None]:
-        raise OvwError(f"scoring needs {', '.join(missing)}", "pip install 'ovw[eval]'")
+    require("scoring", "whisper_normalization", "jiwer", extra="eval")

@@ -34,7 +34,7 @@ from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.record import write_record
-from ovw.scale import plan
+from ovw.scale import cost
 from ovw.transcribe.decoding.task import DecodingTask
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -295,10 +295,10 @@ def test_snippets(name: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert capsys.readouterr().out
 
 
-def test_the_plan_of_scale(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_cost_of_scale(capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
-    ((command, printed),) = re.findall(r"^\$ python -m ovw\.scale\.plan (.*)\n((?:.+\n)+?)```", text, re.MULTILINE)
-    plan.main(shlex.split(command))
+    ((command, printed),) = re.findall(r"^\$ python -m ovw\.scale\.cost (.*)\n((?:.+\n)+?)```", text, re.MULTILINE)
+    cost.main(shlex.split(command))
     assert capsys.readouterr().out == printed
 
 

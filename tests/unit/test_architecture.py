@@ -12,36 +12,11 @@ from support.modules import ROOT, imports_of, modules, nodes_of, text_of
 
 PEERS = ("ovw.engines.openai_whisper", "ovw.engines.standalone")
 HEAVY = {"torch", "nncf", "onnx", "transformers", "whisper", "openvino_tokenizers"}
-# a module may import from its own layer and from those after it
-LAYERS = [
-    ["ovw.cli"],
-    ["ovw.convert", "ovw.benchmark", "ovw.evaluate", "ovw.ui"],
-    ["ovw.report"],
-    ["ovw.scale", "ovw.engines", "ovw.scoring", "ovw.datasets", "ovw.adapters"],
-    ["ovw.subtitles"],
-    ["ovw.transcribe"],
-    ["ovw.voice_activity"],
-    ["ovw.runtime", "ovw.audio"],
-    [
-        "ovw.artifact",
-        "ovw.record",
-        "ovw.record_tables",
-        "ovw.environment",
-        "ovw.files",
-        "ovw.memory",
-        "ovw.models",
-        "ovw.config",
-        "ovw.errors",
-        "ovw.home",
-        "ovw.hub",
-        "ovw.lifetime",
-        "ovw.network",
-        "ovw.parsing",
-        "ovw.telemetry",
-        "ovw.terminal",
-    ],
-]
-VERBS = LAYERS[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+FLOORS = PYPROJECT["importlinter"]["contracts"][0]["layers"]
+LAYERS = [[f"ovw.{name}" for name in re.findall(r"\w+", floor)] for floor in FLOORS]
+"""A module may import from its own layer and from those after it."""
+VERBS = next([f"ovw.{name}" for name in floor.split(" | ")] for floor in FLOORS if "|" in floor)
 
 
 def layer_of(module: str) -> int | None:
@@ -96,7 +71,7 @@ def test_importing_stays_light(module: str) -> None:
 
 
 def test_every_package_is_installed() -> None:
-    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    setuptools = PYPROJECT["setuptools"]
     roots = {folder: package for package, folder in setuptools["package-dir"].items()}
     folders = [path.parent.relative_to(ROOT) for root in roots for path in (ROOT / root).rglob("__init__.py")]
     expected = {".".join([roots[folder.parts[0]], *folder.parts[1:]]) for folder in folders}

@@ -14,9 +14,9 @@ from ovw.audio.inputs import expand
 from ovw.convert.plan import Converted
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.bulk import Failed, File, Finished, TranscribeFiles, transcribe_files
-from ovw.scale.plan import Plan, main
+from ovw.scale.cost import Fleet, main
 from ovw.scale.processes import Processes
-from ovw.scale.work import Here, Lost
+from ovw.scale.task import Here, Lost
 from ovw.transcribe.options import TranscribeOptions
 
 
@@ -109,11 +109,11 @@ def test_a_lost_file_is_a_failure(folder: Path, work: TranscribeFiles) -> None:
     assert failed.error.message == f"{folder / 'a.wav'}: 3 workers died at it"
 
 
-def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
-    plan = Plan(speed=50, price=0.2, machines=10, overhead=0.1, storage_price=0.02, kbit_s=64)
-    assert plan.machine_hours(1_000_000) == pytest.approx(22_000)
-    assert plan.days(1_000_000) == pytest.approx(22_000 / 240)
-    assert plan.audio_tb(1_000_000) == pytest.approx(28.8)
-    assert plan.cost(1_000_000) == pytest.approx(4400 + 28_800 * 0.02 * 4)
+def test_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    fleet = Fleet(speed=50, price=0.2, machines=10, overhead=0.1, storage_price=0.02, kbit_s=64)
+    assert fleet.machine_hours(1_000_000) == pytest.approx(22_000)
+    assert fleet.days(1_000_000) == pytest.approx(22_000 / 240)
+    assert fleet.audio_tb(1_000_000) == pytest.approx(28.8)
+    assert fleet.cost(1_000_000) == pytest.approx(4400 + 28_800 * 0.02 * 4)
     main(["--speed", "50", "--price", "0.2", "--machines", "10", "--hours", "1000"])
     assert "22 machine hours" in capsys.readouterr().out

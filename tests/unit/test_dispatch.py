@@ -19,7 +19,7 @@ from ovw.scale.dispatch import AHEAD, Died, Ready, Result, dispatch
 from ovw.scale.pools import pool_for, threads_of
 from ovw.scale.processes import Processes
 from ovw.scale.ray_pool import Worker
-from ovw.scale.work import Here, Lost
+from ovw.scale.task import Here, Lost
 
 
 class FakeCrew:

@@ -16,7 +16,7 @@ from support.speech_files import manifest
 from ovw.errors import OvwError
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.transcription import run
-from ovw.scale.work import Here
+from ovw.scale.task import Here
 from ovw.scoring.hypothesis import parse, read_hypotheses
 
 
@@ -111,7 +111,7 @@ SCRIPT = """
     from support.hypotheses import REQUEST, Echo, utterances
     from ovw.evaluate.journal import HypothesisJournal
     from ovw.evaluate.transcription import run
-    from ovw.scale.work import Here
+    from ovw.scale.task import Here
 
     class Slow(Echo):
         def work(self, utterance):

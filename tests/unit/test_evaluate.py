@@ -20,7 +20,7 @@ from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, on_front
 from ovw.evaluate.request import request_of
 from ovw.evaluate.transcription import EvalObserver, run
 from ovw.record import Case, Metric, new_record, write_record
-from ovw.scale.work import Here
+from ovw.scale.task import Here
 
 
 def test_a_matrix_leaves_files_of_others(tmp_path: Path) -> None:
