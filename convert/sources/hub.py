@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ovw.artifact.download import Progress, ignore
-from ovw.artifact.repository import CommitFiles, Repository, Shelf, commit_of, kept_offline, missing, snapshot
+from ovw.artifact.hub_repository import CommitFiles, Repository, Shelf, commit_of, kept_offline, missing, snapshot
 from ovw.convert.sources.huggingface import CONFIG, WEIGHTS, shards
 from ovw.convert.sources.reading import read_json
 from ovw.errors import OvwError

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ovw.artifact.download import Progress, download, ignore
 from ovw.artifact.hashing import file_sha256
-from ovw.artifact.repository import REFERENCE, SCHEME
+from ovw.artifact.hub_repository import REFERENCE, SCHEME
 from ovw.convert.sources import ctranslate2, ggml, huggingface, openai
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.hub import fetch_repository

@@ -29,8 +29,8 @@ from ovw.memory import give_back
 from ovw.models import Capabilities
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import require_runnable
+from ovw.transcribe.artifact_defaults import artifact_defaults, with_defaults
 from ovw.transcribe.checks.guard import open_checked
-from ovw.transcribe.defaults import artifact_defaults, with_defaults
 from ovw.transcribe.exact import run_policy
 from ovw.transcribe.forced_alignment import align_parts
 from ovw.transcribe.known_text import known_words

@@ -10,7 +10,7 @@ from pathlib import Path
 from ovw.artifact import names
 from ovw.artifact.download import Progress, ignore
 from ovw.artifact.foreign import DECODER_XML, ENCODER_XML, WITH_PAST, has_state, read_object
-from ovw.artifact.repository import SCHEME, CommitFiles, Repository, Shelf, commit_of, missing, snapshot
+from ovw.artifact.hub_repository import SCHEME, CommitFiles, Repository, Shelf, commit_of, missing, snapshot
 from ovw.errors import OvwError, UsageError
 from ovw.files import scratch_beside
 from ovw.home import exports_dir

@@ -17,8 +17,12 @@ from ovw.home import models_dir
 from ovw.models import full_name, size_name
 from ovw.parsing import from_json
 
-PREFERRED = ("base-int8", "base-fp16")
-PRECISIONS = ("int8", "fp16", "int8-ptq", "fp32", "int4")
+OFFERED = ("base", "fp16")
+"""Size and precision of the artifact that is made where none is installed."""
+PREFERRED = ("base-int8", "-".join(OFFERED))
+"""Of several installed artifacts, the first of these is used where none is named."""
+MAKE_ONE = "ovw convert --size {} --{}".format(*OFFERED)
+PREFERRED_PRECISIONS = ("int8", "fp16", "int8-ptq", "fp32", "int4")
 """Of the artifacts of one size, the first of these is meant by the size alone."""
 
 
@@ -106,13 +110,13 @@ def locate_or_default(model: str | Path | None) -> Path:
 def of_size(name: str) -> Path | None:
     """The installed artifact that a size means, if there is one: `base`, or `openai/whisper-base`."""
     size = None if Path(name).exists() and is_path(name) else size_name(name)
-    folders = (models_dir() / f"{size}-{precision}" for precision in PRECISIONS) if size else ()
+    folders = (models_dir() / f"{size}-{precision}" for precision in PREFERRED_PRECISIONS) if size else ()
     return next((folder for folder in folders if is_artifact(folder)), None)
 
 
 def none_installed() -> OvwError:
     """The error of a machine without artifacts."""
-    return OvwError("no artifact is installed", "ovw convert --size base --fp16")
+    return OvwError("no artifact is installed", MAKE_ONE)
 
 
 def locate(model: str) -> Path:
@@ -149,5 +153,5 @@ def locate(model: str) -> Path:
     if size := size_name(model):
         raise UsageError(f"no artifact of {size} is installed", f"ovw convert --size {size} --fp16 makes one")
     here = [p.name for p in installed()]
-    hint = did_you_mean(model, here) if here else "none is installed yet; try ovw convert --size base --fp16"
+    hint = did_you_mean(model, here) if here else f"none is installed yet; try {MAKE_ONE}"
     raise UsageError(f"no artifact '{model}'", hint)

@@ -10,7 +10,7 @@ import typer
 
 from ovw.api.request import check_request
 from ovw.artifact.exports import fetch_export, is_reference
-from ovw.artifact.locate import PREFERRED, default_artifact, is_path, load_manifest, locate_or_default, of_size
+from ovw.artifact.locate import OFFERED, default_artifact, is_path, load_manifest, locate_or_default, of_size
 from ovw.artifact.names import PRECISIONS
 from ovw.errors import OvwError
 from ovw.home import models_dir
@@ -19,11 +19,6 @@ from ovw.models import Capabilities, full_name, size_name, sizes
 if TYPE_CHECKING:
     from ovw.cli.console import Terminal
     from ovw.transcribe.options import TranscribeOptions
-
-DEFAULT = PREFERRED[-1]
-"""The conversion that is offered where nothing is installed."""
-DEFAULT_PRECISION = "fp16"
-"""That of a size without a precision."""
 
 
 def ensure_model(model: str | None, options: TranscribeOptions, terminal: Terminal, *, yes: bool) -> Path:
@@ -71,8 +66,8 @@ def missing_size(model: str | None) -> tuple[str, str] | None:
     if (model is None and default_artifact() is not None) or (model is not None and is_reference(model)):
         return None
     if model is not None and (size := size_name(model)):
-        return None if of_size(model) or Path(model).is_dir() else (size, DEFAULT_PRECISION)
-    name = full_name(model or DEFAULT)
+        return None if of_size(model) or Path(model).is_dir() else (size, OFFERED[1])
+    name = full_name(model or "-".join(OFFERED))
     if model is not None and (is_path(model) or any(p.is_dir() for p in (Path(model), models_dir() / name))):
         return None
     size, _, precision = name.rpartition("-")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ovw.datasets.archive import Archive, is_archive
+from ovw.datasets.hub import HubDataset
 from ovw.datasets.utterance import Dataset, Item, Utterance
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, did_you_mean
 from ovw.text_files import decode_text, read_text
 
 DEFAULT_SPLIT = "test-clean"
@@ -18,6 +19,25 @@ SPLITS = (
 )  # fmt: skip
 HUB = "openslr/librispeech_asr"
 HOW_TO_GET = "fetch {split}.tar.gz from openslr.org/12 and give it with --data; it need not be unpacked"
+
+
+def open_named(data: Path | None, split: str | None, languages: Sequence[str] = ()) -> Dataset:
+    """LibriSpeech from this machine, or from the Hub where no data is given; all of it is English.
+
+    Raises:
+        UsageError: no such split, or data that does not hold it.
+        OvwError: the archive is damaged, or the Hub cannot be reached.
+    """
+    return _from_hub(split or DEFAULT_SPLIT) if data is None else open_librispeech(data, split)
+
+
+def _from_hub(split: str) -> Dataset:
+    if split not in SPLITS:
+        raise UsageError(f"LibriSpeech has no split '{split}'", did_you_mean(split, SPLITS))
+    kind, _, rest = split.partition("-")
+    hub_split = f"{kind if kind != 'dev' else 'validation'}.{rest.replace('-', '.')}"
+    hint = HOW_TO_GET.format(split=split)
+    return HubDataset(HUB, "all", hub_split, f"librispeech {split}", "en", or_else=hint)
 
 
 def open_librispeech(data: Path, split: str | None) -> Dataset:

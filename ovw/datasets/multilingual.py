@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files as resources
@@ -76,7 +76,29 @@ VOXPOPULI = Corpus(
     how_to_get="--data takes the folder data/ of the repository facebook/voxpopuli, with en/asr_test.tsv in it",
     ending=".wav",
 )
-CORPORA = {corpus.name: corpus for corpus in (FLEURS, COMMON_VOICE, VOXPOPULI)}
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Several datasets, one after the other."""
+
+    parts: tuple[Dataset, ...]
+
+    @property
+    def name(self) -> str:
+        return "+".join(part.name for part in self.parts)
+
+    @property
+    def origin(self) -> str:
+        return "; ".join(part.origin for part in self.parts)
+
+    @property
+    def streamed(self) -> bool:
+        return any(part.streamed for part in self.parts)
+
+    def __iter__(self) -> Iterator[Item]:
+        for part in self.parts:
+            yield from part
 
 
 @dataclass(frozen=True)
@@ -111,7 +133,14 @@ class CorpusFolder:
                 yield _item(self.corpus, row, f"{table}:{number}", audio, language)
 
 
-def open_corpus(corpus: Corpus, data: Path, split: str | None, languages: tuple[str, ...]) -> Dataset:
+def open_named(corpus: Corpus, data: Path | None, split: str | None, languages: Sequence[str]) -> Dataset:
+    """A corpus from this machine, or from the Hub where no data is given; raises as these do."""
+    if data is None:
+        return Joined(tuple(hub_corpus(corpus, split, languages)))
+    return open_corpus(corpus, data, split, languages)
+
+
+def open_corpus(corpus: Corpus, data: Path, split: str | None, languages: Sequence[str]) -> Dataset:
     """A corpus on this machine.
 
     Args:
@@ -134,7 +163,7 @@ def open_corpus(corpus: Corpus, data: Path, split: str | None, languages: tuple[
     return CorpusFolder(corpus, {name: there[name] for name in wanted}, chosen)
 
 
-def hub_corpus(corpus: Corpus, split: str | None, languages: tuple[str, ...]) -> list[Dataset]:
+def hub_corpus(corpus: Corpus, split: str | None, languages: Sequence[str]) -> list[Dataset]:
     """A corpus from the Hub, one dataset a language.
 
     Raises:

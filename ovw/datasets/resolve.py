@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +10,13 @@ from pydantic import BeforeValidator, Field
 
 from ovw.config import Config
 from ovw.datasets import librispeech, manifest
-from ovw.datasets.bundled import BUNDLED, bundled
 from ovw.datasets.columns import language_code
 from ovw.datasets.folder import AudioFolder
 from ovw.datasets.hub import PREFIX, HubDataset, SavedDataset, is_datasets_folder
 from ovw.datasets.manifest import ManifestDataset
-from ovw.datasets.multilingual import CORPORA, hub_corpus, open_corpus
+from ovw.datasets.registry import DATASETS, NamedDataset
 from ovw.datasets.utterance import Dataset, Item, Problem, select
 from ovw.errors import UsageError, did_you_mean
-
-NAMES = ("librispeech", *CORPORA, BUNDLED)
 
 
 def _as_names(value: object) -> object:
@@ -32,8 +28,7 @@ class DatasetOptions(Config):
     """Which speech to use: for scoring, calibration and benchmarks alike."""
 
     dataset: str
-    """`librispeech`, `fleurs`, `common_voice`, `voxpopuli`, `bundled`, a JSONL or CSV manifest, a folder, or
-    `hf:owner/name`."""
+    """A name of `ovw.datasets.registry.DATASETS`, a JSONL or CSV manifest, a folder, or `hf:owner/name`."""
     split: str | None = None
     """By default `test`, or `test-clean` of LibriSpeech."""
     data: str | None = None
@@ -48,29 +43,6 @@ class DatasetOptions(Config):
     """Of everything that is drawn."""
 
 
-@dataclass(frozen=True)
-class Joined:
-    """Several datasets, one after the other."""
-
-    parts: tuple[Dataset, ...]
-
-    @property
-    def name(self) -> str:
-        return "+".join(part.name for part in self.parts)
-
-    @property
-    def origin(self) -> str:
-        return "; ".join(part.origin for part in self.parts)
-
-    @property
-    def streamed(self) -> bool:
-        return any(part.streamed for part in self.parts)
-
-    def __iter__(self) -> Iterator[Item]:
-        for part in self.parts:
-            yield from part
-
-
 def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
     """The dataset that is meant.
 
@@ -83,8 +55,8 @@ def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
         OvwError: it cannot be read.
     """
     data = Path(options.data).expanduser() if options.data and not options.data.startswith(PREFIX) else None
-    if options.dataset in NAMES:
-        return _named(options, data)
+    if row := DATASETS.get(options.dataset):
+        return _named(row, options, data)
     if options.dataset.startswith(PREFIX):
         return _from_hub(options.dataset, options)
     path = Path(options.dataset).expanduser()
@@ -97,7 +69,7 @@ def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
     if path.is_dir():
         return AudioFolder(path, texts=texts)
     raise UsageError(
-        f"no dataset '{options.dataset}'", did_you_mean(options.dataset, NAMES) + ", a manifest or a folder"
+        f"no dataset '{options.dataset}'", did_you_mean(options.dataset, DATASETS) + ", a manifest or a folder"
     )
 
 
@@ -117,32 +89,15 @@ def choose(dataset: Dataset, options: DatasetOptions) -> Iterator[Item]:
     return select(items, limit=options.limit, shuffle=options.shuffle, seed=options.seed)
 
 
-def _named(options: DatasetOptions, data: Path | None) -> Dataset:
-    if options.dataset == BUNDLED:
-        return bundled(options.split)
+def _named(row: NamedDataset, options: DatasetOptions, data: Path | None) -> Dataset:
+    if row.ships:
+        return row.open(None, options.split, options.languages)
     if options.data and data is None:
         return _from_hub(options.data, options)
     if data is not None and is_datasets_folder(data):
-        language = "en" if options.dataset == "librispeech" else None
-        name = f"{options.dataset} {options.split or ''}".strip()
-        return SavedDataset(data, options.split, name, language, id_from_audio=options.dataset == "fleurs")
-    if options.dataset == "librispeech":
-        if data is not None:
-            return librispeech.open_librispeech(data, options.split)
-        return _librispeech_from_hub(options.split or librispeech.DEFAULT_SPLIT)
-    corpus = CORPORA[options.dataset]
-    if data is not None:
-        return open_corpus(corpus, data, options.split, options.languages)
-    return Joined(tuple(hub_corpus(corpus, options.split, options.languages)))
-
-
-def _librispeech_from_hub(split: str) -> Dataset:
-    if split not in librispeech.SPLITS:
-        raise UsageError(f"LibriSpeech has no split '{split}'", did_you_mean(split, librispeech.SPLITS))
-    kind, _, rest = split.partition("-")
-    hub_split = f"{kind if kind != 'dev' else 'validation'}.{rest.replace('-', '.')}"
-    hint = librispeech.HOW_TO_GET.format(split=split)
-    return HubDataset(librispeech.HUB, "all", hub_split, f"librispeech {split}", "en", or_else=hint)
+        name = f"{row.name} {options.split or ''}".strip()
+        return SavedDataset(data, options.split, name, row.language, id_from_audio=row.id_from_audio)
+    return row.open(data, options.split, options.languages)
 
 
 def _from_hub(reference: str, options: DatasetOptions) -> Dataset:

@@ -53,7 +53,7 @@ class EngineRow:
 
 
 _PIPELINE_AXES = ("device", "threads", "inference_precision", "beam_size")
-_ROWS = (
+ENGINES: dict[str, EngineRow] = {row.name: row for row in (
     EngineRow("openvino", "ours", "ovw", "artifacts", ("genai", "stateless"), AXES,
               has_layers=True, loader="ovw.engines.openvino:load_engine"),
     EngineRow("onnxruntime", "ours", "onnxruntime", "artifacts", ("onnx",),
@@ -63,8 +63,7 @@ _ROWS = (
     EngineRow("pytorch", "pytorch", "openai-whisper", "checkpoints", ("genai", "stateless", "onnx"),
               ("threads", "beam_size"), loader="ovw.engines.openai_whisper:load_engine"),
     EngineRow("faster-whisper", "faster", "faster-whisper", "own", (), ("threads", "beam_size"), fetches=True),
-)  # fmt: skip
-ENGINES: dict[str, EngineRow] = {row.name: row for row in _ROWS}
+)}  # fmt: skip
 
 
 def engine_row(name: str, rows: Mapping[str, EngineRow] = ENGINES) -> EngineRow:

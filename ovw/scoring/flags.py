@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ovw.transcribe.result import REPETITION, compression_ratio
+from ovw.transcribe.fallback import COMPRESSION_RATIO
+from ovw.transcribe.result import compression_ratio
 
 MANY_INSERTIONS = 5
 
@@ -21,7 +22,7 @@ def flags(hypothesis: str, length: int, insertions: int, deletions: int) -> tupl
         reference has), `silent` (an empty hypothesis for a reference of at least three words).
     """
     found = []
-    if compression_ratio(hypothesis) > REPETITION:
+    if compression_ratio(hypothesis) > COMPRESSION_RATIO:
         found.append("repeats")
     if insertions >= max(MANY_INSERTIONS, length / 2):
         found.append("invents")

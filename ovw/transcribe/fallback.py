@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from ovw.transcribe.decoding.task import DecodingResult
-from ovw.transcribe.options import TranscribeOptions
+if TYPE_CHECKING:
+    from ovw.transcribe.decoding.task import DecodingResult
+    from ovw.transcribe.options import TranscribeOptions
 
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+COMPRESSION_RATIO = 2.4
+LOGPROB = -1.0
+NO_SPEECH = 0.6
+"""Defaults of the temperatures and thresholds, as openai/whisper has them."""
 UNSURE_LOGPROB = -0.45
 """Mean log probability of a greedy text below which a search is worth its time; a tenth of LibriSpeech lies there."""
 UNSURE_BEAMS = 3

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.config import Config
-from ovw.transcribe.result import REPETITION
+from ovw.transcribe.fallback import COMPRESSION_RATIO, LOGPROB, NO_SPEECH, TEMPERATURES
 from ovw.voice_activity.spans import SpeechRules
 
 AUTO = "auto"
 """The language that asks for detection, also of an artifact that has a default language."""
 Padding = Literal["auto", "mel", "audio"]
-TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 def _as_numbers(value: Any) -> Any:
@@ -48,11 +47,11 @@ class TranscribeOptions(Config):
     """Runs of this many text tokens never come twice in a window; 0 allows them."""
     temperature: Annotated[tuple[float, ...], BeforeValidator(_as_numbers)] = Field(default=TEMPERATURES, min_length=1)
     """Tried in turn until a window passes the thresholds."""
-    compression_ratio_threshold: float | None = REPETITION
+    compression_ratio_threshold: float | None = COMPRESSION_RATIO
     """A window whose text compresses better than this is decoded again: it repeats itself."""
-    logprob_threshold: float | None = -1.0
+    logprob_threshold: float | None = LOGPROB
     """A window with a lower mean log probability is decoded again."""
-    no_speech_threshold: float | None = Field(default=0.6, ge=0, le=1)
+    no_speech_threshold: float | None = Field(default=NO_SPEECH, ge=0, le=1)
     """A window with a higher no-speech probability and a low log probability is silence."""
     condition_on_previous_text: bool = True
     """Give each window the text before it as a prompt; windows that are decoded together get none."""

@@ -71,10 +71,6 @@ class Detection:
     probabilities: dict[str, float] = field(repr=False)
 
 
-REPETITION = 2.4
-"""Compression ratio above which openai/whisper takes a text for a repetition."""
-
-
 def compression_ratio(text: str) -> float:
     """Bytes of the text over bytes of its zlib form: repetition compresses well. 0 for no text."""
     raw = text.encode("utf-8")

@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from ovw.artifact.locate import OFFERED
 from ovw.artifact.names import PRECISIONS
 from ovw.errors import OvwError
 from ovw.models import sizes
@@ -22,7 +23,6 @@ from ovw.ui.tabs import LoadedModels, Tabs
 
 CONVERT, MEASURE = "convert", "measure"
 """Kinds of work; a tab does one of each at a time."""
-DEFAULT_SIZE, DEFAULT_PRECISION = "base", "fp16"
 BENCH_S = 60
 REPORT_HEIGHT = 900
 CACHE_S = (60, 3600)
@@ -76,8 +76,8 @@ class Page:
 
     def _convert(self) -> Any:
         with gr.Row():
-            size = gr.Dropdown(list(sizes()), value=DEFAULT_SIZE, label="Size", elem_id="size")
-            precision = gr.Dropdown(list(PRECISIONS), value=DEFAULT_PRECISION, label="Precision", elem_id="precision")
+            size = gr.Dropdown(list(sizes()), value=OFFERED[0], label="Size", elem_id="size")
+            precision = gr.Dropdown(list(PRECISIONS), value=OFFERED[1], label="Precision", elem_id="precision")
         with gr.Row():
             start = gr.Button("Convert", variant="primary", elem_id="convert")
             stop = gr.Button("Stop", elem_id="stop-convert")

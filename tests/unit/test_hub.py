@@ -11,7 +11,7 @@ from support.huggingface_folder import save_hf
 from support.tiny_whisper import TINY
 
 from ovw.artifact import download as download_module
-from ovw.artifact.repository import Repository
+from ovw.artifact.hub_repository import Repository
 from ovw.convert.sources.hub import fetch_repository
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.resolve import load_checkpoint

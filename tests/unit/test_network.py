@@ -13,7 +13,7 @@ from support.serve import serving
 from ovw import network
 from ovw.artifact import download as module
 from ovw.artifact.download import download
-from ovw.artifact.repository import Repository
+from ovw.artifact.hub_repository import Repository
 from ovw.audio import download as media
 from ovw.convert.sources.hub import fetch_repository
 from ovw.errors import OvwError, UsageError

@@ -1,9 +1,10 @@
-"""A new engine, subtitle format, checkpoint format and layout each need one row and one module."""
+"""A new engine, dataset, subtitle format, checkpoint format and layout each need one row and one module."""
 
 import io
 import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -27,10 +28,15 @@ from ovw.convert.sources import resolve
 from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.resolve import load_checkpoint
+from ovw.datasets.folder import AudioFolder
+from ovw.datasets.registry import DATASETS, NamedDataset
+from ovw.datasets.resolve import open_dataset
+from ovw.datasets.utterance import Dataset
 from ovw.engines import registry
 from ovw.engines.registry import ENGINES, EngineRow, EngineSpec
 from ovw.engines.standalone import measure
 from ovw.errors import UsageError
+from ovw.evaluate.config import EvalConfig
 from ovw.subtitles import FORMATS, MODULES, Document, LayoutOptions
 
 
@@ -140,3 +146,14 @@ def test_help_names_every_row() -> None:
     for verb, rows in (("convert", LAYOUTS), ("transcribe", FORMATS)):
         text = (ROOT / "tests" / "golden" / f"help-{verb}.txt").read_text(encoding="utf-8")
         assert not [name for name in rows if not re.search(rf"\b{name}\b", text)]
+
+
+def test_a_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_named(data: Path | None, split: str | None, languages: Sequence[str]) -> Dataset:
+        assert (split, list(languages)) == ("dev", ["de"])
+        return AudioFolder(Path("toy"), texts=False) if data is None else AudioFolder(data, texts=False)
+
+    monkeypatch.setitem(DATASETS, "toy", NamedDataset("toy", open_named))
+    options = build(EvalConfig, {"dataset": "toy", "split": "dev", "languages": ["de"]})
+    assert open_dataset(options).name == "toy"
+    assert open_dataset(options.model_copy(update={"data": "there"})).name == "there"
