@@ -1,5 +1,5 @@
 """`python -m ovw`."""
 
-from ovw.cli.app import main
+from ovw.cli.app import run
 
-main()
+run()

@@ -26,7 +26,7 @@ MAPPING = "a configuration is lines of `key: value`; --print-config shows one"
 class Config(BaseModel):
     """Base of every configuration: frozen, no unknown keys, a docstring a field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def part(self, cls: type[C]) -> C:
         """The fields of one of the configurations that this one is made of; those left at its defaults stay unset."""

@@ -41,7 +41,7 @@ PACKAGES = (
 class Environment(BaseModel):
     """Where a measurement was made; `None` for what this system does not report."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     cpu: str
     """Model name."""

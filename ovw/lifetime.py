@@ -7,6 +7,7 @@ leaves its scratch folders, and the next one that makes such a folder sweeps the
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import shutil
@@ -31,6 +32,7 @@ _SHOW_CURSOR = "\x1b[?25h"
 _received: list[int] = []
 _watching: list[int] = []
 _scratch: set[Path] = set()
+_kept: list[object] = []
 
 
 def end_on_signals() -> None:
@@ -97,6 +99,17 @@ def end_at_once(code: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
+
+
+def end_after_exit_functions(code: int) -> None:
+    """As `end_at_once`, behind the functions that other packages have registered for the exit."""
+    atexit._run_exitfuncs()
+    end_at_once(code)
+
+
+def keep(thing: object) -> None:
+    """Keep what would take long to take apart until the process ends, which does it at once."""
+    _kept.append(thing)
 
 
 def end_with_parent(parent: int) -> None:

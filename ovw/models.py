@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
-
 from ovw.errors import UsageError, did_you_mean, quoted
+from ovw.parsing import own_yaml
 
 TrackForm = Literal["terminology", "bibliographic", "quicktime"]
 
@@ -149,18 +147,18 @@ class ModelInfo:
 @cache
 def languages() -> dict[str, str]:
     """Language code -> English name, in token order."""
-    return dict(_data("languages.yaml")["languages"])
+    return dict(own_yaml("languages.yaml")["languages"])
 
 
 @cache
 def sizes() -> dict[str, ModelInfo]:
     """Every known size by its name, smallest first."""
-    return {name: _info(name, entry) for name, entry in _data("models.yaml")["sizes"].items()}
+    return {name: _info(name, entry) for name, entry in own_yaml("models.yaml")["sizes"].items()}
 
 
 def aliases() -> dict[str, str]:
     """Short name -> size."""
-    return dict(_data("models.yaml")["aliases"])
+    return dict(own_yaml("models.yaml")["aliases"])
 
 
 @cache
@@ -208,7 +206,7 @@ def track_language(code: str, form: TrackForm) -> str:
         code: as Whisper has it; `und` comes back for others.
         form: `terminology` and `bibliographic` are those of ISO 639-2.
     """
-    table = _data("iso639.yaml")
+    table = own_yaml("iso639.yaml")
     three = str(table["terminology"].get(code, "und"))
     if form != "terminology":
         three = table["bibliographic"].get(three, three)
@@ -239,23 +237,17 @@ def known_language(name: str) -> str | None:
 
 @cache
 def _by_name() -> dict[str, str]:
-    return {full: code for code, full in languages().items()} | dict(_data("languages.yaml")["aliases"])
+    return {full: code for code, full in languages().items()} | dict(own_yaml("languages.yaml")["aliases"])
 
 
 @cache
 def _by_code() -> dict[str, str]:
     """Whisper's codes and those of others for the same languages: ISO 639-2, withdrawn ones, macrolanguages."""
-    table = _data("iso639.yaml")
+    table = own_yaml("iso639.yaml")
     terms: dict[str, str] = table["terminology"]
     three = {**terms, **{code: table["bibliographic"].get(term, term) for code, term in terms.items()}}
     others = {term: code for code, term in [*terms.items(), *three.items()]}
-    return others | dict(_data("languages.yaml")["codes"]) | {code: code for code in languages()}
-
-
-@cache
-def _data(name: str) -> dict[str, Any]:
-    data: dict[str, Any] = yaml.safe_load(files("ovw.configs").joinpath(name).read_text(encoding="utf-8"))
-    return data
+    return others | dict(own_yaml("languages.yaml")["codes"]) | {code: code for code in languages()}
 
 
 def _info(name: str, entry: dict[str, Any]) -> ModelInfo:

@@ -1,9 +1,11 @@
-"""JSON and YAML that others wrote: limits on size, depth and aliases, and `ValueError` for all that is wrong."""
+"""JSON and YAML: of others with limits on size, depth and aliases, and `ValueError` for all that is wrong; our own."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import yaml
@@ -97,3 +99,12 @@ def _check_yaml(root: yaml.Node) -> None:
         return sizes[node]
 
     size(root, 0)
+
+
+@cache
+def own_yaml(name: str) -> dict[str, Any]:
+    """A file of `ovw.configs`, read by libyaml where PyYAML has it: at the start of a process that counts."""
+    text = files("ovw.configs").joinpath(name).read_text(encoding="utf-8")
+    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+    loaded: dict[str, Any] = yaml.load(text, loader)  # noqa: S506, safe both
+    return loaded

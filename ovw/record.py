@@ -28,7 +28,7 @@ ENDED_BADLY = ("failed", "crashed", "out of memory", "hang")
 class Part(BaseModel):
     """A frozen part of a record; unknown keys are refused, so that a later schema is not misread."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Metric(Part):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 from ovw.config import Config, build
+from ovw.parsing import own_yaml
 
 
 class GraphRecipe(Config):
@@ -67,12 +65,5 @@ def recipe_for(precision: str, size: str | None) -> Recipe | None:
     Returns:
         The recipe; `None` for fp32 and fp16, which compress nothing.
     """
-    known = _recipes().get(precision)
+    known: dict[str, dict[str, Any]] | None = own_yaml("recipes.yaml").get(precision)
     return build(Recipe, known.get(size or "", known["default"]), " in recipes.yaml") if known else None
-
-
-@cache
-def _recipes() -> dict[str, dict[str, Any]]:
-    text = files("ovw.configs").joinpath("recipes.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, dict[str, Any]] = yaml.safe_load(text)
-    return loaded

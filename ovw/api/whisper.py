@@ -39,6 +39,7 @@ from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
+from ovw.voice_activity.detector import speech_worker
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Whisper:
         self.folder = folder
         self._threads = options.threads
         self.manifest = load_manifest(folder)
-        self._vad_executor = ThreadPoolExecutor(1, "voice-activity")
+        self._vad_executor = speech_worker(self._threads)
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
             self._sessions = self._open(options)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 class ManifestPart(BaseModel):
     """A frozen part of the manifest; keys of later versions are kept out rather than guessed at."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class PackedArray(ManifestPart):

@@ -61,10 +61,12 @@ class Terminal:
             text: what is going on.
             total: steps in all; `None` while that is not known.
         """
+        if self.quiet or not sys.stderr.isatty():
+            yield ProgressBar(None, text, total, quiet=self.quiet)
+            return
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        console = Console(stderr=True)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -72,8 +74,7 @@ class Terminal:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        hidden = self.quiet or not console.is_terminal
-        with Progress(*columns, console=console, disable=hidden, transient=True) as bars:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
             yield ProgressBar(bars, text, total, quiet=self.quiet)
 
 
@@ -81,40 +82,47 @@ class ProgressBar:
     """The bar of a command.
 
     Args:
-        bars: rich's, on stderr.
+        bars: rich's, on stderr; `None` where no bar is shown.
         text: what is going on.
         total: steps in all, where that is known.
         quiet: print nothing above it.
     """
 
-    def __init__(self, bars: Progress, text: str, total: int | None, *, quiet: bool) -> None:
+    def __init__(self, bars: Progress | None, text: str, total: int | None, *, quiet: bool) -> None:
         self._bars, self._quiet = bars, quiet
-        self._task = bars.add_task(text, total=total, note="")
+        if bars:
+            self._task = bars.add_task(text, total=total, note="")
 
     def name(self, text: str) -> None:
         """Change what is going on."""
-        self._bars.update(self._task, description=text)
+        self._update(description=text)
 
     def step(self, text: str) -> None:
         """A step of unknown length begins."""
-        self._bars.update(self._task, description=text, total=None)
+        self._update(description=text, total=None)
 
     def at(self, done: int, total: int | None) -> None:
         """Move to `done` of `total`."""
-        self._bars.update(self._task, completed=done, total=total)
+        self._update(completed=done, total=total)
 
     def advance(self) -> None:
         """Move by one."""
-        self._bars.update(self._task, advance=1)
+        self._update(advance=1)
 
     def remark(self, text: str) -> None:
         """Put a remark behind the bar."""
-        self._bars.update(self._task, note=text)
+        self._update(note=text)
 
     def print(self, text: str) -> None:
         """A line above the bar, which `-q` leaves out."""
-        if not self._quiet:
+        if self._bars and not self._quiet:
             self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        elif not self._quiet:
+            typer.echo(text, err=True)
+
+    def _update(self, **fields: Any) -> None:
+        if self._bars:
+            self._bars.update(self._task, **fields)
 
 
 def warn(text: str) -> None:

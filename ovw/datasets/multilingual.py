@@ -6,10 +6,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files as resources
 from pathlib import Path, PurePosixPath
-
-import yaml
 
 from ovw.datasets.archive import Archive, is_archive
 from ovw.datasets.columns import language_code
@@ -17,6 +14,7 @@ from ovw.datasets.hub import HubDataset
 from ovw.datasets.manifest import read_rows
 from ovw.datasets.utterance import Audio, Dataset, Item, Problem, Utterance
 from ovw.errors import OvwError, UsageError
+from ovw.parsing import own_yaml
 from ovw.text_files import encoding_of
 
 Files = Callable[[str], Audio | None]
@@ -192,8 +190,7 @@ def hub_corpus(corpus: Corpus, split: str | None, languages: Sequence[str]) -> l
 @cache
 def fleurs_configs() -> dict[str, str]:
     """Whisper's language code -> FLEURS' name for it, such as `en` -> `en_us`."""
-    text = resources("ovw.configs").joinpath("fleurs.yaml").read_text(encoding="utf-8")
-    return dict(yaml.safe_load(text)["languages"])
+    return dict(own_yaml("fleurs.yaml")["languages"])
 
 
 def _match(language: str, there: list[str], data: Path) -> str:

@@ -174,7 +174,7 @@ class FastModelSessions(ModelSessions):
     approximations: Approximations = ALL
     cached: bool = True
 
-    PARTS: ClassVar[tuple[str, ...]] = ("fast_encoder", "decoder")
+    PARTS: ClassVar[tuple[str, ...]] = ("fast_encoder", "decoder", "row_logsumexp")
 
     @cached_property
     def fast_encoder(self) -> FastEncoder:

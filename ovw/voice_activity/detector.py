@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,3 +78,14 @@ class VoiceActivity:
             return np.ascontiguousarray(chunks)
         gain = min(AUDIBLE / max(self._level, 1e-9), MOST_GAIN)
         return np.asarray((chunks - chunks.mean()) * np.float32(gain), np.float32)
+
+
+def speech_worker(threads: int) -> Executor:
+    """A worker that detects speech beside the caller's work; it has begun to compile the network.
+
+    Args:
+        threads: as of `VoiceActivity`.
+    """
+    worker = ThreadPoolExecutor(1, "voice-activity")
+    worker.submit(vad_request, threads or usable_cores())  # a fault comes up again at the first recording
+    return worker

@@ -175,3 +175,25 @@ def test_an_eval_is_taken_up_after_sigterm(env: dict[str, str], tmp_path: Path) 
     subprocess.run(command, env=env, cwd=tmp_path, check=True, capture_output=True)
     assert lines.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
     assert len(lines.read_bytes().splitlines()) == 30
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "shown"),
+    [(["models", "--json"], 0, '"base"'), (["transcribe", "no.wav", "-m", "none"], 1, "no.wav")],
+)
+def test_the_end_of_a_command_is_quick_and_whole(args: list[str], code: int, shown: str, tmp_path: Path) -> None:
+    """All is printed, and the exit code is right, though nothing is torn down."""
+    done = subprocess.run([*OVW, *args], check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == code
+    assert shown in done.stdout + done.stderr
+
+
+def test_what_waits_for_the_exit_is_done() -> None:
+    program = """
+import atexit
+from ovw.lifetime import end_after_exit_functions
+atexit.register(print, "closed")
+end_after_exit_functions(3)
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "closed\n")

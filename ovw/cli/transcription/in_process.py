@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ovw.cli.console import warn
 from ovw.errors import OvwError
+from ovw.lifetime import keep
 
 if TYPE_CHECKING:
     from ovw.api.transcription import Transcription
@@ -99,7 +100,9 @@ def _in_this_process(
 ) -> None:
     from ovw.api.whisper import Whisper
 
-    work = _Work(Whisper(artifact, device=config.running(), exact=config.exact), config, batch, len(plan), terminal)
+    whisper = Whisper(artifact, device=config.running(), exact=config.exact)
+    keep(whisper)
+    work = _Work(whisper, config, batch, len(plan), terminal)
     jobs = list(_jobs(plan, config, batch))
     if config.output == "-" or len(jobs) == 1:
         for job in jobs:

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -74,12 +75,18 @@ def fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
     graphs = sorted(path for path in artifact.iterdir() if path.suffix in (".xml", ".bin"))
     files = [(path.name, found.st_size, found.st_mtime_ns) for path, found in ((p, p.stat()) for p in graphs)]
     known = hashlib.sha256(repr((part, ov.__version__, device, options.properties(), files)).encode())
-    for source in (*sorted(Path(__file__).parent.glob("*.py")), *(Path(str(one.__file__)) for one in ELSEWHERE)):
-        known.update(source.read_bytes())
+    known.update(_own_code())
     for description in (names.MANIFEST, names.CONFIG):  # one is there: folders of other programs have no manifest
         if (artifact / description).is_file():
             known.update((artifact / description).read_bytes())
     return known.hexdigest()
+
+
+@cache
+def _own_code() -> bytes:
+    """A digest of the modules that make graphs."""
+    sources = (*sorted(Path(__file__).parent.glob("*.py")), *(Path(str(one.__file__)) for one in ELSEWHERE))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).digest()
 
 
 def _load(kept: Path, options: DeviceOptions) -> CompiledGraph | None:
