@@ -34,9 +34,10 @@ from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.exact import run_policy
 from ovw.transcribe.forced_alignment import align_parts
 from ovw.transcribe.known_text import known_words
+from ovw.transcribe.language import identify
 from ovw.transcribe.model_sessions import ModelSessions
-from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.pipeline import Progress, identify, transcribe, transcribe_many
+from ovw.transcribe.options import AUTO, TranscribeOptions
+from ovw.transcribe.pipeline import Progress, transcribe, transcribe_many
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 from ovw.transcribe.result import Detection, Segment
 from ovw.voice_activity.detector import speech_worker
@@ -233,17 +234,15 @@ class Whisper:
         # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
         with ThreadPoolExecutor((self._threads or usable_cores()) + 1) as pool:
             recordings = list(pool.map(lambda job: self._record(job[0], job[1], options), jobs))
-        detections = [identify(self._sessions, one, options) if asked is None else None for one in recordings]
-        languages = [found.language if found else str(asked) for found in detections]
-        steered = [(one, self._steering(code)) for one, code in zip(recordings, languages, strict=True)]
-        texts = transcribe_many(self._sessions, steered, options)
+        steered = AUTO if asked is None else self._steering(asked)
+        found = transcribe_many(self._sessions, recordings, steered, options)
         for recording in recordings:
             recording.forget(sys.maxsize)
         return [
-            self._transcription(language, detection, options, title_of(media), recording, iter(segments))
-            for (media, _), language, detection, recording, segments in zip(
-                jobs, languages, detections, recordings, texts, strict=True
+            self._transcription(
+                seen.language if seen else str(asked), seen, options, title_of(media), recording, iter(segments)
             )
+            for (media, _), recording, (segments, seen) in zip(jobs, recordings, found, strict=True)
         ]
 
     def _transcription(

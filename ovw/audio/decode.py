@@ -39,7 +39,7 @@ WITH_DURATION = ("mov", "matroska", "flac", "mp3", "asf", "avi", "flv", "aiff", 
 """Containers that write down how long they are; for others FFmpeg guesses by the bit rate."""
 
 
-def load_audio(source: Source, stream: Stream = None) -> NDArray[np.float32]:
+def load_audio(source: Source | str, stream: Stream = None) -> NDArray[np.float32]:
     """Decode a whole file.
 
     Args:
@@ -55,7 +55,7 @@ def load_audio(source: Source, stream: Stream = None) -> NDArray[np.float32]:
     return np.concatenate(list(stream_audio(source, stream)))
 
 
-def stream_audio(source: Source, stream: Stream = None, pcm: Pcm | None = None) -> Iterator[NDArray[np.float32]]:
+def stream_audio(source: Source | str, stream: Stream = None, pcm: Pcm | None = None) -> Iterator[NDArray[np.float32]]:
     """Decode block by block, in memory that does not depend on the length.
 
     Sound keeps its time: what is lost to damage, pauses of the clock and a start after the picture become silence.
@@ -72,6 +72,7 @@ def stream_audio(source: Source, stream: Stream = None, pcm: Pcm | None = None) 
     Raises:
         OvwError: as `load_audio`.
     """
+    source = Path(source) if isinstance(source, str) else source
     name, choice = name_of(source), as_choice(stream)
     with opened(source, pcm) as container:
         reader = _Reader(container, choose_stream(container, name, choice), choice.channel)

@@ -15,9 +15,11 @@ from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.fallback import UNSURE_BEAMS, is_doubtful, is_skippable, is_unsure
+from ovw.transcribe.language import identify
+from ovw.transcribe.options import AUTO
 from ovw.transcribe.prompt import Prompt, PromptBuilder
-from ovw.transcribe.recording import Recording, Window
-from ovw.transcribe.result import Segment
+from ovw.transcribe.recording import SHORTEST_IN_SILENCE, Recording, Window
+from ovw.transcribe.result import Detection, Segment
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
 from ovw.transcribe.window_decoder import WindowDecoder
 from ovw.transcribe.words.timer import time_words
@@ -45,15 +47,17 @@ class Decoded:
     prompt: Prompt
     audio: Audio
     result: DecodingResult
+    detection: Detection | None = None
 
 
 @dataclass(frozen=True)
 class WindowResult:
-    """The segments of a decoded window, and the parts of it to decode again."""
+    """The segments of a decoded window, the parts of it to decode again, and the language that was detected in it."""
 
     window: Window
     segments: list[Segment]
     rests: list[Window]
+    detection: Detection | None
 
 
 class BatchedDecoder(WindowDecoder):
@@ -76,18 +80,38 @@ class BatchedDecoder(WindowDecoder):
             recording.forget(group[-1].span.end)
 
     def many(
-        self, recordings: Sequence[tuple[Recording, str | None]], clips: Iterable[FrameSpan]
-    ) -> list[list[Segment]]:
-        """The segments of each of several recordings; windows of about the same length are decoded together."""
-        places = {id(recording): place for place, (recording, _) in enumerate(recordings)}
-        spans = list(clips)
-        windows = [
-            w for recording, language in recordings for s in spans for w in self._windows(recording, language, s)
-        ]
-        found: list[list[Segment]] = [[] for _ in recordings]
+        self, recordings: Sequence[Recording], language: str | None
+    ) -> list[tuple[list[Segment], Detection | None]]:
+        """The segments of each of several recordings, and its language where that was to be detected.
+
+        Windows of about the same length are decoded together.
+
+        Args:
+            recordings: what to decode.
+            language: of all of them, as a window has it.
+        """
+        places = {id(recording): place for place, recording in enumerate(recordings)}
+        segments: list[list[Segment]] = [[] for _ in recordings]
+        detections: list[Detection | None] = [None] * len(recordings)
+        windows: list[Window] = []
+        for place, recording in enumerate(recordings):
+            own = [one for clip in self._options.clips() for one in self._windows(recording, language, clip)]
+            if language == AUTO and not self._shows_language(own):
+                detections[place] = found = identify(self._sessions, recording, self._options)
+                own = [replace(one, language=found.language) for one in own]
+            windows += own
         for result in self._all(sorted(windows, key=lambda window: -window.size)):
-            found[places[id(result.window.recording)]] += result.segments
-        return [sorted(segments, key=lambda segment: segment.start) for segments in found]
+            place = places[id(result.window.recording)]
+            segments[place] += result.segments
+            if result.window.language == AUTO:
+                detections[place] = result.detection
+        in_order = [sorted(own, key=lambda segment: segment.start) for own in segments]
+        return list(zip(in_order, detections, strict=True))
+
+    def _shows_language(self, windows: Sequence[Window]) -> bool:
+        """Whether the language can be detected in a recording's only window while it is decoded, encoded once."""
+        alone = len(windows) == 1 and windows[0].size >= SHORTEST_IN_SILENCE
+        return alone and not self._options.multilingual and self._options.language_detection_segments == 1
 
     def _windows(self, recording: Recording, language: str | None, clip: FrameSpan) -> Iterator[Window]:
         """The windows of a stretch of a recording, cut at pauses; what fits one window is taken as it is alone."""
@@ -108,9 +132,9 @@ class BatchedDecoder(WindowDecoder):
             alone = [[window] for window in todo if window.prompts]  # their prompts differ in length
             together = [window for window in todo if not window.prompts]
             for decoded in chain.from_iterable(map(self._decoded, (together, *alone))):
-                if result := self._result_of(decoded):
-                    rests += result.rests
-                    yield result
+                result = self._result_of(decoded)
+                rests += result.rests
+                yield result
             todo = rests
 
     def _decoded(self, windows: Sequence[Window]) -> Iterator[Decoded]:
@@ -135,11 +159,12 @@ class BatchedDecoder(WindowDecoder):
     def _batch(self, windows: Sequence[Window]) -> list[Decoded]:
         """Encode and decode windows together."""
         audio = self._encode(windows)
-        languages = self._languages(windows, audio)
+        detections = self._detections(windows, audio)
+        languages = self._languages(windows, detections)
         builders = [window.prompts or self._prompts for window in windows]
         prompts = [builder.build(language, first=False) for builder, language in zip(builders, languages, strict=True)]
         results = self._decode(windows, audio, prompts)
-        return [Decoded(*parts) for parts in zip(windows, languages, prompts, audio, results, strict=True)]
+        return [Decoded(*parts) for parts in zip(windows, languages, prompts, audio, results, detections, strict=True)]
 
     def _searched(self, unsure: Sequence[Decoded]) -> list[Decoded]:
         """Unsure windows, with the result of a small beam search where that is likelier.
@@ -158,21 +183,23 @@ class BatchedDecoder(WindowDecoder):
             for one, found in zip(unsure, results, strict=True)
         ]
 
-    def _result_of(self, decoded: Decoded) -> WindowResult | None:
-        """The result of a window; `None` if it is silent or only repeats the end of the window it is the rest of."""
+    def _result_of(self, decoded: Decoded) -> WindowResult:
+        """The result of a window; empty if it is silent or only repeats the end of the window it is the rest of."""
         window, result = decoded.window, decoded.result
+        nothing = WindowResult(window, [], [], decoded.detection)
         if is_skippable(result, self._options):
-            return None
+            return nothing
         pieces, again = self._cut(window, result)
         tokenizer = self._sessions.tokenizer
         made = [make_segment(piece, result, tokenizer, window.span.start, decoded.language) for piece in pieces]
         kept = [segment for segment in made if segment.start < segment.end and segment.text.strip()]
         text = "".join(segment.text for segment in kept)
         if is_echo(text, window.before):
-            return None
+            return nothing
         earlier = self._prompts_after(window, kept, result.temperature) if again else None
-        rests = [Window(window.recording, span, window.language, text, earlier) for span in again]
-        return WindowResult(window, self._timed(kept, decoded), rests)
+        language = decoded.language if window.language == AUTO else window.language
+        rests = [Window(window.recording, span, language, text, earlier) for span in again]
+        return WindowResult(window, self._timed(kept, decoded), rests, decoded.detection)
 
     def _prompts_after(self, window: Window, segments: Sequence[Segment], temperature: float) -> PromptBuilder | None:
         """Prompts that know the text of a window of a short recording."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.config import Config
 from ovw.transcribe.fallback import COMPRESSION_RATIO, LOGPROB, NO_SPEECH, TEMPERATURES
-from ovw.voice_activity.spans import SpeechRules
+from ovw.voice_activity.spans import FrameSpan, SpeechRules
 
 AUTO = "auto"
 """The language that asks for detection, also of an artifact that has a default language."""
@@ -132,6 +134,12 @@ class TranscribeOptions(Config):
         if not self.vad:
             return None
         return SpeechRules(self.vad_threshold, self.vad_min_speech, self.vad_min_silence, self.vad_pad)
+
+    def clips(self) -> list[FrameSpan]:
+        """The asked stretches; everything where none was asked for, and to the end where no end was given."""
+        times = [round(t * FRAMES_PER_SECOND) for t in self.clip_timestamps] or [0]
+        ends = [*times[1::2], sys.maxsize] if len(times) % 2 else times[1::2]
+        return [FrameSpan(start, end) for start, end in zip(times[::2], ends, strict=True)]
 
     @property
     def needs_turns(self) -> bool:

@@ -201,7 +201,7 @@ class Window:
     Attributes:
         recording: which it is of.
         span: its mel frames.
-        language: code; `None` for an English-only model.
+        language: code; `AUTO` to be detected in it, `None` for an English-only model.
         before: the text before it, when it is the rest of a window.
         prompts: builds its prompt with that text, when it is to be decoded as it would be alone.
     """

@@ -47,7 +47,7 @@ class SequentialDecoder(WindowDecoder):
         """Transcribe a window whose speech begins at `onset`: its segments, and how many frames to move on."""
         window = Window(self._recording, FrameSpan(seek, seek + size), self._language)
         audio = self._encode([window])
-        (language,) = self._languages([window], audio)
+        (language,) = self._languages([window], self._detections([window], audio))
         self._language = language
         prompt = self._prompts.build(language, first=self._first)
         (result,) = self._decode([window], audio, [prompt])

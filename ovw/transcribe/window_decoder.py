@@ -11,9 +11,9 @@ from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.numeric import logsumexp
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.fallback import decode_with_fallback
-from ovw.transcribe.language import CERTAIN, detect_languages
+from ovw.transcribe.language import CERTAIN, CERTAIN_MERGED, detect_languages, identify
 from ovw.transcribe.model_sessions import ModelSessions
-from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import Window
 from ovw.transcribe.result import Detection
@@ -50,17 +50,32 @@ class WindowDecoder:
         full_context, merge = self._options.audio_context == "full", not self._options.word_timestamps
         return self._sessions.encode(windows, full_context=full_context, merge=merge)
 
-    def _languages(self, windows: Sequence[Window], audio: Sequence[Audio]) -> list[str | None]:
-        """The language of each window: its recording's, or with `multilingual` the one detected in it."""
-        if not self._options.multilingual or windows[0].language is None:
-            return [window.language for window in windows]
-        detections = self._detect(audio)
-        for i, (window, found) in enumerate(zip(windows, detections, strict=True)):
-            if found.probability < CERTAIN and not self._sessions.is_full_context(audio[i]):
-                (detections[i],) = self._detect(self._sessions.encode([window], full_context=True))
-        return [detection.language for detection in detections]
+    def _detections(self, windows: Sequence[Window], audio: Sequence[Audio]) -> list[Detection | None]:
+        """The language detected in each window, with `multilingual` and where its recording's is not known yet."""
+        every = self._options.multilingual and windows[0].language is not None
+        asked = [i for i, window in enumerate(windows) if every or window.language == AUTO]
+        found: list[Detection | None] = [None] * len(windows)
+        for i, detection in zip(asked, self._detect([audio[i] for i in asked]), strict=True):
+            found[i] = self._certain(detection, windows[i], audio[i])
+        return found
+
+    def _languages(self, windows: Sequence[Window], detections: Sequence[Detection | None]) -> list[str | None]:
+        """The language of each window: the detected one, else its recording's."""
+        return [found.language if found else one.language for found, one in zip(detections, windows, strict=True)]
+
+    def _certain(self, detection: Detection, window: Window, audio: Audio) -> Detection:
+        """The detection, made again where the shortened context leaves doubt."""
+        if detection.probability >= CERTAIN_MERGED or self._sessions.is_full_context(audio):
+            return detection
+        if window.language == AUTO:
+            return identify(self._sessions, window.recording, self._options)
+        if detection.probability >= CERTAIN:
+            return detection
+        return self._detect(self._sessions.encode([window], full_context=True))[0]
 
     def _detect(self, audio: Sequence[Audio]) -> list[Detection]:
+        if not audio:
+            return []
         with self._sessions.lock:
             return detect_languages(self._sessions.decoder, audio, self._sessions.tokenizer)
 

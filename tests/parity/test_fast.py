@@ -224,6 +224,38 @@ def test_many_at_once_say_what_each_says_alone(base: Converted, speech: list[np.
     assert [one.language for one in whisper.transcribe_many(speech, batch_size=2, beam_size=1)] == ["en"] * 3
 
 
+def test_a_language_is_found_in_the_window_that_is_decoded(
+    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Short recordings are encoded once; where that leaves doubt, the language is that of full context."""
+    whisper, asked = opened(base.folder, device=EXACT), {"batch_size": 2, "beam_size": 1}
+    alone = [whisper.transcribe(one, **asked).detection for one in speech]
+    apart: list[object] = []
+    opening = ModelSessions.encode_opening
+
+    def watched(self: ModelSessions, *given: Any, **options: Any) -> object:
+        apart.append(given)
+        return opening(self, *given, **options)
+
+    monkeypatch.setattr(ModelSessions, "encode_opening", watched)
+    for certain in (window_decoder.CERTAIN_MERGED, 0.0, 1.1):
+        apart.clear()
+        monkeypatch.setattr(window_decoder, "CERTAIN_MERGED", certain)
+        together = [one.detection for one in whisper.transcribe_many(speech, **asked)]
+        assert [one.language for one in together if one] == ["en"] * 3
+        if certain:
+            assert all(
+                abs(a.probability - b.probability) < 0.05 for a, b in zip(together, alone, strict=True) if a and b
+            )
+        else:
+            assert not apart
+    assert together == alone
+    noise = np.random.default_rng(0).normal(0, 1e-4, 5 * 16_000).astype(np.float32)
+    (silent,) = whisper.transcribe_many([noise], **asked)
+    assert silent.detection == whisper.transcribe(noise, **asked).detection
+    assert not list(silent)
+
+
 def test_unsure_windows_of_a_batch_are_searched(
     base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
