@@ -50,6 +50,11 @@ def memory_limit(group: Path) -> int | None:
     return int(limit) if limit.isdecimal() and int(limit) < UNLIMITED else None
 
 
+def throttled_seconds(root: Path = ROOT) -> float:
+    """Seconds for which quotas have held this process and its like back; of the group that was held back most."""
+    return max((seconds for group in groups("cpu", root) for seconds in _throttled(group)), default=0.0)
+
+
 def usable_cores(root: Path = ROOT) -> int:
     """Logical cores that this process can keep busy: by affinity, cpusets and the quota, a part of one rounded up."""
     counts = [len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1]
@@ -79,6 +84,13 @@ def _quotas(group: Path) -> Iterator[float]:
         quota, period = read(group / "cpu.cfs_quota_us"), read(group / "cpu.cfs_period_us")
     if quota.isdecimal() and int(quota) > 0:  # else max, or -1
         yield int(quota) / (int(period) if period.isdecimal() and int(period) > 0 else PERIOD_US)
+
+
+def _throttled(group: Path) -> Iterator[float]:
+    found = dict(line.split(maxsplit=1) for line in read(group / "cpu.stat").splitlines() if " " in line)
+    for name, unit in (("throttled_usec", 1e-6), ("throttled_time", 1e-9)):  # of version 2 and 1
+        if found.get(name, "").isdecimal():
+            yield int(found[name]) * unit
 
 
 def _cpuset(group: Path) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ovw.benchmark.measuring.pace import SLOWED
 from ovw.benchmark.results.statistics import CONFIDENCE, Ratio, ratio, round_medians, rounds_to_decide
 from ovw.errors import OvwError
 from ovw.record import ROOFS, Case, Metric, Record, has_failed
@@ -122,7 +123,7 @@ def compare(first: Record, second: Record, margin: float = MARGIN) -> Comparison
         if record.kind != "bench":
             raise OvwError(f"a record of ovw {record.kind} has no times to compare", "ovw bench -o writes one")
     pairs = list(_pairs(first, second))
-    warnings = _machine_differences(first, second)
+    warnings = _machine_differences(first, second) + _pace_differences(first, second)
     usable = []
     for one, two in pairs:
         if difference := work_difference(one, two):
@@ -168,7 +169,7 @@ def _shared(one: Case, two: Case, *, same_work: bool) -> list[str]:
 def _change(one: Case, two: Case, name: str, confidence: float, margin: float) -> Change:
     a, b = one.metrics[name], two.metrics[name]
     found = ratio(_medians(a), _medians(b), confidence)
-    noisy = bool(one.facts.get("noisy") or two.facts.get("noisy"))
+    noisy = any(case.facts.get(name) for case in (one, two) for name in ("noisy", "slowed"))
     case = one.name if one.name == two.name else f"{one.name} -> {two.name}"
     change = Change(case, name, a.value, b.value, a.unit, found, noisy, margin)
     if change.verdict != "cannot tell":
@@ -178,6 +179,16 @@ def _change(one: Case, two: Case, name: str, confidence: float, margin: float) -
 
 def _medians(metric: Metric) -> list[float]:
     return round_medians(metric.samples or (), metric.rounds or ())
+
+
+def _pace_differences(first: Record, second: Record) -> list[str]:
+    """A machine that was slower as such in one of them, whatever ran on it."""
+    one, two = (record.facts.get("pace") or {} for record in (first, second))
+    return [
+        f"the machine's pace differs: {name} {one[name]:,.0f} -> {two[name]:,.0f} MB/s"
+        for name in one
+        if name in two and not SLOWED <= two[name] / one[name] <= 1 / SLOWED
+    ]
 
 
 def _machine_differences(first: Record, second: Record) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from statistics import median
 
 from ovw.benchmark.clips import Clips
 from ovw.benchmark.config import BenchConfig
 from ovw.benchmark.journal import RecordJournal
+from ovw.benchmark.measuring.pace import SLOWED, Pace, fastest
 from ovw.benchmark.roofline.roofs import add_shares, peak_key, roofline_rows
 from ovw.extras import missing
 from ovw.record import Metric
@@ -24,6 +26,7 @@ def finish(config: BenchConfig, clips: Clips, journal: RecordJournal, left_out: 
         journal: of the measurements.
         left_out: cases that got fewer rounds than were asked for.
     """
+    note_slowed(journal)
     record = journal.record
     peaks = record.facts.get("peaks", {})
     cases = []
@@ -39,6 +42,22 @@ def finish(config: BenchConfig, clips: Clips, journal: RecordJournal, left_out: 
     if config.dataset and (packages := missing(*SCORERS)):
         facts["wer"] = f"not scored: pip install {' '.join(packages)}"
     journal.update(cases=tuple(cases), tables=tables | ({"roofline": roofs} if roofs else {}), facts=facts)
+
+
+def note_slowed(journal: RecordJournal) -> None:
+    """Note the machine's fastest pace, and the share of it in which a case was measured where that is much less."""
+    paces = {case.name: [Pace(**pace) for pace in case.facts.get("pace", [])] for case in journal.record.cases}
+    if not any(paces.values()):
+        return
+    most = fastest([pace for found in paces.values() for pace in found])
+    cases = []
+    for case in journal.record.cases:
+        facts = {name: value for name, value in case.facts.items() if name != "slowed"}
+        shares = [pace.share_of(most) for pace in paces[case.name]]
+        if shares and median(shares) < SLOWED:
+            facts["slowed"] = round(median(shares), 2)
+        cases.append(case.model_copy(update={"facts": facts}))
+    journal.update(cases=tuple(cases), facts=journal.record.facts | {"pace": most.describe()})
 
 
 def _error_rates(journal: RecordJournal, clips: Clips) -> dict[str, dict[str, Metric]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from hashlib import sha256
 from statistics import median
 from typing import Any
 
 from ovw.benchmark.measuring.noise import noise_limit
+from ovw.benchmark.measuring.pace import Pace
 from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.statistics import mean_interval, percentiles, round_medians
 from ovw.record import ENDED_BADLY, Case, Metric
@@ -34,6 +36,9 @@ def add_round(case: Case, outcomes: Sequence[Outcome]) -> Case:
     facts["rounds"] = facts.get("rounds", 0) + 1
     known = [outcome.others for outcome in outcomes if outcome.others is not None]
     facts["others"] = [*facts.get("others", []), *([max(known)] if known else [])]
+    facts["throttled"] = [*facts.get("throttled", []), max((outcome.throttled for outcome in outcomes), default=0.0)]
+    if paces := [outcome.pace for outcome in outcomes if outcome.pace]:
+        facts["pace"] = [*facts.get("pace", []), reduce(Pace.slower_of, paces).describe()]
     facts["noisy"] = bool(facts["others"]) and median(facts["others"]) > noise_limit()
     return case.model_copy(update={"metrics": metrics, "facts": facts})
 

@@ -16,7 +16,9 @@ from typing import Any
 import psutil
 
 from ovw.benchmark.measuring.noise import NoiseMeter
+from ovw.benchmark.measuring.pace import measure_pace
 from ovw.benchmark.outcome import Ending, Outcome
+from ovw.cgroups import throttled_seconds
 from ovw.lifetime import scratch_folder
 
 SAMPLE_S = 0.02
@@ -36,7 +38,8 @@ def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *,
     with scratch_folder() as folder:
         results = folder / "results.jsonl"
         results.touch()
-        killed_before, noise = _oom_kills(), NoiseMeter()
+        pace = measure_pace()
+        killed_before, throttled_before, noise = _oom_kills(), throttled_seconds(), NoiseMeter()
         started = time.perf_counter()
         with (folder / "output").open("w+b") as printed:
             process = subprocess.Popen(
@@ -50,14 +53,16 @@ def run_child(command: Sequence[str], job: Mapping[str, Any], timeout: float, *,
                 hung, rss = True, []
             finally:
                 _end(process)
-            seconds = time.perf_counter() - started
+            seconds, others = time.perf_counter() - started, noise.others()
+            throttled = (throttled_seconds() - throttled_before) / seconds
+            pace = pace.slower_of(measure_pace())
             printed.seek(0)
             output = printed.read().decode("utf-8", "replace")
         found = _read(results)
         ending, reason = _judge(process.returncode, found, output, _oom_kills() > killed_before)
         if hung:
             ending, reason = "hang", f"no result for {timeout:.0f} s"
-        return Outcome(ending, reason, found, seconds, noise.others(), rss)
+        return Outcome(ending, reason, found, seconds, others, rss, round(throttled, 3), pace)
 
 
 def worker_command() -> list[str]:

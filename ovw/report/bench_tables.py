@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from statistics import median
 
 from ovw.record import ROOFS, Case, Metric, Record, has_failed, is_skipped
 from ovw.record_tables import Row, number, show, to_markdown
@@ -21,6 +22,8 @@ TITLES = {
     "latency": "pipeline", "rtf": "RTF", "offline_rtf": "RTF, all at once", "peak_rss": "peak RSS", "rss": "RSS",
     "weights": "weights on disk", "weights_share": "weights of the peak", "wer": "WER", "cer": "CER",
 }  # fmt: skip
+THROTTLED = 0.05
+"""Share of the time that a quota may hold a measurement back without a remark."""
 TOP = 10
 """Layers shown."""
 
@@ -87,6 +90,10 @@ def note_of(case: Case) -> str:
     notes = [_status(case)] if has_failed(case) or is_skipped(case) else []
     if facts.get("noisy"):
         notes.append(f"noisy: others took {number(max(facts['others']))} cores")
+    if facts.get("slowed"):
+        notes.append(f"slowed: the machine ran at {number(facts['slowed'])} of its pace")
+    if (held := median(facts.get("throttled") or [0.0])) > THROTTLED:
+        notes.append(f"throttled: the container's quota held it back {held:.0%} of the time")
     if facts.get("texts_differ"):
         notes.append("texts differ from round to round")
     return "; ".join(notes)

@@ -49,4 +49,7 @@ def compared_lines(cases: Sequence[MeasuredCase]) -> list[str]:
     noisy = [case.label for case in cases if case.case.facts.get("noisy")]
     if noisy:
         notes.append(f"Measured while other processes took part of the cores: {', '.join(noisy)}.")
+    slowed = [case.label for case in cases if case.case.facts.get("slowed")]
+    if slowed:
+        notes.append(f"Measured while the machine was slower than in the rest of the record: {', '.join(slowed)}.")
     return notes

@@ -13,6 +13,7 @@ from ovw.benchmark.measuring import noise
 from ovw.benchmark.measuring.clock import collect, timed
 from ovw.benchmark.measuring.energy import EnergyMeter
 from ovw.benchmark.measuring.noise import NoiseMeter
+from ovw.benchmark.measuring.pace import Pace, fastest, measure_pace
 
 
 def test_enough_iterations_and_seconds() -> None:
@@ -59,3 +60,12 @@ def test_a_loaded_core_is_noise() -> None:
     finally:
         spin.kill()
         spin.wait()
+
+
+def test_pace() -> None:
+    found = measure_pace()
+    assert min(found.arithmetic, found.memory) > 1
+    one, two = Pace(2000.0, 9000.0), Pace(1000.0, 10_000.0)
+    assert fastest([one, two]) == Pace(2000.0, 10_000.0)
+    assert one.slower_of(two) == Pace(1000.0, 9000.0)
+    assert two.share_of(fastest([one, two])) == 0.5

@@ -8,11 +8,13 @@ from support.bench_rounds import metric, outcome, record, replace_config
 
 from ovw.benchmark.config import BenchConfig
 from ovw.benchmark.journal import RecordJournal, config_of
+from ovw.benchmark.measuring.pace import Pace
+from ovw.benchmark.results.derived import note_slowed
 from ovw.benchmark.results.result import add_round
 from ovw.config import build, resolve
 from ovw.errors import OvwError, UsageError
 from ovw.record import Case, Metric, new_record, read_record
-from ovw.report.bench_tables import detail_rows, overview_rows, problem_lines
+from ovw.report.bench_tables import detail_rows, note_of, overview_rows, problem_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,6 +41,25 @@ def test_rounds_add_up() -> None:
     assert overview_rows(ended)[0]["note"] == "crashed"
     assert problem_lines(ended) == ["c: crashed: SIGSEGV"]
     assert detail_rows(case)[0]["n"] == 4
+
+
+def test_a_slow_or_throttled_machine_is_noted(tmp_path: Path) -> None:
+    journal = RecordJournal(BenchConfig(), tmp_path / "r.json", {})
+    fast, slow = Pace(2000.0, 9000.0), Pace(1900.0, 3600.0)
+    for name, paces, throttled in (("a", [fast, fast], 0.0), ("b", [slow, fast], 0.4), ("c", [slow, slow], 0.0)):
+        made = Case(name=name)
+        for pace in paces:
+            made = add_round(made, [outcome([], pace=pace, throttled=throttled)])
+        journal.put(made)
+    note_slowed(journal)
+    a, b, c = journal.record.cases
+    assert note_of(a) == ""
+    assert "held it back 40% of the time" in note_of(b)
+    assert "at 0.4 of its pace" in note_of(c)
+    assert [c.facts["slowed"], journal.record.facts["pace"]] == [0.4, fast.describe()]
+    journal.put(c.model_copy(update={"facts": c.facts | {"pace": [fast.describe()]}}))
+    note_slowed(journal)
+    assert "slowed" not in journal.cases["c"].facts
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "bench").glob("*.yaml")), ids=lambda path: path.stem)

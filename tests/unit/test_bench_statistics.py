@@ -65,6 +65,7 @@ SLOW = ([12.0, 12.1], [12.1, 12.2], [11.9, 12.0])
         (case("c", *SLOW), case("c", *STEADY), "better"),
         (case("c", *STEADY, unit="/s"), case("c", *SLOW, unit="/s"), "better"),
         (case("c", *STEADY), case("c", *SLOW, noisy=True), "noisy"),
+        (case("c", *STEADY), case("c", *SLOW, slowed=0.5), "noisy"),
         (case("c", *STEADY), case("c", [9.0], [10.0], [11.5]), "cannot tell"),
         (case("c", [10.0]), case("c", [20.0]), "one round"),
         (case("c", *STEADY, stage="rtf"), case("c", *SLOW, stage="rtf"), "worse"),
@@ -76,6 +77,15 @@ def test_findings(first: Case, second: Case, verdict: str) -> None:
     assert bool(found.regressions(5)) == (verdict == "worse")
     assert not found.regressions(25)
     assert str(found.rows()[0]["finding"]).startswith(verdict)
+
+
+def test_another_pace_of_the_machine_is_a_warning() -> None:
+    one, two, slower = (
+        record(case("c", *STEADY), pace={"arithmetic": 2000.0, "memory": rate}) for rate in (9000.0, 8500.0, 3000.0)
+    )
+    assert not compare(one, two).warnings
+    assert compare(one, slower).warnings == ["the machine's pace differs: memory 9,000 -> 3,000 MB/s"]
+    assert not compare(one, record(case("c", *STEADY))).warnings
 
 
 def test_same_is_what_lies_within_the_margin() -> None:

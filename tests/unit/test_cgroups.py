@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ovw import cgroups
-from ovw.cgroups import cpu_quota, limited_cores, usable_cores
+from ovw.cgroups import cpu_quota, limited_cores, throttled_seconds, usable_cores
 from ovw.runtime import device
 from ovw.runtime.device import DeviceOptions
 from ovw.voice_activity import detector, network
@@ -68,6 +68,19 @@ def test_affinity_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_system_without_groups(tmp_path: Path):
     assert usable_cores(tmp_path) == 16
+    assert throttled_seconds(tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "seconds"),
+    [
+        ("0::/job/step\n", {"job/step/cpu.stat": "usage_usec 9\nthrottled_usec 250000", "job/cpu.stat": "throttled_usec 1500000"}, 1.5),
+        ("4:cpu,cpuacct:/d\n", {"cpu,cpuacct/d/cpu.stat": "nr_periods 3\nnr_throttled 1\nthrottled_time 750000000"}, 0.75),
+        ("0::/\n", {"cpu.stat": "usage_usec 9\ngarbage"}, 0.0),
+    ],
+)  # fmt: skip
+def test_time_held_back(tmp_path: Path, groups: str, files: dict[str, object], seconds: float):
+    assert throttled_seconds(machine(tmp_path, groups, files)) == seconds
 
 
 def test_inference_obeys_the_quota_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch):
