@@ -9,7 +9,8 @@ PACKAGES := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 MINUTES ?= 5
 RUNS ?= 5
-.PHONY: help demo test test-slow test-browser notebook lint types format media fuzz faults audit sbom licences clean
+HOURS ?= 24
+.PHONY: help demo test test-slow test-browser notebook lint types format media fuzz faults long-run audit sbom licences clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -60,6 +61,9 @@ fuzz: $(VENV)/.dev ## feed damaged files to every reader, MINUTES=5
 
 faults: $(VENV)/.dev ## kill verbs at random moments and look at what is left, RUNS=5 of each
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzz.fault_runs --runs $(RUNS)
+
+long-run: $(VENV)/.dev ## transcribe HOURS=24 of looped speech as one recording and look at what grows
+	PYTHONPATH=tests $(BIN)/python -m support.long_run --hours $(HOURS)
 
 audit: $(VENV)/.demo ## compare the installed packages with known advisories (needs a network)
 	test -d $(VENV)-audit || $(PYTHON) -m venv $(VENV)-audit
