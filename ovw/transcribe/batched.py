@@ -109,9 +109,10 @@ class BatchedDecoder(WindowDecoder):
         return list(zip(in_order, detections, strict=True))
 
     def _shows_language(self, windows: Sequence[Window]) -> bool:
-        """Whether the language can be detected in a recording's only window while it is decoded, encoded once."""
-        alone = len(windows) == 1 and windows[0].size >= SHORTEST_IN_SILENCE
-        return alone and not self._options.multilingual and self._options.language_detection_segments == 1
+        """Whether a recording's only window, as it is decoded, shows its language: padded as openings are."""
+        in_silence = self._options.padding != "mel" and all(one.size >= SHORTEST_IN_SILENCE for one in windows)
+        wanted = not self._options.multilingual and self._options.language_detection_segments == 1
+        return len(windows) == 1 and in_silence and wanted
 
     def _windows(self, recording: Recording, language: str | None, clip: FrameSpan) -> Iterator[Window]:
         """The windows of a stretch of a recording, cut at pauses; what fits one window is taken as it is alone."""
