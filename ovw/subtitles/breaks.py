@@ -11,7 +11,10 @@ from ovw.subtitles.text import columns
 SENTENCE_ENDS = frozenset(".!?…。！？｡؟۔।॥։።")
 PHRASE_ENDS = frozenset(",;:–—，、；：､،؛፣")
 CLOSERS = "\"'”’»›)]}」』）】》〉"
-AFTER_SENTENCE, AFTER_PHRASE, ANYWHERE, AFTER_SHORT_WORD = 0.0, 1.0, 3.0, 5.0
+OPENERS = "«‹“‘„([{「『（【《〈¿¡"
+MARKS = "".join(SENTENCE_ENDS | PHRASE_ENDS - {"–", "—"} - {".", "…"}) + CLOSERS.strip("\"'") + "%‰ๆฯໆຯៗ"
+"""Marks that belong to the word before them, also where a space is written before them, as in French."""
+AFTER_SENTENCE, AFTER_PHRASE, ANYWHERE, AFTER_SHORT_WORD, BESIDE_MARK = 0.0, 1.0, 3.0, 5.0, 50.0
 """Costs of a break."""
 SHORT_COLUMNS = 3
 """Words this short are mostly articles and prepositions, which belong to what follows, in any language with spaces."""
@@ -24,10 +27,12 @@ WIDOW_COLUMNS = 8
 
 def break_cost(before: Atom, after: Atom) -> float:
     """Cost of a break between two atoms, by how much it disturbs the reader."""
+    if not after.text.strip(MARKS) or not before.text.strip(OPENERS):
+        return BESIDE_MARK
     mark = before.text.rstrip(CLOSERS)[-1:]
     if mark in SENTENCE_ENDS:
         return AFTER_SENTENCE
-    if mark in PHRASE_ENDS or after.start_ms - before.end_ms >= PAUSE_MS:
+    if not mark or mark in PHRASE_ENDS or after.start_ms - before.end_ms >= PAUSE_MS:
         return AFTER_PHRASE
     if after.gap and columns(before.text) <= SHORT_COLUMNS:
         return AFTER_SHORT_WORD
