@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from ovw.config import build
-from ovw.errors import UsageError, did_you_mean
+from ovw.errors import OvwError, UsageError, did_you_mean
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
 from ovw.subtitles.options import LayoutOptions
@@ -31,8 +33,8 @@ class Transcription:
             print(segment.start, segment.text)
         result.save("talk.srt")
 
-    Iterating it again gives the same segments without decoding again. `text`, `segments`, `document` and `save` decode
-    what is left first.
+    Iterating it again gives the same segments without decoding again, and ends in the same error where decoding failed.
+    `text`, `segments`, `document` and `save` decode what is left first. Threads may iterate one together.
 
     Attributes:
         language: code of the language that was asked for or detected.
@@ -50,6 +52,8 @@ class Transcription:
     _recording: Recording = field(repr=False)
     _left: Iterator[Segment] = field(repr=False)
     _decoded: list[Segment] = field(repr=False, default_factory=list)
+    _failures: list[OvwError] = field(init=False, repr=False, compare=False, default_factory=list)
+    _turn: AbstractContextManager[bool] = field(init=False, repr=False, compare=False, default_factory=RLock)
 
     @property
     def duration(self) -> float:
@@ -81,10 +85,26 @@ class Transcription:
             while at < len(self._decoded):
                 yield self._decoded[at]
                 at += 1
+            with self._turn:  # a generator cannot be asked by two threads at once
+                if at == len(self._decoded) and not self._decode_next():
+                    return
+
+    def _decode_next(self) -> bool:
+        """Add a segment to the decoded ones; whether there was one left."""
+        if self._failures:  # the generator has ended, which must not pass for the end of the recording
+            raise self._failures[0]
+        try:
             segment = next(self._left, None)
-            if segment is None:
-                return
+        except OvwError as error:
+            self._failures.append(error)
+            raise
+        except BaseException as error:
+            hint = "transcribe it again"
+            self._failures.append(OvwError(f"decoding stopped before the end: {type(error).__name__}", hint))
+            raise
+        if segment is not None:
             self._decoded.append(segment)
+        return segment is not None
 
     def document(self, name: str | None = None) -> Document:
         """All that subtitle files are rendered from.

@@ -1,7 +1,9 @@
 """The result of `Whisper.transcribe`: iterated once or often, as text, as files."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 
 import pytest
@@ -40,6 +42,39 @@ def test_segments_are_decoded_as_they_are_taken_and_once() -> None:
     assert result.segments == list(result)
     assert result.text == "Hello & welcome. A river. Good bye."
     assert decoded == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [(OvwError("the media breaks off"), "the media breaks off"), (KeyError("x"), "decoding stopped.*KeyError")],
+)
+def test_what_failed_does_not_end_well_the_second_time(error: Exception, message: str) -> None:
+    def segments() -> Iterator[Segment]:
+        yield Segment(0, 0.0, 1.5, " Hello.", [1], 0.0, -0.2, 1.1, 0.0, 0)
+        raise error
+
+    result = transcription()[0].with_segments(segments())
+    with pytest.raises(type(error)):
+        list(result)
+    for _ in range(2):
+        with pytest.raises(OvwError, match=message):
+            _ = result.text
+    assert next(iter(result)).text == " Hello."
+
+
+def test_threads_iterate_one_together() -> None:
+    texts = tuple(str(i) for i in range(50))
+
+    def slow(found: Iterator[Segment]) -> Iterator[Segment]:
+        for segment in found:
+            sleep(0.0005)  # lets the other threads in
+            yield segment
+
+    result = transcription(texts)[0]
+    result = result.with_segments(slow(iter(result)))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: [segment.text for segment in result], range(8)))
+    assert found == [list(texts)] * 8
 
 
 def test_files(home: Path, tmp_path: Path) -> None:
