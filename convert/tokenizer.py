@@ -46,6 +46,8 @@ def build_tokenizer_json(dims: Dims, given: str | None) -> str:
     try:
         tokenizer = _choose(from_json(given) if given else None, official)
         if tokenizer is None:
+            if dims.n_vocab + len(TIMESTAMPS) in OFFICIAL_VOCABULARIES:
+                raise _timestamps_are_missing(dims.n_vocab, "no")
             raise OvwError(
                 f"a vocabulary of {dims.n_vocab} tokens is not one of OpenAI's",
                 "give weights with their tokenizer.json",
@@ -85,11 +87,17 @@ def _means_official(own: dict[str, Any], official: dict[str, Any]) -> bool:
 def _require_timestamps(tokenizer: dict[str, Any], n_vocab: int) -> None:
     """Refuse a vocabulary without timestamp tokens: windows are cut and subtitles timed by them."""
     own = {token["content"] for token in tokenizer["added_tokens"]}
-    if TIMESTAMPS[0] not in own and n_vocab - (_highest(tokenizer) + 1) < len(TIMESTAMPS) - MAX_PADDING:
-        raise OvwError(
-            f"the model's vocabulary of {n_vocab} tokens has no timestamp tokens, by which subtitles are timed",
-            "give a Whisper model that was trained with them (their 1501 tokens follow <|notimestamps|>)",
-        )
+    missing = sum(name not in own for name in TIMESTAMPS)
+    if missing and n_vocab - (_highest(tokenizer) + 1) < missing - MAX_PADDING:
+        found = len(TIMESTAMPS) - missing
+        raise _timestamps_are_missing(n_vocab, f"{found} of {len(TIMESTAMPS)}" if found else "no")
+
+
+def _timestamps_are_missing(n_vocab: int, found: str) -> OvwError:
+    return OvwError(
+        f"the model's vocabulary of {n_vocab} tokens has {found} timestamp tokens, by which subtitles are timed",
+        "give a Whisper model that was trained with them (their 1501 tokens follow <|notimestamps|>)",
+    )
 
 
 def _pad(tokenizer: dict[str, Any], n_vocab: int) -> None:

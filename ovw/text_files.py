@@ -7,6 +7,7 @@ import io
 import logging
 import re
 from pathlib import Path
+from unicodedata import category
 
 from ovw.errors import OvwError
 
@@ -55,10 +56,8 @@ def _encoding(stream: io.BufferedIOBase | io.BytesIO, name: str) -> str:
     head = stream.read(SAMPLE)
     if marked := next((encoding for mark, encoding in MARKS if head.startswith(mark)), None):
         return marked
-    if len(head) >= 4 and not len(head) % 2:
-        for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
-            if zeros.count(0) > 0.4 * len(zeros) and head.count(0) < 0.6 * len(head):
-                return encoding
+    if wide := _unmarked_wide(head):
+        return wide
     try:
         decoder = codecs.getincrementaldecoder("utf-8")()
         chunk = head
@@ -75,6 +74,25 @@ def _encoding(stream: io.BufferedIOBase | io.BytesIO, name: str) -> str:
         logger.warning("%s: is not UTF-8, read as Windows-1252", name)
         return WESTERN
     return "utf-8"
+
+
+def _unmarked_wide(head: bytes) -> str | None:
+    """UTF-16 without a mark: of each pair of bytes one is zero in Latin text, and below 32 in most other alphabets."""
+    if len(head) < 4 or len(head) % 2:
+        return None
+    halves = (("utf-16-le", head[1::2]), ("utf-16-be", head[::2]))
+    for encoding, high in halves:
+        if high.count(0) > 0.4 * len(high) and head.count(0) < 0.6 * len(head):
+            return encoding
+    for encoding, high in halves:
+        if CONTROLS.search(high) and sum(byte < 32 for byte in high) > 0.8 * len(high):
+            text = head.decode(encoding, "ignore")
+            return encoding if not any(map(_is_no_text, text)) else None
+    return None
+
+
+def _is_no_text(character: str) -> bool:
+    return category(character) in {"Cc", "Cn", "Co"} and not character.isspace()
 
 
 def is_text_file(path: Path) -> bool:

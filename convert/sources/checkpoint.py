@@ -128,7 +128,8 @@ class CheckpointFormat:
 def alignment_heads(value: Any, dims: Dims) -> tuple[tuple[int, int], ...] | None:
     """The alignment heads that a configuration file gives.
 
-    `None` where it gives none, or those of a larger decoder: a distilled one may still have its teacher's.
+    `None` where it gives none, or those of a larger decoder: a distilled one may still have its teacher's. `None` also
+    for the whole upper half, which CTranslate2's converter writes for checkpoints whose heads it does not know.
 
     Raises:
         ValueError: something else than pairs of layer and head.
@@ -139,7 +140,8 @@ def alignment_heads(value: Any, dims: Dims) -> tuple[tuple[int, int], ...] | Non
     if len(pairs) != len(value) or not all(len(p) == 2 and all(type(i) is int and i >= 0 for i in p) for p in pairs):
         raise ValueError(f"alignment_heads is not a list of [layer, head]: {str(value)[:80]}")
     inside = all(layer < dims.n_text_layer and head < dims.n_text_head for layer, head in pairs)
-    return tuple((layer, head) for layer, head in pairs) if inside else None
+    stand_in = sorted(pairs) == dims.upper_half
+    return tuple((layer, head) for layer, head in pairs) if inside and not stand_in else None
 
 
 def narrow(tensor: NDArray[np.floating]) -> NDArray[np.floating]:

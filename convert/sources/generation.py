@@ -75,7 +75,7 @@ def from_huggingface(
         begin_suppress_tokens=_tokens(stored, "begin_suppress_tokens", dims),
         language=_language(language),
         task=_task(task),
-        max_length=_whole(stored, "max_length", 2, dims.n_text_ctx),
+        max_length=_max_length(stored, dims),
         max_initial_timestamp_index=_whole(stored, "max_initial_timestamp_index", 0, dims.n_audio_ctx),
         repetition_penalty=float(penalty) if isinstance(penalty, int | float) and penalty > 0 else None,
         no_repeat_ngram_size=_whole(stored, "no_repeat_ngram_size", 0, dims.n_text_ctx),
@@ -112,6 +112,12 @@ def _whole(stored: Mapping[str, Any], key: str, low: int, high: int) -> int | No
         return value
     logger.warning("generation_config.json: %s is %s, allowed are %d to %d; not used", key, value, low, high)
     return None
+
+
+def _max_length(stored: Mapping[str, Any], dims: Dims) -> int | None:
+    """`max_new_tokens`, which transformers prefers, counts without the start token."""
+    new = _whole(stored, "max_new_tokens", 1, dims.n_text_ctx - 1)
+    return _whole(stored, "max_length", 2, dims.n_text_ctx) if new is None else new + 1
 
 
 def _language(value: Any) -> str | None:

@@ -49,7 +49,7 @@ def foreign_manifest(folder: Path) -> Manifest:
         raise OvwError(f"{folder} has no {names.TOKENIZER}", "take it from the repository of the checkpoint")
     try:
         dims = Dims(**{name: int(config[key]) for name, key in CONFIG_KEYS.items()})
-        heads = generation.get("alignment_heads")
+        heads = [(layer, head) for layer, head in generation.get("alignment_heads") or []]
         known = [code.strip("<|>") for code in generation.get("lang_to_id") or {}]
         multilingual = bool(generation.get("is_multilingual", known))
         return Manifest(
@@ -63,7 +63,7 @@ def foreign_manifest(folder: Path) -> Manifest:
             dims={name: getattr(dims, name) for name in CONFIG_KEYS},
             languages=[code for code in known if code in languages()] if multilingual else ["en"],
             translate=multilingual,
-            alignment_heads=[(layer, head) for layer, head in heads] if heads else None,
+            alignment_heads=None if sorted(heads) == dims.upper_half else heads or None,
             shapes=Shapes(
                 kind="dynamic",
                 batch=(1, -1),

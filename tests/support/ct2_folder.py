@@ -89,5 +89,5 @@ def write_ct2(folder: Path, checkpoint: Checkpoint, compute_type: str = "float16
     blob += struct.pack("<I", len(aliases)) + b"".join(text(name) + text(aliases[name]) for name in aliases)
     folder.mkdir()
     (folder / "model.bin").write_bytes(blob)
-    (folder / "config.json").write_text(json.dumps({"alignment_heads": [[1, 0], [1, 1]]}))
+    (folder / "config.json").write_text(json.dumps({"alignment_heads": [[0, 1], [1, 1]]}))
     return folder

@@ -101,6 +101,10 @@ def test_language_and_task_in_every_form(entries: dict, language: str | None, ta
     assert (found.language, found.task) == (language, task)
 
 
+def test_new_tokens_go_before_length():
+    assert from_huggingface({"max_new_tokens": 64, "max_length": 448}, {}, None, TINY).max_length == 65
+
+
 def test_forced_ids_are_read_with_the_checkpoints_own_vocabulary():
     tokenizer = {"added_tokens": [{"id": 99, "content": "<|fr|>"}]}
     assert from_huggingface({"forced_decoder_ids": [[1, 99]]}, {}, tokenizer, TINY).language == "fr"
@@ -114,7 +118,13 @@ def test_suppressed_tokens_that_are_none(tokens: object):
 
 @pytest.mark.parametrize(
     "entries",
-    [{"language": "klingon"}, {"task": "summarize"}, {"max_length": 4096}, {"max_initial_timestamp_index": -1}],
+    [
+        {"language": "klingon"},
+        {"task": "summarize"},
+        {"max_length": 4096},
+        {"max_initial_timestamp_index": -1},
+        {"max_new_tokens": 448},
+    ],
 )
 def test_what_decoding_cannot_use_is_reported_and_not_used(entries: dict, caplog: pytest.LogCaptureFixture):
     assert from_huggingface(entries, {}, None, TINY) == GenerationDefaults()

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.ct2_folder import write_ct2
 from support.huggingface_folder import hf_state, save_hf, with_more_words
 from support.tiny_whisper import TINY, TINY_EN, TINY_V3
 from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.convert.describe import capabilities
 from ovw.convert.sources.checkpoint import tensors_sha256
+from ovw.convert.sources.ctranslate2 import read_ctranslate2
 from ovw.convert.sources.huggingface import names_of, read_huggingface
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.resolve import load_checkpoint
@@ -86,6 +88,16 @@ def test_heads_of_a_teacher_are_left_out(tmp_path: Path) -> None:
     generation = {"alignment_heads": [[1, 0], [17, 15]]}
     read = load_checkpoint(None, str(save_hf(tmp_path / "a", random_checkpoint(TINY), generation=generation)))
     assert read.alignment_heads is None
+
+
+def test_the_upper_half_means_heads_that_are_not_known(tmp_path: Path) -> None:
+    """CTranslate2's converter, and our own generation config, name all of them where they know none."""
+    generation = {"alignment_heads": TINY.upper_half[::-1]}
+    read = load_checkpoint(None, str(save_hf(tmp_path / "a", random_checkpoint(TINY), generation=generation)))
+    assert read.alignment_heads is None
+    folder = write_ct2(tmp_path / "ct2", random_checkpoint(TINY))
+    (folder / "config.json").write_text(json.dumps({"alignment_heads": TINY.upper_half}))
+    assert read_ctranslate2(folder).alignment_heads is None
 
 
 @pytest.mark.parametrize(("dims", "spoken"), [(TINY, 99), (TINY_V3, 100), (TINY_EN, 1)])

@@ -33,7 +33,7 @@ def test_all_formats_give_the_same_tensors(tmp_path: Path) -> None:
     for checkpoint in (from_f16, from_f32, from_ct2):
         assert checkpoint.dims == TINY
         assert tensors_sha256(checkpoint.tensors) == expected
-    assert from_ct2.alignment_heads == ((1, 0), (1, 1))
+    assert from_ct2.alignment_heads == ((0, 1), (1, 1))
 
 
 @pytest.mark.parametrize("compute_type", FLOATS)
@@ -116,8 +116,8 @@ def test_damaged_ctranslate2(tmp_path: Path, damage: str) -> None:
     [
         ({"model.bin": (b"encoder/layer_1/ffn/linear_0/weight", b"encoder/layer_1/ffn/linear_0/height")}, "is missing"),
         ({"model.bin": (b"decoder/embeddings/weight", b"decoder/embeddings/height")}, "is missing"),
-        ({"config.json": (b"[[1, 0], [1, 1]]", b"[[1, 0, 2]]")}, "alignment_heads is not a list of"),
-        ({"config.json": (b"[[1, 0], [1, 1]]", b'"[]"')}, "alignment_heads is not a list of"),
+        ({"config.json": (b"[[0, 1], [1, 1]]", b"[[1, 0, 2]]")}, "alignment_heads is not a list of"),
+        ({"config.json": (b"[[0, 1], [1, 1]]", b'"[]"')}, "alignment_heads is not a list of"),
         ({"config.json": (b"{", b"[")}, "config.json cannot be read"),
         ({"tokenizer.json": (b"", b"{half")}, "tokenizer.json cannot be read"),
     ],

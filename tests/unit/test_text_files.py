@@ -41,6 +41,17 @@ def test_texts_of_every_script(tmp_path: Path, text: str, encoding: str):
     assert read_text(tmp_path / "a.txt") == text
 
 
+@pytest.mark.parametrize("text", ["да, привет\n", "การทดสอบ ภาษา", "Γειά σου", "مرحبا", "שלום\n\n"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_two_bytes_a_character_without_a_mark(text: str, encoding: str):
+    assert decode_text(text.encode(encoding), "a.txt") == text
+
+
+@pytest.mark.parametrize("text", ["\x1b[0m!", "\n\n\n\n", "bell\x07\tend", "\t\n1\n"])
+def test_controls_do_not_make_it_so(text: str):
+    assert decode_text(text.encode(), "a.txt") == text
+
+
 def test_a_late_character_decides(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     path = tmp_path / "a.txt"
     path.write_bytes(b"plain ascii\n" * 200_000 + "é".encode("latin-1"))

@@ -185,3 +185,16 @@ def test_a_vocabulary_without_timestamps_is_refused_for_that():
     dims = Dims(**TINY.as_dict() | {"n_vocab": 50364})
     with pytest.raises(OvwError, match="vocabulary of 50364 tokens has no timestamp tokens"):
         build_tokenizer_json(dims, json.dumps(tokenizer))
+
+
+@pytest.mark.parametrize(
+    ("n_vocab", "kept", "found"),
+    [(50364, None, "no"), (50364, 0, "no"), (50365, None, "no"), (51114, 750, "750 of 1501")],
+)
+def test_how_many_timestamps_are_missing(n_vocab: int, kept: int | None, found: str):
+    """Also without a tokenizer, and in a vocabulary that holds some of them."""
+    tokenizer = json.loads(build_tokenizer_json(TINY, None))
+    tokenizer["added_tokens"] = [t for t in tokenizer["added_tokens"] if t["id"] < 50364 + (kept or 0)]
+    dims = Dims(**TINY.as_dict() | {"n_vocab": n_vocab})
+    with pytest.raises(OvwError, match=f"vocabulary of {n_vocab} tokens has {found} timestamp tokens"):
+        build_tokenizer_json(dims, None if kept is None else json.dumps(tokenizer))
