@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ovw.artifact.manifest import Manifest
 from ovw.errors import UsageError
-from ovw.models import Capabilities, find_language
+from ovw.models import Capabilities, find_language, sizes
 from ovw.transcribe.model_sessions import can_time_words
 from ovw.transcribe.options import AUTO, TranscribeOptions
 
@@ -63,9 +63,16 @@ def check_decoder(folder: Path, manifest: Manifest, options: TranscribeOptions) 
     if options.word_timestamps and not manifest.alignment_heads:
         logger.warning(
             "%s has no alignment heads: words are timed by the decoder's upper half, which is less exact; "
-            "convert it with --size to lend it those of its size",
+            "convert it with --size%s to lend it those of its size",
             folder.name,
+            _sizes_like(manifest),
         )
     n_vocab = manifest.dims["n_vocab"]
     if beyond := [token for token in options.suppress_tokens if token >= n_vocab]:
         raise UsageError(f"suppress_tokens holds {beyond[0]}, the vocabulary has {n_vocab}", "ids start at 0")
+
+
+def _sizes_like(manifest: Manifest) -> str:
+    """The sizes with the dimensions of an artifact, such as ` base`; empty where there is none."""
+    found = [name for name, info in sizes().items() if info.dims == manifest.dimensions()]
+    return f" {' or '.join(found)}" if found else ""

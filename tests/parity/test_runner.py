@@ -11,8 +11,11 @@ from support.spoken import WORDS, words
 from support.whispers import opened
 
 from ovw import Whisper
+from ovw.api.request import check_decoder
+from ovw.artifact.manifest import read_manifest
 from ovw.convert.plan import Converted
 from ovw.errors import UsageError
+from ovw.models import find_size
 from ovw.transcribe.decoding.task import DecodingTask
 from ovw.transcribe.language import vote
 from ovw.transcribe.model_sessions import ModelSessions
@@ -220,3 +223,14 @@ def test_words_without_alignment_heads_are_less_exact(tiny: Converted, caplog: p
     assert "no alignment heads: words are timed by the decoder's upper half" in caplog.text
     assert "convert it with --size" in caplog.text
     assert all(segment.words for segment in segments)
+
+
+@pytest.mark.parametrize(
+    ("size", "named"), [("base", "--size base to"), ("large-v2", "--size large-v1 or large-v2 to")]
+)
+def test_the_size_that_could_lend_heads_is_named(
+    tiny: Converted, caplog: pytest.LogCaptureFixture, size: str, named: str
+) -> None:
+    fine_tune = read_manifest(tiny.folder).model_copy(update={"dims": find_size(size).dims.as_dict()})
+    check_decoder(tiny.folder, fine_tune, TranscribeOptions(word_timestamps=True))
+    assert named in caplog.text
