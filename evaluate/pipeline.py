@@ -143,7 +143,8 @@ def _transcribe(
     language = find_language(config.language) if config.language else None
     task = TranscribeClips(spec, config.decoding(), language, config.detect_language)
     clips = choose(dataset, config.speech())
-    return run(clips, task, config.pool(), journal, total=total, strict=config.strict, observer=watch)
+    modes = {"strict": config.strict, "silence": config.score_silence}
+    return run(clips, task, config.pool(), journal, total=total, observer=watch, **modes)
 
 
 def _hypotheses_of(

@@ -174,6 +174,7 @@ def run(
     *,
     total: int | None = None,
     strict: bool = False,
+    silence: bool = False,
     observer: EvalObserver | None = None,
 ) -> tuple[list[Hypothesis], list[Problem]]:
     """Transcribe what the journal does not have yet.
@@ -185,6 +186,7 @@ def run(
         journal: where results go.
         total: clips in all, if known.
         strict: stop at the first problem.
+        silence: transcribe clips with empty references too.
         observer: callbacks for progress.
 
     Returns:
@@ -201,7 +203,7 @@ def run(
         tally.problems.append(problem)
         watch.on_problem(problem)
 
-    for group in pool.run(task, _grouped(_pending(items, journal, tally, note), task.group)):
+    for group in pool.run(task, _grouped(_pending(items, journal, tally, note, silence=silence), task.group)):
         for outcome in _outcomes(group):
             if isinstance(outcome, Problem):
                 note(outcome)
@@ -229,7 +231,12 @@ def _outcomes(group: list[Outcome] | Lost) -> list[Outcome]:
 
 
 def _pending(
-    items: Iterable[Item], journal: HypothesisJournal, tally: Tally, note: Callable[[Problem], None]
+    items: Iterable[Item],
+    journal: HypothesisJournal,
+    tally: Tally,
+    note: Callable[[Problem], None],
+    *,
+    silence: bool,
 ) -> Iterator[Utterance]:
     """Utterances still to be done, fit to be sent to another process."""
     for item in items:
@@ -239,7 +246,7 @@ def _pending(
         tally.order.append(item.id)
         if item.id in journal.done:
             continue
-        if not item.reference.strip():
+        if not (silence or item.reference.strip()):
             note(Problem(item.id, item.location, "the reference is empty"))
             continue
         try:

@@ -14,10 +14,12 @@ from ovw.datasets.utterance import Problem, Utterance
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
+from ovw.evaluate.extra_metrics import silence_metrics
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.leaderboard import write_leaderboard
 from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, on_front
 from ovw.evaluate.request import request_of
+from ovw.evaluate.score import score
 from ovw.evaluate.transcription import EvalObserver, run
 from ovw.record import Case, Metric, new_record, write_record
 from ovw.scale.task import Here
@@ -53,6 +55,14 @@ def test_problems_are_named_and_counted(tmp_path: Path) -> None:
     for item in items[3:]:
         with HypothesisJournal(tmp_path / "strict", REQUEST) as journal, pytest.raises(OvwError, match="goes on"):
             run([item], Echo(), Here(), journal, strict=True)
+
+
+def test_clips_without_words_are_transcribed_where_silence_is_scored(tmp_path: Path) -> None:
+    items = [replace(item, reference=text) for item, text in zip(utterances(3), ("", " ", "words"), strict=True)]
+    with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
+        done, problems = run(items, Echo(), Here(), journal, strict=True, silence=True)
+    assert ([h.reference.strip() for h in done], problems) == (["", "", "words"], [])
+    assert silence_metrics(score(done))["silence_clips"].value == 2
 
 
 def test_front() -> None:
