@@ -17,7 +17,7 @@ from ovw.convert.sources.ctranslate2 import read_ctranslate2
 from ovw.convert.sources.disk_tensors import DiskTensors
 from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint, sinusoids
-from ovw.convert.sources.resolve import load_checkpoint
+from ovw.convert.sources.resolve import _check_size, load_checkpoint
 from ovw.convert.sources.wheel import find_wheels, read_wheels
 from ovw.errors import OvwError, UsageError
 from ovw.models import find_size, sizes
@@ -347,3 +347,12 @@ def heads_of(dump: bytes, layers: int) -> tuple[tuple[int, int], ...]:
 
     mask = np.frombuffer(gzip.decompress(base64.b85decode(dump)), dtype=bool).reshape(layers, -1)
     return tuple((int(a), int(b)) for a, b in zip(*mask.nonzero(), strict=True))
+
+
+def test_another_size_is_named_with_what_differs() -> None:
+    base, small = find_size("base"), find_size("small")
+    fine_tune = replace(random_checkpoint(TINY), dims=base.dims)
+    with pytest.raises(OvwError, match=r"'n_audio_state': 512.*small has \{'n_audio_state': 768") as caught:
+        _check_size(fine_tune, small)
+    assert "n_mels" not in caught.value.message
+    assert str(caught.value.hint).startswith("give --size base or leave out --size")
