@@ -71,12 +71,12 @@ def load_checkpoint(
 def _check_size(checkpoint: Checkpoint, info: ModelInfo) -> None:
     """Refuse another size than the one that was asked for, and a package that does not hold OpenAI's weights."""
     if checkpoint.dims != info.dims:
-        found, wanted = checkpoint.dims.as_dict(), info.dims.as_dict()
-        other = [name for name in found if found[name] != wanted[name]]
+        own, wanted = checkpoint.dims.as_dict(), info.dims.as_dict()
+        other = [name for name in own if own[name] != wanted[name]]
+        mine, theirs = ({name: dims[name] for name in other} for dims in (own, wanted))
         fitting = [f"give --size {name}" for name, known in sizes().items() if known.dims == checkpoint.dims]
         raise OvwError(
-            f"{checkpoint.reference} has dimensions { ({name: found[name] for name in other}) }, "
-            f"{info.name} has { ({name: wanted[name] for name in other}) }",
+            f"{checkpoint.reference} has dimensions {mine}, {info.name} has {theirs}",
             " or ".join([*fitting, "leave out --size to take the weights as they are"]),
         )
     pinned = info.sources.tensors_sha256 if checkpoint.kind == "wheel" else None
