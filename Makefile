@@ -2,15 +2,22 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# no package without its hash, nothing that is not listed: see docs/security.md, also on PyTorch, the one exception
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+LOCKED := $(PIP_INSTALL) --require-hashes --no-deps --no-build-isolation
+OVW := $(PIP_INSTALL) --no-deps --no-build-isolation
+TORCH ?= any
+TORCH_any := $(PIP_INSTALL) --constraint constraints.txt torch
+TORCH_locked := $(LOCKED) -r requirements/torch.txt
+$(if $(TORCH_$(TORCH)),,$(error TORCH=$(TORCH): use TORCH=any or TORCH=locked))
+PACKAGES := pyproject.toml constraints.txt $(wildcard requirements/*.txt)
 DEMO_OUT := demo-output
-PACKAGES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 MINUTES ?= 5
 RUNS ?= 5
 HOURS ?= 24
-.PHONY: help demo test test-slow test-browser notebook lint types format media fuzz faults long-run audit sbom licences clean
+.PHONY: help demo test test-slow test-browser notebook lint types format media fuzz faults long-run audit sbom licences lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -46,7 +53,7 @@ lint: $(VENV)/.dev types ## check style, types and what imports what
 	cd build/types && $(CURDIR)/$(BIN)/lint-imports --no-logo $(CURDIR)/pyproject.toml
 
 types: $(VENV)/.dev
-	rm -rf build && $(PIP_INSTALL) --no-deps --target build/types .
+	rm -rf build && $(BIN)/python $(OVW) --target build/types .
 	MYPYPATH=build/types $(BIN)/mypy -p ovw
 
 format: $(VENV)/.dev ## put the code in order
@@ -65,11 +72,9 @@ faults: $(VENV)/.dev ## kill verbs at random moments and look at what is left, R
 long-run: $(VENV)/.dev ## transcribe HOURS=24 of looped speech as one recording and look at what grows
 	PYTHONPATH=tests $(BIN)/python -m support.long_run --hours $(HOURS)
 
-audit: $(VENV)/.demo ## compare the installed packages with known advisories (needs a network)
-	test -d $(VENV)-audit || $(PYTHON) -m venv $(VENV)-audit
-	$(VENV)-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
-	$(BIN)/python -m pip list --format freeze --exclude-editable > build-packages.txt
-	$(VENV)-audit/bin/pip-audit --requirement build-packages.txt --no-deps --disable-pip; status=$$?; rm build-packages.txt; exit $$status
+audit: $(VENV)-audit/.done ## compare the locked packages with known advisories (needs a network)
+	$(VENV)-audit/bin/pip-audit --strict --disable-pip --requirement requirements/browser.txt --requirement requirements/notebook.txt \
+		--requirement requirements/torch.txt
 
 sbom: $(VENV)/.demo ## write sbom.json, the installed packages as CycloneDX
 	$(BIN)/python scripts/sbom.py > sbom.json
@@ -77,32 +82,33 @@ sbom: $(VENV)/.demo ## write sbom.json, the installed packages as CycloneDX
 licences: $(VENV)/.demo ## list the licences of the installed packages
 	$(BIN)/python scripts/sbom.py --licences
 
+lock: $(VENV)-lock/.done ## write requirements/ anew from pyproject.toml and constraints.txt, UPGRADE=1 for newest versions
+	$(VENV)-lock/bin/python scripts/lock.py $(VENV)-lock/bin/uv $(if $(UPGRADE),--upgrade)
+
 clean: ## remove what the other targets made in this folder
-	rm -rf $(VENV) $(VENV)-optimum $(VENV)-audit sbom.json fuzz-findings fault-findings.json $(DEMO_OUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-optimum $(VENV)-audit $(VENV)-lock sbom.json fuzz-findings fault-findings.json $(DEMO_OUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.demo: $(PACKAGES) | $(BIN)/python
-	$(PIP_INSTALL) --editable '.[convert,weights-base]'
+# setuptools first, which builds what has no wheel; PyTorch last, for which its dependencies are there by then
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.browser $(VENV)/.notebook: $(VENV)/.%: $(PACKAGES) | $(BIN)/python
+	$(BIN)/python $(LOCKED) -r requirements/build.txt
+	$(BIN)/python $(LOCKED) -r requirements/$*.txt
+	$(BIN)/python $(TORCH_$(TORCH))
+	$(BIN)/python $(OVW) --editable .
+	$(BIN)/python -m pip check
 	@touch $@
 
-$(VENV)/.dev: $(PACKAGES) | $(BIN)/python
-	$(PIP_INSTALL) --editable '.[dev]'
+$(VENV)-audit/.done $(VENV)-lock/.done: $(VENV)-%/.done: requirements/%.txt
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python $(LOCKED) -r requirements/$*.txt
 	@touch $@
 
-$(VENV)/.browser: $(PACKAGES) | $(BIN)/python
-	$(PIP_INSTALL) --editable '.[browser]'
-	@touch $@
-
-$(VENV)/.notebook: $(PACKAGES) | $(BIN)/python
-	$(PIP_INSTALL) --editable '.[notebook]'
-	@touch $@
-
-# optimum-intel brings a torchvision that does not go with the CPU build of torch
-$(VENV)-optimum/.done: constraints.txt
+# without the torchvision that optimum-intel asks for, which does not go with the CPU build of torch
+$(VENV)-optimum/.done: requirements/optimum.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)-optimum
-	$(VENV)-optimum/bin/pip install --quiet torch==2.13.0 optimum-intel==2.2.0 openvino==2026.4.1 av
-	$(VENV)-optimum/bin/pip uninstall --quiet --yes torchvision
+	$(VENV)-optimum/bin/python $(LOCKED) -r requirements/optimum.txt
+	$(VENV)-optimum/bin/python $(TORCH_$(TORCH)) --no-warn-conflicts
 	@touch $@
