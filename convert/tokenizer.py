@@ -11,13 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer as BpeTokenizer
-
 from ovw.artifact import names
 from ovw.errors import OvwError, quoted, reason
 from ovw.lifetime import foreign_scratch
 from ovw.models import Dims, languages
 from ovw.parsing import from_json
+from ovw.transcribe.bpe import load_bpe
 
 TIMESTAMPS = tuple(f"<|{i * 0.02:.2f}|>" for i in range(1501))
 END = "<|endoftext|>"
@@ -58,7 +57,8 @@ def build_tokenizer_json(dims: Dims, given: str | None) -> str:
             _pad(tokenizer, dims.n_vocab)
         _check_ids(tokenizer, dims.n_vocab)
         if tokenizer is not official:
-            BpeTokenizer.from_str(json.dumps(tokenizer))
+            tokenizer |= dict.fromkeys(("padding", "truncation"))  # Whisper's has neither
+            load_bpe(json.dumps(tokenizer))
     except OvwError:
         raise
     except Exception as error:  # tokenizers raises nothing narrower

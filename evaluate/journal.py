@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from ovw.artifact.lock import locked
 from ovw.errors import OvwError, quoted, reason
 from ovw.evaluate.leaderboard import remove_leaderboard
 from ovw.files import write_whole
-from ovw.parsing import from_json
+from ovw.parsing import load_json
 from ovw.scoring.hypothesis import Hypothesis, parse
+from ovw.text_files import lines_of
 
 HYPOTHESES = "hypotheses.jsonl"
 REQUEST = "request.json"
@@ -132,18 +133,25 @@ class HypothesisJournal:
         """Take up what is there; a last line without its end was cut off by a kill, other damage is reported."""
         if not self.path.exists():
             return
+        try:
+            with self.path.open("rb") as stream:
+                os.truncate(self.path, self._read_lines(stream))
+        except OSError as error:
+            raise OvwError(f"{self.path} cannot be read: {reason(error)}", "nothing was changed") from None
+
+    def _read_lines(self, stream: BinaryIO) -> int:
+        """Take up every whole line, and give their bytes in all."""
         whole = 0
-        with self.path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    result = parse(line.decode("utf-8"))
-                except ValueError as error:
-                    raise self._damage(number, error) from None
-                whole += len(line)
-                self.done.setdefault(result.id, result)
-        os.truncate(self.path, whole)
+        for number, line in enumerate(lines_of(stream), 1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                result = parse(line.decode("utf-8"))
+            except ValueError as error:
+                raise self._damage(number, error) from None
+            whole += len(line)
+            self.done.setdefault(result.id, result)
+        return whole
 
     def _damage(self, number: int, error: ValueError) -> OvwError:
         shutil.copyfile(self.path, self.folder / DAMAGED)
@@ -155,7 +163,7 @@ class HypothesisJournal:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        data = from_json(path.read_text(encoding="utf-8"))
+        data = load_json(path)
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}

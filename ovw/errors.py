@@ -13,6 +13,11 @@ QUOTED = 80
 """Characters of a value in a message."""
 LONGEST = 2000
 """Characters of a message."""
+DAMAGE = (
+    OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
+    ArithmeticError, AssertionError, MemoryError,
+)  # fmt: skip
+"""Errors of reading a file that is damaged or of another kind."""
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that could steer a terminal, turn a line around or not be printed at all."""
 

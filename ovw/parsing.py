@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from ovw.text_files import require_file
 
 DEPTH = 64
 """Levels of brackets; no format that ovw reads has more than ten."""
@@ -37,6 +40,17 @@ def from_json(text: str | bytes) -> Any:
     except UnicodeEncodeError:
         raise ValueError("holds half of a character, a surrogate without its partner") from None
     return data
+
+
+def load_json(path: Path) -> Any:
+    """The contents of a JSON file in UTF-8.
+
+    Raises:
+        OSError: it cannot be read, or is more than `require_file` allows.
+        ValueError: as `from_json`.
+    """
+    require_file(path)
+    return from_json(path.read_text(encoding="utf-8"))
 
 
 def _check_depth(data: Any) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import logging
+import os
 import re
+import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, AnyStr
 from unicodedata import category
 
 from ovw.errors import OvwError
@@ -23,22 +28,55 @@ SAMPLE = 4096
 CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 """Characters that no text holds, whatever its encoding."""
 CHUNK = 1 << 20
+LARGEST = 64 << 20
+"""Bytes of a file that is read whole: a tokenizer has a few millions."""
 WESTERN = "cp1252"
 """Latin-1 as Windows has it, which agrees with it in every printable character."""
 
 
+LARGEST_TABLE = 1 << 30
+"""Bytes of a file that is read line by line: some millions of lines."""
+LONGEST_LINE = 1 << 24
 TEXT_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa", ".lrc", ".txt", ".pdf", ".docx", ".md"})
+
+
+def require_file(path: Path, most: int = LARGEST) -> None:
+    """Refuse what cannot be read whole: a pipe without a writer never begins, a device or a sparse file never ends.
+
+    Raises:
+        OSError: it is no regular file, or larger than `most` bytes.
+    """
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, a file is expected", str(path))
+    if found.st_size > most:
+        raise OSError(errno.EFBIG, f"it has {found.st_size} bytes, at most {most} are read", str(path))
 
 
 def read_text(path: Path) -> str:
     """A whole text file, every line end as a line feed.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is more than `require_file` allows.
         UnicodeDecodeError: it is no text.
     """
+    require_file(path)
     with path.open(encoding=encoding_of(path)) as stream:
         return stream.read()
+
+
+def lines_of(stream: IO[AnyStr]) -> Iterator[AnyStr]:
+    """The lines of an open file, their ends included.
+
+    Raises:
+        OSError: one is longer than `LONGEST_LINE`, as zeros are that fill a file.
+    """
+    while line := stream.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise OSError(errno.EFBIG, f"it has a line of more than {LONGEST_LINE} characters")
+        yield line
 
 
 def decode_text(data: bytes, name: str) -> str:
@@ -48,6 +86,7 @@ def decode_text(data: bytes, name: str) -> str:
 
 def encoding_of(path: Path) -> str:
     """The encoding of a text file, found by its marks, else by what its bytes can be; raises as `read_text`."""
+    require_file(path, LARGEST_TABLE)
     with path.open("rb") as stream:
         return _encoding(stream, str(path))
 
@@ -67,10 +106,10 @@ def _encoding(stream: io.BufferedIOBase | io.BytesIO, name: str) -> str:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         stream.seek(0)
-        whole = stream.read()
-        if CONTROLS.search(whole):
-            raise
-        whole.decode(WESTERN)
+        while chunk := stream.read(CHUNK):
+            if CONTROLS.search(chunk):
+                raise
+            chunk.decode(WESTERN)
         logger.warning("%s: is not UTF-8, read as Windows-1252", name)
         return WESTERN
     return "utf-8"

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ovw.errors import UsageError
+from ovw.errors import UsageError, quoted
 from ovw.models import Dims, find_language, languages
 
 logger = logging.getLogger(__name__)
 
+MOST_PENALTY = 1e6
+"""Logits are divided by it: far below that, no token is ever repeated."""
 TASKS = ("transcribe", "translate")
 FROM_MODEL_CONFIG = ("suppress_tokens", "begin_suppress_tokens", "forced_decoder_ids")
 """Keys that transformers reads from `config.json` where a folder has no `generation_config.json`."""
@@ -69,7 +71,6 @@ def from_huggingface(
     if language is None and task is None:
         language, task = forced
     _check_no_timestamps(stored.get("no_timestamps_token_id"), tokenizer)
-    penalty = stored.get("repetition_penalty")
     return GenerationDefaults(
         suppress_tokens=_tokens(stored, "suppress_tokens", dims),
         begin_suppress_tokens=_tokens(stored, "begin_suppress_tokens", dims),
@@ -77,7 +78,7 @@ def from_huggingface(
         task=_task(task),
         max_length=_max_length(stored, dims),
         max_initial_timestamp_index=_whole(stored, "max_initial_timestamp_index", 0, dims.n_audio_ctx),
-        repetition_penalty=float(penalty) if isinstance(penalty, int | float) and penalty > 0 else None,
+        repetition_penalty=_penalty(stored.get("repetition_penalty")),
         no_repeat_ngram_size=_whole(stored, "no_repeat_ngram_size", 0, dims.n_text_ctx),
     )
 
@@ -101,7 +102,7 @@ def _tokens(stored: Mapping[str, Any], key: str, dims: Dims) -> list[int] | None
     if isinstance(tokens, list) and -1 in tokens:  # openai-whisper's own word for its list
         return None
     if not isinstance(tokens, list) or not all(type(t) is int and 0 <= t < dims.n_vocab for t in tokens):
-        raise ValueError(f"{key} is not a list of token ids below {dims.n_vocab}: {str(tokens)[:80]}")
+        raise ValueError(f"{key} is not a list of token ids below {dims.n_vocab}: {quoted(tokens)}")
     return tokens
 
 
@@ -110,7 +111,16 @@ def _whole(stored: Mapping[str, Any], key: str, low: int, high: int) -> int | No
     value = stored.get(key)
     if value is None or (type(value) is int and low <= value <= high):
         return value
-    logger.warning("generation_config.json: %s is %s, allowed are %d to %d; not used", key, value, low, high)
+    logger.warning("generation_config.json: %s is %s, allowed are %d to %d; not used", key, quoted(value), low, high)
+    return None
+
+
+def _penalty(value: Any) -> float | None:
+    if value is None or (type(value) in (int, float) and 0 < value < MOST_PENALTY):
+        return value and float(value)
+    logger.warning(
+        "generation_config.json: repetition_penalty is %s, a number above 0 is allowed; not used", quoted(value)
+    )
     return None
 
 
@@ -126,14 +136,14 @@ def _language(value: Any) -> str | None:
     try:
         return find_language(str(value).removeprefix("<|").removesuffix("|>"))
     except UsageError:
-        logger.warning("generation_config.json: language is %r, which Whisper does not have; not used", value)
+        logger.warning("generation_config.json: language is %s, which Whisper does not have; not used", quoted(value))
         return None
 
 
 def _task(value: Any) -> str | None:
     if value is None or value in TASKS:
         return None if value is None else str(value)
-    logger.warning("generation_config.json: task is %r, allowed are %s; not used", value, " and ".join(TASKS))
+    logger.warning("generation_config.json: task is %s, allowed are %s; not used", quoted(value), " and ".join(TASKS))
     return None
 
 
@@ -162,5 +172,7 @@ def _check_no_timestamps(token: Any, tokenizer: Mapping[str, Any] | None) -> Non
     known = own.get("<|notimestamps|>", token)
     if token not in (None, known):
         logger.warning(
-            "generation_config.json: no_timestamps_token_id is %s, the tokenizer has %s, which is used", token, known
+            "generation_config.json: no_timestamps_token_id is %s, the tokenizer has %s, which is used",
+            quoted(token),
+            quoted(known),
         )

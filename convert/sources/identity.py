@@ -59,4 +59,4 @@ def declared_capabilities(
         tuple(code for code in languages() if f"<|{code}|>" in language_tokens)
         or tuple(languages())[: dims.n_languages]
     )
-    return Capabilities(codes, "translate" in generation.get("task_to_id", ("translate",))), True
+    return Capabilities(codes, "translate" in (generation.get("task_to_id") or ("translate",))), True

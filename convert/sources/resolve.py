@@ -21,20 +21,18 @@ from ovw.convert.sources.identity import published_as
 from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.wheel import find_wheels, read_wheels
-from ovw.errors import OvwError, UsageError, did_you_mean, reason
+from ovw.errors import DAMAGE, OvwError, UsageError, did_you_mean, reason
 from ovw.home import weights_dir, whisper_cache
 from ovw.models import ModelInfo, aliases, sizes
+from ovw.network import LARGEST
+from ovw.text_files import require_file
 
 T = TypeVar("T")
 FOLDERS = "a Hugging Face folder has config.json and model.safetensors, a CTranslate2 folder model.bin and config.json"
 FORMATS = [openai.FORMAT, ggml.FORMAT, ctranslate2.FORMAT, huggingface.FORMAT, huggingface.ADAPTER_FORMAT]
 """The formats that are read: a new one is a module with a `FORMAT` and an entry here. The first that matches reads."""
 FILES = f"give {', '.join(row.form for row in FORMATS)} or hf:owner/name"
-DAMAGE = (
-    OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
-    ArithmeticError, AssertionError, MemoryError, struct.error, pickle.UnpicklingError,
-)  # fmt: skip
-"""Errors of reading a file that is damaged or of another kind."""
+UNREADABLE = (*DAMAGE, struct.error, pickle.UnpicklingError)
 
 
 def load_checkpoint(
@@ -112,6 +110,10 @@ def _of_hub(reference: str, offline: bool, on_progress: Progress) -> Checkpoint:
 
 
 def _of_path(path: Path) -> Checkpoint:
+    with _explained(str(path)):
+        for file in path.iterdir() if path.is_dir() else (path,):
+            if file.is_file():
+                require_file(file, LARGEST)
     for row in FORMATS:
         if _read(path, row.matches):
             return _read(path, row.read)
@@ -136,7 +138,7 @@ def _explained(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except DAMAGE as error:
+    except UNREADABLE as error:
         raise OvwError(f"{what} cannot be read: {reason(error)}", "it is damaged, or of another kind") from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.errors import OvwError
+from ovw.errors import QUOTED, OvwError, quoted
 
 Arrays = dict[str, NDArray[np.floating]]
 PREFIXES = ("module.", "_orig_mod.", "base_model.model.", "_fsdp_wrapped_module.", "_forward_module.", "whisper.")
@@ -20,6 +20,9 @@ INNER = ("._orig_mod", "._fsdp_wrapped_module", "._checkpoint_wrapped_module", "
 SAVED = re.compile(r"\.modules_to_save(\.\w+)?\.(?=weight$|bias$)")
 ORIGINAL = ".original_module."
 LORA = re.compile(r"(.+)\.lora_(embedding_)?([AB])(?:\.(?!weight$|bias$)\w+)?(?:\.weight)?")
+LONGEST_PATTERN, MOST_REPEATS = 200, 3
+REPEATED_GROUP = re.compile(r"\)[*+?{]")
+"""A repeated group in a pattern, whose repetitions multiply."""
 ADAPTED = ".lora_"
 ANCHOR = "encoder.conv1.weight"
 """Every Whisper has one; what stands before it is the prefix of any other wrapper."""
@@ -92,7 +95,7 @@ def _check_kind(config: Mapping[str, Any], adapter: Arrays, where: str) -> None:
         kind = "DoRA"
     if kind != "LORA":
         raise OvwError(
-            f"{where} is an adapter of type {kind}, only LoRA is merged here",
+            f"{where} is an adapter of type {str(kind)[:QUOTED]}, only LoRA is merged here",
             "merge it with peft (merge_and_unload) and save the model",
         )
 
@@ -102,9 +105,27 @@ def _scale(name: str, parts: Mapping[str, NDArray[np.floating]], config: Mapping
     rank = next(value.shape[0] for part, value in parts.items() if part.endswith("A"))
     module = name.removesuffix(".weight")
     patterns = config.get("alpha_pattern") or {}
-    own = next((alpha for pattern, alpha in patterns.items() if re.fullmatch(rf"(.*\.)?({pattern})", module)), None)
+    own = next((alpha for pattern, alpha in patterns.items() if _matches(pattern, module)), None)
     alpha = own if own is not None else config.get("lora_alpha", 8)  # peft's default
     return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def _matches(pattern: str, module: str) -> bool:
+    """Whether a name, or a pattern as peft takes them, is that of a module or of the end of its path.
+
+    Raises:
+        ValueError: a pattern whose search could take for ever, or none.
+    """
+    if (
+        len(pattern) > LONGEST_PATTERN
+        or sum(map(pattern.count, "*+?{")) > MOST_REPEATS
+        or REPEATED_GROUP.search(pattern)
+    ):
+        raise ValueError(f"alpha_pattern has {quoted(pattern)}, which is more than names and a few wildcards")
+    try:
+        return re.fullmatch(rf"(.*\.)?({pattern})", module) is not None
+    except re.error as error:
+        raise ValueError(f"alpha_pattern has {quoted(pattern)}: {error}") from None
 
 
 def _added(

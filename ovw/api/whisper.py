@@ -24,7 +24,7 @@ from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media, blocks_of
 from ovw.cgroups import usable_cores
-from ovw.errors import OvwError, UsageError, quoted, reason
+from ovw.errors import DAMAGE, OvwError, UsageError, quoted, reason
 from ovw.memory import give_back
 from ovw.models import Capabilities
 from ovw.runtime.device import DeviceOptions
@@ -74,7 +74,7 @@ class Whisper:
         try:
             self._sessions = self._open(options)
             self._defaults = artifact_defaults(folder, self.manifest.dimensions())
-        except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
+        except DAMAGE as error:
             hint = f"ovw verify {folder} lists what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
 

@@ -11,7 +11,7 @@ from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.manifest import Manifest, is_as_written, read_manifest, show_range
 from ovw.errors import OvwError, reason
 from ovw.models import Dims
-from ovw.parsing import from_json
+from ovw.parsing import load_json
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -137,7 +137,7 @@ def config_problems(folder: Path, manifest: Manifest) -> list[str]:
         if name not in manifest.files:
             continue
         try:
-            found = from_json((folder / name).read_text(encoding="utf-8"))
+            found = load_json(folder / name)
         except (OSError, ValueError) as error:
             problems.append(f"{name}: cannot be read: {reason(error)}")
             continue

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ovw.artifact import names
+from ovw.artifact.generation import read_generation
 from ovw.artifact.manifest import SCHEMA_VERSION, FileEntry, Manifest, Shapes, Source
-from ovw.errors import OvwError, reason
+from ovw.errors import DAMAGE, OvwError, quoted, reason
 from ovw.models import CONFIG_KEYS, Dims, languages
-from ovw.parsing import from_json
+from ovw.parsing import load_json
 
 UNVERIFIED = "unverified"
 """The kind of the source, and the frontend, of such a folder."""
@@ -42,14 +43,17 @@ def foreign_manifest(folder: Path) -> Manifest:
     """
     if not (has_state(folder) or (folder / WITH_PAST).is_file()):
         raise OvwError(f"{folder} has a decoder without a state, and no {WITH_PAST}", STATEFUL)
-    config, generation = (read_object(folder / name) for name in (names.CONFIG, names.GENERATION_CONFIG))
+    config, generation = read_object(folder / names.CONFIG), read_generation(folder)
     if config.get("model_type") != "whisper":
-        raise OvwError(f"{folder} holds a model of type {config.get('model_type')!r}, not whisper")
+        raise OvwError(f"{folder} holds a model of type {quoted(config.get('model_type'))}, not whisper")
     if not (folder / names.TOKENIZER).is_file():
         raise OvwError(f"{folder} has no {names.TOKENIZER}", "take it from the repository of the checkpoint")
     try:
-        dims = Dims(**{name: int(config[key]) for name, key in CONFIG_KEYS.items()})
-        heads = [(layer, head) for layer, head in generation.get("alignment_heads") or []]
+        dims = Dims(**{name: config[key] for name, key in CONFIG_KEYS.items()})
+        if problems := dims.problems():
+            raise ValueError("; ".join(problems))
+        heads = [(layer, head) for layer, head in generation.get("alignment_heads") or ()]
+        inside = all(layer < dims.n_text_layer and head < dims.n_text_head for layer, head in heads)
         known = [code.strip("<|>") for code in generation.get("lang_to_id") or {}]
         multilingual = bool(generation.get("is_multilingual", known))
         return Manifest(
@@ -63,7 +67,7 @@ def foreign_manifest(folder: Path) -> Manifest:
             dims={name: getattr(dims, name) for name in CONFIG_KEYS},
             languages=[code for code in known if code in languages()] if multilingual else ["en"],
             translate=multilingual,
-            alignment_heads=None if sorted(heads) == dims.upper_half else heads or None,
+            alignment_heads=heads if heads and inside and sorted(heads) != dims.upper_half else None,
             shapes=Shapes(
                 kind="dynamic",
                 batch=(1, -1),
@@ -77,7 +81,7 @@ def foreign_manifest(folder: Path) -> Manifest:
             created="",
             files={path.name: FileEntry(bytes=path.stat().st_size, sha256="") for path in _files(folder)},
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise OvwError(f"{folder}: {names.CONFIG} or {names.GENERATION_CONFIG} is damaged: {reason(error)}") from error
 
 
@@ -89,7 +93,7 @@ def has_state(folder: Path) -> bool:
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file; `OvwError` for anything else."""
     try:
-        found = from_json(path.read_text(encoding="utf-8"))
+        found = load_json(path)
     except (OSError, ValueError) as error:
         raise OvwError(f"{path} cannot be read: {reason(error)}") from error
     if not isinstance(found, dict):

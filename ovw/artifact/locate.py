@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 from ovw.artifact import names
@@ -11,12 +12,15 @@ from ovw.artifact.foreign import foreign_manifest, is_foreign
 from ovw.artifact.hashing import file_sha256, hash_folder
 from ovw.artifact.layouts import split_name
 from ovw.artifact.manifest import Manifest, read_manifest
-from ovw.errors import OvwError, UsageError, did_you_mean
+from ovw.errors import OvwError, UsageError, did_you_mean, reason
 from ovw.files import name_problem
 from ovw.home import models_dir
 from ovw.models import full_name, size_name
-from ovw.parsing import from_json
+from ovw.parsing import load_json
+from ovw.text_files import LARGEST, require_file
 
+WHOLE = (".json", ".xml")
+"""Files that are read whole."""
 OFFERED = ("base", "fp16")
 """Size and precision of the artifact that is made where none is installed."""
 PREFERRED = ("base-int8", "-".join(OFFERED))
@@ -42,7 +46,18 @@ def load_manifest(folder: Path) -> Manifest:
     Raises:
         OvwError: neither, or one that is damaged.
     """
+    _require_files(folder)
     return foreign_manifest(folder) if is_foreign(folder) else read_manifest(folder)
+
+
+def _require_files(folder: Path) -> None:
+    """Refuse a folder with something in it whose reading would not end, whoever reads it: OpenVINO waits for pipes."""
+    for path in folder.rglob("*"):
+        if not path.is_dir() and path.exists():
+            try:
+                require_file(path, LARGEST if path.suffix in WHOLE else sys.maxsize)
+            except OSError as error:
+                raise OvwError(f"{path} cannot be read: {reason(error)}", "a model is made of files") from None
 
 
 def identity_sha256(folder: Path) -> str:
@@ -56,7 +71,7 @@ def identity_sha256(folder: Path) -> str:
 def is_only_artifact(folder: Path) -> bool:
     """Whether the folder holds an artifact of ours, whole or damaged, and nothing else: only that may be replaced."""
     try:
-        data = from_json((folder / names.MANIFEST).read_text(encoding="utf-8"))
+        data = load_json(folder / names.MANIFEST)
     except (OSError, ValueError):
         return False
     files = data.get("files") if isinstance(data, dict) and "schema_version" in data else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import ValidationError, field_validator
@@ -12,11 +12,13 @@ from pydantic import ValidationError, field_validator
 from ovw.artifact import names
 from ovw.artifact.arithmetic import Arithmetic, ManifestPart
 from ovw.config import explain
-from ovw.errors import OvwError, quoted
+from ovw.errors import OvwError, quoted, reason
 from ovw.models import Dims
-from ovw.parsing import from_json
+from ovw.parsing import load_json
 
 SCHEMA_VERSION = 1
+LONGEST_NAME = 255
+"""Bytes in the name of a file, on the file systems there are."""
 SEAL = "contents_sha256"
 """Key of the SHA-256 of all the others; not there in artifacts that were made before it was written."""
 
@@ -201,6 +203,16 @@ class Manifest(ManifestPart):
             raise ValueError("; ".join(problems))
         return dims
 
+    @field_validator("files")
+    @classmethod
+    def _inside(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
+        for name in files:
+            parts = PurePosixPath(name).parts
+            odd = not parts or parts[0] == "/" or ".." in parts or "\0" in name
+            if odd or any(len(part.encode()) > LONGEST_NAME for part in parts):
+                raise ValueError(f"{quoted(name)} is not the name of a file in this folder")
+        return files
+
     def dimensions(self) -> Dims:
         return Dims(**self.dims)
 
@@ -213,11 +225,13 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / names.MANIFEST
     try:
-        data = from_json(path.read_text(encoding="utf-8"))
-    except OSError:
+        data = load_json(path)
+    except FileNotFoundError:
         raise OvwError(
             f"{folder} is not an ovw artifact: it has no {names.MANIFEST}", "ovw convert makes one"
         ) from None
+    except OSError as error:
+        raise OvwError(f"{path} cannot be read: {reason(error)}", "remove the folder and convert again") from None
     except ValueError as error:
         raise OvwError(f"{path} is damaged: {error}", "remove the folder and convert again") from None
     if isinstance(data, dict):
@@ -236,7 +250,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def is_as_written(folder: Path) -> bool:
     """Whether the manifest, which can be read, is what was written; those without a hash of their own pass."""
-    data = from_json((folder / names.MANIFEST).read_text(encoding="utf-8"))
+    data = load_json(folder / names.MANIFEST)
     return data.pop(SEAL, None) in (None, _seal(data))
 
 

@@ -218,6 +218,8 @@ class _Reader:
                 break
             except IndexError:  # PyAV at the end of a container to which damage has added streams
                 break
+            except av.error.ExitError:  # nothing was found for `STALLED_S`, which would be so again
+                failures = READ_ATTEMPTS
             except MEDIA_ERRORS:
                 failures += 1
         self._damage.broke_off = failures == READ_ATTEMPTS

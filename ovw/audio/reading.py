@@ -24,6 +24,8 @@ Source = Path | BinaryIO
 MEDIA_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 LOCAL_ONLY = {"protocol_whitelist": "file,crypto,data"}
 """A playlist in a file must not make FFmpeg open connections."""
+STALLED_S = 20.0
+"""Seconds in which FFmpeg has to find the next packet of a file, or its headers: it could search in zeros for hours."""
 RATES = range(1000, 10_000_001)
 """Sample rates that occur, from telemetry to DSD; others are damage."""
 LONGEST_S = 366 * 24 * 3600.0
@@ -123,6 +125,7 @@ def _open(source: Source | _Once, name: str, pcm: Pcm | None) -> InputContainer:
             mode="r",
             format=pcm.format if pcm else None,
             metadata_errors="ignore",
+            timeout=STALLED_S if is_path else None,  # an open file may be a live one, which pauses
             container_options=LOCAL_ONLY | (pcm.options() if pcm else {}),
         )
         return container

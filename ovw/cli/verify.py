@@ -9,6 +9,7 @@ import typer
 
 from ovw.cli import options
 from ovw.cli.console import Terminal, warn
+from ovw.errors import DAMAGE, OvwError, reason
 from ovw.extras import require_extra
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ def run(
     from ovw.network import go_offline
     from ovw.runtime.fast.compiled import sweep_damaged
     from ovw.runtime.sessions import open_layout
-    from ovw.transcribe.checks.texts import find_way_problems
     from ovw.transcribe.selftest import find_golden_problems
 
     if offline:
@@ -64,7 +64,7 @@ def run(
 
         repair(folder)
     problems = mask_problems(folder) if foreign else find_problems(folder) or find_golden_problems(folder, open_layout)
-    problems = problems or list(find_way_problems(folder, load_manifest(folder)))
+    problems = problems or _way_problems(folder)
     if json_:
         options.print_json(_described(folder, problems, against, offline=offline))
         if problems:
@@ -80,6 +80,19 @@ def run(
     if against:
         _prove(folder, manifest, against, offline=offline)
     Terminal().lines(describe_good(folder, manifest, proved=against is not None))
+
+
+def _way_problems(folder: Path) -> list[str]:
+    """Ways to run a model that fail here; what its files lead to that cannot be run is one of them."""
+    from ovw.artifact.locate import load_manifest
+    from ovw.transcribe.checks.texts import find_way_problems
+
+    try:
+        return list(find_way_problems(folder, load_manifest(folder)))
+    except OvwError as error:
+        return [str(error)]
+    except DAMAGE as error:
+        return [f"the runtime cannot run it: {reason(error)}"]
 
 
 def describe_good(folder: Path, manifest: Manifest, *, proved: bool) -> list[str]:

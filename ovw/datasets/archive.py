@@ -14,6 +14,8 @@ from ovw.errors import OvwError, reason
 BLOCK = 1 << 20
 LARGEST_MEMBER = 1 << 30
 """Bytes; a member is read whole, and a header can claim any size."""
+LONGEST_PADDING = 1 << 26
+"""Bytes behind the last member: writers fill a block or a tape's record."""
 DAMAGE = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 """Errors of reading a damaged archive."""
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -74,8 +76,10 @@ class Archive:
     def _check_to_the_end(self) -> None:
         """Read what is left after the last member: the checksums of the compression stand at its end."""
         assert self._tar.fileobj is not None
-        while self._tar.fileobj.read(BLOCK):
-            pass
+        for _ in range(LONGEST_PADDING // BLOCK):
+            if not self._tar.fileobj.read(BLOCK):
+                return
+        raise ReadError(f"more than {LONGEST_PADDING} bytes follow its end")
 
     def _read(self, member: tarfile.TarInfo) -> bytes:
         where = f"{self.path}!{member.name}"

@@ -10,9 +10,9 @@ from typing import Any
 
 from ovw.datasets.columns import REQUIRED, Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, reason
 from ovw.parsing import from_json
-from ovw.text_files import encoding_of
+from ovw.text_files import encoding_of, lines_of
 
 ENDINGS = (".jsonl", ".json", ".csv", ".tsv")
 Row = dict[str, Any]
@@ -105,7 +105,7 @@ def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, R
                 empty = False
                 yield row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise OvwError(f"{path} cannot be read: {error}", "a manifest is text, best in UTF-8") from None
+        raise OvwError(f"{path} cannot be read: {reason(error)}", "a manifest is text, best in UTF-8") from None
     if empty:
         raise UsageError(f"{path} lists no clips", "one line a clip: audio and reference")
 
@@ -113,7 +113,7 @@ def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, R
 def _table(stream: Any, delimiter: str | None, path: Path) -> Iterator[tuple[int, Row | str]]:
     tabs = path.suffix == ".tsv"
     reader = csv.DictReader(
-        stream,
+        lines_of(stream),
         delimiter=delimiter or ("\t" if tabs else ","),
         quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
         strict=True,
@@ -126,7 +126,7 @@ def _table(stream: Any, delimiter: str | None, path: Path) -> Iterator[tuple[int
 
 
 def _lines(stream: Any) -> Iterator[tuple[int, Row | str]]:
-    for number, line in enumerate(stream, 1):
+    for number, line in enumerate(lines_of(stream), 1):
         if not line.strip():
             continue
         try:

@@ -13,9 +13,9 @@ from ovw.datasets.columns import language_code
 from ovw.datasets.hub import HubDataset
 from ovw.datasets.manifest import read_rows
 from ovw.datasets.utterance import Audio, Dataset, Item, Problem, Utterance
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, reason
 from ovw.parsing import own_yaml
-from ovw.text_files import encoding_of
+from ovw.text_files import encoding_of, lines_of
 
 Files = Callable[[str], Audio | None]
 
@@ -211,11 +211,11 @@ def _rows(table: Path, corpus: Corpus) -> Iterator[tuple[int, dict[str, str] | s
         return
     try:
         with table.open(encoding=encoding_of(table), newline="") as stream:
-            for number, cells in enumerate(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE), 1):
+            for number, cells in enumerate(csv.reader(lines_of(stream), delimiter="\t", quoting=csv.QUOTE_NONE), 1):
                 fits = len(cells) == len(corpus.header)
                 yield number, dict(zip(corpus.header, cells, strict=True)) if fits else f"{len(cells)} columns"
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise OvwError(f"{table} cannot be read: {error}", "fetch the data again") from None
+        raise OvwError(f"{table} cannot be read: {reason(error)}", "fetch the data again") from None
 
 
 def _item(corpus: Corpus, row: dict[str, str] | str, where: str, find: Files, language: str) -> Item:

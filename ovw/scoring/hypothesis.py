@@ -9,7 +9,7 @@ from typing import Any
 
 from ovw.errors import OvwError, quoted
 from ovw.parsing import from_json
-from ovw.text_files import encoding_of
+from ovw.text_files import encoding_of, lines_of
 
 REQUIRED = ("id", "reference", "hypothesis")
 
@@ -85,7 +85,7 @@ def read_hypotheses(path: Path) -> list[Hypothesis]:
     found: list[Hypothesis] = []
     try:
         with path.open(encoding=encoding_of(path)) as stream:
-            for line in stream:
+            for line in lines_of(stream):
                 found.append(parse(line))
     except OSError as error:
         raise OvwError(f"{path}: {error.strerror}", "ovw eval -o writes hypotheses.jsonl") from None

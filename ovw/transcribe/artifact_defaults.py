@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from ovw.artifact import names
+from ovw.artifact.generation import read_generation
 from ovw.config import build
 from ovw.models import Dims
 from ovw.transcribe.options import AUTO, TranscribeOptions
@@ -20,9 +19,9 @@ def artifact_defaults(folder: Path, dims: Dims) -> dict[str, Any]:
     """The options that an artifact's `generation_config.json` sets; suppressed tokens are the tokenizer's.
 
     Raises:
-        OSError, ValueError: the file is missing or damaged.
+        OvwError: the file is missing or damaged.
     """
-    config = json.loads((folder / names.GENERATION_CONFIG).read_text(encoding="utf-8"))
+    config = read_generation(folder, dims.n_vocab)
     found = {key: config[key] for key in CARRIED if config.get(key) is not None}
     if language := config.get("language"):
         found["language"] = language.removeprefix("<|").removesuffix("|>")

@@ -14,7 +14,7 @@ from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import Golden, Manifest, Shapes, read_manifest
 from ovw.audio.decode import load_audio
 from ovw.audio.mel import log_mel_spectrogram
-from ovw.errors import OvwError, quoted, reason
+from ovw.errors import DAMAGE, OvwError, quoted, reason
 from ovw.models import Dims
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.protocols import Decoder, Encoder
@@ -125,7 +125,7 @@ def find_golden_problems(folder: Path, opener: Opener = open_sessions) -> list[s
         found = run_golden(folder, manifest, opener)
     except OvwError as error:
         return [str(error)]
-    except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
+    except DAMAGE as error:
         return [f"self-test: the runtime cannot run it: {reason(error)}"]
     return golden_differences(found, manifest)
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
+from ovw.artifact.generation import read_generation
+from ovw.errors import OvwError, quoted, reason
 from ovw.models import languages
-from ovw.parsing import from_json
+from ovw.text_files import require_file
+from ovw.transcribe.bpe import load_bpe, without_panic
 
 TIME_PRECISION = 0.02
 """Seconds per timestamp token."""
@@ -53,18 +56,24 @@ class Tokenizer:
 
     @classmethod
     def from_artifact(cls, folder: Path) -> Tokenizer:
-        """The tokenizer of an artifact folder, with the suppress lists of its generation config."""
-        config = from_json((folder / names.GENERATION_CONFIG).read_text(encoding="utf-8"))
+        """The tokenizer of an artifact folder, with the suppress lists of its generation config.
+
+        Raises:
+            OvwError: one of the two is missing or damaged.
+        """
+        config, path = read_generation(folder), folder / names.TOKENIZER
+        first = config.get("begin_suppress_tokens")
         try:
-            bpe = BpeTokenizer.from_file(str(folder / names.TOKENIZER))
-        except Exception as error:  # tokenizers raises nothing narrower
-            raise ValueError(f"{names.TOKENIZER}: {error}") from None
-        return cls(
-            bpe,
-            config.get("suppress_tokens") or (),
-            begin_suppress=config.get("begin_suppress_tokens"),
-            multilingual=bool(config.get("is_multilingual", config.get("lang_to_id"))),
-        )
+            require_file(path)
+            return cls(
+                load_bpe(path.read_text(encoding="utf-8")),
+                [token for token in config.get("suppress_tokens") or () if token >= 0],
+                begin_suppress=first if first is None else [token for token in first if token >= 0],
+                multilingual=bool(config.get("is_multilingual", config.get("lang_to_id"))),
+            )
+        except (OSError, ValueError) as error:
+            hint = f"ovw verify {folder} lists what is wrong"
+            raise OvwError(f"{path} cannot be read: {reason(error)}", hint) from error
 
     def _id(self, *spellings: str) -> int:
         for spelling in spellings:
@@ -79,8 +88,16 @@ class Tokenizer:
         return {code: token for code, token in found.items() if token is not None}
 
     def encode(self, text: str) -> list[int]:
-        """Text to tokens, without control tokens."""
-        return list(self._bpe.encode(text, add_special_tokens=False).ids)
+        """Text to tokens, without control tokens.
+
+        Raises:
+            OvwError: the tokenizer of this model cannot take the text.
+        """
+        try:
+            with without_panic():
+                return list(self._bpe.encode(text, add_special_tokens=False).ids)
+        except ValueError as error:
+            raise OvwError(f"{quoted(text)} cannot be encoded: {error}", "convert the model again") from None
 
     def decode(self, tokens: Iterable[int]) -> str:
         """Tokens to text; timestamps are left out, broken UTF-8 becomes U+FFFD."""

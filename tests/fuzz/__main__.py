@@ -82,11 +82,13 @@ def _make_corpus(folder: Path) -> None:
 def _make_ctranslate2(folder: Path) -> None:
     from support.ct2_folder import write_ct2
 
-    from fuzz.seeds import SMALL
+    from fuzz.seeds import CT2_CONFIG, SMALL
     from ovw.convert.sources.random import random_checkpoint
 
     folder.parent.mkdir()
     write_ct2(folder, random_checkpoint(SMALL), "int8_float16")
+    (folder / "config.json").write_text(json.dumps(CT2_CONFIG), encoding="utf-8")
+    shutil.copy(folder.parents[1] / "huggingface" / "single" / "tokenizer.json", folder)
 
 
 def _campaign(asked: argparse.Namespace) -> dict[str, int]:

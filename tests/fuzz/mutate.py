@@ -6,6 +6,8 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
+from fuzz.structure import swap_header, swap_value
+
 Mutator = Callable[[bytes, random.Random], bytes]
 EXTREMES = (
     0,
@@ -101,7 +103,12 @@ def swap_lines(data: bytes, rng: random.Random) -> bytes:
 
 
 BINARY: Sequence[Mutator] = (flip_bits, flip_bits, cut, remove, repeat, insert, zero, extreme, extreme, token)
-TEXT: Sequence[Mutator] = (flip_bits, cut, remove, repeat, token, token, token, swap_number, swap_number, swap_lines)
+TEXT: Sequence[Mutator] = (
+    flip_bits, cut, remove, repeat, token, token, token, swap_number, swap_number, swap_lines,
+    swap_value, swap_value, swap_value, swap_value, swap_value, swap_value, swap_value, swap_value,
+)  # fmt: skip
+HEADED: Sequence[Mutator] = (*BINARY, *[swap_header] * len(BINARY))
+"""For safetensors: half of the time the header."""
 
 
 def mutate(data: bytes, rng: random.Random, mutators: Sequence[Mutator]) -> bytes:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from support.ggml_file import save_ggml
-from support.huggingface_folder import save_hf
+from support.huggingface_folder import save_hf, with_more_words
 from support.odd_media import encode, speech
 from support.records import bench_case, bench_record
 from support.speech_files import librispeech, pack, wav
@@ -22,8 +23,9 @@ from support.tiny_whisper import TINY, convert_one, save_pt
 
 from ovw.benchmark.config import BenchConfig
 from ovw.convert.config import ConvertConfig
+from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.random import random_checkpoint
-from ovw.convert.tokenizer import build_tokenizer_json
+from ovw.convert.tokenizer import END, build_tokenizer_json
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.models import Dims
 from ovw.record import write_record
@@ -50,6 +52,14 @@ vad: true
 max_line_width: 42
 """
 CONVERT_YAML = "size: base\nprecision: [fp16, int8]\nlayout: genai\nshapes: bounded\nbatch: 1..5\n"
+GENERATION = {
+    "alignment_heads": [[0, 0]], "suppress_tokens": [1, 2, 7], "begin_suppress_tokens": [220, 50257], "forced_decoder_ids": [[1, None], [2, 50359]], "language": "<|de|>",
+    "task": "transcribe", "max_length": 200, "max_initial_timestamp_index": 50, "repetition_penalty": 1.1, "no_repeat_ngram_size": 3, "is_multilingual": True,
+    "no_timestamps_token_id": 50363, "lang_to_id": {"<|en|>": 50259, "<|de|>": 50261}, "task_to_id": {"transcribe": 50359, "translate": 50358},
+}  # fmt: skip
+ADAPTED = "model.decoder.layers.0.self_attn.q_proj"
+ADAPTER = {"peft_type": "LORA", "lora_alpha": 8, "r": 2, "alpha_pattern": {"q_proj": 4, "k_proj": 2}, "use_dora": False, "use_rslora": True, "base_model_name_or_path": "x/y"}  # fmt: skip
+CT2_CONFIG = {"alignment_heads": [[0, 0]], "suppress_ids": [1, 2, 7], "suppress_ids_begin": [220, 50257], "lang_ids": [50259, 50260]}  # fmt: skip
 BENCH_YAML = "models: [a, b]\nengines:\n  - openvino\n  - {name: onnxruntime, model: x}\nstages: [encoder, token]\nrounds: 3\ncache: [0, 100]\n"
 
 
@@ -83,18 +93,37 @@ def _checkpoints(folder: Path) -> None:
     (folder / "ggml").mkdir()
     for kind in ("f16", "q5_0", "q8_0"):
         save_ggml(folder / "ggml" / f"{kind}.bin", made, kind)
-    save_hf(folder / "huggingface" / "single", made, generation={"alignment_heads": [[0, 0]]})
-    save_hf(folder / "huggingface" / "sharded", made, shards=2)
-    for name in ("single", "sharded"):
-        (folder / "huggingface" / name / "tokenizer.json").write_text(
-            build_tokenizer_json(SMALL, None), encoding="utf-8"
-        )
+    single = save_hf(folder / "huggingface" / "single", made, generation=GENERATION)
+    sharded = save_hf(folder / "huggingface" / "sharded", made, shards=2)
+    adapted = save_hf(folder / "huggingface" / "adapted", made)
+    save_file({f"base_model.model.{ADAPTED}.lora_{part}.weight": torch.ones(shape) for part, shape in (("A", (2, 64)), ("B", (64, 2)))}, adapted / "adapter_model.safetensors")  # fmt: skip
+    (adapted / "adapter_config.json").write_text(json.dumps(ADAPTER), encoding="utf-8")
+    for place in (single, sharded):
+        (place / "tokenizer.json").write_text(build_tokenizer_json(SMALL, None), encoding="utf-8")
+    _tokenizers(folder, made)
+
+
+def _tokenizers(folder: Path, made: Checkpoint) -> None:
+    """Vocabularies that are not OpenAI's, which are read to the end: in one file, and in several."""
+    dims = Dims(**SMALL.as_dict() | {"n_vocab": SMALL.n_vocab + 2})
+    wider = random_checkpoint(dims)
+    given = with_more_words(SMALL, ["covfefe", "hamberder"])
+    save_hf(folder / "vocabulary" / "whole", wider, tokenizer_json=given)
+    parts, tokenizer = save_hf(folder / "vocabulary" / "parts", wider), json.loads(given)
+    words = tokenizer["model"]["vocab"] | {END: 50257}
+    added = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
+    flags = {str(number): {"content": name, "special": False} for name, number in added.items()}
+    for name, value in (("vocab", words), ("added_tokens", added), ("tokenizer_config", {"added_tokens_decoder": flags})):  # fmt: skip
+        (parts / f"{name}.json").write_text(json.dumps(value), encoding="utf-8")
+    (parts / "merges.txt").write_text("#version: 0.2\n" + "\n".join(tokenizer["model"]["merges"]) + "\n", "utf-8")
 
 
 def _artifact(folder: Path) -> None:
     checkpoint = save_pt(folder.parent / "small.pt", SMALL)
     convert_one(ConvertConfig(weights=str(checkpoint), output=folder))
     checkpoint.unlink()
+    shutil.copytree(folder, foreign := folder.with_name("foreign"))
+    (foreign / "manifest.json").unlink()
 
 
 def make_blob(artifact: Path) -> None:

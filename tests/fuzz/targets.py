@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fuzz.mutate import BINARY, TEXT, Mutator, mutate
-from fuzz.verbs import Wrong, verb
+from fuzz.mutate import BINARY, HEADED, TEXT, Mutator, mutate
+from fuzz.verbs import Wrong, seal, verb
 from ovw.artifact.check import find_problems
+from ovw.artifact.locate import load_manifest
 from ovw.artifact.manifest import read_manifest
 from ovw.audio.decode import load_audio
 from ovw.benchmark.config import BenchConfig
@@ -131,6 +132,12 @@ def _artifact(path: Path, whole: Path) -> None:
         find_problems(path.parent)
 
 
+def _sealed(path: Path, whole: Path) -> str:
+    """An artifact of a stranger, whose hashes are those of its files."""
+    seal(path)
+    return "" if find_problems(path.parent) else "good"
+
+
 def _blob(path: Path, whole: Path) -> None:
     kept = compiled_dir()
     shutil.rmtree(kept, ignore_errors=True)
@@ -199,12 +206,18 @@ TARGETS = {
     "pt-old": Target("pt", "old.pt", _checkpoint),
     "ggml": Target("ggml", "*.bin", _checkpoint),
     "ctranslate2": Target("ctranslate2", "model/*", _in_folder),
-    "safetensors": Target("huggingface", "*/*.safetensors", _in_folder),
+    "ctranslate2-json": Target("ctranslate2", "model/*.json", _in_folder, TEXT),
+    "safetensors": Target("huggingface", "*/*.safetensors", _in_folder, HEADED),
     "safetensors-index": Target("huggingface", "*/*.index.json", _in_folder, TEXT),
     "huggingface-json": Target("huggingface", "*/*.json", _in_folder, TEXT),
-    "tokenizer": Target("huggingface", "*/tokenizer.json", _in_folder, TEXT),
+    "huggingface-config": Target("huggingface", "*/*config.json", _in_folder, TEXT),
+    "tokenizer": Target("vocabulary", "whole/tokenizer.json", _in_folder, TEXT),
+    "tokenizer-official": Target("huggingface", "*/tokenizer.json", _in_folder, TEXT),
+    "tokenizer-parts": Target("vocabulary", "parts/*.[jt]*[nt]", _in_folder, TEXT),
     "artifact": Target("artifact", "*.bin", _artifact),
     "artifact-text": Target("artifact", "*.*[!n]", _artifact, TEXT),
+    "artifact-sealed": Target("artifact", "*.json", _sealed, TEXT),
+    "foreign": Target("foreign", "*.json", lambda path, whole: load_manifest(path.parent) and None, TEXT),
     "manifest": Target("artifact", "manifest.json", lambda path, whole: read_manifest(path.parent) and None, TEXT),
     "blob": Target("blob", "*.blob", _blob),
     "yaml": Target("yaml", "*.yaml", _config, TEXT),
@@ -217,6 +230,10 @@ TARGETS = {
     "transcribe-artifact": Target("artifact", "*", verb("transcribe-artifact")),
     "transcribe-blob": Target("blob", "*.blob", verb("transcribe-blob")),
     "transcribe-yaml": Target("yaml", "transcribe.yaml", verb("transcribe-yaml"), TEXT),
+    "transcribe-sealed": Target("artifact", "*.json", verb("transcribe-sealed"), TEXT),
+    "transcribe-foreign": Target("foreign", "*.json", verb("transcribe-foreign"), TEXT),
+    "verify-sealed": Target("artifact", "*.json", verb("verify-sealed"), TEXT),
+    "verify-foreign": Target("foreign", "*.json", verb("verify-foreign"), TEXT),
     "verify": Target("artifact", "*", verb("verify")),
     "convert": Target("pt", "*.pt", verb("convert")),
     "convert-ggml": Target("ggml", "*.bin", verb("convert")),
