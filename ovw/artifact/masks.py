@@ -13,6 +13,7 @@ import openvino as ov
 import openvino.opset15 as ops
 
 from ovw.artifact import names
+from ovw.errors import OvwError, reason
 
 MASK = 3
 """Input number of the mask of a `ScaledDotProductAttention`."""
@@ -25,10 +26,20 @@ def masks_without_batch(model: ov.Model) -> list[ov.Node]:
 
 
 def decoders_without_batch(folder: Path) -> list[str]:
-    """The decoder IRs of an artifact that have such a mask, by file name."""
+    """The decoder IRs of an artifact that have such a mask, by file name.
+
+    Raises:
+        OvwError: one cannot be read.
+    """
     decoders = (folder / f"{stem}.xml" for stem in (names.DECODER, names.STATELESS_DECODER))
-    core = ov.Core()
-    return [path.name for path in decoders if path.is_file() and masks_without_batch(core.read_model(path))]
+    return [path.name for path in decoders if path.is_file() and masks_without_batch(_read(path))]
+
+
+def _read(path: Path) -> ov.Model:
+    try:
+        return ov.Core().read_model(path)
+    except RuntimeError as error:
+        raise OvwError(f"{path.name}: OpenVINO cannot read it: {reason(error)}", "fetch or convert it again") from error
 
 
 def give_masks_the_batch(model: ov.Model) -> bool:

@@ -100,10 +100,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    share_heaps()
-    end_on_signals()
     try:
+        end_on_signals()  # in here: a signal may come before it returns
+        share_heaps()
         app(prog_name="ovw")
+    except KeyboardInterrupt:
+        warn("interrupted")
     except OvwError as error:
         if error.__cause__:
             logging.getLogger("ovw").debug("what led to it:", exc_info=error.__cause__)

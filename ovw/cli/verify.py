@@ -44,14 +44,12 @@ def run(
     batches, and with --exact. Folders of other programs hold no hashes and no transcript to compare with; --against
     proves or refutes them.
     """
-    from ovw.artifact.check import MASKS, find_problems, mask_problems
+    from ovw.artifact.check import MASKS
     from ovw.artifact.foreign import is_foreign
     from ovw.artifact.locate import load_manifest
     from ovw.cli.ensure import find_model
     from ovw.network import go_offline
     from ovw.runtime.fast.compiled import sweep_damaged
-    from ovw.runtime.sessions import open_layout
-    from ovw.transcribe.selftest import find_golden_problems
 
     if offline:
         go_offline()
@@ -63,8 +61,7 @@ def run(
         from ovw.convert.graphs.mend import mend as repair
 
         repair(folder)
-    problems = mask_problems(folder) if foreign else find_problems(folder) or find_golden_problems(folder, open_layout)
-    problems = problems or _way_problems(folder)
+    problems = _problems(folder, foreign=foreign)
     if json_:
         options.print_json(_described(folder, problems, against, offline=offline))
         if problems:
@@ -82,17 +79,21 @@ def run(
     Terminal().lines(describe_good(folder, manifest, proved=against is not None))
 
 
-def _way_problems(folder: Path) -> list[str]:
-    """Ways to run a model that fail here; what its files lead to that cannot be run is one of them."""
+def _problems(folder: Path, *, foreign: bool) -> list[str]:
+    """Everything that is wrong with a model; what cannot be read or run is one of the problems."""
+    from ovw.artifact.check import find_problems, mask_problems
     from ovw.artifact.locate import load_manifest
+    from ovw.runtime.sessions import open_layout
     from ovw.transcribe.checks.texts import find_way_problems
+    from ovw.transcribe.selftest import find_golden_problems
 
     try:
-        return list(find_way_problems(folder, load_manifest(folder)))
+        found = mask_problems(folder) if foreign else find_problems(folder) or find_golden_problems(folder, open_layout)
+        return found or list(find_way_problems(folder, load_manifest(folder)))
     except OvwError as error:
         return [str(error)]
     except DAMAGE as error:
-        return [f"the runtime cannot run it: {reason(error)}"]
+        return [f"it cannot be run: {reason(error)}"]
 
 
 def describe_good(folder: Path, manifest: Manifest, *, proved: bool) -> list[str]:

@@ -115,10 +115,10 @@ def _end(process: BaseProcess) -> None:
 
 def _work(run: Run[Result], sender: Connection) -> None:
     """The process: do the work, send its steps and its result or failure."""
-    end_on_signals()
-    share_heaps()
-    threading.Thread(target=_end_with_page, daemon=True).start()
     try:
+        end_on_signals()  # in here: a signal may come before it returns
+        share_heaps()
+        threading.Thread(target=_end_with_page, daemon=True).start()
         sender.send(WorkStep("done", run(lambda text: sender.send(WorkStep(text)))))
     except OvwError as error:
         sender.send(error)

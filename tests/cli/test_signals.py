@@ -32,6 +32,16 @@ with scratch_folder() as folder:
         except KeyboardInterrupt:
             pass  # as native code: it goes on
 """
+STRUCK = """
+import os, sys
+from ovw.cli import app
+begin = app.end_on_signals
+def struck():
+    begin()
+    os.kill(os.getpid(), int(sys.argv.pop()))
+app.end_on_signals = struck
+app.main()
+"""
 WORKERS = """
 import os, sys, time
 from pathlib import Path
@@ -76,6 +86,12 @@ def test_transcribe_keeps_what_is_done(env: dict[str, str], tmp_path: Path, numb
         assert ended(process, number) == "ovw: interrupted\n"
     assert process.returncode == code
     assert (tmp_path / "talk.srt").is_file()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_before_the_verb(env: dict[str, str], number: int, code: int) -> None:
+    done = subprocess.run([sys.executable, "-c", STRUCK, str(int(number))], env=env, capture_output=True, text=True)
+    assert (done.stderr, done.returncode) == ("ovw: interrupted\n", code)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fuzz.mutate import TEXT, mutate
 from fuzz.structure import swap_header, swap_value
+from fuzz.verbs import seal
 from support.speech_files import wav
 from support.tiny_whisper import TINY
 
@@ -96,12 +97,29 @@ def test_numbers_of_a_config(copy: Path, number: str) -> None:
 
 
 def test_verify_reports_a_tokenizer_that_cannot_be_used(copy: Path) -> None:
-    from ovw.cli.verify import _way_problems
+    from ovw.cli.verify import _problems
 
     (copy / "manifest.json").unlink()
     (copy / "tokenizer.json").write_text((copy / "tokenizer.json").read_text().replace('"truncation":', '"x":', 1).replace("{", '{"truncation": {},', 1))  # fmt: skip
-    (problem,) = _way_problems(copy)
+    (problem,) = _problems(copy, foreign=True)
     assert "tokenizer.json" in problem
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_verify_reports_a_graph_that_cannot_be_read(copy: Path, foreign: bool) -> None:
+    from ovw.cli.verify import _problems
+
+    graph = copy / "openvino_decoder_model.xml"
+    text = graph.read_text()[:2000]
+    graph.unlink()
+    graph.write_text(text)
+    if foreign:
+        (copy / "manifest.json").unlink()
+    else:
+        seal(graph)
+    problems = _problems(copy, foreign=foreign)
+    assert problems
+    assert all("openvino_decoder_model.xml" in problem and "\n" not in problem for problem in problems)
 
 
 def test_a_tokenizer_pads_and_cuts_nothing() -> None:
