@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ovw.errors import OvwError, quoted, reason
 from ovw.extras import missing, require_extra
 from ovw.record_tables import to_markdown
 from ovw.report import bench_tables, eval_tables
@@ -45,6 +47,27 @@ def write_report(config: ReportConfig) -> list[Path]:
     require_extra("report")
     paths, output = [Path(record).expanduser() for record in config.records], Path(config.output).expanduser()
     runs = read_runs(paths)
+    with _explained(paths):
+        return _write(config, runs, paths, output)
+
+
+@contextmanager
+def _explained(paths: Sequence[Path]) -> Iterator[None]:
+    """Report values that no measurement leaves, wherever they turn out to be wrong, in one line.
+
+    Raises:
+        OvwError: instead of whatever a value led to.
+    """
+    try:
+        yield
+    except (OvwError, OSError):
+        raise
+    except Exception as error:  # altair and jinja2 have errors of their own
+        seen = f"{', '.join(map(str, paths))} cannot be shown: {quoted(reason(error))}"
+        raise OvwError(seen, "measure again; -v shows where it failed") from error
+
+
+def _write(config: ReportConfig, runs: Sequence[Run], paths: Sequence[Path], output: Path) -> list[Path]:
     figures = make_figures(runs)
     pictures = [form for form in PICTURES if form in config.format]
     targets = {(figure.name, form): _beside(output, figure, form) for form in pictures for figure in figures}

@@ -300,3 +300,13 @@ def test_a_record_of_a_checkpoint_without_file_can_be_read_again(tmp_path: Path)
     """Random weights and folders of other programs have no checkpoint file, so no hash of one."""
     write_record(ALL[0], tmp_path / "r.json")
     assert read_run(tmp_path / "r.json").record == ALL[0]
+
+
+@pytest.mark.parametrize("rows", [[{"x": 1}], [{"case": "a", "megabytes": "x", "gflops": [1]}], [{}]])
+def test_a_record_of_odd_rows_is_one_line(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    record = bench_record(bench_case("a"), bench_case("b"))
+    write_record(record.model_copy(update={"tables": {"work": rows, "roofline": rows}}), tmp_path / "r.json")
+    with pytest.raises(OvwError, match=r"r\.json cannot be shown: ") as failure:
+        write_report(ReportConfig(records=(str(tmp_path / "r.json"),), output=str(tmp_path / "r.html")))
+    assert "\n" not in str(failure.value)
+    assert not (tmp_path / "r.html").exists()
