@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from av.audio.stream import AudioStream
 from av.stream import Disposition
 
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError, quoted
 from ovw.models import known_language
 
 SIDES = ("left", "right")
@@ -37,7 +37,13 @@ DEFAULT = SoundChoice()
 
 
 def as_choice(stream: Stream) -> SoundChoice:
-    """A choice that may be given as the number of a track alone."""
+    """A choice that may be given as the number of a track alone.
+
+    Raises:
+        UsageError: something else.
+    """
+    if stream is not None and type(stream) is not int and not isinstance(stream, SoundChoice):
+        raise UsageError(f"stream is {quoted(stream)}", "give the number of a track, or a SoundChoice")
     return stream if isinstance(stream, SoundChoice) else SoundChoice(stream)
 
 

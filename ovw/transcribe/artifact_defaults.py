@@ -7,6 +7,7 @@ from typing import Any
 
 from ovw.artifact.generation import read_generation
 from ovw.config import build
+from ovw.errors import UsageError, quoted
 from ovw.models import Dims
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.tokenizer import TIME_PRECISION
@@ -38,8 +39,11 @@ def with_defaults(
     """The options in force: overrides, then what was set in `options`, then the artifact's, then OpenAI's.
 
     Raises:
-        UsageError: an unknown option or a value out of range.
+        UsageError: an unknown option, a value out of range, or something else than options.
     """
+    if options is not None and not isinstance(options, TranscribeOptions):
+        hint = "give TranscribeOptions(...), of ovw.transcribe.options, or each by its name"
+        raise UsageError(f"options are {quoted(options)}", hint)
     given = {**(options.model_dump(exclude_unset=True) if options else {}), **overrides}
     if given.get("language") is None:
         given.pop("language", None)

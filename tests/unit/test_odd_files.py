@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from fuzz.mutate import TEXT, mutate
 from fuzz.structure import swap_header, swap_value
 from fuzz.verbs import seal
+from support.command import ovw
 from support.speech_files import wav
-from support.tiny_whisper import TINY
+from support.tiny_whisper import SELFTEST_CLIP, TINY
+from support.whispers import opened
 
 from ovw.api.whisper import Whisper
 from ovw.artifact.check import find_problems
@@ -27,7 +30,7 @@ from ovw.convert.sources.wrappers import merge_adapter
 from ovw.convert.tokenizer import build_tokenizer_json
 from ovw.datasets.archive import Archive
 from ovw.datasets.manifest import ManifestDataset
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.text_files import LARGEST, read_text
 from ovw.transcribe.bpe import load_bpe
@@ -121,6 +124,34 @@ def test_verify_reports_a_graph_that_cannot_be_read(copy: Path, foreign: bool) -
     problems = _problems(copy, foreign=foreign)
     assert problems
     assert all("openvino_decoder_model.xml" in problem and "\n" not in problem for problem in problems)
+
+
+def test_a_damaged_graph_is_one_line(copy: Path, tmp_path: Path) -> None:
+    graph = copy / "openvino_encoder_model.xml"
+    content = graph.read_bytes()
+    graph.unlink()
+    graph.write_bytes(content[: len(content) // 2])
+    done = ovw("transcribe", SELFTEST_CLIP, "-m", copy, "-o", tmp_path / "out", home=tmp_path / "home", code=1)
+    assert re.fullmatch(r"ovw: .* cannot be loaded: .*\n", done.stderr)  # not OpenVINO's own lines before it
+
+
+def test_arguments_of_another_type(tiny: Converted) -> None:
+    with pytest.raises(UsageError, match=r"device is 'CPU' \(give DeviceOptions"):
+        Whisper(tiny.folder, device="CPU")  # type: ignore[arg-type]
+    whisper = opened(tiny.folder)
+    for odd, message in (
+        ({"options": "x"}, "options are 'x'"),
+        ({"options": {"language": "en"}}, "options are {'language': 'en'}"),
+        ({"stream": "x"}, "stream is 'x'"),
+        ({"stream": 1.5}, "stream is 1.5"),
+        ({"temperature": "x"}, "temperature = 'x'"),
+        ({"langage": "en"}, "unknown key 'langage'"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            whisper.transcribe(SELFTEST_CLIP, **odd)
+    for media in (None, 5, {}, b"x", 1.5):
+        with pytest.raises(UsageError, match="cannot be transcribed"):
+            whisper.transcribe(media)  # type: ignore[arg-type]
 
 
 def test_a_tokenizer_pads_and_cuts_nothing() -> None:
