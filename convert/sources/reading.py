@@ -10,7 +10,7 @@ from typing import Any
 
 from ovw.errors import OvwError, reason
 from ovw.parsing import from_json
-from ovw.text_files import require_file
+from ovw.text_files import read_text
 
 
 @dataclass
@@ -69,8 +69,7 @@ def read_json(path: Path) -> dict[str, Any]:
         OvwError: no such file, not JSON, or not an object.
     """
     try:
-        require_file(path)
-        data = from_json(path.read_bytes())  # never as Windows-1252, which would make other words of a vocabulary
+        data = from_json(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise OvwError(f"{path} cannot be read: {reason(error)}", "fetch the folder again") from error
     if not isinstance(data, dict):

@@ -69,6 +69,8 @@ def test_no_system_call_reaches_out(tmp_path: Path, tiny_pt: Path, tiny: Convert
         pytest.skip("this machine allows no network namespaces")
     options = tmp_path / "eval.yaml"
     options.write_text("temperature: 0\nmax_new_tokens: 4\n", encoding="utf-8")
+    few = tmp_path / "bench.yaml"
+    few.write_text("stages: [encoder, token]\nrounds: 1\nseconds: 0.5\nbudget: null\n", encoding="utf-8")
     verbs = (
         ("convert", "--size", "base", "--fp16", "--force"),
         ("convert", "--weights", tiny_pt, "--precision", "int8", "--gate", "none", "-o", tmp_path / "int8"),
@@ -88,7 +90,7 @@ def test_no_system_call_reaches_out(tmp_path: Path, tiny_pt: Path, tiny: Convert
             "--config",
             options,
         ),
-        ("bench", "-m", tiny.folder, "--budget", "20", "--rounds", "1", "-o", tmp_path / "b.json"),
+        ("bench", "-m", tiny.folder, "--config", few, "-o", tmp_path / "b.json"),
         ("models",),
     )
     env = os.environ | {"OVW_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)}

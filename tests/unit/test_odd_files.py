@@ -24,7 +24,6 @@ from ovw.artifact.locate import load_manifest
 from ovw.artifact.manifest import read_manifest
 from ovw.convert.plan import Converted
 from ovw.convert.sources.generation import from_huggingface
-from ovw.convert.sources.reading import read_json
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.convert.sources.wrappers import merge_adapter
 from ovw.convert.tokenizer import build_tokenizer_json
@@ -265,16 +264,6 @@ def test_a_penalty_that_cannot_be(caplog: pytest.LogCaptureFixture, penalty: obj
     assert found.repetition_penalty is found.max_length is found.task is None
     assert len(caplog.messages) == 3
     assert max(map(len, caplog.messages)) < 250
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-le", "latin-1"])
-def test_json_has_the_encodings_of_json(tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "a.json").write_bytes('{"\u00e4": "\u00df"}'.encode(encoding))
-    if encoding == "latin-1":
-        with pytest.raises(OvwError, match=r"cannot be read: .*decode"):
-            read_json(tmp_path / "a.json")
-    else:
-        assert read_json(tmp_path / "a.json") == {"\u00e4": "\u00df"}
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(.*)*(.*)*x", "[", "a{1,99}b*c*d*", "x" * 1000, "(?P<x"])
