@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import openvino as ov
 from pydantic import Field
 
@@ -75,6 +76,18 @@ class DeviceOptions(Config):
 
 EXACT = DeviceOptions(precision="f32")
 """f32 throughout: parity, self-test and `--exact`."""
+
+
+def _find_arrays() -> None:
+    """Have OpenVINO's Python package find NumPy, while there is one thread.
+
+    It does so at the first array, behind a lock that it holds while it imports. Two threads that come there at once can
+    each wait for ever, one for that lock and one for the interpreter's: seen at every third start on one core.
+    """
+    ov.op.Constant(np.zeros(1, np.float32)).get_data()
+
+
+_find_arrays()
 
 
 @cache
