@@ -69,7 +69,7 @@ fuzz: $(VENV)/.dev ## feed damaged files to every reader, MINUTES=5
 faults: $(VENV)/.dev ## kill verbs at random moments and look at what is left, RUNS=5 of each
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m fuzz.fault_runs --runs $(RUNS)
 
-long-run: $(VENV)/.dev ## transcribe HOURS=24 of looped speech as one recording and look at what grows
+long-run: $(VENV)/.dev ## transcribe HOURS=24 of looped speech and look at what grows
 	PYTHONPATH=tests $(BIN)/python -m support.long_run --hours $(HOURS)
 
 audit: $(VENV)-audit/.done ## compare the locked packages with known advisories (needs a network)

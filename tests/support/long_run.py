@@ -1,9 +1,9 @@
-"""Hours of looped speech through one model, as one recording that arrives in blocks: what grows meanwhile.
+"""Hours of looped speech through one model, as recordings of a quarter of an hour: what grows meanwhile.
 
     PYTHONPATH=tests python -m support.long_run --hours 24 [--model base-int8] [--speech FILE ...]
 
-Of each quarter of an hour of speech: resident memory, open files, threads, size of the compiled graphs. After the first
-hours these may not grow, times have to rise, and the text of every loop has about as many words.
+After each recording: resident memory, open files, threads, size of the compiled graphs. After the first hours these may
+not grow, times have to rise, and the text of every recording has about as many words.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,15 +25,14 @@ from ovw.audio.decode import load_audio
 from ovw.home import compiled_dir
 
 DEMO = Path(__file__).resolve().parents[2] / "demo" / "ovw-demo.mp4"
-BLOCK_S = 1
-EVERY_S = 900
-"""Seconds of speech between two looks."""
+RECORDING_S = 900
+"""Seconds of a recording."""
 MOST_MB_PER_HOUR = 1.0
 
 
 @dataclass(frozen=True)
 class Look:
-    """The process at a place of the recording.
+    """The process after a recording.
 
     Attributes:
         hours: of speech so far.
@@ -42,7 +41,7 @@ class Look:
         files: open ones.
         threads: of the process.
         compiled_mb: graphs on disk.
-        words: transcribed so far.
+        words: in the recording.
     """
 
     hours: float
@@ -88,37 +87,33 @@ class LongRun:
                 found.append(f"{name} grow from {first} to {last}")
         if self.steps_back:
             found.append(f"{self.steps_back} segments begin before the one before them")
-        counts = np.diff([look.words for look in settled])
-        if counts.min() < 0.8 * np.median(counts):
-            found.append(f"words in {EVERY_S} s of speech fall from {np.median(counts):.0f} to {counts.min()}")
+        counts = [look.words for look in settled]
+        if min(counts) < 0.8 * np.median(counts):
+            found.append(f"words of {RECORDING_S} s of speech fall from {np.median(counts):.0f} to {min(counts)}")
         return found
 
 
-def looped(samples: NDArray[np.float32], hours: float) -> Iterator[NDArray[np.float32]]:
-    """Blocks of samples over and over, for so many hours."""
-    size, left = BLOCK_S * SAMPLE_RATE, round(hours * 3600 * SAMPLE_RATE)
-    while left > 0:
-        for at in range(0, min(len(samples), left), size):
-            yield samples[at : at + min(size, left - at)]
-        left -= len(samples)
+def part(samples: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+    """The samples of a recording: those of the loop that follow on the recordings before it."""
+    size = RECORDING_S * SAMPLE_RATE
+    return np.take(samples, range(number * size, (number + 1) * size), mode="wrap")
 
 
-def run(whisper: Whisper, samples: NDArray[np.float32], hours: float, **options: object) -> LongRun:
+def run(whisper: Whisper, samples: NDArray[np.float32], hours: float) -> LongRun:
     """Transcribe looped speech, and look at the process."""
     seen, process, started = LongRun(), psutil.Process(), time.perf_counter()
-    words, last, due = 0, 0.0, float(EVERY_S)
-    for segment in whisper.transcribe(looped(samples, hours), language="en", batch_size=8, **options):
-        seen.steps_back += segment.start < last
-        last, words = segment.start, words + len(segment.text.split())
-        if segment.end >= due:
-            due += EVERY_S
-            kept = sum(file.stat().st_size for file in compiled_dir().glob("*"))
-            look = Look(
-                round(segment.end / 3600, 2), round(time.perf_counter() - started), process.memory_info().rss / 1e6,
-                process.num_fds(), process.num_threads(), kept / 1e6, words,
-            )  # fmt: skip
-            seen.looks.append(look)
-            print(look, file=sys.stderr, flush=True)
+    for number in range(round(hours * 3600 / RECORDING_S)):
+        words, last = 0, 0.0
+        for segment in whisper.transcribe(part(samples, number), language="en"):
+            seen.steps_back += segment.start < last
+            last, words = segment.start, words + len(segment.text.split())
+        kept = sum(file.stat().st_size for file in compiled_dir().glob("*"))
+        look = Look(
+            (number + 1) * RECORDING_S / 3600, round(time.perf_counter() - started), process.memory_info().rss / 1e6,
+            process.num_fds(), process.num_threads(), kept / 1e6, words,
+        )  # fmt: skip
+        seen.looks.append(look)
+        print(look, file=sys.stderr, flush=True)
     return seen
 
 
