@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.long_run import RECORDING_S, Look, LongRun, part, run
+from support.long_run import RECORDING_S, LongRun, Look, part, run
 from support.whispers import opened
 
 from ovw.audio import SAMPLE_RATE
