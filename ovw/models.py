@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Literal
@@ -83,6 +84,12 @@ class Dims:
         """(layer, head) of the decoder's upper half: openai/whisper's stand-in for alignment heads not known."""
         layers = range(self.n_text_layer // 2, self.n_text_layer)
         return [(layer, head) for layer in layers for head in range(self.n_text_head)]
+
+    def is_upper_half(self, heads: Collection[tuple[int, int]]) -> bool:
+        """Whether (layer, head) pairs are those of `upper_half`, which is not made: dimensions may be any."""
+        first = self.n_text_layer // 2
+        own = {(layer, head) for layer, head in heads if first <= layer < self.n_text_layer and head < self.n_text_head}
+        return len(own) == len(heads) == (self.n_text_layer - first) * self.n_text_head
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)

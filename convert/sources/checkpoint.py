@@ -139,9 +139,9 @@ def alignment_heads(value: Any, dims: Dims) -> tuple[tuple[int, int], ...] | Non
     pairs = [tuple(pair) for pair in value if isinstance(pair, list | tuple)] if isinstance(value, list) else []
     if len(pairs) != len(value) or not all(len(p) == 2 and all(type(i) is int and i >= 0 for i in p) for p in pairs):
         raise ValueError(f"alignment_heads is not a list of [layer, head]: {str(value)[:80]}")
-    inside = all(layer < dims.n_text_layer and head < dims.n_text_head for layer, head in pairs)
-    stand_in = sorted(pairs) == dims.upper_half
-    return tuple((layer, head) for layer, head in pairs) if inside and not stand_in else None
+    heads = tuple((layer, head) for layer, head in pairs)
+    inside = all(layer < dims.n_text_layer and head < dims.n_text_head for layer, head in heads)
+    return heads if inside and not dims.is_upper_half(heads) else None
 
 
 def narrow(tensor: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -29,7 +29,13 @@ def load_pickle(path: Path) -> Any:
     if zipped:
         _check_members(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+        if zipped:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with path.open("rb") as stream:
+            data = torch.load(stream, map_location="cpu", weights_only=True)
+            if stream.read(1):  # the old form has no checksum; bytes too many in a tensor show here
+                raise ValueError("something follows its tensors: it is damaged")
+            return data
     except pickle.UnpicklingError as error:
         # PyTorch's own words for both cases advise to load the file unsafely
         if "Unsupported global" in str(error) or "GLOBAL" in str(error):

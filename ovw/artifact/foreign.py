@@ -67,7 +67,7 @@ def foreign_manifest(folder: Path) -> Manifest:
             dims={name: getattr(dims, name) for name in CONFIG_KEYS},
             languages=[code for code in known if code in languages()] if multilingual else ["en"],
             translate=multilingual,
-            alignment_heads=heads if heads and inside and sorted(heads) != dims.upper_half else None,
+            alignment_heads=heads if heads and inside and not dims.is_upper_half(heads) else None,
             shapes=Shapes(
                 kind="dynamic",
                 batch=(1, -1),

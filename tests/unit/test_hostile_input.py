@@ -19,6 +19,7 @@ from ovw.artifact.manifest import read_manifest
 from ovw.config import Config, build, read_yaml, resolve
 from ovw.convert.plan import Converted
 from ovw.convert.sources.ctranslate2 import parse_model
+from ovw.convert.sources.pytorch import load_pickle
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.datasets.archive import Archive
@@ -26,6 +27,7 @@ from ovw.datasets.librispeech import open_librispeech
 from ovw.datasets.manifest import ManifestDataset
 from ovw.datasets.utterance import Problem
 from ovw.errors import LONGEST, QUOTED, OvwError, UsageError, quoted
+from ovw.models import Dims
 from ovw.parsing import DEPTH, from_json, from_yaml
 from ovw.record import read_record
 
@@ -334,3 +336,22 @@ def test_a_member_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(OvwError, match=r"x\.wav: 101 bytes, at most 100 are read"):
         read()
     archive.close()
+
+
+def test_bytes_too_many_in_the_old_form(tmp_path: Path) -> None:
+    """It has no checksums: what stands behind the last tensor is all that shows."""
+    import torch
+
+    path = tmp_path / "old.pt"
+    torch.save({"a": torch.ones(4)}, path, _use_new_zipfile_serialization=False)
+    assert list(load_pickle(path)["a"]) == [1.0] * 4
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(ValueError, match="something follows its tensors"):
+        load_pickle(path)
+
+
+def test_heads_of_a_model_of_any_size() -> None:
+    assert TINY.is_upper_half(TINY.upper_half)
+    assert not TINY.is_upper_half(TINY.upper_half[1:])
+    assert not TINY.is_upper_half([*TINY.upper_half[1:], (0, 0)])
+    assert not Dims(**TINY.as_dict() | {"n_text_head": 1 << 40}).is_upper_half([(0, 0)])
