@@ -108,8 +108,8 @@ def end_after_exit_functions(code: int) -> None:
 
 
 def keep(thing: object) -> None:
-    """Keep what would take long to take apart until the process ends, which does it at once."""
-    _kept.append(thing)
+    """Keep what would take long to take apart until the process ends, which does it at once; or until the next one."""
+    _kept[:] = [thing]
 
 
 def end_with_parent(parent: int) -> None:
