@@ -87,7 +87,7 @@ def test_a_record_is_taken_up(tmp_path: Path) -> None:
     assert {change["metric"] for change in found["changes"]} == {"mel", "prefill"}
 
     data = json.loads(out.read_text(encoding="utf-8"))
-    data["cases"][0]["facts"]["noisy"] = False
+    data["cases"][0]["facts"] |= {"noisy": False, "slowed": None}
     for name in ("mel", "prefill"):
         data["cases"][0]["metrics"][name]["samples"] = [1.0, 1.01, 1.0, 1.01, 1.0, 1.01]
     (tmp_path / "fast.json").write_text(json.dumps(data), encoding="utf-8")
