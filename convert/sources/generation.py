@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ovw.artifact.generation import TASKS
 from ovw.errors import UsageError, quoted
 from ovw.models import Dims, find_language, languages
 
@@ -14,7 +15,6 @@ logger = logging.getLogger(__name__)
 
 MOST_PENALTY = 1e6
 """Logits are divided by it: far below that, no token is ever repeated."""
-TASKS = ("transcribe", "translate")
 FROM_MODEL_CONFIG = ("suppress_tokens", "begin_suppress_tokens", "forced_decoder_ids")
 """Keys that transformers reads from `config.json` where a folder has no `generation_config.json`."""
 CTRANSLATE2 = {"suppress_tokens": "suppress_ids", "begin_suppress_tokens": "suppress_ids_begin"}

@@ -198,8 +198,7 @@ class BatchedDecoder(WindowDecoder):
         if is_echo(text, window.before):
             return nothing
         earlier = self._prompts_after(window, kept, result.temperature) if again else None
-        language = decoded.language if window.language == AUTO else window.language
-        rests = [Window(window.recording, span, language, text, earlier) for span in again]
+        rests = [Window(window.recording, span, decoded.language, text, earlier) for span in again]
         return WindowResult(window, self._timed(kept, decoded), rests, decoded.detection)
 
     def _prompts_after(self, window: Window, segments: Sequence[Segment], temperature: float) -> PromptBuilder | None:

@@ -55,7 +55,7 @@ class Look:
 
 @dataclass
 class LongRun:
-    """What was seen."""
+    """The looks, and the segments that began before the one before them."""
 
     looks: list[Look] = field(default_factory=list)
     steps_back: int = 0
@@ -75,7 +75,7 @@ class LongRun:
         return slope, float(np.sqrt(left @ left / (len(rss) - 2) / (hours @ hours)))
 
     def faults(self, warm_up: float) -> list[str]:
-        """What grew or went wrong."""
+        """Growth, and speech that was lost or misplaced, in a line each."""
         settled = self.settled(warm_up)
         slope, error = self.slope(warm_up)
         found = []

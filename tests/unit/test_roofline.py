@@ -32,17 +32,17 @@ def test_operations_of_base(base: Converted) -> None:
 
 def test_operations_of_the_decoder(tiny: Converted) -> None:
     dims, xml = tiny.manifest.dimensions(), graph_files(tiny.folder)[1]
-    d, v, layers, heard = dims.n_text_state, dims.n_vocab, dims.n_text_layer, 1500
+    d, v, layers, positions = dims.n_text_state, dims.n_vocab, dims.n_text_layer, 1500
     for rows, audio, cached in ((1, 1, 7), (5, 1, 100), (4, 2, 400)):
-        work = decoder_work(xml, dims, rows, 1, cached, [audio, heard, d], "bf16")
-        layer = 2 * (4 + 2 + 8) * d * d + 4 * d * (cached + 1) + 4 * d * heard
+        work = decoder_work(xml, dims, rows, 1, cached, [audio, positions, d], "bf16")
+        layer = 2 * (4 + 2 + 8) * d * d + 4 * d * (cached + 1) + 4 * d * positions
         assert work.flops["float"] == rows * (layers * layer + 2 * d * v)
         weights = 2 * (layers * 14 * d * d + d * v)
-        caches = 2 * 2 * layers * d * (rows * cached + audio * heard)
+        caches = 2 * 2 * layers * d * (rows * cached + audio * positions)
         assert work.bytes == pytest.approx(weights + caches + rows * (2 * v + 8 + 4))
-    first = decoder_work(xml, dims, 1, 4, 0, [1, heard, d], "bf16")
-    later = decoder_work(xml, dims, 1, 4, 4, [1, heard, d], "bf16")
-    projections = layers * 2 * 2 * heard * d * d
+    first = decoder_work(xml, dims, 1, 4, 0, [1, positions, d], "bf16")
+    later = decoder_work(xml, dims, 1, 4, 4, [1, positions, d], "bf16")
+    projections = layers * 2 * 2 * positions * d * d
     assert first.flops["float"] - later.flops["float"] == projections - layers * 4 * d * 4 * 4
 
 
