@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.plane import AudioPlane
 from numpy.typing import NDArray
 
 CANCELLED = 0.04
@@ -16,6 +17,8 @@ FADE = 0.5
 """Loss of the remembered powers a look."""
 LOOK_EVERY = 8
 """Frames; a look at each would cost a sixth of the time that reading takes."""
+NUMBERS = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
+"""Of a sample, by FFmpeg's name of the format."""
 
 
 class ChannelMix:
@@ -90,9 +93,13 @@ def mean_of_channels(frame: AudioFrame) -> AudioFrame:
 
 
 def _raw_planes(frame: AudioFrame) -> NDArray[Any]:
-    samples = frame.to_ndarray()
-    planes: NDArray[Any] = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
-    return planes
+    channels = frame.layout.nb_channels
+    if not frame.format.is_planar:
+        return frame.to_ndarray().reshape(-1, channels).T
+    # PyAV's own list of planes goes on up to an empty pointer, and behind the eighth there is none
+    planes = (AudioPlane(frame, channel) for channel in range(channels))
+    kind = NUMBERS[frame.format.packed.name]
+    return np.stack([np.frombuffer(plane, kind, frame.samples) for plane in planes])
 
 
 def _mono(frame: AudioFrame, plane: NDArray[np.generic]) -> AudioFrame:

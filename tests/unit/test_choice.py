@@ -127,6 +127,25 @@ def test_channels(tmp_path: Path):
         load_audio(mono, SoundChoice(channel=1))
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "layout", "channels"), [("a.m4a", "aac", "7.1", 8), ("a.wv", "wavpack", "24 channels", 24)]
+)
+def test_channels_in_planes_of_their_own(name: str, codec: str, layout: str, channels: int, tmp_path: Path):
+    """PyAV counts more planes than there are where there are eight or more, and reading those ends the process."""
+    path = tmp_path / name
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=RATE, layout=layout, format="fltp")
+        sound = np.array([tone(500 + 100 * channel) for channel in range(channels)], np.float32)
+        packed = np.ascontiguousarray(sound.T.reshape(1, -1))
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
+        frame.sample_rate = RATE
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            out.mux(packet)
+    assert pitch(load_audio(path, SoundChoice(channel=2))) == 700
+    assert pitch(load_audio(path, SoundChoice(channel=channels - 2))) == 500 + 100 * (channels - 2)
+    assert len(load_audio(path)) >= RATE
+
+
 @pytest.mark.parametrize(("right", "side"), [(-1.0, "left"), (-0.8, "left"), (-1.25, "right")])
 def test_channels_that_cancel_are_not_mixed(tmp_path: Path, caplog: pytest.LogCaptureFixture, right: float, side: str):
     path = write_channels(tmp_path / "a.wav", tone(300, 2), right * tone(300, 2))
