@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ovw.benchmark.case import GraphJob, PeakJob
 from ovw.errors import OvwError, reason
 from ovw.lifetime import end_with_parent
 
@@ -37,10 +36,13 @@ def main() -> int:
 
 def _work(kind: str, job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
     if kind == "peaks":
+        from ovw.benchmark.case import PeakJob
         from ovw.benchmark.roofline.peaks import measure_peaks
 
         emit({"facts": measure_peaks(PeakJob(**job))})
         return
+    from ovw.benchmark.case import GraphJob
+
     work = GraphJob(**job)
     if work.layers:
         from ovw.benchmark.measuring.layers import layer_rows
@@ -52,6 +54,6 @@ def _work(kind: str, job: dict[str, Any], emit: Callable[[dict[str, Any]], None]
     GraphBench(work, emit).run()
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # what takes time to import comes after: until here nothing ends this process
     end_with_parent(int(os.environ["OVW_PARENT"]))
     sys.exit(main())

@@ -17,7 +17,7 @@ FADE = 0.5
 """Loss of the remembered powers a look."""
 LOOK_EVERY = 8
 """Frames; a look at each would cost a sixth of the time that reading takes."""
-NUMBERS = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
+DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 """Of a sample, by FFmpeg's name of the format."""
 
 
@@ -98,8 +98,8 @@ def _raw_planes(frame: AudioFrame) -> NDArray[Any]:
         return frame.to_ndarray().reshape(-1, channels).T
     # PyAV's own list of planes goes on up to an empty pointer, and behind the eighth there is none
     planes = (AudioPlane(frame, channel) for channel in range(channels))
-    kind = NUMBERS[frame.format.packed.name]
-    return np.stack([np.frombuffer(plane, kind, frame.samples) for plane in planes])
+    dtype: np.dtype[Any] = np.dtype(DTYPES[frame.format.packed.name])
+    return np.stack([np.frombuffer(bytes(plane), dtype, frame.samples) for plane in planes])
 
 
 def _mono(frame: AudioFrame, plane: NDArray[np.generic]) -> AudioFrame:

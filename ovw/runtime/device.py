@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import platform
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -14,6 +17,7 @@ from ovw.artifact.weights import split_scales
 from ovw.cgroups import limited_cores
 from ovw.config import Config
 from ovw.errors import UsageError
+from ovw.runtime.saturation import compute_in_f32, quantizers, saturation_probe
 
 PRECISION = "INFERENCE_PRECISION_HINT"
 
@@ -116,14 +120,29 @@ def compile_ir(xml: Path, options: DeviceOptions) -> ov.CompiledModel:
 
 
 def compile_model(model: ov.Model, options: DeviceOptions) -> ov.CompiledModel:
-    """Compile a graph, whose weights of 8 bits get scales that every kernel unpacks alike.
+    """Compile a graph, made to come to the same numbers on every processor.
+
+    Weights of 8 bits get scales that every kernel unpacks alike, and products of 8 bits that would not be exact here
+    are computed in f32.
 
     Raises:
         UsageError: the device does not exist here.
     """
     require_device(options)
+    if options.device == "CPU" and (found := quantizers(model)) and saturates():
+        for quantizer in found:
+            compute_in_f32(quantizer)
+        model.validate_nodes_and_infer_types()
     split_scales(model)
     return core().compile_model(model, options.device, options.properties())
+
+
+@cache
+def saturates() -> bool:
+    """Whether this processor cuts off sums of 8-bit products, see `ovw.runtime.saturation`: one is computed."""
+    model, given, expected = saturation_probe()
+    (found,) = core().compile_model(model, "CPU", {PRECISION: "f32"})([given]).values()
+    return bool(np.abs(found - expected).max() > 0.01 * expected)
 
 
 def require_device(options: DeviceOptions) -> None:
@@ -139,6 +158,17 @@ def hardware(options: DeviceOptions) -> list[tuple[str, str, str]]:
     full_name, can = "FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"
     read = core().get_property
     return [(name, str(read(name, full_name)), str(read(name, can))) for name in chosen]
+
+
+def instruction_sets() -> str:
+    """Those of the processor that may be used, as the system lists them.
+
+    Virtual machines give different processors one name.
+    """
+    own = platform.processor()
+    with suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+        own = next((line for line in lines if line.lower().startswith(("flags", "features"))), own)
+    return f"{own.strip()} {os.environ.get('OV_CPU_MAX_ISA', '')}"
 
 
 def cpu_name() -> str:

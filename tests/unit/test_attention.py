@@ -78,8 +78,16 @@ def test_it_is_attention(sharpness: float) -> None:
     wanted = expected(*given)
     assert products
     assert platform.machine() not in ("x86_64", "AMD64") or all(name.lower().endswith("i8") for name in products)
-    assert np.abs(found - wanted).max() < 0.05 * np.abs(wanted).max()
-    assert np.abs(found - wanted).mean() < 0.02 * np.abs(wanted).mean()
+    assert np.abs(found - wanted).max() < 0.1 * np.abs(wanted).max()
+    assert np.abs(found - wanted).mean() < 0.035 * np.abs(wanted).mean()
+
+
+def test_sums_of_the_largest_products_are_exact() -> None:
+    """Without VNNI pairs are added in 16 bits; keys, values and queries at their limit come next to that."""
+    assert 2 * 255 * (LIMIT + 1) < 2**15
+    largest = np.ones((WINDOWS, HEADS, 64, HEAD_DIM), np.float32)
+    found, _ = attended(largest[:, :, :5], largest, largest, np.zeros((WINDOWS, 1, 1, 64), np.float32))
+    assert np.abs(found - 1).max() < 0.01
 
 
 def test_what_is_absent_is_not_heard() -> None:

@@ -15,13 +15,15 @@ import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
 
-LIMIT = 127
-"""The largest int8 value that is used; -128 is not."""
+from ovw.runtime.saturation import SAFE
+
+LIMIT = 63
+"""The largest stored value: with 7 bits, sums of products are exact on processors without VNNI too, see
+`ovw.runtime.saturation`."""
 SMALLEST = 1e-6
 """A scale of zeros."""
-LEVELS = 256
-LOWEST = -(LIMIT + 1) / LIMIT
-"""-128, in units of the scale."""
+LOWEST = -128 / 127
+"""The lowest of 256 levels around zero, in units of the largest; it is not used."""
 POSITIONS_AXIS, LAST_AXIS = 2, 3
 
 
@@ -31,7 +33,9 @@ def quantize(values: ov.Output) -> tuple[ov.Output, ov.Output]:
     `dequantize` of the first times the second are the values again.
     """
     scale = _largest(values, POSITIONS_AXIS)
-    rounded = _eight_bits(ops.divide(values, scale), LOWEST, LIMIT)  # the plugin has no fast round to int8
+    low, high = np.float32(-LIMIT - 1), np.float32(LIMIT)
+    share = ops.divide(values, scale)
+    rounded = ops.fake_quantize(share, low / high, np.float32(1), low, high, 2 * LIMIT + 2)  # no other round is fast
     return ops.convert(rounded, ov.Type.i8).output(0), scale.output(0)
 
 
@@ -68,10 +72,9 @@ def _largest(values: ov.Output, axis: int) -> ov.Node:
     return ops.maximum(ops.maximum(high, ops.negative(low)), np.float32(SMALLEST))
 
 
-def _eight_bits(values: ov.Node, lowest: float, factor: float = 1) -> ov.Node:
-    """Rounded to one of 256 values from the lowest to 1, which the plugin keeps as int8 or, from 0 on, as uint8.
-
-    Given as they are, or times a factor.
-    """
-    low, high = (np.float32(limit) for limit in (lowest, 1))
-    return ops.fake_quantize(values, low, high, np.float32(lowest * factor), np.float32(factor), LEVELS)
+def _eight_bits(values: ov.Node, lowest: float) -> ov.Node:
+    """Rounded to one of 256 values from the lowest to 1, which the plugin keeps as int8 or, from 0 on, as uint8."""
+    low, high = np.float32(lowest), np.float32(1)
+    rounded = ops.fake_quantize(values, low, high, low, high, 256)
+    rounded.set_friendly_name(f"{SAFE}.{rounded.get_friendly_name()}")
+    return rounded

@@ -19,14 +19,14 @@ from ovw.artifact import masks, names, weights
 from ovw.errors import OvwError
 from ovw.files import sweep_halves, write_whole
 from ovw.home import compiled_dir
-from ovw.runtime import with_past
-from ovw.runtime.device import DeviceOptions, compile_model, core, hardware
+from ovw.runtime import saturation, with_past
+from ovw.runtime.device import DeviceOptions, compile_model, core, hardware, instruction_sets
 
 LARGEST = 2**30
 """Bytes of an artifact's weights above which nothing is kept: OpenVINO needs several times the size to write it."""
 UNUSED_DAYS = 30
 """After which a kept graph goes."""
-ELSEWHERE = (masks, weights, with_past)
+ELSEWHERE = (masks, weights, saturation, with_past)
 """Modules that graphs are made by too."""
 DIGEST = hashlib.sha256().digest_size
 """Bytes at the end of a kept file: the SHA-256 of its name and of the graph before them."""
@@ -71,7 +71,7 @@ def load_or_compile(
 
 def fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
     """A hash of everything that a compiled graph depends on, this code among it."""
-    device = hardware(options)
+    device = (*hardware(options), instruction_sets())
     graphs = sorted(path for path in artifact.iterdir() if path.suffix in (".xml", ".bin"))
     files = [(path.name, found.st_size, found.st_mtime_ns) for path, found in ((p, p.stat()) for p in graphs)]
     known = hashlib.sha256(repr((part, ov.__version__, device, options.properties(), files)).encode())

@@ -105,7 +105,9 @@ def ways(folder: Path, manifest: Manifest, options: DeviceOptions, policy: RunPo
         return
     if options.device == "CPU" and can_specialise(folder, manifest):
         licensed = ALL.without(manifest.arithmetic.unlicensed() if manifest.arithmetic else ())
-        for name, approximations in (("as licensed", licensed), ("without approximations", NONE)):
+        floating = licensed.without(("int8_attention", "grouped_scales"))
+        tried = (("as licensed", licensed), ("without int8 attention", floating), ("without approximations", NONE))
+        for name, approximations in tried:
             yield Way(name, FastModelSessions(folder, manifest.layout, options, dims, heads, approximations), allowed)
     else:
         yield Way("with its own graphs", ModelSessions(folder, manifest.layout, options, dims, heads), allowed)
