@@ -1,7 +1,9 @@
 """Compiled graphs that are kept on disk."""
 
 import os
+import platform
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from ovw.convert.plan import Converted
 from ovw.home import compiled_dir
-from ovw.runtime.device import EXACT, DeviceOptions
+from ovw.runtime.device import EXACT, DeviceOptions, instruction_sets
 from ovw.runtime.fast import compiled, graphs
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
@@ -63,6 +65,17 @@ def test_a_graph_is_kept_for_what_it_was_made_of(tiny: Converted, copy: Path) ->
     before = len(kept())
     logits(copy, tiny, EXACT)
     assert len(kept()) == before + 2
+
+
+def test_a_processor_of_the_same_name_makes_its_own(
+    tiny: Converted, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a home that comes with a container's image is used on several."""
+    assert "fpu" in instruction_sets() or platform.machine() != "x86_64" or sys.platform != "linux"
+    logits(copy, tiny, DeviceOptions())
+    monkeypatch.setattr(compiled, "instruction_sets", lambda: "flags: avx2")
+    logits(copy, tiny, DeviceOptions())
+    assert len(kept()) == 4
 
 
 @pytest.mark.parametrize("left", [0, 100, 5000])
