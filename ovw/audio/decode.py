@@ -31,8 +31,8 @@ EARLY_END_S, EARLY_END_SHARE = 1.0, 0.02
 """Sound that ends earlier than its container claims, by more than both, is worth a warning."""
 EXACT, EXACT_END_S = ("flac", "aiff", "wv"), 0.1
 """Containers that count their samples, and what may be missing of those."""
-ALONE, ALONE_END_S = ("mov", "matroska"), 0.3
-"""Containers whose duration is that of their longest stream, and what may be missing of an only one."""
+ALONE, ALONE_END_S, ALONE_END_FRAMES = ("mov", "matroska"), 0.1, 2
+"""Containers whose duration is that of their longest stream, and what may be missing of an only one: more than both."""
 MISSING_S = 1.0
 """Pauses of the clock, together, that are worth a warning: damage that a container steps over looks like them."""
 WITH_DURATION = ("mov", "matroska", "flac", "mp3", "asf", "avi", "flv", "aiff", "wv")
@@ -156,13 +156,14 @@ class _Reader:
         limit = container.duration / av.time_base if container.duration else None
         self._timeline = Timeline(start_of(container), limit)
         self._damage = _Damage()
+        self._frame_s = 0.0
 
     def pieces(self) -> Iterator[NDArray[np.float32]]:
         """Sound and the silence between, as it comes."""
         resample = self._resample
         for frame, following in _with_next_time(self._frames()):
-            position = self._timeline.position
-            gap = self._timeline.place(frame.time, frame.samples / frame.sample_rate, following)
+            position, self._frame_s = self._timeline.position, frame.samples / frame.sample_rate
+            gap = self._timeline.place(frame.time, self._frame_s, following)
             if gap:
                 if position:  # else it starts later than the picture
                     self._damage.lose_time(position, gap)
@@ -185,7 +186,7 @@ class _Reader:
         if form.startswith(EXACT):
             allowed = EXACT_END_S
         elif form.startswith(ALONE) and len(self._container.streams) == 1:
-            allowed = min(allowed, ALONE_END_S)
+            allowed = min(allowed, max(ALONE_END_S, ALONE_END_FRAMES * self._frame_s))
         if claimed - end > allowed and form.startswith(WITH_DURATION):
             less = f" ({claimed - end:.1f} s less)" if claimed - end < EARLY_END_S else ""
             return f"its sound ends at {_clock(end)}, its header claims {_clock(claimed)}{less}"

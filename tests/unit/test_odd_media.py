@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import re
 import struct
 from pathlib import Path
@@ -193,6 +194,26 @@ def test_damage_is_told_in_one_line(
     assert record.levelno == logging.WARNING
     assert "cut.mp4: its sound ends at 00:00:0" in record.getMessage()
     assert "its header claims 00:00:11" in record.getMessage()
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.webm", "libopus"), ("a.mka", "flac"), ("a.mp4", "aac")])
+def test_a_small_loss_at_the_end_is_noticed(
+    tmp_path: Path, name: str, codec: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of 2 s of sound a fifth of a second, where the container has nothing else; the whole file is as long as it says."""
+    options = {"movflags": "faststart"} if codec == "aac" else None
+    path = encode(tmp_path / name, codec, speech()[: 2 * RATE], rate=48000, options=options)
+    whole = len(load_audio(path))
+    assert not caplog.messages
+    size, found = path.stat().st_size, whole
+    while found > whole - 0.2 * RATE:
+        caplog.clear()
+        size -= 200
+        os.truncate(path, size)
+        found = len(load_audio(path))
+    assert found > RATE
+    (line,) = caplog.messages
+    assert "its sound ends at 00:00:01" in line or "damaged after 00:00:01" in line
 
 
 class Broken(io.BytesIO):
