@@ -14,7 +14,7 @@ import openvino.opset15 as ops
 from numpy.typing import NDArray
 
 SAFE = "fits_16_bits"
-"""Beginning of the name of a `FakeQuantize` whose products fit: their other side has 7 bits."""
+"""Beginning of the name of a `FakeQuantize` whose products fit, since their other side has 7 bits."""
 LARGEST = 127
 _INPUTS, _OUTPUTS = 64, 16
 

@@ -33,9 +33,7 @@ def quantize(values: ov.Output) -> tuple[ov.Output, ov.Output]:
     `dequantize` of the first times the second are the values again.
     """
     scale = _largest(values, POSITIONS_AXIS)
-    low, high = np.float32(-LIMIT - 1), np.float32(LIMIT)
-    share = ops.divide(values, scale)
-    rounded = ops.fake_quantize(share, low / high, np.float32(1), low, high, 2 * LIMIT + 2)  # no other round is fast
+    rounded = _rounded(ops.divide(values, scale), (-(LIMIT + 1) / LIMIT, 1), (-LIMIT - 1, LIMIT), 2 * LIMIT + 2)
     return ops.convert(rounded, ov.Type.i8).output(0), scale.output(0)
 
 
@@ -74,7 +72,12 @@ def _largest(values: ov.Output, axis: int) -> ov.Node:
 
 def _eight_bits(values: ov.Node, lowest: float) -> ov.Node:
     """Rounded to one of 256 values from the lowest to 1, which the plugin keeps as int8 or, from 0 on, as uint8."""
-    low, high = np.float32(lowest), np.float32(1)
-    rounded = ops.fake_quantize(values, low, high, low, high, 256)
+    return _rounded(values, (lowest, 1), (lowest, 1), 256)
+
+
+def _rounded(values: ov.Node, ends: tuple[float, float], result: tuple[float, float], levels: int) -> ov.Node:
+    """Rounded to levels of a range, which become those of the result; the plugin has no faster way to round."""
+    limits = (np.float32(limit) for limit in (*ends, *result))
+    rounded = ops.fake_quantize(values, *limits, levels)
     rounded.set_friendly_name(f"{SAFE}.{rounded.get_friendly_name()}")
     return rounded
