@@ -71,13 +71,14 @@ def quoted(value: object) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """The reason of a failure in one line: the last line of the error's message, or its type where there is none."""
+    """The reason of a failure: the last line of the error's message, without a full stop, or its type without one."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
-    return f"{lines[-1]} is missing" if isinstance(error, KeyError) else lines[-1]
+    last = lines[-1] if lines[-1].endswith("..") else lines[-1].removesuffix(".")
+    return f"{last} is missing" if isinstance(error, KeyError) else last
 
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from ovw.home import compiled_dir
 from ovw.parsing import from_json
 
 QUICK = ("--temperature", "0", "--max-new-tokens", "4", "--language", "en", "--beam-size", "1")
+UNEXPECTED = r"Traceback|unexpected \w+: "
+"""In messages of errors that are not ours."""
 EVAL = "temperature: 0\nmax_new_tokens: 4\nlanguage: en\n"
 
 
@@ -38,7 +41,7 @@ def run(*args: object) -> tuple[int, str, str]:
     finally:
         sys.argv = kept
     text = errors.getvalue()
-    if code not in (0, 1, 2) or "Traceback" in text or "unexpected" in text or (code and not text.strip()):
+    if code not in (0, 1, 2) or re.search(UNEXPECTED, text) or (code and not text.strip()):
         raise Wrong(f"exit code {code}: {text[-2000:]}")
     return code, shown.getvalue(), text
 

@@ -96,6 +96,8 @@ def test_what_could_be_made(home: Path) -> None:
         (OSError(28, "No space left on device", "x"), "No space left on device"),
         (KeyError("dims"), "'dims' is missing"),
         (ValueError(), "ValueError"),
+        (RuntimeError("The file might be corrupted."), "The file might be corrupted"),
+        (RuntimeError("no 'abc..."), "no 'abc..."),
     ],
 )
 def test_reason(error: Exception, told: str) -> None:
