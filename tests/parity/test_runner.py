@@ -222,7 +222,9 @@ def test_words_without_alignment_heads_are_less_exact(tiny: Converted, caplog: p
     segments = list(Whisper(tiny.folder).transcribe(np.ones(16000, np.float32) / 9, **options))
     assert "no alignment heads: words are timed by the decoder's upper half" in caplog.text
     assert "convert it with --size" in caplog.text
-    assert all(segment.words for segment in segments)
+    in_sound = [segment for segment in segments if segment.start < 1]  # weights without sense go on behind it
+    assert in_sound
+    assert all(segment.words for segment in in_sound)
 
 
 @pytest.mark.parametrize(
