@@ -75,6 +75,20 @@ def file_problems(folder: Path, manifest: Manifest) -> list[str]:
     return problems
 
 
+def require_unchanged(folder: Path, manifest: Manifest, name: str) -> None:
+    """Refuse a file that is not the one that the manifest lists; those of other programs have no hash.
+
+    Raises:
+        OvwError: another size, or another hash.
+    """
+    entry, path = manifest.files.get(name), folder / name
+    if not (entry and entry.sha256 and path.is_file()):
+        return
+    if path.stat().st_size != entry.bytes or file_sha256(path) != entry.sha256:
+        hint = f"ovw verify {folder} lists what is wrong; convert again with --force"
+        raise OvwError(f"{path} is not the file that was converted", hint)
+
+
 def graph_problems(folder: Path, manifest: Manifest) -> list[str]:
     """Ports, dimensions and bounds of the graphs against the manifest."""
     import openvino as ov

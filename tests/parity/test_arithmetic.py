@@ -192,6 +192,15 @@ def test_an_artifact_that_computes_something_else_in_every_way_is_refused(
     assert not (home / "checked").exists()
 
 
+def test_another_vocabulary_is_refused(copy_of_tiny: Path) -> None:
+    """One token is spelled otherwise: the size is the same, the words are not."""
+    path = copy_of_tiny / "tokenizer.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("because", "becauze"), encoding="utf-8")
+    with pytest.raises(OvwError, match=r"tokenizer\.json is not the file that was converted"):
+        Whisper(copy_of_tiny)
+
+
 def test_only_licensed_approximations_are_used(copy_of_tiny: Path) -> None:
     manifest = read_manifest(copy_of_tiny)
     assert manifest.arithmetic is not None

@@ -14,7 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovw.artifact import names
 from ovw.artifact.arithmetic import ProbeReference
+from ovw.artifact.check import require_unchanged
 from ovw.artifact.manifest import Manifest
 from ovw.errors import OvwError, reason
 from ovw.files import sweep_halves, write_whole
@@ -78,6 +80,7 @@ def open_checked(
         OvwError: there is no such way.
     """
     require_device(options)
+    require_unchanged(folder, manifest, names.TOKENIZER)  # a small file, and another vocabulary writes other words
     candidates = list(ways(folder, manifest, options, policy))
     sweep_halves(checked_dir())
     kept = checked_dir() / f"{fingerprint(folder, f'check {policy.own_graphs}', options)}.json"
