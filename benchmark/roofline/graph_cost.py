@@ -16,7 +16,7 @@ from ovw.artifact import names
 from ovw.models import Dims
 from ovw.runtime.device import core
 from ovw.runtime.fast.adapt import name_states
-from ovw.runtime.fast.graph_walk import UnknownGraphError
+from ovw.runtime.graph_walk import UnknownGraphError
 from ovw.runtime.with_past import read_decoder_ir
 
 FLOAT_BYTES = {"f32": 4, "bf16": 2, "f16": 2}

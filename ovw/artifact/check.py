@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ovw.artifact import names
 from ovw.artifact.hashing import file_sha256
 from ovw.artifact.layouts import graphs_of, layout_row
-from ovw.artifact.manifest import Manifest, is_as_written, read_manifest, show_range
+from ovw.artifact.manifest import FileEntry, Manifest, is_as_written, read_manifest, show_range
 from ovw.errors import OvwError, reason
 from ovw.models import Dims
 from ovw.parsing import load_json
@@ -66,13 +66,17 @@ def file_problems(folder: Path, manifest: Manifest) -> list[str]:
     problems += [f"{name}: does not belong here, the manifest does not list it" for name in foreign]
     for name, entry in manifest.files.items():
         path = folder / name
-        if not path.is_file():
-            problems.append(f"{name}: missing")
-        elif path.stat().st_size != entry.bytes:
-            problems.append(f"{name}: {path.stat().st_size} bytes, the manifest has {entry.bytes}")
-        elif (found := file_sha256(path)) != entry.sha256:
-            problems.append(f"{name}: SHA-256 {found}, the manifest has {entry.sha256}")
+        change = _change(path, entry) if path.is_file() else "missing"
+        problems += [f"{name}: {change}"] if change else []
     return problems
+
+
+def _change(path: Path, entry: FileEntry) -> str:
+    """The difference of a file from what the manifest lists; empty where there is none."""
+    if (size := path.stat().st_size) != entry.bytes:
+        return f"{size} bytes, the manifest has {entry.bytes}"
+    found = file_sha256(path)
+    return "" if found == entry.sha256 else f"SHA-256 {found}, the manifest has {entry.sha256}"
 
 
 def require_unchanged(folder: Path, manifest: Manifest, name: str) -> None:
@@ -82,9 +86,7 @@ def require_unchanged(folder: Path, manifest: Manifest, name: str) -> None:
         OvwError: another size, or another hash.
     """
     entry, path = manifest.files.get(name), folder / name
-    if not (entry and entry.sha256 and path.is_file()):
-        return
-    if path.stat().st_size != entry.bytes or file_sha256(path) != entry.sha256:
+    if entry and entry.sha256 and path.is_file() and _change(path, entry):
         hint = f"ovw verify {folder} lists what is wrong; convert again with --force"
         raise OvwError(f"{path} is not the file that was converted", hint)
 

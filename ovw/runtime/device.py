@@ -160,6 +160,7 @@ def hardware(options: DeviceOptions) -> list[tuple[str, str, str]]:
     return [(name, str(read(name, full_name)), str(read(name, can))) for name in chosen]
 
 
+@cache
 def instruction_sets() -> str:
     """Those of the processor that may be used, as the system lists them.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.fast.adapt import KV_PRECISION, name_states
-from ovw.runtime.fast.graph_walk import UnknownGraphError
+from ovw.runtime.graph_walk import UnknownGraphError
 from ovw.runtime.protocols import Windows
 
 

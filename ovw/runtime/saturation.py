@@ -13,6 +13,8 @@ import openvino as ov
 import openvino.opset15 as ops
 from numpy.typing import NDArray
 
+from ovw.runtime.graph_walk import is_constant, replace
+
 SAFE = "fits_16_bits"
 """Beginning of the name of a `FakeQuantize` whose products fit, since their other side has 7 bits."""
 LARGEST = 127
@@ -33,7 +35,7 @@ def saturation_probe() -> tuple[ov.Model, NDArray[np.float32], float]:
 def quantizers(model: ov.Model) -> list[ov.Node]:
     """The operations that quantise activations for products which may not fit 16 bits."""
     found = (op for op in model.get_ops() if op.get_type_name() == "FakeQuantize")
-    return [op for op in found if not op.get_friendly_name().startswith(SAFE) and not _is_constant(op.input_value(0))]
+    return [op for op in found if not op.get_friendly_name().startswith(SAFE) and not is_constant(op.input_value(0))]
 
 
 def compute_in_f32(quantizer: ov.Node) -> None:
@@ -43,13 +45,4 @@ def compute_in_f32(quantizer: ov.Node) -> None:
     inside = ops.subtract(ops.minimum(ops.maximum(value, low), high), low)
     level = ops.round(ops.multiply(inside, ops.divide(steps, ops.subtract(high, low))), mode="half_to_even")
     step = ops.divide(ops.subtract(high_out, low_out), steps)
-    result = ops.add(ops.multiply(level, step), low_out).output(0)
-    for use in quantizer.output(0).get_target_inputs():
-        use.replace_source_output(result)
-
-
-def _is_constant(value: ov.Output) -> bool:
-    node = value.get_node()
-    while node.get_type_name() in ("Convert", "Subtract", "Multiply", "Reshape"):
-        node = node.input_value(0).get_node()
-    return bool(node.get_type_name() == "Constant")
+    replace(quantizer, ops.add(ops.multiply(level, step), low_out).output(0))

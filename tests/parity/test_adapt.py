@@ -17,7 +17,7 @@ from ovw.runtime.device import EXACT
 from ovw.runtime.fast.adapt import adapt_encoder, is_adaptable, read_decoder, read_encoder
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
-from ovw.runtime.fast.graph_walk import UnknownGraphError
+from ovw.runtime.graph_walk import UnknownGraphError
 from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions
 
 

@@ -19,7 +19,7 @@ from openvino.op.util import Variable, VariableInfo
 from ovw.artifact import names
 from ovw.artifact.foreign import is_foreign
 from ovw.runtime.device import core
-from ovw.runtime.fast.graph_walk import (
+from ovw.runtime.graph_walk import (
     UnknownGraphError,
     ancestors,
     is_constant,

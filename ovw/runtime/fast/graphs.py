@@ -12,8 +12,8 @@ import openvino.opset15 as ops
 from ovw.artifact.masks import give_masks_the_batch
 from ovw.runtime.fast.adapt import KV_PRECISION, read_decoder, read_encoder
 from ovw.runtime.fast.attention import attend, dequantize, quantize
-from ovw.runtime.fast.graph_walk import replace
 from ovw.runtime.fast.merging import merge_before
+from ovw.runtime.graph_walk import replace
 
 AUDIO_BIAS = "audio_bias"
 SOURCES, PLACES, PAIRS = "sources", "places", "pairs"
