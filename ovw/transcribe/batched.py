@@ -154,7 +154,7 @@ class BatchedDecoder(WindowDecoder):
                 unsure = []
 
     def _is_unsure(self, decoded: Decoded) -> bool:
-        allowed = self._sessions.approximations.unsure_search and self._options.audio_context != "full"
+        allowed = self._sessions.approximations.unsure_search and not self._in_full(decoded.window)
         return allowed and is_unsure(decoded.result, self._options)
 
     def _batch(self, windows: Sequence[Window]) -> list[Decoded]:

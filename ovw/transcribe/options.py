@@ -108,7 +108,8 @@ class TranscribeOptions(Config):
     Hugging Face); `auto` is `mel` in full audio context and for windows below three seconds, else `audio`."""
     audio_context: Literal["auto", "full"] = "auto"
     """The part of a window that is computed: `auto` merges neighbouring positions that are alike and the padding behind
-    short audio, and re-encodes in full what then looks wrong; `full` always computes all of it."""
+    short audio, but for windows below three seconds, and re-encodes in full what then looks wrong; `full` always
+    computes all of it."""
     seed: int = Field(default=0, ge=0)
     """Of the sampling above temperature 0."""
 

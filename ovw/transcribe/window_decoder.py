@@ -18,10 +18,11 @@ from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import Window
 from ovw.transcribe.result import Detection
 
-SHORT = 5 * FRAMES_PER_SECOND
-"""Frames of a window below which an unsure text is decoded again in a wide context: a word or two are much of it."""
 SHORTEST = 3 * FRAMES_PER_SECOND
-"""Frames below which that context is the full one: there a wide one was seen to give other words."""
+"""Frames of a window below which it is encoded in full context: a word or two are much of its text, and most such
+windows are unsure and would be encoded again."""
+SHORT = 5 * FRAMES_PER_SECOND
+"""Frames of a window below which an unsure text is decoded again in a wide context."""
 WIDE = 5 * FRAMES_PER_SECOND
 """Frames of silence behind the sound that are computed in a wide context; a full one would take three times as long."""
 
@@ -46,9 +47,18 @@ class WindowDecoder:
         self._prompts = PromptBuilder(sessions.tokenizer, options, sessions.dims.n_text_ctx)
 
     def _encode(self, windows: Sequence[Window]) -> list[Audio]:
-        """Encode windows; merged positions would blur the times of words."""
-        full_context, merge = self._options.audio_context == "full", not self._options.word_timestamps
-        return self._sessions.encode(windows, full_context=full_context, merge=merge)
+        """Encode windows, the shortest in full context; merged positions would blur the times of words."""
+        merge = not self._options.word_timestamps
+        encoded: dict[int, Audio] = {}
+        for full_context in (True, False):
+            if chosen := [i for i, window in enumerate(windows) if self._in_full(window) == full_context]:
+                part = self._sessions.encode([windows[i] for i in chosen], full_context=full_context, merge=merge)
+                encoded.update(zip(chosen, part, strict=True))
+        return [encoded[i] for i in range(len(windows))]
+
+    def _in_full(self, window: Window) -> bool:
+        """Whether a window is to be encoded in full context at once."""
+        return self._options.audio_context == "full" or window.size < SHORTEST
 
     def _detections(self, windows: Sequence[Window], audio: Sequence[Audio]) -> list[Detection | None]:
         """The language detected in each window, with `multilingual` and where its recording's is not known yet."""
@@ -95,8 +105,7 @@ class WindowDecoder:
         def encode_wide(unsure: Sequence[int]) -> list[int]:
             short = [i for i in unsure if windows[i].size < SHORT and not self._sessions.is_full_context(audio[i])]
             for i in short:
-                full = windows[i].size < SHORTEST
-                (audio[i],) = self._sessions.encode([windows[i]], full_context=full, silence=WIDE, merge=False)
+                (audio[i],) = self._sessions.encode([windows[i]], silence=WIDE, merge=False)
             return short
 
         return decode_with_fallback(decode, len(windows), self._options, encode_full, encode_wide)

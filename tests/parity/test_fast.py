@@ -364,6 +364,28 @@ def test_what_looks_wrong_is_heard_in_full(
     assert "welcome" in text(found)
 
 
+def test_short_windows_are_encoded_in_full(
+    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below three seconds, beside longer ones as alone; there the text is that of the full context."""
+    whisper = opened(base.folder)
+    contexts: list[list[bool]] = []
+    decode = window_decoder.DecodingTask.run
+
+    def watched(self: window_decoder.DecodingTask, audio: list, *others: object) -> list:
+        contexts.append([window.full_context for window in audio])
+        return decode(self, audio, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(window_decoder.DecodingTask, "run", watched)
+    asked = TranscribeOptions(language="en", beam_size=1, temperature=0.0)
+    clips = [speech[1][: round(16000 * seconds)] for seconds in (2.9, 5.5, 1.0)]
+    texts = [result.text for result in whisper.transcribe_many(clips, asked, batch_size=3)]
+    assert contexts.pop(0) == [False, True, True]
+    assert all(len(rest) == 1 for rest in contexts)  # what was left behind a timestamp
+    for clip, found in zip(clips[::2], texts[::2], strict=True):
+        assert found == whisper.transcribe(clip, asked, audio_context="full").text
+
+
 def test_silence_of_any_kind_is_no_speech(base: Converted) -> None:
     whisper = opened(base.folder)
     for pad in ("mel", "audio"):
