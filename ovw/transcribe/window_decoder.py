@@ -15,12 +15,12 @@ from ovw.transcribe.language import CERTAIN, CERTAIN_MERGED, detect_languages, i
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.prompt import Prompt, PromptBuilder
-from ovw.transcribe.recording import Window
+from ovw.transcribe.recording import SHORTEST_IN_SILENCE, Window
 from ovw.transcribe.result import Detection
 
-SHORTEST = 3 * FRAMES_PER_SECOND
-"""Frames of a window below which it is encoded in full context: a word or two are much of its text, and most such
-windows are unsure and would be encoded again."""
+SHORTEST = SHORTEST_IN_SILENCE
+"""Frames of a window below which it is encoded in full context, where a word or two are much of the text. It has the
+padding of the full context too, so its text is the same."""
 SHORT = 5 * FRAMES_PER_SECOND
 """Frames of a window below which an unsure text is decoded again in a wide context."""
 WIDE = 5 * FRAMES_PER_SECOND

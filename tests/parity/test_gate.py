@@ -277,14 +277,20 @@ def test_verify_compares_what_the_ir_says(tmp_path: Path, tiny: Converted) -> No
 
 
 @pytest.mark.parametrize(
-    "name", [names.TOKENIZER, names.GENERATION_CONFIG, f"{names.DECODER}.xml", f"{names.ENCODER}.bin"]
+    ("name", "message"),
+    [
+        (names.TOKENIZER, "is not the file that was converted"),
+        (names.GENERATION_CONFIG, "cannot be (loaded|read)"),
+        (f"{names.DECODER}.xml", "cannot be (loaded|read)"),
+        (f"{names.ENCODER}.bin", "cannot be (loaded|read)"),
+    ],
 )
-def test_loading_a_damaged_artifact_is_explained(tmp_path: Path, tiny: Converted, name: str) -> None:
+def test_loading_a_damaged_artifact_is_explained(tmp_path: Path, tiny: Converted, name: str, message: str) -> None:
     from ovw import Whisper
 
     folder = shutil.copytree(tiny.folder, tmp_path / "copy")
     (folder / name).write_bytes(b"garbage")
-    with pytest.raises(OvwError, match=r"cannot be (loaded|read)|is not the file that was converted") as failure:
+    with pytest.raises(OvwError, match=message) as failure:
         Whisper(folder)
     assert "ovw verify" in failure.value.hint
 
