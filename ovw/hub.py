@@ -1,12 +1,19 @@
-"""The address of the Hugging Face hub."""
+"""The address of the Hugging Face hub, and of its repositories."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from ovw.errors import UsageError
 
 ENDPOINT = "https://huggingface.co"
+SCHEME = "hf:"
+
+
+def is_reference(model: str) -> bool:
+    """Whether a `-m` value names a repository of the hub."""
+    return model.startswith(SCHEME) and not Path(model).exists()
 
 
 def hub_endpoint() -> str:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ovw.artifact.download import Progress, download, ignore
 from ovw.artifact.hashing import file_sha256
-from ovw.artifact.hub_repository import REFERENCE, SCHEME
+from ovw.artifact.hub_repository import REFERENCE
 from ovw.convert.sources import ctranslate2, ggml, huggingface, openai
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.hub import fetch_repository
@@ -23,6 +23,7 @@ from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.wheel import find_wheels, read_wheels
 from ovw.errors import DAMAGE, OvwError, UsageError, did_you_mean, reason
 from ovw.home import weights_dir, whisper_cache
+from ovw.hub import SCHEME
 from ovw.models import ModelInfo, aliases, sizes
 from ovw.network import LARGEST
 from ovw.text_files import require_file

@@ -10,7 +10,7 @@ from pathlib import Path
 from ovw.artifact import names
 from ovw.artifact.download import Progress, ignore
 from ovw.artifact.foreign import DECODER_XML, ENCODER_XML, WITH_PAST, has_state, read_object
-from ovw.artifact.hub_repository import SCHEME, CommitFiles, Repository, Shelf, commit_of, missing, snapshot
+from ovw.artifact.hub_repository import CommitFiles, Repository, Shelf, commit_of, missing, snapshot
 from ovw.errors import OvwError, UsageError
 from ovw.files import scratch_beside
 from ovw.home import exports_dir
@@ -22,11 +22,6 @@ TEXTS = (names.CONFIG, names.GENERATION_CONFIG, names.TOKENIZER)
 GRAPHS = (ENCODER_XML, DECODER_XML)
 OPTIONAL = (names.TOKENIZER_CONFIG, names.PREPROCESSOR_CONFIG)
 CHECKPOINTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
-
-
-def is_reference(model: str) -> bool:
-    """Whether a `-m` value names a repository of the hub."""
-    return model.startswith(SCHEME) and not Path(model).exists()
 
 
 def fetch_export(reference: str, on_progress: Progress = ignore) -> Path:

@@ -17,10 +17,9 @@ from typing import IO, NoReturn
 from ovw.artifact.download import FAILURES, TIMEOUT_S, Progress, download, explain, with_patience
 from ovw.errors import OvwError, UsageError
 from ovw.home import huggingface_cache
-from ovw.hub import hub_endpoint
+from ovw.hub import SCHEME, hub_endpoint
 from ovw.network import LARGEST, is_offline
 
-SCHEME = "hf:"
 REFERENCE = re.compile(r"hf:(?P<name>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?")
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 LARGEST_TEXT = 64 << 20

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from ovw.artifact import names
-from ovw.artifact.exports import fetch_export, is_reference
 from ovw.artifact.foreign import foreign_manifest, is_foreign
 from ovw.artifact.hashing import file_sha256, hash_folder
 from ovw.artifact.layouts import split_name
@@ -15,6 +14,7 @@ from ovw.artifact.manifest import Manifest, read_manifest
 from ovw.errors import OvwError, UsageError, did_you_mean, reason
 from ovw.files import name_problem
 from ovw.home import models_dir
+from ovw.hub import is_reference
 from ovw.models import full_name, size_name
 from ovw.parsing import load_json
 from ovw.text_files import LARGEST, require_file
@@ -147,6 +147,8 @@ def locate(model: str) -> Path:
         OvwError: it cannot be fetched.
     """
     if is_reference(model):
+        from ovw.artifact.exports import fetch_export  # what opens connections takes 20 ms to import
+
         return fetch_export(model)
     path = Path(model).expanduser()
     named: tuple[Path, ...] = () if is_path(model) else (models_dir() / model, models_dir() / full_name(model))

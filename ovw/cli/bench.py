@@ -208,10 +208,10 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
 
 def _measure(chosen: BenchConfig, terminal: Terminal, *, force: bool, as_json: bool) -> None:
     require_extra("bench")
-    from ovw.artifact.exports import is_reference
     from ovw.benchmark.pipeline import bench
     from ovw.cli.ensure import find_model
     from ovw.errors import OvwError
+    from ovw.hub import is_reference
     from ovw.lifetime import exit_code
     from ovw.record import has_failed, read_record
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from ovw.api.request import check_request
-from ovw.artifact.exports import fetch_export, is_reference
 from ovw.artifact.locate import OFFERED, default_artifact, is_path, load_manifest, locate_or_default, of_size
 from ovw.artifact.names import PRECISIONS
 from ovw.errors import OvwError
 from ovw.home import models_dir
+from ovw.hub import is_reference
 from ovw.models import Capabilities, full_name, size_name, sizes
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def find_model(model: str | None, terminal: Terminal) -> Path:
     """
     if model is None or not is_reference(model):
         return locate_or_default(model)
+    from ovw.artifact.exports import fetch_export
+
     with terminal.bar(model) as bar:
 
         def on_progress(done: int, total: int) -> None:

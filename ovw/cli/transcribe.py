@@ -233,7 +233,6 @@ def run(
     from ovw.cli.transcription.in_process import transcribe_all
     from ovw.cli.values import check_exact, config_file, numbers, optional, temperatures
     from ovw.config import resolve
-    from ovw.network import go_offline
 
     in_turn = batch_size is None and condition_on_previous_text
     flags: dict[str, Any] = {
@@ -275,5 +274,7 @@ def run(
         show_config(chosen)
         return
     if offline:
+        from ovw.network import go_offline
+
         go_offline()
     transcribe_all(media, chosen, Terminal(quiet=quiet), yes=yes)

@@ -21,7 +21,7 @@ from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import SHORTEST_IN_SILENCE, Recording, Window
 from ovw.transcribe.result import Detection, Segment
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
-from ovw.transcribe.window_decoder import WindowDecoder
+from ovw.transcribe.window_decoder import SHORT, WindowDecoder
 from ovw.transcribe.words.timer import time_words
 from ovw.voice_activity.spans import FrameSpan
 
@@ -154,8 +154,8 @@ class BatchedDecoder(WindowDecoder):
                 unsure = []
 
     def _is_unsure(self, decoded: Decoded) -> bool:
-        allowed = self._sessions.approximations.unsure_search and not self._in_full(decoded.window)
-        return allowed and is_unsure(decoded.result, self._options)
+        allowed = self._sessions.approximations.unsure_search and decoded.window.size >= SHORT
+        return allowed and self._options.audio_context != "full" and is_unsure(decoded.result, self._options)
 
     def _batch(self, windows: Sequence[Window]) -> list[Decoded]:
         """Encode and decode windows together."""

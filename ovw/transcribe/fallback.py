@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def decode_with_fallback(
     decode: Callable[[Sequence[int], float], list[DecodingResult]],
     windows: int,
     options: TranscribeOptions,
-    encode_full: Callable[[Sequence[int]], list[int]] = lambda doubtful: [],
-    encode_wide: Callable[[Sequence[int]], list[int]] = lambda unsure: [],
+    encode_full: Callable[[Sequence[int]], list[int]] = lambda chosen: [],
+    short: Collection[int] = (),
 ) -> list[DecodingResult]:
     """Try the temperatures in turn on the windows that have not passed; the last result stands if none passes.
 
@@ -35,8 +35,7 @@ def decode_with_fallback(
         options: temperatures and thresholds.
         encode_full: encodes those of the windows in full that were merged or shortened, and returns their numbers;
             they are decoded at the first temperature again.
-        encode_wide: encodes those of the windows with more silence that hold so little speech that an unsure text is
-            doubtful too, as `encode_full` does.
+        short: windows that hold so little speech that an unsure text is doubtful too.
     """
     first, *higher = options.temperature
     results = decode(range(windows), first)
@@ -46,12 +45,10 @@ def decode_with_fallback(
             for i, result in zip(chosen, decode(chosen, temperature), strict=True):
                 results[i] = result
 
-    def doubtful() -> list[int]:
-        return [i for i, result in enumerate(results) if is_doubtful(result, options)]
+    def is_in_doubt(i: int) -> bool:
+        return is_doubtful(results[i], options) or (i in short and results[i].avg_logprob < UNSURE_LOGPROB)
 
-    unsure = {i for i, result in enumerate(results) if result.avg_logprob < UNSURE_LOGPROB}
-    again(encode_wide(sorted(unsure.difference(doubtful()))), first)
-    again(encode_full(doubtful()), first)
+    again(encode_full(list(filter(is_in_doubt, range(windows)))), first)
     for temperature in higher:
         again([i for i, result in enumerate(results) if needs_fallback(result, options)], temperature)
     return results

@@ -83,7 +83,7 @@ class ModelSessions:
             _ = self.tokenizer, *(part.result() for part in parts)
 
     def encode(
-        self, windows: Sequence[Window], *, full_context: bool = False, merge: bool = True, silence: int = 0
+        self, windows: Sequence[Window], *, full_context: bool = False, merge: bool = True, zeros: bool = False
     ) -> list[Audio]:
         """Encode windows for the decoder of these sessions.
 
@@ -91,12 +91,13 @@ class ModelSessions:
             windows: that are decoded together.
             full_context: compute every position, without merged padding or tokens.
             merge: allow token merging, see `ovw.runtime.fast.merging`.
-            silence: mel frames behind the sound that are computed each, more than the context's own margin.
+            zeros: pad with them whatever the length, unless silence was asked for.
         """
-        sizes = (min(window.size + silence, self.dims.n_frames) for window in windows)
-        frames = [self._frames(size, full_context=full_context) for size in sizes]
         mels = [
-            one.recording.window(one.span.start, one.size, length) for one, length in zip(windows, frames, strict=True)
+            one.recording.window(
+                one.span.start, one.size, self._frames(one.size, full_context=full_context), zeros=zeros
+            )
+            for one in windows
         ]
         with self.lock:
             return self._encode_mels(mels, merge=merge and not full_context)

@@ -90,10 +90,17 @@ class Recording:
         self._read_to(stop)
         return min(stop, self._stream.n_frames) if self._stream.ended else stop
 
-    def window(self, start: int, size: int, length: int | None = None) -> Mel:
-        """The window of `size` frames from `start`, filled up to a length or the model's own, [1, n_mels, length]."""
+    def window(self, start: int, size: int, length: int | None = None, *, zeros: bool = False) -> Mel:
+        """The window of `size` frames from `start`, filled up to a length or the model's own, [1, n_mels, length].
+
+        Args:
+            start: its first frame.
+            size: frames of sound.
+            length: frames in all.
+            zeros: fill a longer window with zeros too, where the padding is `auto`.
+        """
         self._read_to(start + size)
-        if self._pad == "audio" or (self._pad == "auto" and size >= SHORTEST_IN_SILENCE):
+        if self._pad == "audio" or (self._pad == "auto" and size >= SHORTEST_IN_SILENCE and not zeros):
             return self._in_silence(start, size, length, own_floor=True)
         frames = normalise(self._stream.frames(start, start + size)[None], self._floor())
         return pad_frames(frames, length or self._limit)

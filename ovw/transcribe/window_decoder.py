@@ -22,9 +22,7 @@ SHORTEST = SHORTEST_IN_SILENCE
 """Frames of a window below which it is encoded in full context, where a word or two are much of the text. It has the
 padding of the full context too, so its text is the same."""
 SHORT = 5 * FRAMES_PER_SECOND
-"""Frames of a window below which an unsure text is decoded again in a wide context."""
-WIDE = 5 * FRAMES_PER_SECOND
-"""Frames of silence behind the sound that are computed in a wide context; a full one would take three times as long."""
+"""Frames of a window below which an unsure text is decoded again in full context, with its padding."""
 
 
 class WindowDecoder:
@@ -96,16 +94,12 @@ class WindowDecoder:
         def decode(chosen: Sequence[int], temperature: float) -> list[DecodingResult]:
             return self._task.run([audio[i] for i in chosen], [prompts[i] for i in chosen], temperature, rng)
 
-        def encode_full(doubtful: Sequence[int]) -> list[int]:
-            short = [i for i in doubtful if not self._sessions.is_full_context(audio[i])]
-            for i in short:
-                (audio[i],) = self._sessions.encode([windows[i]], full_context=True)
-            return short
+        def encode_full(chosen: Sequence[int]) -> list[int]:
+            shortened = [i for i in chosen if not self._sessions.is_full_context(audio[i])]
+            for i in shortened:
+                zeros = windows[i].size < SHORT
+                (audio[i],) = self._sessions.encode([windows[i]], full_context=True, zeros=zeros)
+            return shortened
 
-        def encode_wide(unsure: Sequence[int]) -> list[int]:
-            short = [i for i in unsure if windows[i].size < SHORT and not self._sessions.is_full_context(audio[i])]
-            for i in short:
-                (audio[i],) = self._sessions.encode([windows[i]], silence=WIDE, merge=False)
-            return short
-
-        return decode_with_fallback(decode, len(windows), self._options, encode_full, encode_wide)
+        short = {i for i, window in enumerate(windows) if window.size < SHORT}
+        return decode_with_fallback(decode, len(windows), self._options, encode_full, short)

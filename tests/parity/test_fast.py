@@ -1,6 +1,7 @@
 """The fast graphs against the artifact's own, and against hearing everything."""
 
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -384,6 +385,29 @@ def test_short_windows_are_encoded_in_full(
     assert all(len(rest) == 1 for rest in contexts)  # what was left behind a timestamp
     for clip, found in zip(clips[::2], texts[::2], strict=True):
         assert found == whisper.transcribe(clip, asked, audio_context="full").text
+
+
+def test_unsure_windows_of_a_few_seconds_have_the_text_of_the_full_context(
+    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its padding too, zeros; they are not searched."""
+    whisper = opened(base.folder)
+    clip = speech[1][: 16000 * 4]
+    expected = whisper.transcribe(clip, language="en", beam_size=1, batch_size=8, audio_context="full").text
+    contexts: list[list[bool]] = []
+    decode = window_decoder.DecodingTask.run
+
+    def unsure(self: window_decoder.DecodingTask, audio: list, *others: object) -> list[DecodingResult]:
+        contexts.append([window.full_context for window in audio])
+        results = decode(self, audio, *others)  # type: ignore[arg-type]
+        return [
+            replace(found, tokens=[], avg_logprob=-0.6) if not window.full_context else found
+            for found, window in zip(results, audio, strict=True)
+        ]
+
+    monkeypatch.setattr(window_decoder.DecodingTask, "run", unsure)
+    assert whisper.transcribe(clip, language="en", beam_size=1, batch_size=8).text == expected
+    assert contexts == [[False], [True]]
 
 
 def test_silence_of_any_kind_is_no_speech(base: Converted) -> None:

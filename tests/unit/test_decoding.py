@@ -18,8 +18,8 @@ from ovw.transcribe.decoding.filters import (
     TimestampRules,
     suppressed_tokens,
 )
-from ovw.transcribe.decoding.numeric import logsumexp
-from ovw.transcribe.decoding.search import BeamSearch, DecodedSequence, Sampling, best_sequence
+from ovw.transcribe.decoding.numeric import largest, logsumexp
+from ovw.transcribe.decoding.search import BeamSearch, DecodedSequence, Sampling, Search, best_sequence
 from ovw.transcribe.result import compression_ratio
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -117,6 +117,10 @@ def test_repeated_tokens_get_less_likely() -> None:
     assert (logits[0, 5], logits[0, 6], logits[0, 7], logits[0, BEGIN]) == (-2, 0.5, 1, 1)
 
 
+def advance(search: Search, logits: np.ndarray) -> None:
+    search.advance(logits, logsumexp(logits), largest(logits, search.choices))
+
+
 class _Inference:
     def __init__(self) -> None:
         self.sources: list[int] = []
@@ -140,7 +144,7 @@ def test_beam_search_is_whispers(seed: int, patience: float) -> None:
         logits = row.repeat(beams, 0) if step == 0 else (4 * rng.standard_normal((beams, VOCAB))).astype(np.float32)
         logits[:, EOT] = logits.max() - rng.uniform(0, 6) if step else -np.inf  # no empty text, as with the filters on
         tokens, done = theirs.update(tokens, torch.from_numpy(logits.copy()), sums)
-        ours.advance(logits, logsumexp(logits))
+        advance(ours, logits)
         assert ours.sampled == [t[len(prompt) :] for t in tokens.tolist()]
         assert ours.sources == inference.sources
         assert ours.done == done
@@ -161,7 +165,7 @@ def test_greedy_is_whispers() -> None:
     for seed in range(5):
         logits = random_logits(seed, 1)
         tokens, _ = theirs.update(tokens, torch.from_numpy(logits.copy()), sums)
-        ours.advance(logits, logsumexp(logits))
+        advance(ours, logits)
     assert ours.sampled == [tokens[0, 1:].tolist()]
     assert ours.hypotheses()[0].sum_logprob == pytest.approx(sums.item(), rel=1e-5)
 
@@ -171,11 +175,11 @@ def test_sampling_follows_the_distribution() -> None:
     logits = np.full((3000, 10), -np.inf, np.float32)
     logits[:, :3] = np.log(chances)
     search = Sampling(3000, 9, 1.0, np.random.default_rng(1))
-    search.advance(logits, logsumexp(logits))
+    advance(search, logits)
     drawn = np.bincount([row[0] for row in search.sampled], minlength=3) / 3000
     assert np.abs(drawn - chances).max() < 0.03
     hot = Sampling(3000, 9, 0.2, np.random.default_rng(1))
-    hot.advance(logits, logsumexp(logits))
+    advance(hot, logits)
     assert np.mean([row[0] == 0 for row in hot.sampled]) > 0.9
 
 
@@ -183,9 +187,9 @@ def test_ended_rows_stay_ended() -> None:
     search = Sampling(1, 9, 0.0, np.random.default_rng(0))
     end, other = np.zeros((1, 10), np.float32), np.zeros((1, 10), np.float32)
     end[0, 9], other[0, 3] = 5, 5
-    search.advance(end, logsumexp(end))
+    advance(search, end)
     total = search.hypotheses()[0].sum_logprob
-    search.advance(other, logsumexp(other))
+    advance(search, other)
     assert search.done
     assert search.hypotheses() == [DecodedSequence([], total)]
 

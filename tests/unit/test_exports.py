@@ -12,13 +12,14 @@ from support.hub import COMMIT, TOKEN, Hub, serving_hub
 from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.artifact.download import download
-from ovw.artifact.exports import fetch_export, is_reference
+from ovw.artifact.exports import fetch_export
 from ovw.artifact.locate import is_model, load_manifest, locate, locate_or_default
 from ovw.audio.download import list_remote
 from ovw.cli.ensure import missing_size
 from ovw.convert.plan import Converted
 from ovw.datasets.hub import check_reachable
 from ovw.errors import OvwError, UsageError
+from ovw.hub import is_reference
 from ovw.network import go_offline
 
 GRAPHS = {f"openvino_{part}_model.{end}" for part in ("encoder", "decoder") for end in ("xml", "bin")}

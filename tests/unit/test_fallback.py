@@ -1,4 +1,4 @@
-"""Windows that are decoded again: in a wide context, in the full one, at higher temperatures."""
+"""Windows that are decoded again: in full context, at higher temperatures."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -12,13 +12,15 @@ from ovw.transcribe.prompt import PromptBuilder
 
 SURE, UNSURE, UNLIKELY, REPETITIVE = (-0.1, 1.2), (-0.6, 1.2), (-1.5, 1.2), (-0.2, 9.0)
 """Mean log probability and compression ratio."""
+SHORT = (0, 1)
+"""Windows that hold little speech."""
 
 
 class Windows:
     """Windows whose result depends on how they are encoded; calls are noted."""
 
     def __init__(self, *results: dict[str, tuple[float, float]]) -> None:
-        self._results, self._encoded = results, ["short"] * len(results)
+        self._results, self._encoded = results, ["shortened"] * len(results)
         self.calls: list[tuple[str, list[int]]] = []
 
     def decode(self, chosen: Sequence[int], temperature: float) -> list[DecodingResult]:
@@ -29,12 +31,12 @@ class Windows:
             for i, (logprob, ratio) in zip(chosen, found, strict=True)
         ]
 
-    def encode(self, how: str, chosen: Sequence[int]) -> list[int]:
+    def encode_full(self, chosen: Sequence[int]) -> list[int]:
         taken = [i for i in chosen if self._encoded[i] != "full"]
         for i in taken:
-            self._encoded[i] = how
+            self._encoded[i] = "full"
         if taken:
-            self.calls.append((how, taken))
+            self.calls.append(("full", taken))
         return taken
 
     def run(self, **options: object) -> list[DecodingResult]:
@@ -42,27 +44,20 @@ class Windows:
             self.decode,
             len(self._results),
             TranscribeOptions(**options),
-            lambda chosen: self.encode("full", chosen),
-            lambda chosen: self.encode("wide", chosen),
+            self.encode_full,
+            short=SHORT,
         )
 
 
-def test_unsure_windows_are_tried_wide_and_doubtful_ones_in_full() -> None:
-    windows = Windows(
-        {"short": SURE},
-        {"short": UNSURE, "wide": SURE},
-        {"short": REPETITIVE, "full": SURE},
-        {"short": UNSURE, "wide": REPETITIVE, "full": SURE},
-    )
+def test_doubtful_windows_are_tried_in_full_and_short_unsure_ones() -> None:
+    windows = Windows({"shortened": SURE}, {"shortened": UNSURE}, {"shortened": REPETITIVE}, {"shortened": UNSURE})
     results = windows.run(temperature=(0.0, 0.2))
-    assert windows.calls == [
-        ("decode 0", [0, 1, 2, 3]), ("wide", [1, 3]), ("decode 0", [1, 3]), ("full", [2, 3]), ("decode 0", [2, 3]),
-    ]  # fmt: skip
-    assert [result.avg_logprob for result in results] == [SURE[0]] * 4
+    assert windows.calls == [("decode 0", [0, 1, 2, 3]), ("full", [1, 2]), ("decode 0", [1, 2])]
+    assert [result.avg_logprob for result in results] == [*[SURE[0]] * 3, UNSURE[0]]
 
 
 def test_temperatures_rise_after_that() -> None:
-    windows = Windows({"short": UNLIKELY, "full": UNLIKELY}, {"short": SURE})
+    windows = Windows({"shortened": UNLIKELY, "full": UNLIKELY}, {"shortened": SURE})
     (first, second) = windows.run(temperature=(0.0, 0.2, 0.4))
     assert windows.calls[1:] == [("full", [0]), ("decode 0", [0]), ("decode 0.2", [0]), ("decode 0.4", [0])]
     assert (first.temperature, second.temperature) == (0.4, 0.0)

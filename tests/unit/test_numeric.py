@@ -33,7 +33,7 @@ def test_totals_where_little_is_allowed(total: RowLogSumExp) -> None:
 
 @given(st.lists(st.integers(-50, 50), min_size=8, max_size=400), st.integers(1, 8))
 def test_largest_is_a_sort(values: list[int], count: int) -> None:
-    row = np.array(values, np.float32)
-    found = largest(row, count)
-    assert len(set(found.tolist())) == count
-    assert row[found].tolist() == sorted(values, reverse=True)[:count]
+    rows = np.array([values, [-value for value in values]], np.float32)
+    for row, found in zip(rows, largest(rows, count), strict=True):
+        assert len(set(found.tolist())) == count
+        assert row[found].tolist() == sorted(row.tolist(), reverse=True)[:count]

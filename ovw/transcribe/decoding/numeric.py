@@ -34,17 +34,26 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.exp(log_softmax(logits))
 
 
-def largest(row: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    """Where the largest values of a row are, largest first.
+def largest(rows: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Where the largest values of each row are, largest first: [rows, n] -> [rows, count].
 
     A value among the `count` largest lies in one of the `count` columns with the largest maxima: only those are sorted.
     """
-    columns = len(row) // COLUMN
-    table = row[: columns * COLUMN].reshape(COLUMN, columns)
-    maxima = table.max(axis=0)
-    best = np.argpartition(maxima, -count)[-count:] if count < columns else np.arange(columns)
-    inside = (np.arange(COLUMN)[:, None] * columns + best).ravel()
-    places = np.concatenate([inside, np.arange(columns * COLUMN, len(row))])
-    values = row[places]
-    chosen = np.argpartition(values, -count)[-count:]
-    return places[chosen[np.argsort(-values[chosen], kind="stable")]]
+    if count < 2:
+        top: NDArray[np.intp] = rows.argmax(axis=1, keepdims=True)
+        return top[:, :count]
+    columns = rows.shape[1] // COLUMN
+    table = rows[:, : columns * COLUMN].reshape(len(rows), COLUMN, columns)
+    best = _top(table.max(axis=1), min(count, columns))
+    inside = (np.arange(COLUMN)[:, None] * columns + best[:, None]).reshape(len(rows), -1)
+    rest = np.arange(columns * COLUMN, rows.shape[1])
+    places = np.concatenate([inside, np.broadcast_to(rest, (len(rows), len(rest)))], axis=1)
+    values = np.take_along_axis(rows, places, axis=1)
+    chosen = _top(values, count)
+    order = np.argsort(-np.take_along_axis(values, chosen, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(places, np.take_along_axis(chosen, order, axis=1), axis=1)
+
+
+def _top(rows: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Where the largest values of each row are, in no order."""
+    return np.argpartition(rows, -count, axis=1)[:, -count:]

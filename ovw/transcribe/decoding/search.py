@@ -12,9 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.transcribe.decoding.numeric import largest
-
 Logits = NDArray[np.float32]
+Tokens = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,19 @@ class Search(Protocol):
     """Grows the hypotheses of one window."""
 
     rows: int
+    choices: int
+    """Tokens of a row that it chooses from, the likeliest ones; 0 for all."""
     sampled: list[list[int]]
     sources: list[int]
     done: bool
 
-    def advance(self, logits: Logits, log_norms: Logits) -> None:
+    def advance(self, logits: Logits, log_norms: Logits, best: Tokens) -> None:
         """Grow `sampled`, set `sources` and `done`.
 
         Args:
             logits: filtered, [rows, n_vocab].
             log_norms: log-sum-exp of each row of them, [rows].
+            best: the likeliest tokens of each row, [rows, choices].
         """
 
     def hypotheses(self) -> list[DecodedSequence]:
@@ -54,6 +56,7 @@ class Sampling:
 
     def __init__(self, rows: int, eot: int, temperature: float, rng: np.random.Generator) -> None:
         self.rows = rows
+        self.choices = 1 if temperature == 0 else 0
         self.sampled: list[list[int]] = [[] for _ in range(rows)]
         self.sources = list(range(rows))
         self.done = False
@@ -62,8 +65,8 @@ class Sampling:
         self._rng = rng
         self._sums = [0.0] * rows
 
-    def advance(self, logits: Logits, log_norms: Logits) -> None:
-        chosen = logits.argmax(axis=-1) if self._temperature == 0 else self._draw(logits)
+    def advance(self, logits: Logits, log_norms: Logits, best: Tokens) -> None:
+        chosen = best[:, 0] if self._temperature == 0 else self._draw(logits)
         for row, (tokens, token) in enumerate(zip(self.sampled, chosen.tolist(), strict=True)):
             if self._ended(tokens):
                 tokens.append(self._eot)
@@ -75,7 +78,7 @@ class Sampling:
     def _ended(self, tokens: list[int]) -> bool:
         return bool(tokens) and tokens[-1] == self._eot
 
-    def _draw(self, logits: Logits) -> NDArray[np.intp]:
+    def _draw(self, logits: Logits) -> Tokens:
         # the largest of Gumbel-perturbed logits is a draw from their softmax (Gumbel-max trick)
         noise = self._rng.gumbel(size=logits.shape)
         return np.asarray((logits / self._temperature + noise).argmax(axis=-1))
@@ -92,6 +95,7 @@ class BeamSearch:
 
     def __init__(self, beam_size: int, eot: int, patience: float) -> None:
         self.rows = beam_size
+        self.choices = beam_size + 1  # one of them may be the end
         self.sampled: list[list[int]] = [[] for _ in range(beam_size)]
         self.sources = list(range(beam_size))
         self.done = False
@@ -100,42 +104,40 @@ class BeamSearch:
         self._sums = np.zeros(beam_size, np.float32)
         self._finished: dict[tuple[int, ...], float] = {}
 
-    def advance(self, logits: Logits, log_norms: Logits) -> None:
-        scores, sources = self._candidates(logits, log_norms)
-        kept, ended = self._rank(scores)
-        self.sources = [sources[sequence] for sequence in kept]
-        self.sampled = [list(sequence) for sequence in kept]
-        self._sums = np.array([scores[sequence] for sequence in kept], np.float32)
-        for sequence in ended:
-            if len(self._finished) >= self._wanted:
-                break
-            self._finished[sequence] = float(scores[sequence])
+    def advance(self, logits: Logits, log_norms: Logits, best: Tokens) -> None:
+        scores = self._sums[:, None] + (np.take_along_axis(logits, best, axis=1) - log_norms[:, None])
+        if not self.sampled[0]:
+            scores[:-1] = -np.inf  # all rows begin alike: one counts
+        kept, ended = self._rank(best, scores)
+        for source, score in ended:
+            if len(self._finished) < self._wanted:
+                self._finished[(*self.sampled[source], self._eot)] = score
+        self.sources = [source for source, _, _ in kept]
+        self.sampled = [[*self.sampled[source], token] for source, token, _ in kept]
+        self._sums = np.array([score for *_, score in kept], np.float32)
         self.done = len(self._finished) >= self._wanted
 
-    def _candidates(
-        self, logits: Logits, log_norms: Logits
-    ) -> tuple[dict[tuple[int, ...], np.float32], dict[tuple[int, ...], int]]:
-        """The beam + 1 best continuations of every row; equal sequences (all rows start alike) count once."""
-        scores: dict[tuple[int, ...], np.float32] = {}
-        sources: dict[tuple[int, ...], int] = {}
-        for source, prefix in enumerate(self.sampled):
-            for token in largest(logits[source], self.rows + 1):
-                sequence = (*prefix, int(token))
-                scores[sequence] = self._sums[source] + (logits[source, token] - log_norms[source])
-                sources[sequence] = source
-        return scores, sources
+    def _rank(self, tokens: Tokens, scores: Logits) -> tuple[list[tuple[int, int, float]], list[tuple[int, float]]]:
+        """The best continuations that go on, one a beam, and the ends that rank among them.
 
-    def _rank(self, scores: dict[tuple[int, ...], np.float32]) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-        """The best unfinished sequences, one a beam, and the finished ones that rank among them."""
-        kept: list[tuple[int, ...]] = []
-        ended: list[tuple[int, ...]] = []
-        for sequence in sorted(scores, key=lambda s: scores[s], reverse=True):
-            if sequence[-1] == self._eot:
-                ended.append(sequence)
-            else:
-                kept.append(sequence)
-                if len(kept) == self.rows:
-                    break
+        Args:
+            tokens: candidates of each row, [rows, n].
+            scores: of the sequences that end with them, [rows, n].
+
+        Returns:
+            (row, token, score) of those that go on; (row, score) of the ends.
+        """
+        kept: list[tuple[int, int, float]] = []
+        ended: list[tuple[int, float]] = []
+        for place in np.argsort(-scores, axis=None, kind="stable").tolist():
+            source, rank = divmod(place, tokens.shape[1])
+            token, score = int(tokens[source, rank]), float(scores[source, rank])
+            if token == self._eot:
+                ended.append((source, score))
+                continue
+            kept.append((source, token, score))
+            if len(kept) == self.rows:
+                break
         return kept, ended
 
     def hypotheses(self) -> list[DecodedSequence]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.decoding.filters import build_filters
-from ovw.transcribe.decoding.numeric import RowLogSumExp, logsumexp, softmax
+from ovw.transcribe.decoding.numeric import RowLogSumExp, largest, logsumexp, softmax
 from ovw.transcribe.decoding.search import BeamSearch, Sampling, Search, best_sequence
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt
@@ -94,12 +94,12 @@ class DecodingTask:
             sampled = [tokens for search in live for tokens in search.sampled]
             for apply in filters:
                 apply(logits, sampled)
-            log_norms = self.row_logsumexp(logits)
+            log_norms, best = self.row_logsumexp(logits), largest(logits, searches[0].choices)
             sources = np.arange(len(logits))
             for i, search in enumerate(live):
                 own = slice(i * width, (i + 1) * width)
                 if not search.done:
-                    search.advance(logits[own], log_norms[own])
+                    search.advance(logits[own], log_norms[own], best[own])
                     sources[own] = i * width + np.array(search.sources)
             going = [i for i, search in enumerate(live) if not search.done]
             if length > room or not going:
