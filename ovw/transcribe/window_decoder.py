@@ -94,12 +94,12 @@ class WindowDecoder:
         def decode(chosen: Sequence[int], temperature: float) -> list[DecodingResult]:
             return self._task.run([audio[i] for i in chosen], [prompts[i] for i in chosen], temperature, rng)
 
-        def encode_full(chosen: Sequence[int]) -> list[int]:
-            shortened = [i for i in chosen if not self._sessions.is_full_context(audio[i])]
-            for i in shortened:
-                zeros = windows[i].size < SHORT
-                (audio[i],) = self._sessions.encode([windows[i]], full_context=True, zeros=zeros)
-            return shortened
+        short = {i for i, window in enumerate(windows) if window.size < SHORT and not self._in_full(window)}
 
-        short = {i for i, window in enumerate(windows) if window.size < SHORT}
+        def encode_full(chosen: Sequence[int]) -> list[int]:
+            anew = [i for i in chosen if i in short or not self._sessions.is_full_context(audio[i])]
+            for i in anew:
+                (audio[i],) = self._sessions.encode([windows[i]], full_context=True, zeros=i in short)
+            return anew
+
         return decode_with_fallback(decode, len(windows), self._options, encode_full, short)
