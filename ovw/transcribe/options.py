@@ -105,8 +105,8 @@ class TranscribeOptions(Config):
     """Longest window that is decoded together with others, in seconds; what fits a whole window is not cut."""
     pad: Padding = "auto"
     """The padding of the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI,
-    Hugging Face); `auto` is `mel` in full audio context, for windows below three seconds and for unsure ones below
-    five, else `audio`."""
+    Hugging Face); `auto` is `mel` in full audio context, for windows below three seconds and for those that are
+    re-encoded in full, else `audio`."""
     audio_context: Literal["auto", "full"] = "auto"
     """The part of a window that is computed: `auto` merges neighbouring positions that are alike and the padding behind
     short audio, but for windows below three seconds, and re-encodes in full what then looks wrong; `full` always

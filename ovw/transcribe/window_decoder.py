@@ -99,7 +99,7 @@ class WindowDecoder:
         def encode_full(chosen: Sequence[int]) -> list[int]:
             anew = [i for i in chosen if i in short or not self._sessions.is_full_context(audio[i])]
             for i in anew:
-                (audio[i],) = self._sessions.encode([windows[i]], full_context=True, zeros=i in short)
+                (audio[i],) = self._sessions.encode([windows[i]], full_context=True, zeros=True)
             return anew
 
         return decode_with_fallback(decode, len(windows), self._options, encode_full, short)

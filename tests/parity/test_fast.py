@@ -27,6 +27,7 @@ from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.language import detect_languages
 from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions
 from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.recording import Recording
 from ovw.transcribe.tokenizer import Tokenizer
 
 PROMPT = [50258, 50259, 50359]
@@ -349,8 +350,14 @@ def test_what_looks_wrong_is_heard_in_full(
 ) -> None:
     """A window that repeats itself in its short context is decoded again in the full one, at the same temperature."""
     whisper = opened(base.folder)
+    expected = whisper.transcribe(speech[1], language="en", beam_size=1, audio_context="full").text
     heard: list[tuple[list[bool], float]] = []
-    decode = window_decoder.DecodingTask.run
+    zeros: list[bool] = []
+    decode, window = window_decoder.DecodingTask.run, Recording.window
+
+    def padded(self: Recording, *frames: int, **options: bool) -> np.ndarray:
+        zeros.append(options["zeros"])
+        return window(self, *frames, **options)
 
     def watched(self: window_decoder.DecodingTask, audio: list, prompts: list, temperature: float, rng: object) -> list:
         results = decode(self, audio, prompts, temperature, rng)  # type: ignore[arg-type]
@@ -360,9 +367,12 @@ def test_what_looks_wrong_is_heard_in_full(
         return results
 
     monkeypatch.setattr(window_decoder.DecodingTask, "run", watched)
+    monkeypatch.setattr(Recording, "window", padded)
     found = list(whisper.transcribe(speech[1], language="en", beam_size=1))
     assert heard == [([False], 0.0), ([True], 0.0)]
+    assert zeros == [False, True]  # openai/whisper's padding, as in full context
     assert "welcome" in text(found)
+    assert text(found).strip() == expected.strip()
 
 
 def test_short_windows_are_encoded_in_full(

@@ -74,6 +74,13 @@ def test_zeros_follow_short_windows_and_silence_follows_others(seconds: float, p
     assert np.array_equal(*windows)
 
 
+@pytest.mark.parametrize(("pad", "padding"), [("auto", "mel"), ("mel", "mel"), ("audio", "audio")])
+def test_zeros_follow_where_they_are_asked_for_unless_silence_is(pad: Padding, padding: Padding) -> None:
+    samples = noise(16_000 * 5)
+    expected = Recording([samples], TINY, padding).window(0, 500)
+    assert np.array_equal(Recording([samples], TINY, pad).window(0, 500, zeros=True), expected)
+
+
 def test_long_recordings_are_heard_bit_by_bit() -> None:
     """Beyond the lookahead nothing is read ahead, and the loudness floor follows what came so far."""
     quiet, loud = noise(16_000 * 40) * 1e-3, noise(16_000 * 40)
