@@ -33,7 +33,7 @@ def decode_with_fallback(
         decode: decodes some of the windows, by number, at a temperature.
         windows: how many there are.
         options: temperatures and thresholds.
-        encode_full: encodes those of the windows in full that were merged or shortened, and returns their numbers;
+        encode_full: encodes those of the windows as in `--audio-context full` that were not, and returns their numbers;
             they are decoded at the first temperature again.
         short: windows that hold so little speech that an unsure text is doubtful too.
     """

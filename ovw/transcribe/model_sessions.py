@@ -79,8 +79,10 @@ class ModelSessions:
         """Have everything ready that every window needs."""
         devices()  # before there are threads
         with ThreadPoolExecutor(2) as pool:
-            parts = [pool.submit(getattr, self, name) for name in self.PARTS]
-            _ = self.tokenizer, *(part.result() for part in parts)
+            # the tokenizer last: reading it holds the interpreter's lock, for which the others would wait
+            parts = [pool.submit(getattr, self, name) for name in (*self.PARTS, "tokenizer")]
+            for part in parts:
+                part.result()
 
     def encode(
         self, windows: Sequence[Window], *, full_context: bool = False, merge: bool = True, zeros: bool = False

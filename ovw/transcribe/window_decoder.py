@@ -58,6 +58,11 @@ class WindowDecoder:
         """Whether a window is to be encoded in full context at once."""
         return self._options.audio_context == "full" or window.size < SHORTEST
 
+    def _was_in_full(self, window: Window, audio: Audio) -> bool:
+        """Whether a window was encoded as in `--audio-context full`, its padding too."""
+        padded_so = self._options.padding != "auto" or window.size >= self._sessions.dims.n_frames
+        return self._in_full(window) or (padded_so and self._sessions.is_full_context(audio))
+
     def _detections(self, windows: Sequence[Window], audio: Sequence[Audio]) -> list[Detection | None]:
         """The language detected in each window, with `multilingual` and where its recording's is not known yet."""
         every = self._options.multilingual and windows[0].language is not None
@@ -94,12 +99,11 @@ class WindowDecoder:
         def decode(chosen: Sequence[int], temperature: float) -> list[DecodingResult]:
             return self._task.run([audio[i] for i in chosen], [prompts[i] for i in chosen], temperature, rng)
 
-        short = {i for i, window in enumerate(windows) if window.size < SHORT and not self._in_full(window)}
-
         def encode_full(chosen: Sequence[int]) -> list[int]:
-            anew = [i for i in chosen if i in short or not self._sessions.is_full_context(audio[i])]
+            anew = [i for i in chosen if not self._was_in_full(windows[i], audio[i])]
             for i in anew:
                 (audio[i],) = self._sessions.encode([windows[i]], full_context=True, zeros=True)
             return anew
 
+        short = {i for i, window in enumerate(windows) if window.size < SHORT}
         return decode_with_fallback(decode, len(windows), self._options, encode_full, short)

@@ -8,6 +8,7 @@ from typing import Any
 import jiwer
 import numpy as np
 import pytest
+from support.tiny_whisper import tiny_once
 from support.whispers import opened
 
 from ovw import Whisper
@@ -373,6 +374,29 @@ def test_what_looks_wrong_is_heard_in_full(
     assert zeros == [False, True]  # openai/whisper's padding, as in full context
     assert "welcome" in text(found)
     assert text(found).strip() == expected.strip()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pad", "zeros"),
+    [(8, "auto", [False, True]), (8, "audio", [False]), (2, "auto", [False]), (4, "auto", [False, True])],
+)
+def test_own_graphs_encode_doubtful_windows_as_in_full_context(
+    speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch, seconds: int, pad: str, zeros: list[bool]
+) -> None:
+    """Where the padding would be the same they are not encoded again."""
+    whisper = opened(tiny_once(layout="stateless").folder)
+    found: list[bool] = []
+    window = Recording.window
+
+    def padded(self: Recording, *frames: int, **options: bool) -> np.ndarray:
+        found.append(options["zeros"])
+        return window(self, *frames, **options)
+
+    unlikely = DecodingResult([*range(300, 340)], -2.0, 0.0, 1.0, 0.0)  # as many tokens as so much speech has
+    monkeypatch.setattr(window_decoder.DecodingTask, "run", lambda self, audio, *others: [unlikely] * len(audio))
+    monkeypatch.setattr(Recording, "window", padded)
+    whisper.transcribe(speech[0][: 16000 * seconds], language="en", pad=pad).document("clip")
+    assert found == zeros
 
 
 def test_short_windows_are_encoded_in_full(
