@@ -139,7 +139,7 @@ class BatchedDecoder(WindowDecoder):
             todo = rests
 
     def _decoded(self, windows: Sequence[Window]) -> Iterator[Decoded]:
-        """Decode windows batch by batch; those that are unsure are searched together, in batches of as many rows."""
+        """Decode windows batch by batch; those that are unsure again together, in batches of as many rows."""
         size = self._options.batch_size
         unsure: list[Decoded] = []
         for at in range(0, len(windows), size):
@@ -149,9 +149,14 @@ class BatchedDecoder(WindowDecoder):
                 else:
                     yield one
             del one  # it holds the audio of its whole batch
-            if UNSURE_BEAMS * len(unsure) >= size or at + size >= len(windows):
-                yield from self._searched(unsure)
+            if self._other_beams * len(unsure) >= size or at + size >= len(windows):
+                yield from self._decoded_otherwise(unsure)
                 unsure = []
+
+    @property
+    def _other_beams(self) -> int:
+        """Beams of the second try of unsure windows."""
+        return UNSURE_BEAMS if self._options.beam_size == 1 else 1
 
     def _is_unsure(self, decoded: Decoded) -> bool:
         allowed = self._sessions.approximations.unsure_search and decoded.window.size >= SHORT
@@ -167,22 +172,25 @@ class BatchedDecoder(WindowDecoder):
         results = self._decode(windows, audio, prompts)
         return [Decoded(*parts) for parts in zip(windows, languages, prompts, audio, results, detections, strict=True)]
 
-    def _searched(self, unsure: Sequence[Decoded]) -> list[Decoded]:
-        """Unsure windows, with the result of a small beam search where that is likelier.
+    def _decoded_otherwise(self, unsure: Sequence[Decoded]) -> list[Decoded]:
+        """Unsure windows, with the result of a small beam search, or of no search, where that is better.
 
         The text before a window would help where speech is unclear; windows of a batch have none.
         """
         if not unsure:
             return []
-        task = replace(self._task, options=self._options.model_copy(update={"beam_size": UNSURE_BEAMS}))
+        task = replace(self._task, options=self._options.model_copy(update={"beam_size": self._other_beams}))
         rng = np.random.default_rng(self._options.seed)
         results = task.run([one.audio for one in unsure], [one.prompt for one in unsure], 0.0, rng)
         return [
-            replace(one, result=found)
-            if found.avg_logprob > one.result.avg_logprob and not is_doubtful(found, self._options)
-            else one
+            replace(one, result=found) if self._is_better(found, one.result) else one
             for one, found in zip(unsure, results, strict=True)
         ]
+
+    def _is_better(self, found: DecodingResult, result: DecodingResult) -> bool:
+        """Whether a result is likelier; than that of a search, longer too: it replaces one that passed over words."""
+        long_enough = self._options.beam_size == 1 or len(found.tokens) > len(result.tokens)
+        return long_enough and found.avg_logprob > result.avg_logprob and not is_doubtful(found, self._options)
 
     def _result_of(self, decoded: Decoded) -> WindowResult:
         """The result of a window; empty if it is silent or only repeats the end of the window it is the rest of."""

@@ -18,6 +18,9 @@ UNSURE_LOGPROB = -0.45
 """Mean log probability of a greedy text below which a search is worth its time; a tenth of LibriSpeech lies there."""
 UNSURE_BEAMS = 3
 """Beams of that search; five find hardly more."""
+UNSURE_SEARCH_LOGPROB = -0.35
+"""Mean log probability of a beam search's text below which greedy decoding may have a longer and likelier one. While
+they grow, texts are compared by their sum, so one that passes over a sentence can drive out all that do not."""
 
 
 def decode_with_fallback(
@@ -65,9 +68,10 @@ def needs_fallback(result: DecodingResult, options: TranscribeOptions) -> bool:
 
 
 def is_unsure(result: DecodingResult, options: TranscribeOptions) -> bool:
-    """A greedy text that stands, of which a beam search might find a better one."""
-    greedy = options.beam_size == 1 and result.temperature == 0 and len(options.temperature) > 1
-    return greedy and result.avg_logprob < UNSURE_LOGPROB and not is_doubtful(result, options)
+    """A text that stands, of which decoding in the other way, with beams or greedily, might find a better one."""
+    floor = UNSURE_LOGPROB if options.beam_size == 1 else UNSURE_SEARCH_LOGPROB
+    first = result.temperature == 0 and len(options.temperature) > 1
+    return first and result.avg_logprob < floor and not is_doubtful(result, options)
 
 
 def is_silence(result: DecodingResult, options: TranscribeOptions) -> bool:

@@ -259,7 +259,7 @@ def test_a_language_is_found_in_the_window_that_is_decoded(
     assert not list(silent)
 
 
-def test_unsure_windows_of_a_batch_are_searched(
+def test_unsure_windows_of_a_batch_are_decoded_otherwise(
     base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whisper = opened(base.folder, device=EXACT)
@@ -278,15 +278,39 @@ def test_unsure_windows_of_a_batch_are_searched(
         return [(segments[0].avg_logprob, [t for s in segments for t in s.tokens]) for segments in found]
 
     monkeypatch.setattr(DecodingTask, "run", watched)
-    monkeypatch.setattr(fallback, "UNSURE_LOGPROB", -10.0)
+    for limit in ("UNSURE_LOGPROB", "UNSURE_SEARCH_LOGPROB"):
+        monkeypatch.setattr(fallback, limit, -10.0)
     greedy, searched = heard(1), heard(fallback.UNSURE_BEAMS)
+    assert beams == [fallback.UNSURE_BEAMS]
+    both = list(zip(greedy, searched, strict=True))
     monkeypatch.setattr(fallback, "UNSURE_LOGPROB", 0.0)
-    assert [tokens for _, tokens in heard(1)] == [max(pair)[1] for pair in zip(greedy, searched, strict=True)]
+    assert [tokens for _, tokens in heard(1)] == [max(pair)[1] for pair in both]
     assert beams == [1, fallback.UNSURE_BEAMS]
-    heard(1, "full")
-    assert beams == [1]
-    heard(2)
-    assert beams == [2]
+    monkeypatch.setattr(fallback, "UNSURE_SEARCH_LOGPROB", 0.0)
+    longer = [max(pair)[1] if len(pair[0][1]) > len(pair[1][1]) else pair[1][1] for pair in both]
+    assert [tokens for _, tokens in heard(fallback.UNSURE_BEAMS)] == longer
+    assert beams == [fallback.UNSURE_BEAMS, 1]
+    for beam_size in (1, 2):
+        heard(beam_size, "full")
+        assert beams == [beam_size]
+
+
+def test_greedy_decoding_saves_a_text_that_a_search_passed_over(
+    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search can end with a text that lacks its first sentence."""
+    whisper = opened(base.folder)
+    asked = TranscribeOptions(language="en", batch_size=8)
+    expected = whisper.transcribe(speech[2], asked, beam_size=1).text
+    decode = DecodingTask.run
+
+    def passing_over(self: DecodingTask, *given: object) -> list[DecodingResult]:
+        results = decode(self, *given)  # type: ignore[arg-type]
+        short = self.options.beam_size > 1
+        return [replace(one, tokens=one.tokens[-8:], avg_logprob=-0.4) if short else one for one in results]
+
+    monkeypatch.setattr(DecodingTask, "run", passing_over)
+    assert whisper.transcribe(speech[2], asked).text == expected
 
 
 def test_recordings_are_read_a_few_batches_at_a_time(
