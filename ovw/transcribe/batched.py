@@ -159,8 +159,9 @@ class BatchedDecoder(WindowDecoder):
         return UNSURE_BEAMS if self._options.beam_size == 1 else 1
 
     def _is_unsure(self, decoded: Decoded) -> bool:
-        allowed = self._sessions.approximations.unsure_search and decoded.window.size >= SHORT
-        return allowed and self._options.audio_context != "full" and is_unsure(decoded.result, self._options)
+        if decoded.window.size < SHORT or self._in_full(decoded.window):
+            return False
+        return self._sessions.approximations.unsure_search and is_unsure(decoded.result, self._options)
 
     def _batch(self, windows: Sequence[Window]) -> list[Decoded]:
         """Encode and decode windows together."""

@@ -1,14 +1,12 @@
-"""The fast graphs against the artifact's own, and against hearing everything."""
+"""The fast graphs against the artifact's own, and against full context."""
 
 import weakref
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jiwer
 import numpy as np
 import pytest
-from support.tiny_whisper import tiny_once
 from support.whispers import opened
 
 from ovw import Whisper
@@ -23,21 +21,13 @@ from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.fast.window import ABSENT, join
 from ovw.runtime.sessions import open_sessions
-from ovw.transcribe import fallback, window_decoder
-from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
+from ovw.transcribe import window_decoder
 from ovw.transcribe.language import detect_languages
 from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions
 from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.recording import Recording
 from ovw.transcribe.tokenizer import Tokenizer
 
 PROMPT = [50258, 50259, 50359]
-
-
-@pytest.fixture(scope="module")
-def speech(demo_samples: np.ndarray) -> list[np.ndarray]:
-    """Clips of different lengths, cut at pauses of the demo."""
-    return [demo_samples, demo_samples[: 5 * 16000], demo_samples[5 * 16000 : 11 * 16000]]
 
 
 def text(segments: object) -> str:
@@ -57,11 +47,11 @@ def mels(dims: Dims, count: int, frames: int) -> list[np.ndarray]:
 def test_in_full_context_it_computes_the_same(model: str, request: pytest.FixtureRequest) -> None:
     made: Converted = request.getfixturevalue(model)
     dims = made.manifest.dimensions()
-    heard = mels(dims, 3, dims.n_frames)
+    spectrograms = mels(dims, 3, dims.n_frames)
     encoder, decoder = sessions(made.folder, dims)
     plain_encoder, plain_decoder = open_sessions(made.folder, "genai", EXACT)
-    decoder.start(encoder(heard, merge=False))
-    plain_decoder.start([plain_encoder(mel)[0] for mel in heard])
+    decoder.start(encoder(spectrograms, merge=False))
+    plain_decoder.start([plain_encoder(mel)[0] for mel in spectrograms])
     tokens, rows = np.array([[11, 12, 13]] * 3), np.arange(3, dtype=np.int32)
     assert np.allclose(decoder.step(tokens, rows), plain_decoder.step(tokens, rows), atol=1e-4)
     beams, order = np.arange(6)[:, None] + 5, np.array([0, 0, 1, 1, 2, 2], np.int32)
@@ -82,8 +72,8 @@ def test_in_int8_it_computes_about_the_same(base: Converted, speech: list[np.nda
     found = []
     for device, kind in ((EXACT, np.float32), (DeviceOptions(), np.int8)):
         encoder, decoder = sessions(base.folder, dims, device)
-        heard = [log_mel_spectrogram(one, dims.n_mels)[None] for one in speech[1:]]
-        windows = encoder([pad_frames(mel, encoder.frames_for(mel.shape[2])) for mel in heard])
+        spectrograms = [log_mel_spectrogram(one, dims.n_mels)[None] for one in speech[1:]]
+        windows = encoder([pad_frames(mel, encoder.frames_for(mel.shape[2])) for mel in spectrograms])
         assert {cache.dtype for cache in windows[0].batch.caches} == {np.dtype(kind)}
         decoder.start(windows)
         decoder.step(np.array([PROMPT] * 2), np.arange(2, dtype=np.int32))
@@ -259,60 +249,6 @@ def test_a_language_is_found_in_the_window_that_is_decoded(
     assert not list(silent)
 
 
-def test_unsure_windows_of_a_batch_are_decoded_otherwise(
-    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whisper = opened(base.folder, device=EXACT)
-    beams: list[int] = []
-    decode = DecodingTask.run
-
-    def watched(self: DecodingTask, *given: object) -> list[DecodingResult]:
-        beams.append(self.options.beam_size)
-        return decode(self, *given)  # type: ignore[arg-type]
-
-    def heard(beam_size: int, context: str = "auto") -> list[tuple[float, list[int]]]:
-        """How likely each clip's one window is, and its tokens."""
-        beams.clear()
-        asked = TranscribeOptions(language="en", beam_size=beam_size, batch_size=2, audio_context=context)
-        found = [list(one) for one in whisper.transcribe_many(speech[1:], asked)]
-        return [(segments[0].avg_logprob, [t for s in segments for t in s.tokens]) for segments in found]
-
-    monkeypatch.setattr(DecodingTask, "run", watched)
-    for limit in ("UNSURE_LOGPROB", "UNSURE_SEARCH_LOGPROB"):
-        monkeypatch.setattr(fallback, limit, -10.0)
-    greedy, searched = heard(1), heard(fallback.UNSURE_BEAMS)
-    assert beams == [fallback.UNSURE_BEAMS]
-    both = list(zip(greedy, searched, strict=True))
-    monkeypatch.setattr(fallback, "UNSURE_LOGPROB", 0.0)
-    assert [tokens for _, tokens in heard(1)] == [max(pair)[1] for pair in both]
-    assert beams == [1, fallback.UNSURE_BEAMS]
-    monkeypatch.setattr(fallback, "UNSURE_SEARCH_LOGPROB", 0.0)
-    longer = [max(pair)[1] if len(pair[0][1]) > len(pair[1][1]) else pair[1][1] for pair in both]
-    assert [tokens for _, tokens in heard(fallback.UNSURE_BEAMS)] == longer
-    assert beams == [fallback.UNSURE_BEAMS, 1]
-    for beam_size in (1, 2):
-        heard(beam_size, "full")
-        assert beams == [beam_size]
-
-
-def test_greedy_decoding_saves_a_text_that_a_search_passed_over(
-    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A search can end with a text that lacks its first sentence."""
-    whisper = opened(base.folder)
-    asked = TranscribeOptions(language="en", batch_size=8)
-    expected = whisper.transcribe(speech[2], asked, beam_size=1).text
-    decode = DecodingTask.run
-
-    def passing_over(self: DecodingTask, *given: object) -> list[DecodingResult]:
-        results = decode(self, *given)  # type: ignore[arg-type]
-        short = self.options.beam_size > 1
-        return [replace(one, tokens=one.tokens[-8:], avg_logprob=-0.4) if short else one for one in results]
-
-    monkeypatch.setattr(DecodingTask, "run", passing_over)
-    assert whisper.transcribe(speech[2], asked).text == expected
-
-
 def test_recordings_are_read_a_few_batches_at_a_time(
     base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,104 +304,6 @@ def test_words_are_timed_without_merging(
     for words in (True, False):
         list(whisper.transcribe(speech[1], language="en", beam_size=1, word_timestamps=words))
     assert merged == [False, True]
-
-
-def test_what_looks_wrong_is_heard_in_full(
-    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A window that repeats itself in its short context is decoded again in the full one, at the same temperature."""
-    whisper = opened(base.folder)
-    expected = whisper.transcribe(speech[1], language="en", beam_size=1, audio_context="full").text
-    heard: list[tuple[list[bool], float]] = []
-    zeros: list[bool] = []
-    decode, window = window_decoder.DecodingTask.run, Recording.window
-
-    def padded(self: Recording, *frames: int, **options: bool) -> np.ndarray:
-        zeros.append(options["zeros"])
-        return window(self, *frames, **options)
-
-    def watched(self: window_decoder.DecodingTask, audio: list, prompts: list, temperature: float, rng: object) -> list:
-        results = decode(self, audio, prompts, temperature, rng)  # type: ignore[arg-type]
-        heard.append(([window.full_context for window in audio], temperature))
-        if not audio[0].full_context:
-            return [DecodingResult(r.tokens, r.avg_logprob, r.no_speech_prob, 9.9, temperature) for r in results]
-        return results
-
-    monkeypatch.setattr(window_decoder.DecodingTask, "run", watched)
-    monkeypatch.setattr(Recording, "window", padded)
-    found = list(whisper.transcribe(speech[1], language="en", beam_size=1))
-    assert heard == [([False], 0.0), ([True], 0.0)]
-    assert zeros == [False, True]  # openai/whisper's padding, as in full context
-    assert "welcome" in text(found)
-    assert text(found).strip() == expected.strip()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "pad", "zeros"),
-    [(8, "auto", [False, True]), (8, "audio", [False]), (2, "auto", [False]), (4, "auto", [False, True])],
-)
-def test_own_graphs_encode_doubtful_windows_as_in_full_context(
-    speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch, seconds: int, pad: str, zeros: list[bool]
-) -> None:
-    """Where the padding would be the same they are not encoded again."""
-    whisper = opened(tiny_once(layout="stateless").folder)
-    found: list[bool] = []
-    window = Recording.window
-
-    def padded(self: Recording, *frames: int, **options: bool) -> np.ndarray:
-        found.append(options["zeros"])
-        return window(self, *frames, **options)
-
-    unlikely = DecodingResult([*range(300, 340)], -2.0, 0.0, 1.0, 0.0)  # as many tokens as so much speech has
-    monkeypatch.setattr(window_decoder.DecodingTask, "run", lambda self, audio, *others: [unlikely] * len(audio))
-    monkeypatch.setattr(Recording, "window", padded)
-    whisper.transcribe(speech[0][: 16000 * seconds], language="en", pad=pad).document("clip")
-    assert found == zeros
-
-
-def test_short_windows_are_encoded_in_full(
-    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Below three seconds, beside longer ones as alone; there the text is that of the full context."""
-    whisper = opened(base.folder)
-    contexts: list[list[bool]] = []
-    decode = window_decoder.DecodingTask.run
-
-    def watched(self: window_decoder.DecodingTask, audio: list, *others: object) -> list:
-        contexts.append([window.full_context for window in audio])
-        return decode(self, audio, *others)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(window_decoder.DecodingTask, "run", watched)
-    asked = TranscribeOptions(language="en", beam_size=1, temperature=0.0)
-    clips = [speech[1][: round(16000 * seconds)] for seconds in (2.9, 5.5, 1.0)]
-    texts = [result.text for result in whisper.transcribe_many(clips, asked, batch_size=3)]
-    assert contexts.pop(0) == [False, True, True]
-    assert all(len(rest) == 1 for rest in contexts)  # what was left behind a timestamp
-    for clip, found in zip(clips[::2], texts[::2], strict=True):
-        assert found == whisper.transcribe(clip, asked, audio_context="full").text
-
-
-def test_unsure_windows_of_a_few_seconds_have_the_text_of_the_full_context(
-    base: Converted, speech: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its padding too, zeros; they are not searched."""
-    whisper = opened(base.folder)
-    clip = speech[1][: 16000 * 4]
-    expected = whisper.transcribe(clip, language="en", beam_size=1, batch_size=8, audio_context="full").text
-    contexts: list[list[bool]] = []
-    decode = window_decoder.DecodingTask.run
-
-    def unsure(self: window_decoder.DecodingTask, audio: list, *others: object) -> list[DecodingResult]:
-        contexts.append([window.full_context for window in audio])
-        results = decode(self, audio, *others)  # type: ignore[arg-type]
-        return [
-            replace(found, tokens=[], avg_logprob=-0.6) if not window.full_context else found
-            for found, window in zip(results, audio, strict=True)
-        ]
-
-    monkeypatch.setattr(window_decoder.DecodingTask, "run", unsure)
-    assert whisper.transcribe(clip, language="en", beam_size=1, batch_size=8).text == expected
-    assert contexts == [[False], [True]]
 
 
 def test_silence_of_any_kind_is_no_speech(base: Converted) -> None:
