@@ -132,7 +132,9 @@ class BatchedDecoder(WindowDecoder):
             rests: list[Window] = []
             alone = [[window] for window in todo if window.prompts]  # their prompts differ in length
             together = [window for window in todo if not window.prompts]
-            for decoded in chain.from_iterable(map(self._decoded, (together, *alone))):
+            shortened = [window for window in together if not self._in_full(window)]
+            in_full = [window for window in together if self._in_full(window)]  # the others would attend to as much
+            for decoded in chain.from_iterable(map(self._decoded, (shortened, in_full, *alone))):
                 result = self._result_of(decoded)
                 rests += result.rests
                 yield result

@@ -45,14 +45,9 @@ class WindowDecoder:
         self._prompts = PromptBuilder(sessions.tokenizer, options, sessions.dims.n_text_ctx)
 
     def _encode(self, windows: Sequence[Window]) -> list[Audio]:
-        """Encode windows, the shortest in full context; merged positions would blur the times of words."""
+        """Encode windows that are all in full context or none; merged positions would blur the times of words."""
         merge = not self._options.word_timestamps
-        encoded: dict[int, Audio] = {}
-        for full_context in (True, False):
-            if chosen := [i for i, window in enumerate(windows) if self._in_full(window) == full_context]:
-                part = self._sessions.encode([windows[i] for i in chosen], full_context=full_context, merge=merge)
-                encoded.update(zip(chosen, part, strict=True))
-        return [encoded[i] for i in range(len(windows))]
+        return self._sessions.encode(windows, full_context=self._in_full(windows[0]), merge=merge)
 
     def _in_full(self, window: Window) -> bool:
         """Whether a window is to be encoded in full context at once."""
