@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ovw.config import Config, as_list, build
+from ovw.config import Config, UserPath, as_list, build
 from ovw.datasets.resolve import DatasetOptions
 from ovw.engines.registry import EngineRow, engine_row
 from ovw.errors import UsageError
@@ -68,9 +68,9 @@ class BenchConfig(Config):
 
     models: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
     """Artifacts; every one that is installed if none is given."""
-    engines: Annotated[Engines, BeforeValidator(lambda v: [v] if isinstance(v, str | dict) else v)] = (
-        EngineEntry(name="openvino"),
-    )
+    engines: Annotated[
+        Engines, BeforeValidator(lambda v: [v] if isinstance(v, str | dict) else v), Field(min_length=1)
+    ] = (EngineEntry(name="openvino"),)
     """Engines to run the models with."""
     peers: str | None = None
     """A folder that the engines' `python` and `model` are looked for in."""
@@ -78,7 +78,9 @@ class BenchConfig(Config):
     """Stages to time."""
     device: Annotated[tuple[str, ...], BeforeValidator(as_list), Field(min_length=1)] = ("CPU",)
     """OpenVINO devices."""
-    hint: Annotated[tuple[Literal["latency", "throughput"], ...], BeforeValidator(_listed)] = ("latency",)
+    hint: Annotated[tuple[Literal["latency", "throughput"], ...], BeforeValidator(_listed), Field(min_length=1)] = (
+        "latency",
+    )
     """OpenVINO's performance hint."""
     streams: Counts = (0,)
     """Requests that run at the same time; 0 leaves it to the hint."""
@@ -88,7 +90,9 @@ class BenchConfig(Config):
         tuple[Literal["default", "f32", "bf16", "f16"], ...], BeforeValidator(_listed), Field(min_length=1)
     ] = ("default",)
     """Arithmetic; `default` is the device's own choice."""
-    shapes: Annotated[tuple[Literal["artifact", "static"], ...], BeforeValidator(_listed)] = ("artifact",)
+    shapes: Annotated[tuple[Literal["artifact", "static"], ...], BeforeValidator(_listed), Field(min_length=1)] = (
+        "artifact",
+    )
     """Of the encoder: as the artifact has them, or fixed to what is fed."""
     frames: Ints = (3000,)
     """Mel frames of a window, a hundredth of a second each."""
@@ -130,7 +134,7 @@ class BenchConfig(Config):
     """Time every layer of the graphs, in a run of its own."""
     roofline: bool = True
     """Measure what the machine can do at most, and the share of it that stages reach."""
-    output: str | None = None
+    output: UserPath | None = None
     """The record; by default one below `$OVW_HOME/bench`."""
     format: Annotated[tuple[Literal["json", "csv", "md", "html"], ...], BeforeValidator(_listed)] = ("json",)
     """Files beside the record: tables, or the page of `ovw report`."""

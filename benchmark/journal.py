@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.benchmark.config import BenchConfig
-from ovw.config import build
+from ovw.config import build, given
 from ovw.errors import OvwError, UsageError, quoted
 from ovw.home import home
 from ovw.record import Case, Record, new_record, read_record, write_record
@@ -77,16 +77,21 @@ def default_path() -> Path:
     return home() / "bench" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
 
 
-def config_of(path: Path) -> BenchConfig:
+def config_of(path: Path, changes: Mapping[str, Any]) -> BenchConfig:
     """The request of a record, to go on with.
 
+    Args:
+        path: of the record.
+        changes: flags that hold from now on; `None` means not given.
+
     Raises:
-        UsageError: not a record of a benchmark.
+        UsageError: not a record of a benchmark, or a value out of range.
     """
     record = read_record(path)
     if record.kind != "bench":
         raise UsageError(f"{path} is no record of ovw bench", "--resume takes one of its .json files")
-    return build(BenchConfig, {**record.config, "output": str(path)}, f" in {path}")
+    values = {**record.config, **given(changes), "output": str(path)}
+    return build(BenchConfig, values, f" in {path}", record.config.keys() - given(changes).keys())
 
 
 def _require_ours(earlier: Record, path: Path) -> None:
@@ -96,8 +101,11 @@ def _require_ours(earlier: Record, path: Path) -> None:
 
 
 def _require_free_tables(config: BenchConfig, earlier: Record | None, path: Path) -> None:
-    """Refuse to replace tables beside the record that are not its own."""
+    """Refuse to replace tables beside the record that are not its own, and the record by one of them."""
     own = earlier.config.get("format", ()) if earlier else ()
+    if path.suffix.removeprefix(".") in set(config.format) - {"json"}:
+        seen = f"the record and its table would both be {path}"
+        raise UsageError(seen, f"name the record: -o {path.with_suffix('.json')}")
     for kind in set(config.format) - {"json", *own}:
         if (table := path.with_suffix(f".{kind}")).exists():
             raise OvwError(f"{table} exists and is not of this benchmark", "choose another file with -o")

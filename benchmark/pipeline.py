@@ -49,7 +49,7 @@ def bench(
     if "html" in config.format:
         require_extra("report")  # before the work, not behind it
     plan = make_plan(config, pytorch_file)
-    path = Path(config.output).expanduser() if config.output else default_path()
+    path = Path(config.output) if config.output else default_path()
     journal = RecordJournal(config, path, subjects_of(plan.cases), force=force)
     watch.on_path(path)
 

@@ -84,7 +84,7 @@ class ConvertConfig(Config):
     """Search for the best recipe, from the one that would be used."""
     accept_wer: bool = False
     """Keep a compressed artifact that costs more."""
-    output: Path | None = None
+    output: Annotated[Path | None, AfterValidator(lambda path: path and path.expanduser())] = None
     """The artifact's folder, or the parent of several; by default the named artifacts of this machine."""
     force: bool = False
     """Replace an existing artifact, once the new one has passed."""

@@ -13,12 +13,13 @@ from ovw.artifact import names
 from ovw.artifact.check import file_problems
 from ovw.artifact.download import Progress, ignore
 from ovw.artifact.locate import check_target, is_artifact
-from ovw.artifact.manifest import Manifest, Shapes, read_manifest
+from ovw.artifact.manifest import Manifest, Shapes, SpeechSet, read_manifest
 from ovw.artifact.names import artifact_name
 from ovw.convert.compression.recipe import Recipe
 from ovw.convert.config import ConvertConfig
 from ovw.convert.layouts.genai import generation_config
 from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.datasets.resolve import DatasetOptions, open_dataset
 from ovw.errors import OvwError
 from ovw.home import models_dir
 from ovw.models import ModelInfo, find_size
@@ -141,7 +142,7 @@ def existing(job: Job, checkpoint: Checkpoint, shapes: Shapes, config: ConvertCo
         config.frontend_of(job.layout),
     )
     equal = equal and same_compression(manifest, config.recipe_of(job.precision, job.info.name if job.info else None))
-    equal = equal and same_generation(job.target, checkpoint)
+    equal = equal and same_speech(manifest, config) and same_generation(job.target, checkpoint)
     if equal and config.ggml_files(job.layout) <= set(manifest.files) and not file_problems(job.target, manifest):
         return manifest
     raise OvwError(
@@ -155,6 +156,27 @@ def same_compression(manifest: Manifest, recipe: Recipe | None) -> bool:
     """Whether an artifact was compressed by just this recipe."""
     found = manifest.compression.recipe if manifest.compression else None
     return found == (recipe.describe() if recipe else None)
+
+
+def same_speech(manifest: Manifest, config: ConvertConfig) -> bool:
+    """Whether an artifact was calibrated and judged as is asked for; sets of speech are known by name and size."""
+    made = manifest.compression
+    if made is None:
+        return True
+    if made.calibration and not _is_set(made.calibration, config.calibration, texts=False):
+        return False
+    if config.tune and not made.trials:
+        return False
+    if config.gate is None or config.weights == "random":
+        return True
+    gate = made.gate
+    if gate is None or gate.allowed != config.max_wer_delta or (gate.verdict == "breached" and not config.accept_wer):
+        return False
+    return _is_set(gate.speech, config.gate, texts=True)
+
+
+def _is_set(made: SpeechSet, asked: DatasetOptions, *, texts: bool) -> bool:
+    return made.name == open_dataset(asked, texts=texts).name and asked.limit in (None, made.clips)
 
 
 def same_generation(folder: Path, checkpoint: Checkpoint) -> bool:

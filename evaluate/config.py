@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ovw.config import as_list
+from ovw.config import UserPath, as_list
 from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
 from ovw.models import find_language
@@ -23,14 +23,14 @@ class EvalConfig(RunConfig, DatasetOptions):
     """Windows decoded together, of one clip or of many; 0 leaves the choice to the runner."""
     reference: str | None = None
     """The reference: `pytorch`, a `.pt` file, an artifact, an earlier run's folder, or a JSONL of hypotheses."""
-    output: str | None = None
+    output: UserPath | None = None
     """The run's folder; by default one below `$OVW_HOME/evals` that belongs to just this request."""
     detect_language: bool = False
     """Let the model detect the language, even where the dataset has it."""
     strict: bool = False
     """Stop at the first clip that cannot be used."""
     force: bool = False
-    """Begin anew where the folder holds another run."""
+    """Begin anew, whatever run the folder holds."""
     interval: Literal["utterance", "speaker"] = "utterance"
     """The unit that the bootstrap draws: speakers, where few of them have many utterances."""
     draws: int = Field(default=2000, ge=100, le=100_000)

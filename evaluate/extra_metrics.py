@@ -9,7 +9,6 @@ import numpy as np
 
 from ovw.evaluate.score import UNITS, BootstrapOptions, Scored, rates, score
 from ovw.record import Metric
-from ovw.scoring.bootstrap import rate_interval
 from ovw.scoring.counts import Pair
 from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import by_characters, has_marks, normalize, normalize_keeping_marks
@@ -76,7 +75,7 @@ def orthography_metrics(hypotheses: Sequence[Hypothesis], sampling: BootstrapOpt
     metrics: dict[str, Metric] = {}
     for name, (of, wrong) in counts.items():
         if sum(of):
-            ci95 = rate_interval(np.array(wrong), np.array(of), draws=sampling.draws, seed=sampling.seed)
+            ci95 = sampling.rate_interval([h.speaker for h in hypotheses], np.array(wrong), np.array(of))
             metrics[f"{name}_error_rate"] = Metric(value=100 * sum(wrong) / sum(of), unit="%", ci95=ci95)
             metrics[f"{name}_errors"] = Metric(value=sum(wrong), unit="1")
     return metrics

@@ -36,7 +36,7 @@ class HypothesisJournal:
     Args:
         folder: of the run; made if it is not there.
         request: everything that the hypotheses depend on; a folder with another request is refused.
-        force: discard another request's results.
+        force: discard results that are there.
 
     Raises:
         OvwError: another run's folder, files that no run left, a damaged line, a folder in use or one that cannot be
@@ -90,6 +90,14 @@ class HypothesisJournal:
             raise OvwError(f"cannot write {self.path}: {error.strerror}", "run again to go on from here") from None
         self.done[result.id] = result
 
+    def keep(self, result: Hypothesis) -> None:
+        """Put an earlier result in the place of what is held, with its clip as the dataset has it now."""
+        self.done[result.id] = result
+
+    def drop(self, key: str) -> None:
+        """Have a clip done anew."""
+        del self.done[key]
+
     def note_engine(self, facts: dict[str, Any]) -> None:
         """Keep the engine's description, for a resumed run with nothing left to do."""
         if facts != self.engine:
@@ -114,7 +122,7 @@ class HypothesisJournal:
         """Require that what is here belongs to this request; files without a request beside them are foreign."""
         path = self.folder / REQUEST
         earlier = _read_json(path)
-        if earlier == self._request:
+        if earlier == self._request and not force:
             return
         here = [name for name in OURS if (self.folder / name).exists()]
         if here and not earlier.keys() >= MARKS:
@@ -150,7 +158,7 @@ class HypothesisJournal:
             except ValueError as error:
                 raise self._damage(number, error) from None
             whole += len(line)
-            self.done.setdefault(result.id, result)
+            self.done[result.id] = result  # a later one was done anew
         return whole
 
     def _damage(self, number: int, error: ValueError) -> OvwError:

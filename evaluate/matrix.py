@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from ovw.config import Config, as_list, build
-from ovw.errors import OvwError
+from ovw.config import Config, UserPath, as_list, build
+from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.pipeline import Evaluation, evaluate
 from ovw.evaluate.reference import PytorchFile
@@ -33,11 +33,11 @@ class MatrixConfig(Config):
     """Artifacts."""
     datasets: tuple[Values, ...] = Field(min_length=1)
     """Such as `{dataset: librispeech, split: test-other}`."""
-    options: tuple[Values, ...] = ({},)
+    options: tuple[Values, ...] = Field(default=({},), min_length=1)
     """Such as `{beam_size: 5}`."""
     defaults: Values = Field(default_factory=dict)
     """For every run."""
-    output: str = "matrix"
+    output: UserPath = "matrix"
     """The folder: one sub-folder a run, and the table."""
 
 
@@ -57,17 +57,20 @@ def cells(matrix: MatrixConfig, flags: Mapping[str, Any]) -> list[Cell]:
         flags: of the command line; they win over the file.
 
     Raises:
-        UsageError: an unknown key or a value out of range.
+        UsageError: an unknown key, a value out of range, or a run that is there twice.
     """
     given = {key: value for key, value in flags.items() if value is not None and key not in ("output", "dataset")}
+    runs = [(model, data, option) for data in matrix.datasets for model in matrix.models for option in matrix.options]
+    short, whole = [_name(*run) for run in runs], [_whole_name(*run) for run in runs]
+    names = [brief if short.count(brief) == 1 else full for brief, full in zip(short, whole, strict=True)]
+    folders = [re.sub(r"[^\w.+=,-]+", "-", name).strip("-") for name in names]
     made = []
-    for dataset in matrix.datasets:
-        for model in matrix.models:
-            for option in matrix.options:
-                values = matrix.defaults | dataset | option | {"model": model} | given
-                name = _name(model, dataset, option)
-                folder = Path(matrix.output) / re.sub(r"[^\w.+=,-]+", "-", name).strip("-")
-                made.append(Cell(name, build(EvalConfig, values | {"output": str(folder)}, f" in {name}")))
+    for (model, dataset, option), name, folder in zip(runs, names, folders, strict=True):
+        if folders.count(folder) > 1:
+            raise UsageError(f"the matrix has {name} more than once", "leave out all but one of them")
+        values = matrix.defaults | dataset | option | {"model": model} | given
+        output = str(Path(matrix.output) / folder)
+        made.append(Cell(name, build(EvalConfig, values | {"output": output}, f" in {name}")))
     return made
 
 
@@ -124,15 +127,18 @@ def _columns(cases: Sequence[Case]) -> list[str]:
 
 
 def on_front(case: Case, cases: Sequence[Case]) -> bool:
-    """Whether no other case with the same fingerprint has no more errors and is no slower, one of them truly."""
+    """Whether no other case with the same fingerprint has no more errors and is no slower, one of them truly.
+
+    A case without an error rate, of silent clips alone, is not on it.
+    """
     rivals = [_merits(other) for other in cases if _clips(other) == _clips(case) and other is not case]
-    return pareto_front([_merits(case), *rivals])[0]
+    own, *others = (_merits(case), *rivals)
+    return own is not None and pareto_front([own, *filter(None, others)])[0]
 
 
-def _merits(case: Case) -> tuple[float, float]:
-    rate = case.metrics.get("wer") or case.metrics["cer"]
-    speed = case.metrics.get("speed")
-    return rate.value, speed.value if speed else 0.0
+def _merits(case: Case) -> tuple[float, float] | None:
+    rate, speed = case.metrics.get("wer") or case.metrics.get("cer"), case.metrics.get("speed")
+    return (rate.value, speed.value if speed else 0.0) if rate else None
 
 
 def _clips(case: Case) -> str:
@@ -157,3 +163,9 @@ def _name(model: str, dataset: Mapping[str, Any], option: Mapping[str, Any]) -> 
         *(str(dataset[k]) for k in ("split", "languages") if k in dataset),
     ]
     return " ".join([Path(model).name, *where, *(f"{key}={value}" for key, value in option.items())])
+
+
+def _whole_name(model: str, dataset: Mapping[str, Any], option: Mapping[str, Any]) -> str:
+    """`/models/base-int8 dataset=one/clips.jsonl beam_size=5`, for runs whose short names are equal."""
+    parts = (f"{key}={value}" for key, value in {**dataset, **option}.items())
+    return " ".join((model, *parts))

@@ -19,7 +19,7 @@ from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.extra_metrics import marks_metrics, orthography_metrics, silence_metrics
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.leaderboard import write_leaderboard
-from ovw.evaluate.reference import PytorchFile, Reference, find_reference
+from ovw.evaluate.reference import PytorchFile, Reference, find_reference, on_same_clips
 from ovw.evaluate.request import default_output, request_of
 from ovw.evaluate.score import (
     BootstrapOptions,
@@ -81,7 +81,7 @@ def evaluate(
     spec = EngineSpec("openvino", folder.resolve(), config.running(), exact=config.exact)
     request = request_of(config, spec, manifest_sha256)
     total = _count(config, dataset)  # a dataset that is not there leaves no folder behind
-    output = Path(config.output).expanduser() if config.output else default_output(folder.name, dataset.name, request)
+    output = Path(config.output) if config.output else default_output(folder.name, dataset.name, request)
 
     with HypothesisJournal(output, request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {folder.name}")
@@ -90,7 +90,8 @@ def evaluate(
     compared = _hypotheses_of(reference, config, dataset, total, output, watch)
 
     watch.on_step("scoring")
-    scored, other = score(hypotheses), score(compared) if compared is not None else None
+    scored = score(hypotheses)
+    other = score(on_same_clips(compared, hypotheses)) if compared is not None else None
     silence = silence_metrics(scored) if config.score_silence else {}
     if not (scored.counts.scored.any() or silence):
         seen = f": {problems[0].id}: {problems[0].reason}" if problems else ""

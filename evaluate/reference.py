@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ovw.artifact.locate import is_artifact, locate
@@ -13,6 +14,8 @@ from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.journal import HYPOTHESES
 from ovw.scoring.hypothesis import Hypothesis, read_hypotheses
+
+logger = logging.getLogger(__name__)
 
 PYTORCH = "pytorch"
 PytorchFile = Callable[[Manifest], Path]
@@ -58,6 +61,30 @@ def find_reference(config: EvalConfig, manifest: Manifest, pytorch_file: Pytorch
     if (path / HYPOTHESES).is_file() and not is_artifact(path):
         return Reference(str(path), hypotheses=read_hypotheses(path / HYPOTHESES))
     return _artifact(name, config)
+
+
+def on_same_clips(theirs: Sequence[Hypothesis], ours: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """A reference's hypotheses of the clips of a run, to be scored by the run's texts, whatever texts they have.
+
+    Raises:
+        OvwError: there is no clip that both have.
+    """
+    known = {one.id: one for one in ours}
+    shared = [
+        replace(one, reference=known[one.id].reference, language=known[one.id].language)
+        for one in theirs
+        if one.id in known and _is_same_sound(one, known[one.id])
+    ]
+    if theirs and ours and not shared:
+        seen = f"the reference has clips such as {theirs[0].id}, this run such as {ours[0].id}: none that both have"
+        raise OvwError(seen, "compare with a run on the same dataset")
+    if len(shared) < len(ours):
+        logger.warning("the reference has %d of the %d clips: it is compared on these", len(shared), len(ours))
+    return shared
+
+
+def _is_same_sound(one: Hypothesis, other: Hypothesis) -> bool:
+    return None in (one.audio_sha256, other.audio_sha256) or one.audio_sha256 == other.audio_sha256
 
 
 def _pytorch(checkpoint: Path, config: EvalConfig) -> Reference:

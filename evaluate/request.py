@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.engines.registry import EngineSpec
+from ovw.environment import read_environment
 from ovw.evaluate.config import EvalConfig
 from ovw.files import short_name
 from ovw.home import home
@@ -20,12 +21,26 @@ WITHOUT_INFLUENCE = {
 """Fields that a hypothesis does not depend on; the model is identified by its hash instead of its name."""
 
 
+OWN_PACKAGES = ("ovw", "openvino")
+"""Packages that the texts and the times of ovw's own runner depend on."""
+PACKAGES = (*OWN_PACKAGES, "torch", "openai-whisper")
+"""And those of other engines."""
+
+
 def request_of(config: EvalConfig, spec: EngineSpec, model_sha256: str) -> dict[str, Any]:
-    """Everything that the hypotheses depend on; a run is taken up only by the same request."""
+    """Everything that the hypotheses and their times depend on; a run is taken up only by the same request."""
     fields = config.model_dump(mode="json", exclude=WITHOUT_INFLUENCE)
-    if config.data:
-        fields["data"] = str(Path(config.data).expanduser().resolve()) if Path(config.data).exists() else config.data
-    return {"engine": spec.name, "model_sha256": model_sha256, **fields}
+    places = {key: _resolved(fields[key]) for key in ("dataset", "data") if fields[key]}
+    here = read_environment()
+    wanted = OWN_PACKAGES if spec.name == "openvino" else PACKAGES
+    packages = {name: version for name, version in here.packages.items() if name in wanted}
+    return {"engine": spec.name, "model_sha256": model_sha256, **fields, **places, "cpu": here.cpu, **packages}
+
+
+def _resolved(place: str) -> str:
+    """A file or folder by its whole path, the name of a dataset as it is."""
+    path = Path(place).expanduser()
+    return str(path.resolve()) if path.exists() else place
 
 
 def default_output(model: str, dataset: str, request: dict[str, Any]) -> Path:

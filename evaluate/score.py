@@ -37,6 +37,13 @@ class BootstrapOptions:
     draws: int = 2000
     seed: int = 0
 
+    def rate_interval(
+        self, speakers: Sequence[str | None], errors: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> Interval | None:
+        """95 % confidence interval of the rate of n utterances, in percent; `None` for fewer than two units."""
+        columns = (errors, lengths) if self.unit == "utterance" else by_cluster(speakers, errors, lengths)
+        return rate_interval(*columns, draws=self.draws, seed=self.seed)
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -84,7 +91,8 @@ def metrics(scored: Scored, sampling: BootstrapOptions) -> dict[str, Metric]:
     if used:
         again = sum((h.temperature or 0) > 0 for h in used)
         found["fallback_rate"] = Metric(value=100 * again / len(used), unit="%")
-        flagged = sum(bool({"repeats", "invents"} & set(f)) for f in all_flags(scored))
+        marked = zip(all_flags(scored), scored.counts.scored, strict=True)
+        flagged = sum(bool({"repeats", "invents"} & set(flags)) for flags, ok in marked if ok)
         found["hallucination_rate"] = Metric(value=100 * flagged / len(used), unit="%")
     return found
 
@@ -94,8 +102,7 @@ def rates(scored: Scored, unit: Unit, sampling: BootstrapOptions) -> dict[str, M
     which = scored.part(unit)
     counts = scored.counts.take(which)
     prefix, noun = ("", "words") if unit == "wer" else ("cer_", "characters")
-    errors, lengths = _units_drawn(scored, which, sampling, counts.errors, counts.lengths)
-    ci95 = rate_interval(errors, lengths, draws=sampling.draws, seed=sampling.seed)
+    ci95 = sampling.rate_interval(speakers_of(scored, which), counts.errors, counts.lengths)
     parts = {
         noun: counts.lengths,
         f"{prefix}hits": counts.hits,
@@ -109,14 +116,9 @@ def rates(scored: Scored, unit: Unit, sampling: BootstrapOptions) -> dict[str, M
     }
 
 
-def _units_drawn(
-    scored: Scored, which: NDArray[np.bool_], sampling: BootstrapOptions, *columns: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], ...]:
-    """The columns as they are, or summed by speaker."""
-    if sampling.unit == "utterance":
-        return columns
-    speakers = [h.speaker for h, ok in zip(scored.hypotheses, which, strict=True) if ok]
-    return by_cluster(speakers, *columns)
+def speakers_of(scored: Scored, which: NDArray[np.bool_]) -> list[str | None]:
+    """The speakers of some utterances."""
+    return [h.speaker for h, ok in zip(scored.hypotheses, which, strict=True) if ok]
 
 
 def all_flags(scored: Scored) -> list[tuple[str, ...]]:
@@ -137,9 +139,14 @@ def compare_with(scored: Scored, reference: Scored, sampling: BootstrapOptions) 
         theirs = np.array([places[h.id] for h, ok in zip(scored.hypotheses, mine, strict=True) if ok], np.int64)
         if not len(theirs):
             continue
-        errors, lengths = scored.counts.errors[mine], scored.counts.lengths[mine]
-        columns = _units_drawn(scored, mine, sampling, errors, reference.counts.errors[theirs], lengths)
-        found[unit] = compare(*columns, draws=sampling.draws, seed=sampling.seed)
+        found[unit] = compare(
+            scored.counts.errors[mine],
+            reference.counts.errors[theirs],
+            scored.counts.lengths[mine],
+            speakers=speakers_of(scored, mine) if sampling.unit == "speaker" else None,
+            draws=sampling.draws,
+            seed=sampling.seed,
+        )
     return found
 
 
@@ -187,7 +194,7 @@ def _row(
     scored: Scored, unit: Unit, which: NDArray[np.bool_], name: str, label: Any, sampling: BootstrapOptions
 ) -> Row:
     counts = scored.counts.take(which)
-    ci95: Interval | None = rate_interval(counts.errors, counts.lengths, draws=sampling.draws, seed=sampling.seed)
+    ci95 = sampling.rate_interval(speakers_of(scored, which), counts.errors, counts.lengths)
     audio_s = sum(h.duration_s for h, ok in zip(scored.hypotheses, which, strict=True) if ok)
     return {
         name: label if name != "length" else LENGTH_NAMES[label],

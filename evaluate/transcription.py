@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from ovw.audio import SAMPLE_RATE
-from ovw.datasets.audio import Clip, read_bytes, read_clip
+from ovw.datasets.audio import Clip, read_clip
 from ovw.datasets.utterance import Item, Problem, Utterance
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.journal import HypothesisJournal
+from ovw.evaluate.pending import pending
 from ovw.models import languages
 from ovw.scale.task import Lost, Pool
 from ovw.scoring.hypothesis import Hypothesis
@@ -43,6 +44,15 @@ class EvalObserver:
     on_clip: Callable[[int, int | None, float, float], None] = lambda done, total, audio_s, seconds: None
     """Clips done, clips in all if known, seconds of audio and of work in this session."""
     on_problem: Callable[[Problem], None] = lambda problem: None
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A clip with its samples, and how long it took to read them."""
+
+    utterance: Utterance
+    clip: Clip
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -82,31 +92,34 @@ class TranscribeClips:
         if len(utterances) == 1:
             return [self._one(engine, utterances[0])]
         found: dict[str, Hypothesis | Problem] = {}
-        clips: dict[str, dict[str, Clip]] = defaultdict(dict)  # language -> id -> samples
+        groups: dict[str | None, list[_Opened]] = defaultdict(list)  # by language
         for utterance in utterances:
+            started = time.perf_counter()
             try:
-                clips[self._language(utterance)[1] or ""][utterance.id] = read_clip(utterance)
+                clip = read_clip(utterance)
             except OvwError as error:
                 found[utterance.id] = _problem(utterance, error)
-        by_id = {utterance.id: utterance for utterance in utterances}
-        for language, group in clips.items():
-            found |= self._together(engine, [by_id[name] for name in group], list(group.values()), language or None)
+                continue
+            opened = _Opened(utterance, clip, time.perf_counter() - started)
+            groups[self._language(utterance)[1]].append(opened)
+        for language, group in groups.items():
+            found |= self._together(engine, group, language)
         return [found[utterance.id] for utterance in utterances]
 
-    def _together(
-        self, engine: Engine, utterances: list[Utterance], clips: list[Clip], language: str | None
-    ) -> dict[str, Hypothesis | Problem]:
+    def _together(self, engine: Engine, group: list[_Opened], language: str | None) -> dict[str, Hypothesis | Problem]:
         """Clips of one language side by side; if that fails, one after the other, to find out which it was."""
         started = time.perf_counter()
         options = self.options.model_copy(update={"language": language})
         try:
-            results = engine.transcribe_many([clip.samples for clip in clips], options)
+            results = engine.transcribe_many([one.clip.samples for one in group], options)
         except (OvwError, RuntimeError):
-            return {utterance.id: self._one(engine, utterance) for utterance in utterances}
-        pace = (time.perf_counter() - started) / max(1, sum(len(clip.samples) for clip in clips))
+            return {one.utterance.id: self._one(engine, one.utterance) for one in group}
+        pace = (time.perf_counter() - started) / max(1, sum(len(one.clip.samples) for one in group))
         return {
-            utterance.id: self._hypothesis(utterance, clip, one, pace * len(clip.samples))
-            for utterance, clip, one in zip(utterances, clips, results, strict=True)
+            one.utterance.id: self._hypothesis(
+                one.utterance, one.clip, result, one.seconds + pace * len(one.clip.samples)
+            )
+            for one, result in zip(group, results, strict=True)
         }
 
     def _one(self, engine: Engine, utterance: Utterance) -> Hypothesis | Problem:
@@ -203,7 +216,8 @@ def run(
         tally.problems.append(problem)
         watch.on_problem(problem)
 
-    for group in pool.run(task, _grouped(_pending(items, journal, tally, note, silence=silence), task.group)):
+    todo = pending(items, journal, tally.order, note, task.language, silence=silence)
+    for group in pool.run(task, _grouped(todo, task.group)):
         for outcome in _outcomes(group):
             if isinstance(outcome, Problem):
                 note(outcome)
@@ -228,34 +242,3 @@ def _outcomes(group: list[Outcome] | Lost) -> list[Outcome]:
     if isinstance(group, Lost):
         return [Problem(item.id, item.location, group.reason) for item in group.item]
     return group
-
-
-def _pending(
-    items: Iterable[Item],
-    journal: HypothesisJournal,
-    tally: Tally,
-    note: Callable[[Problem], None],
-    *,
-    silence: bool,
-) -> Iterator[Utterance]:
-    """Utterances still to be done, fit to be sent to another process."""
-    for item in items:
-        if isinstance(item, Problem):
-            note(item)
-            continue
-        tally.order.append(item.id)
-        if item.id in journal.done:
-            continue
-        if not (silence or item.reference.strip()):
-            note(Problem(item.id, item.location, "the reference is empty"))
-            continue
-        try:
-            yield _portable(item)
-        except OvwError as error:
-            note(Problem(item.id, item.location, error.message.removeprefix(f"{item.location}: ")))
-
-
-def _portable(utterance: Utterance) -> Utterance:
-    """The utterance with its audio as a path or bytes, which any process can read."""
-    audio: Any = utterance.audio
-    return replace(utterance, audio=read_bytes(utterance)) if callable(audio) else utterance

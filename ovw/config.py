@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from ovw.errors import UsageError, did_you_mean, quoted, reason
 from ovw.parsing import YAML_BYTES, from_yaml
 from ovw.text_files import read_text
 
 C = TypeVar("C", bound="Config")
+UserPath = Annotated[str, AfterValidator(os.path.expanduser)]
+"""A path whose `~` is somebody's home."""
 NOTHING = object()
 """A flag's value that stands for `None`, where `None` itself means that the flag was not given."""
 LISTED = 20
@@ -51,19 +54,24 @@ def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) ->
     Raises:
         UsageError: an unreadable file, an unknown key (with the closest known one) or a value out of range.
     """
-    given = {key: None if value is NOTHING else value for key, value in flags.items() if value is not None}
-    stored = {key: value for key, value in read_yaml(file).items() if key not in given} if file else {}
-    return build(cls, stored | given, f" in {file}" if file else "", stored)
+    chosen = given(flags)
+    stored = {key: value for key, value in read_yaml(file).items() if key not in chosen} if file else {}
+    return build(cls, stored | chosen, f" in {file}" if file else "", stored)
 
 
-def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Mapping[str, Any] | None = None) -> C:
+def given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags that were given, `NOTHING` among them as `None`."""
+    return {key: None if value is NOTHING else value for key, value in flags.items() if value is not None}
+
+
+def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Collection[str] | None = None) -> C:
     """A configuration from exactly these values; a wrong key or value is reported in one line.
 
     Args:
         cls: the configuration to build.
         values: by key.
         where: they are from, for the message.
-        stored: those of them that are from there; all by default.
+        stored: keys of those that are from there; all by default.
 
     Raises:
         UsageError: an unknown key (with the closest known one) or a value out of range.

@@ -71,7 +71,7 @@ def _error_rates(journal: RecordJournal, clips: Clips) -> dict[str, dict[str, Me
     languages = {clip.id: clip.language for clip in clips.clips}
     pairs = defaultdict(list)
     for row in journal.record.tables.get("hypotheses", []):
-        language = languages.get(row["id"])
+        language = row.get("language", languages.get(row["id"]))
         name = "cer" if by_characters(language) else "wer"
         pairs[row["case"], name].append(Pair(row["reference"], row["hypothesis"], language))
     found: dict[str, dict[str, Metric]] = defaultdict(dict)

@@ -186,8 +186,15 @@ class Bench:
         clips = self._clips.clips
         if self._config.dataset is None or len(texts) < len(clips) or any(row["case"] == name for row in rows):
             return
+        asked = self._config.options().language
         new = [
-            {"case": name, "id": clips[n].id, "reference": clips[n].reference or "", "hypothesis": text}
+            {
+                "case": name,
+                "id": clips[n].id,
+                "language": clips[n].language or asked,
+                "reference": clips[n].reference or "",
+                "hypothesis": text,
+            }
             for n, text in texts.items()
         ]
         self._journal.update(tables=tables | {"hypotheses": [*rows, *new]})

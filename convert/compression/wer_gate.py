@@ -11,8 +11,9 @@ from ovw.convert.compression.calibration import Speech
 from ovw.engines.openvino import OpenvinoEngine
 from ovw.errors import OvwError
 from ovw.runtime.device import DeviceOptions
+from ovw.scoring.bootstrap import Interval
 from ovw.scoring.counts import Counts, Pair, count
-from ovw.scoring.paired import PairedComparison, compare
+from ovw.scoring.paired import compare
 from ovw.transcribe.options import TranscribeOptions
 
 GREEDY = TranscribeOptions(beam_size=1, batch_size=16)
@@ -37,7 +38,7 @@ def transcribe_speech(folder: Path, speech: Speech) -> Score:
     Clips of a language are decoded together, as `ovw eval` does it.
 
     Raises:
-        OvwError: no clip has a text to be scored by.
+        OvwError: fewer than two clips have a text to be scored by.
     """
     engine = OpenvinoEngine(folder, DeviceOptions())
     pairs: dict[int, Pair] = {}
@@ -48,8 +49,9 @@ def transcribe_speech(folder: Path, speech: Speech) -> Score:
         for at, result in zip(places, results, strict=True):
             pairs[at] = Pair(speech.utterances[at].reference, result.text, language or result.language)
     counts = count([pairs[at] for at in range(len(pairs))])
-    if not counts.scored.any():
-        raise OvwError(f"no clip of {speech.name} has a text to be scored by", "give --gate a dataset with texts")
+    if counts.scored.sum() < 2:
+        seen = f"of {speech.name} {counts.scored.sum()} of {len(counts.scored)} clips have a text to be scored by"
+        raise OvwError(seen, "give --gate a dataset with two or more")
     return Score(counts, str(engine.describe()["inference_precision"]))
 
 
@@ -66,6 +68,7 @@ def judge(found: Score, fp32: Score, speech: Speech, allowed: float) -> WerGate:
         allowed: percentage points of WER.
     """
     comparison = compare(found.counts.errors, fp32.counts.errors, found.counts.lengths)
+    assert comparison.ci95, "transcribe_speech refuses a single clip"
     return WerGate(
         speech=speech.describe(),
         words=int(found.counts.lengths.sum()),
@@ -75,13 +78,13 @@ def judge(found: Score, fp32: Score, speech: Speech, allowed: float) -> WerGate:
         ci95=comparison.ci95,
         allowed=allowed,
         inference_precision=found.precision,
-        verdict=_verdict(comparison, allowed),
+        verdict=_verdict(comparison.delta, comparison.ci95, allowed),
     )
 
 
-def _verdict(comparison: PairedComparison, allowed: float) -> Literal["passed", "undecided", "breached"]:
-    low, high = comparison.ci95
-    if comparison.delta <= allowed:
+def _verdict(delta: float, ci95: Interval, allowed: float) -> Literal["passed", "undecided", "breached"]:
+    low, high = ci95
+    if delta <= allowed:
         return "passed"
     is_significant = low > 0 and high - low <= 2 * allowed
     return "breached" if is_significant or low > allowed else "undecided"

@@ -197,12 +197,12 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
     if resume:
         from ovw.benchmark.journal import config_of
 
-        given = [
+        other = [
             key for key, value in flags.items() if value is not None and key not in ("budget", "rounds", "timeout")
         ]
-        if given or config:
+        if other or config:
             raise UsageError("--resume takes its options from the record", "leave out all but --rounds and --budget")
-        return config_of(resume).model_copy(update={k: v for k, v in flags.items() if v is not None})
+        return config_of(resume, flags)
     return resolve(BenchConfig, flags, config_file("bench", config or DEFAULT))
 
 

@@ -100,7 +100,7 @@ def run(
         bool, scoring("--score-silence", text="Count words made up over clips with empty references, apart.")
     ] = False,
     strict: Annotated[bool, options.dataset("--strict", text="Stop at the first clip that cannot be used.")] = False,
-    force: Annotated[bool, options.output("--force", text="Begin anew where the folder holds another run.")] = False,
+    force: Annotated[bool, options.output("--force", text="Begin anew, whatever run the folder holds.")] = False,
     yes: options.Yes = False,
     config: Annotated[
         Path | None,

@@ -9,11 +9,13 @@ import typer
 
 from ovw.cli import options
 from ovw.cli.console import Terminal, warn
-from ovw.errors import DAMAGE, OvwError, reason
+from ovw.errors import DAMAGE, OvwError, UsageError, reason
 from ovw.extras import require_extra
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest, Parity
+
+IN_MEMORY = "ovw mends that in memory; for other programs export it anew, with an optimum-intel that writes the axis"
 
 
 def run(
@@ -57,7 +59,9 @@ def run(
     foreign = is_foreign(folder)
     for path in sweep_damaged():
         warn(f"removed {path}: damaged, or of an earlier ovw; it is compiled anew when it is needed")
-    if mend and not foreign:
+    if mend:
+        if foreign:
+            raise UsageError(f"{folder} was not made by ovw, so --mend leaves it alone", "leave out --mend")
         from ovw.convert.graphs.mend import mend as repair
 
         repair(folder)
@@ -70,7 +74,9 @@ def run(
     if problems:
         for problem in problems:
             typer.echo(f"{folder}: {problem}", err=True)
-        hint = "ovw verify --mend repairs it" if all(MASKS in one for one in problems) else "convert again with --force"
+        hint = "convert again with --force"
+        if all(MASKS in one for one in problems):
+            hint = IN_MEMORY if foreign else "ovw verify --mend repairs it"
         warn(f"{folder} is damaged: {len(problems)} problem(s). Hint: {hint}.")
         raise typer.Exit(1)
     manifest = load_manifest(folder)

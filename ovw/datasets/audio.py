@@ -37,9 +37,23 @@ def read_clip(utterance: Utterance) -> Clip:
     """
     if isinstance(utterance.audio, Path):
         samples = load_audio(utterance.audio)
-        return Clip(samples, file_sha256(utterance.audio))
+        return Clip(samples, clip_sha256(utterance))
     data = read_bytes(utterance)
     return Clip(_decode(data, utterance.location), hashlib.sha256(data).hexdigest())
+
+
+def clip_sha256(utterance: Utterance) -> str:
+    """The hash of an utterance's media file.
+
+    Raises:
+        OvwError: it cannot be read.
+    """
+    if not isinstance(utterance.audio, Path):
+        return hashlib.sha256(read_bytes(utterance)).hexdigest()
+    try:
+        return file_sha256(utterance.audio)
+    except OSError as error:
+        raise OvwError(f"{utterance.location}: {reason(error)}", "check the path") from None
 
 
 def read_bytes(utterance: Utterance) -> bytes:

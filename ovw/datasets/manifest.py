@@ -10,7 +10,7 @@ from typing import Any
 
 from ovw.datasets.columns import REQUIRED, Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
-from ovw.errors import OvwError, UsageError, reason
+from ovw.errors import OvwError, UsageError, quoted, reason
 from ovw.parsing import from_json
 from ovw.text_files import encoding_of, lines_of
 
@@ -46,6 +46,8 @@ class ManifestDataset:
         if audio is None:
             return Problem(columns.value(row, "id") or where, where, f"no {columns.audio}")
         path = self.path.parent / audio
+        if not Path(audio).name:
+            return Problem(columns.value(row, "id") or where, where, f"{columns.audio} is {quoted(audio)}, no file")
         key = columns.value(row, "id") or Path(audio).with_suffix("").as_posix()
         return columns.utterance(row, key, path, str(path))
 

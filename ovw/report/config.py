@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from ovw.config import Config
+from ovw.config import Config, UserPath, as_list
 
 Format = Literal["html", "svg", "png", "md"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 class ReportConfig(Config):
@@ -21,9 +17,9 @@ class ReportConfig(Config):
 
     records: tuple[str, ...] = Field(default=(), min_length=1, validate_default=True)
     """Records of `ovw bench` and `ovw eval`, or folders that `ovw eval` wrote."""
-    output: str = "report.html"
+    output: UserPath = "report.html"
     """The page; other formats stand beside it under its name."""
-    format: Annotated[tuple[Format, ...], BeforeValidator(_listed)] = ("html",)
+    format: Annotated[tuple[Format, ...], BeforeValidator(as_list)] = ("html",)
     """Any of: the page, each chart as a picture, tables as Markdown."""
     title: str | None = None
     """Of the page. By default made from the records."""

@@ -34,22 +34,23 @@ class AudioSource:
     room: int = 0
     _embedded: dict[Path, str] = field(default_factory=dict)
 
-    def of(self, audio: str, folder: Path) -> str | None:
+    def of(self, audio: str, folder: Path, duration_s: float) -> str | None:
         """The address of a clip; `None` where its file is not here.
 
         Args:
             audio: path in a hypothesis.
             folder: of the run.
+            duration_s: of the clip; one that will not fit is not encoded.
         """
         found = next((path for path in (Path(audio), folder / audio) if audio and path.is_file()), None)
         if found is None:
             return None
-        return self._embed(found) or self._link(found)
+        return self._embed(found, duration_s) or self._link(found)
 
-    def _embed(self, path: Path) -> str | None:
+    def _embed(self, path: Path, duration_s: float) -> str | None:
         if path in self._embedded:
             return self._embedded[path]
-        if self.room <= 0:
+        if self.room <= duration_s * BIT_RATE / 8:
             return None
         encoded = base64.b64encode(encode_mp3(path)).decode()
         if len(encoded) > self.room:
@@ -71,7 +72,9 @@ def explorer_data(cases: Sequence[MeasuredCase], audio: AudioSource) -> list[dic
         rows = case.run.utterances.get(case.case.name, case.run.utterances.get("", []))
         if rows:
             worst = sorted(rows, key=lambda row: (-row.errors, row.length, row.hypothesis.id))[:MOST]
-            listed = [_row(row, audio.of(row.hypothesis.audio, case.run.folder)) for row in worst]
+            listed = [
+                _row(row, audio.of(row.hypothesis.audio, case.run.folder, row.hypothesis.duration_s)) for row in worst
+            ]
             found.append({"label": case.label, "total": len(rows), "rows": listed})
     return found
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ovw.errors import OvwError, quoted, reason
+from ovw.errors import OvwError, UsageError, quoted, reason
 from ovw.extras import missing, require_extra
 from ovw.record_tables import to_markdown
 from ovw.report import bench_tables, eval_tables
@@ -45,7 +45,7 @@ def write_report(config: ReportConfig) -> list[Path]:
         OvwError: a record that is none, missing packages, or a file that may not or cannot be written.
     """
     require_extra("report")
-    paths, output = [Path(record).expanduser() for record in config.records], Path(config.output).expanduser()
+    paths, output = [Path(record).expanduser() for record in config.records], Path(config.output)
     runs = read_runs(paths)
     with _explained(paths):
         return _write(config, runs, paths, output)
@@ -77,6 +77,8 @@ def _write(config: ReportConfig, runs: Sequence[Run], paths: Sequence[Path], out
         *targets.values(),
         *([text] if "md" in config.format else []),
     ]
+    if len(set(wanted)) < len(wanted):
+        raise UsageError(f"the page and the tables would both be {output}", "name the page .html: -o report.html")
     keep_inputs(wanted, paths)
     for problem in refusals(wanted, overwrite=config.overwrite).values():
         raise problem

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.scoring.bootstrap import DRAWS, Interval, interval, resampled_rates
+from ovw.scoring.bootstrap import DRAWS, Interval, by_cluster, interval, resampled_rates
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class PairedComparison:
         utterances: compared.
         rate, reference_rate: in percent, on just these.
         delta: `rate - reference_rate`, in percentage points: below zero the system is better.
-        ci95: of the delta.
+        ci95: of the delta; `None` where fewer than two units could be drawn.
         better, worse, equal: utterances with fewer, more and as many errors.
     """
 
@@ -26,13 +27,15 @@ class PairedComparison:
     rate: float
     reference_rate: float
     delta: float
-    ci95: Interval
+    ci95: Interval | None
     better: int
     worse: int
     equal: int
 
     def verdict(self) -> str:
         """In plain words."""
+        if self.ci95 is None:
+            return f"{self.delta:+.2f} points, of too few clips or speakers for an interval"
         low, high = self.ci95
         margin = f"95 % of the time between {low:+.2f} and {high:+.2f}"
         if low > 0:
@@ -49,14 +52,26 @@ def compare(
     reference_errors: NDArray[np.int64],
     lengths: NDArray[np.int64],
     *,
+    speakers: Sequence[str | None] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> PairedComparison:
-    """Compare the errors [n] of two systems on the same utterances with `lengths` [n] words.
+    """Compare two systems on the same utterances. Both are resampled together, so what is hard in one cancels out.
 
-    Both are resampled together, so what is hard in an utterance cancels out.
+    Args:
+        errors: [n], of the system.
+        reference_errors: [n], of the other one.
+        lengths: [n], words of the references.
+        speakers: [n], to be drawn in place of utterances.
+        draws: sets to draw.
+        seed: of the draw.
     """
-    rates = resampled_rates(np.stack([errors, reference_errors]), lengths, draws=draws, seed=seed)
+    columns = (errors, reference_errors, lengths)
+    drawn = columns if speakers is None else by_cluster(speakers, *columns)
+    ci95 = None
+    if len(drawn[2]) > 1:
+        rates = resampled_rates(np.stack(drawn[:2]), drawn[2], draws=draws, seed=seed)
+        ci95 = interval(rates[0] - rates[1])
     words = max(1, int(lengths.sum()))
     rate, reference_rate = 100 * float(errors.sum()) / words, 100 * float(reference_errors.sum()) / words
     change = errors - reference_errors
@@ -65,7 +80,7 @@ def compare(
         rate=rate,
         reference_rate=reference_rate,
         delta=rate - reference_rate,
-        ci95=interval(rates[0] - rates[1]),
+        ci95=ci95,
         better=int((change < 0).sum()),
         worse=int((change > 0).sum()),
         equal=int((change == 0).sum()),

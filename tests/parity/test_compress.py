@@ -18,7 +18,7 @@ from support.tiny_whisper import CALIBRATED, TINY, TINY_V3, convert_one, tiny_on
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
 from ovw.artifact.layouts import encoder_file
-from ovw.artifact.manifest import SpeechSet, WerGate, read_manifest
+from ovw.artifact.manifest import Compression, SpeechSet, WerGate, read_manifest
 from ovw.convert import parity
 from ovw.convert.compression import wer_gate
 from ovw.convert.compression.calibration import read_speech, windows_of
@@ -26,6 +26,7 @@ from ovw.convert.compression.nncf_backend import compress
 from ovw.convert.compression.recipe import GraphRecipe, Recipe, recipe_for
 from ovw.convert.config import ConvertConfig
 from ovw.convert.pipeline import convert
+from ovw.convert.plan import Converted, same_speech
 from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
@@ -38,7 +39,6 @@ from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
 from ovw.runtime.sessions import open_sessions
 from ovw.scoring.counts import Pair, count
-from ovw.scoring.paired import PairedComparison
 from ovw.transcribe.selftest import clip_mel, find_golden_problems
 
 WEIGHTS = {"int8": {"u8"}, "int8-ptq": {"u8", "i8"}, "int4": {"u4", "u8"}}
@@ -214,8 +214,34 @@ def test_verdicts(wrong: int, verdict: str) -> None:
     ],
 )
 def test_what_an_interval_can_tell(delta: float, ci95: tuple[float, float], verdict: str) -> None:
-    comparison = PairedComparison(1, 10 + delta, 10, delta, ci95, better=0, worse=1, equal=0)
-    assert wer_gate._verdict(comparison, allowed=0.5) == verdict
+    assert wer_gate._verdict(delta, ci95, allowed=0.5) == verdict
+
+
+def test_an_artifact_is_taken_for_what_it_was_judged_by(tiny: Converted) -> None:
+    """Another calibration, gate or limit than the artifact has makes it another artifact."""
+    speech = SpeechSet(name="bundled calibration", clips=24, seconds=1, audio={"a": "0"})
+    gate = a_gate(0, (0, 0), verdict="passed")
+    gate = gate.model_copy(update={"speech": speech.model_copy(update={"name": "bundled test"})})
+
+    def is_same(asked: dict[str, object], **made: object) -> bool:
+        parts = {"recipe": {}, "calibration": speech, "gate": gate, **made}
+        manifest = tiny.manifest.model_copy(update={"compression": Compression(**parts)})
+        return same_speech(manifest, ConvertConfig(size=("base",), precision=("int8-ptq",), **asked))
+
+    assert is_same({})
+    assert is_same({"calibration": "bundled:calibration", "gate": "none"})
+    for asked in ({"calibration": "bundled:test"}, {"gate": "bundled:calibration"}, {"max_wer_delta": 0.1}):
+        assert not is_same(asked)
+    assert not is_same({"tune": True})
+    assert not is_same({}, gate=None)
+    breached = gate.model_copy(update={"verdict": "breached"})
+    assert not is_same({}, gate=breached)
+    assert is_same({"accept_wer": True}, gate=breached)
+
+
+def test_folders_of_a_configuration_may_be_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ConvertConfig(size=("base",), output="~/models").output == tmp_path / "models"
 
 
 def test_a_breach_is_refused_or_accepted() -> None:

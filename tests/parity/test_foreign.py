@@ -94,6 +94,7 @@ def test_the_verbs_take_it(foreign: Path, tiny_pt: Path, tiny_v3: Converted, tmp
     shown = ovw("verify", foreign).stdout
     assert "of another program, unverified" in shown
     assert "on the fast path, words can be timed" in shown
+    assert "--mend leaves it alone" in refused("verify", foreign, "--mend", code=2)
     shown = ovw("verify", foreign, "--against", tiny_pt, "--offline").stdout
     assert "greedy tokens equal" in shown
     other = foreign_copy(tiny_v3, tmp_path / "other")

@@ -11,7 +11,7 @@ from ovw.benchmark.journal import RecordJournal, config_of
 from ovw.benchmark.measuring.pace import Pace
 from ovw.benchmark.results.derived import note_slowed
 from ovw.benchmark.results.result import add_round
-from ovw.config import build, resolve
+from ovw.config import NOTHING, build, resolve
 from ovw.errors import OvwError, UsageError
 from ovw.record import Case, Metric, new_record, read_record
 from ovw.report.bench_tables import detail_rows, note_of, overview_rows, problem_lines
@@ -91,7 +91,11 @@ def test_a_record_is_taken_up_by_the_same_request_only(tmp_path: Path) -> None:
     RecordJournal(config, path, {"m": "1"}).put(Case(name="c", facts={"rounds": 1}))
     more = RecordJournal(config.model_copy(update={"rounds": 9, "budget": 1.0}), path, {"m": "1"})
     assert more.cases["c"].facts == {"rounds": 1}
-    assert config_of(path) == config.model_copy(update={"output": str(path)})
+    assert config_of(path, {"rounds": None}) == config.model_copy(update={"output": str(path)})
+    changed = config_of(path, {"rounds": 7, "budget": NOTHING, "timeout": None})
+    assert (changed.rounds, changed.budget, changed.timeout) == (7, None, config.timeout)
+    with pytest.raises(UsageError, match=r"--rounds 0: should be greater"):
+        config_of(path, {"rounds": 0})
     for other, subjects, message in (
         (config.model_copy(update={"batch": (2,)}), {"m": "1"}, r"batch \[1\] there, \[2\] now"),
         (config, {"m": "2"}, "files of m '1' there, '2' now"),
@@ -101,7 +105,7 @@ def test_a_record_is_taken_up_by_the_same_request_only(tmp_path: Path) -> None:
         assert RecordJournal(other, path, subjects, force=True).cases == {}
     (tmp_path / "eval.json").write_text(json.dumps(new_record("eval", {}).model_dump(mode="json", exclude_none=True)))
     with pytest.raises(UsageError, match="no record of ovw bench"):
-        config_of(tmp_path / "eval.json")
+        config_of(tmp_path / "eval.json", {})
     for force in (False, True):
         with pytest.raises(OvwError, match="choose another file"):
             RecordJournal(config, tmp_path / "eval.json", {}, force=force)
@@ -116,6 +120,8 @@ def test_files_of_others_stay(tmp_path: Path, force: bool) -> None:
     (tmp_path / "r.md").write_text("mine")
     with pytest.raises(OvwError, match=r"r\.md exists and is not of this benchmark"):
         RecordJournal(BenchConfig(format=("json", "md")), tmp_path / "r.json", {}, force=force)
+    with pytest.raises(UsageError, match=r"would both be .*table\.md"):
+        RecordJournal(BenchConfig(format=("md",)), tmp_path / "table.md", {}, force=force)
     config = BenchConfig(format=("json", "csv"))
     RecordJournal(config, tmp_path / "own.json", {}).note(x=1)
     (tmp_path / "own.csv").write_text("of the run before")

@@ -121,6 +121,7 @@ def test_manifest(tmp_path: Path) -> None:
         "[1]",
         {"audio": "", "text": "x", "id": "c"},
         {"audio": "d.wav", "id": "d"},
+        {"audio": ".", "text": "x", "id": "e"},
         {"audio": "a.wav", "text": "again", "lang": "de"},
     ]
     path = manifest(tmp_path / "m.jsonl", rows)
@@ -132,6 +133,7 @@ def test_manifest(tmp_path: Path) -> None:
     problems = {(p.id, p.reason) for p in found if isinstance(p, Problem)}
     assert (f"{path}:4", "a list, not an object") in problems
     assert ("c", "no audio") in problems
+    assert ("e", "audio is '.', no file") in problems
     assert ("d", "has no column for the reference: it has audio, id") in problems
     assert ("a", "this id was seen before") in problems
     assert any(name == f"{path}:3" and reason.startswith("not JSON") for name, reason in problems)

@@ -48,3 +48,13 @@ def test_modules_of_the_architecture_page_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     for path in re.findall(r"\b(?:ovw|convert|evaluate|benchmark)/[\w/]*(?:\.py)?", text):
         assert (ROOT / path).exists(), path
+
+
+def test_names_of_the_architecture_page_exist() -> None:
+    """Modules that stand beside the path of another one, and constants."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    sources = [path for folder in ("ovw", "convert", "evaluate", "benchmark") for path in (ROOT / folder).rglob("*.py")]
+    modules = {path.name for path in sources}
+    assert not set(re.findall(r"`(\w+\.py)`", text)) - modules
+    code = "".join(path.read_text(encoding="utf-8") for path in sources)
+    assert not [name for name in re.findall(r"`([A-Z_]{4,})`", text) if f"\n{name}" not in code]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,9 @@ def test_journal_keeps_runs_apart(tmp_path: Path) -> None:
         HypothesisJournal(folder, REQUEST | {"beam_size": 5})
     with HypothesisJournal(folder, REQUEST | {"beam_size": 5}, force=True) as journal:
         assert journal.done == {}
+        journal.add(hypothesis_of("a", "x", "y"))
+    with HypothesisJournal(folder, REQUEST | {"beam_size": 5}, force=True) as journal:
+        assert journal.done == {}  # of the same request too
     with HypothesisJournal(tmp_path / "nothing", REQUEST):
         pass
     with HypothesisJournal(tmp_path / "nothing", REQUEST | {"beam_size": 5}) as journal:
@@ -70,6 +74,34 @@ def test_journal_keeps_runs_apart(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OvwError, match="cannot write to"):
         HypothesisJournal(tmp_path / "file", REQUEST)
+
+
+def test_results_hold_for_the_clips_as_they_are_now(tmp_path: Path) -> None:
+    """Another sound or language under a known id is transcribed anew; another text is only scored anew."""
+    clips = [replace(one, audio=f"sound {i}".encode()) for i, one in enumerate(utterances(4))]
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        run(clips, Echo(), Here(), journal)
+    clips[1] = replace(clips[1], audio=b"another sound")
+    clips[2] = replace(clips[2], reference="corrected", speaker="7")
+    clips[3] = replace(clips[3], language="de")
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        again = Echo()
+        run(clips, again, Here(), journal)
+        again.seen.sort()
+        assert again.seen == ["u1", "u3"]
+    found = read_hypotheses(tmp_path / "hypotheses.jsonl")
+    assert [h.id for h in found] == ["u0", "u1", "u2", "u3"]
+    assert (found[2].reference, found[2].speaker, found[2].hypothesis) == ("corrected", "7", "word number 2")
+    assert found[3].language == "de"
+
+
+def test_the_later_of_two_lines_of_a_clip_holds(tmp_path: Path) -> None:
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        journal.add(hypothesis_of("a", "x", "before"))
+        journal.drop("a")
+        journal.add(hypothesis_of("a", "x", "after"))
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        assert journal.done["a"].hypothesis == "after"
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -53,6 +53,28 @@ def test_intervals_over_speakers() -> None:
     assert high - low > narrow[1] - narrow[0]
 
 
+def test_speakers_are_drawn_in_tables_and_comparisons_too() -> None:
+    """Utterances are counted all the same, and of one speaker there is no interval."""
+    mine = [hypothesis_of(f"{i}", "one two", "one two" if i % 2 else "one", speaker=str(i // 4)) for i in range(8)]
+    theirs = [hypothesis_of(f"{i}", "one two", "one" if i % 2 else "one two", speaker=str(i // 4)) for i in range(8)]
+    by_speaker = BootstrapOptions("speaker", draws=200)
+    found = compare_with(score(mine), score(theirs), by_speaker)["wer"]
+    assert (found.utterances, found.better, found.worse, found.equal) == (8, 4, 4, 0)
+    assert found.ci95 == (0, 0)  # both speakers are the same
+    assert "no difference that 8 utterances could show" in found.verdict()
+    (row,) = tables(score(mine), by_speaker)["length"]
+    assert (row["ci95_low"], row["ci95_high"]) == metrics(score(mine), by_speaker)["wer"].ci95
+    one = compare_with(score(mine[:4]), score(theirs[:4]), by_speaker)["wer"]
+    assert one.ci95 is None
+    assert one.verdict() == "+0.00 points, of too few clips or speakers for an interval"
+
+
+def test_what_is_made_up_over_silence_is_a_figure_of_its_own() -> None:
+    looping = "no " * 60
+    clips = [hypothesis_of("a", "all is well", "all is well"), *(hypothesis_of(k, "", looping) for k in "bcd")]
+    assert metrics(score(clips), BootstrapOptions(draws=10))["hallucination_rate"].value == 0
+
+
 def test_compared_on_the_clips_both_have() -> None:
     mine = [hypothesis_of(str(i), "one good day", "one good day" if i else "one bad day") for i in range(6)]
     theirs = [hypothesis_of(str(i), "one good day", "one good") for i in range(3)]

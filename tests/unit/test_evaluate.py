@@ -1,6 +1,7 @@
 """A run from clips to record: problems, matrices, configurations, exports."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,19 +11,24 @@ from support.hypotheses import REQUEST, Echo, hypothesis_of, utterances
 from support.speech_files import wav
 
 from ovw.config import build, resolve
+from ovw.datasets.audio import Clip, read_clip
 from ovw.datasets.utterance import Problem, Utterance
+from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, UsageError
+from ovw.evaluate import transcription
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.extra_metrics import silence_metrics
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.leaderboard import write_leaderboard
 from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, on_front
+from ovw.evaluate.reference import on_same_clips
 from ovw.evaluate.request import request_of
 from ovw.evaluate.score import score
-from ovw.evaluate.transcription import EvalObserver, run
+from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
 from ovw.record import Case, Metric, new_record, write_record
 from ovw.scale.task import Here
+from ovw.transcribe.options import TranscribeOptions
 
 
 def test_a_matrix_leaves_files_of_others(tmp_path: Path) -> None:
@@ -51,7 +57,7 @@ def test_problems_are_named_and_counted(tmp_path: Path) -> None:
     with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
         again = Echo()
         done, problems = run(items, again, Here(), journal)
-        assert (again.calls, len(done), len(problems)) == (1, 3, 2)  # the clip that failed was tried again
+        assert (again.seen, len(done), len(problems)) == (["u1"], 3, 2)  # the clip that failed was tried again
     for item in items[3:]:
         with HypothesisJournal(tmp_path / "strict", REQUEST) as journal, pytest.raises(OvwError, match="goes on"):
             run([item], Echo(), Here(), journal, strict=True)
@@ -72,6 +78,8 @@ def test_front() -> None:
 
     cases = [case(5, 10), case(6, 20), case(6, 15), case(4, 1, "y"), case(7, 20)]
     assert [on_front(c, cases) for c in cases] == [True, True, False, True, False]
+    silent = Case(name="s", facts={"dataset": {"fingerprint": "x"}}, metrics={"speed": Metric(value=99, unit="x")})
+    assert [on_front(c, [*cases, silent]) for c in (*cases, silent)] == [True, True, False, True, False, False]
 
 
 def test_matrix_cells() -> None:
@@ -91,6 +99,24 @@ def test_matrix_cells() -> None:
         cells(build(MatrixConfig, values | {"options": [{"beam_siz": 1}]}), {})
 
 
+def test_runs_with_one_short_name_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    values = {
+        "models": ["base-fp16"],
+        "datasets": [{"dataset": "x/clips.jsonl"}, {"dataset": "y/clips.jsonl"}, {"dataset": "other.jsonl"}],
+        "output": "~/matrix",
+    }
+    made = cells(build(MatrixConfig, values), {})
+    assert [cell.config.output for cell in made] == [
+        str(tmp_path / "matrix" / name)
+        for name in ("base-fp16-dataset=x-clips.jsonl", "base-fp16-dataset=y-clips.jsonl", "base-fp16-other")
+    ]
+    with pytest.raises(UsageError, match=r"base-fp16 dataset=other\.jsonl more than once"):
+        cells(build(MatrixConfig, values | {"datasets": [{"dataset": "other.jsonl"}] * 2}), {})
+    with pytest.raises(UsageError, match="options"):
+        build(MatrixConfig, values | {"options": []})
+
+
 def test_ready_configurations() -> None:
     folder = Path(__file__).parents[2] / "configs" / "eval"
     assert resolve(EvalConfig, {}, folder / "sample.yaml").limit == 200
@@ -107,9 +133,6 @@ def test_config() -> None:
 
 
 def test_manifest_clip_that_is_no_media(tmp_path: Path) -> None:
-    from ovw.engines.registry import EngineSpec
-    from ovw.evaluate.transcription import TranscribeClips
-    from ovw.transcribe.options import TranscribeOptions
 
     class Silent:
         def transcribe(self, samples: np.ndarray, options: TranscribeOptions):
@@ -129,10 +152,6 @@ def test_manifest_clip_that_is_no_media(tmp_path: Path) -> None:
 
 def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:
     """By language; one that cannot be read, or that the engine stumbles over, is its own problem."""
-    from ovw.engines.base import Engine, EngineResult
-    from ovw.engines.registry import EngineSpec
-    from ovw.evaluate.transcription import TranscribeClips
-    from ovw.transcribe.options import TranscribeOptions
 
     class Together(Engine):
         calls: list[tuple[int, str | None]] = []  # noqa: RUF012, of this test alone
@@ -177,6 +196,54 @@ def test_the_manifest_of_the_leaderboard(tmp_path: Path) -> None:
     assert [list(line) for line in lines] == [["audio_filepath", "duration", "time", "text", "pred_text"]] * 2
     with HypothesisJournal(tmp_path, REQUEST):  # a run with another request leaves no results of this one
         assert not path.exists()
+
+
+def test_a_request_names_its_files_and_its_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two lists of one name in different folders are different requests, and so are two machines."""
+    requests = []
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "clips.jsonl").touch()
+        monkeypatch.chdir(tmp_path / folder)
+        config = build(EvalConfig, {"dataset": "clips.jsonl", "data": "librispeech"})
+        requests.append(request_of(config, EngineSpec("openvino", tmp_path, config.running()), "0"))
+    assert [request["dataset"] for request in requests] == [
+        str(tmp_path / folder / "clips.jsonl") for folder in ("one", "other")
+    ]
+    assert requests[0]["data"] == "librispeech"
+    assert {"cpu", "ovw", "openvino"} <= requests[0].keys()
+    assert "torch" not in requests[0]
+
+
+def test_seconds_count_reading_in_a_batch_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Together:
+        def transcribe_many(self, samples: list[np.ndarray], options: TranscribeOptions) -> list[EngineResult]:
+            return [EngineResult("x")] * len(samples)
+
+    def slowly(utterance: Utterance) -> Clip:
+        time.sleep(0.2)
+        return read_clip(utterance)
+
+    monkeypatch.setattr(transcription, "read_clip", slowly)
+    task = TranscribeClips(EngineSpec("openvino", tmp_path), TranscribeOptions(batch_size=2))
+    found = task.transcribe(Together(), [Utterance(key, wav(), f"{key}.wav", "x", "en") for key in "ab"])
+    assert all(one.seconds >= 0.2 for one in found)
+
+
+def test_a_reference_is_scored_by_the_texts_of_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    """It may have none, or be written by another program that names no language."""
+    ours = [hypothesis_of(key, "Mister Smith doesn't", "x", audio_sha256=key) for key in "abc"]
+    theirs = [
+        hypothesis_of("a", "", "Mr. Smith does not", language=None),
+        hypothesis_of("b", "another text", "x", audio_sha256="another sound"),
+        hypothesis_of("z", "x", "x"),
+    ]
+    (found,) = on_same_clips(theirs, ours)
+    assert (found.reference, found.language) == ("Mister Smith doesn't", "en")
+    assert score([found]).counts.errors.tolist() == [0]
+    assert "1 of the 3 clips" in caplog.text
+    with pytest.raises(OvwError, match="none that both have"):
+        on_same_clips(theirs[1:], ours)
 
 
 def test_the_format_is_no_part_of_the_request(tmp_path: Path) -> None:

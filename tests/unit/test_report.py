@@ -18,6 +18,7 @@ from ovw.cli.app import app
 from ovw.config import build
 from ovw.errors import OvwError, UsageError
 from ovw.record import Metric, Record, new_record, write_record
+from ovw.report import explorer
 from ovw.report.charts import all_figures
 from ovw.report.charts.figure import Figure
 from ovw.report.config import ReportConfig
@@ -226,6 +227,25 @@ def test_page(run_folder: Path, tmp_path: Path) -> None:
     assert rows["b"]["raw"] == ["one two", "</script><b>two</b>"]
     assert (tmp_path / rows["a"]["audio"]).resolve() == CLIP.resolve()
     assert "audio" not in rows["b"]
+
+
+def test_page_and_tables_are_different_files(run_folder: Path, tmp_path: Path) -> None:
+    asked = {"records": [str(run_folder)], "output": str(tmp_path / "r.md"), "format": ["html", "md"]}
+    with pytest.raises(UsageError, match=r"would both be .*r\.md"):
+        write_report(build(ReportConfig, asked))
+    assert not (tmp_path / "r.md").exists()
+
+
+def test_what_will_not_fit_is_not_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[Path] = []
+    monkeypatch.setattr(explorer, "encode_mp3", lambda path: encoded.append(path) or b"x" * 30)
+    files = [tmp_path / f"{i}.wav" for i in range(3)]
+    for path in files:
+        path.touch()
+    audio = AudioSource(tmp_path, room=50)
+    links = [audio.of(path.name, tmp_path, duration_s=0.01) for path in files]
+    assert [link.startswith("data:") for link in links if link] == [True, False, False]
+    assert encoded == files[:1]
 
 
 def test_embedded_audio_keeps_to_its_limit(run_folder: Path) -> None:
