@@ -15,7 +15,7 @@ from ovw.voice_activity.spans import FrameSpan
 
 logger = logging.getLogger(__name__)
 
-TO_RECOGNISE = TranscribeOptions(batch_size=8, beam_size=1, task="transcribe", word_timestamps=True)
+TO_RECOGNISE = TranscribeOptions(beam_size=1, task="transcribe", word_timestamps=True)
 """Options of the transcription that the text is compared with: its words only have to be found again."""
 FITTING = 0.5
 """Share of the words that are recognised where a text is that of its recording."""

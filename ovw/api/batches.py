@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,8 +26,6 @@ logger = logging.getLogger(__name__)
 GROUP = 2
 """Batches whose recordings are read at a time."""
 WINDOW_S = 30.0
-FAULTS = (OvwError, OSError, RuntimeError, ValueError)
-"""Of one recording: of its file, and OpenVINO's own."""
 Job = tuple[Media, Stream]
 """A recording and which of its audio streams to take."""
 TOGETHER = 8
@@ -58,13 +57,18 @@ def batch_size_for(options: TranscribeOptions, dims: Dims, most_rows: int, *, li
 def seconds_of(media: Media) -> float:
     """About how long a recording is; infinite where that is not known before it is read, or it cannot be read."""
     if hasattr(media, "__array__"):
-        return np.asarray(media).size / SAMPLE_RATE
+        return seconds_of_samples(media)
     if not isinstance(media, str | Path) or is_pipe(Path(media)):
         return math.inf
     try:
         return media_duration(Path(media)) or math.inf
     except OvwError:
         return math.inf
+
+
+def seconds_of_samples(samples: Any) -> float:
+    """Length of an array of samples; a shorter axis is that of its channels."""
+    return max(np.shape(samples), default=0) / SAMPLE_RATE
 
 
 def groups_of(seconds: Sequence[float], batch_size: int) -> list[list[int]]:
@@ -94,15 +98,16 @@ def outcomes_of(
         try:
             yield from together(jobs)
             return
-        except FAULTS:
+        except Exception:
             logger.debug("%d recordings are taken one by one", len(jobs), exc_info=True)
     for media, stream in jobs:
         try:
             yield alone(media, stream=stream)
         except OvwError as error:
             yield error
-        except FAULTS as error:
-            yield OvwError(f"{title_of(media) or 'samples'}: {reason(error)}")
+        except Exception as error:  # of its file, OpenVINO's own, or a fault of ours: the others go on
+            logger.debug("%s", title_of(media), exc_info=True)
+            yield OvwError(f"{title_of(media) or 'samples'}: {type(error).__name__}: {reason(error)}")
 
 
 def is_live(media: Media) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,11 @@ import numpy as np
 
 from ovw.api.align import TO_RECOGNISE, locate_parts, require_passages
 from ovw.api.batches import Job, batch_size_for, groups_of, is_live, outcomes_of, seconds_of, title_of
+from ovw.api.recordings import RecordingOpener
 from ovw.api.request import check_decoder, check_request
 from ovw.api.transcription import Transcription
 from ovw.artifact.locate import load_manifest, locate_or_default
 from ovw.audio.choice import Stream
-from ovw.audio.decode import media_duration
-from ovw.audio.mel import FRAMES_PER_SECOND
-from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media, blocks_of
 from ovw.cgroups import usable_cores
 from ovw.errors import DAMAGE, OvwError, UsageError, quoted, reason
@@ -38,7 +36,7 @@ from ovw.transcribe.language import identify
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.pipeline import Progress, transcribe, transcribe_many
-from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
+from ovw.transcribe.recording import Recording
 from ovw.transcribe.result import Detection, Segment
 from ovw.voice_activity.detector import speech_worker
 
@@ -69,7 +67,8 @@ class Whisper:
         self.folder = folder
         self._threads = options.threads
         self.manifest = load_manifest(folder)
-        self._vad_executor = speech_worker(self._threads)
+        self._opener = RecordingOpener(self.manifest.dimensions(), self._policy.whole_loudness, self._threads)
+        self._vad_executor = None if exact else speech_worker(self._threads)
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
             self._sessions = self._open(options)
@@ -120,7 +119,7 @@ class Whisper:
             OvwError: the media cannot be read, or the model cannot do what is asked.
         """
         chosen, language = self._request(options, overrides, live=is_live(media))
-        recording = self._record(media, stream, chosen, self._vad_executor)
+        recording = self._opener.open(media, stream, chosen, self._vad_executor)
         detection = None
         if language is None:
             detection = identify(self._sessions, recording, chosen)
@@ -219,12 +218,15 @@ class Whisper:
         """
         passages = require_passages(text)
         name = title_of(media)
-        if not hasattr(media, "__array__") and not (isinstance(media, str | Path) and not is_pipe(Path(media))):
-            media, stream = np.concatenate(list(blocks_of(media, stream))), None  # it is read twice
+        if is_live(media):
+            blocks = [np.zeros(0, np.float32), *blocks_of(media, stream)]
+            media, stream = np.concatenate(blocks), None  # it is read twice
         found = self.transcribe(media, TO_RECOGNISE, stream=stream, language=language)
+        if found.is_read and not found.duration:
+            raise OvwError(f"{name or 'the recording'} has no sound to align a text with", "check what it holds")
         known = known_words(passages, found.language)
         parts = locate_parts(found, known, self.manifest.dimensions().n_frames)
-        recording = self._record(media, stream, found.options, self._vad_executor)
+        recording = self._opener.open(media, stream, found.options, self._vad_executor)
         segments = align_parts(
             self._sessions, recording, parts, self._steering(found.language), found.options, on_progress
         )
@@ -233,7 +235,7 @@ class Whisper:
     def _together(self, jobs: Sequence[Job], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
         # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
         with ThreadPoolExecutor((self._threads or usable_cores()) + 1) as pool:
-            recordings = list(pool.map(lambda job: self._record(job[0], job[1], options), jobs))
+            recordings = list(pool.map(lambda job: self._opener.open(*job, options), jobs))
         steered = AUTO if asked is None else self._steering(asked)
         found = transcribe_many(self._sessions, recordings, steered, options)
         for recording in recordings:
@@ -276,24 +278,3 @@ class Whisper:
     def _steering(self, language: str) -> str | None:
         """The language for the decoder's prompt; `None` for an English-only model."""
         return language if self._sessions.tokenizer.multilingual else None
-
-    def _record(
-        self, media: Media, stream: Stream, options: TranscribeOptions, vad_executor: Executor | None = None
-    ) -> Recording:
-        dims = self.manifest.dimensions()
-        opened = partial(
-            Recording,
-            dims=dims,
-            pad=options.padding,
-            rules=options.speech_rules(),
-            vad_executor=vad_executor,
-            vad_threads=self._threads,
-        )
-        if not isinstance(media, str | Path) or is_pipe(Path(media)):
-            lookahead = LOOKAHEAD if hasattr(media, "__array__") else 0  # what arrives live is not waited for
-            return opened(blocks_of(media, stream), lookahead=lookahead)
-        expected = media_duration(Path(media), stream, report=True) or 0.0
-        # the loudness floor needs the loudest sound; what does not fit the lookahead is read twice to be exact
-        twice = self._policy.whole_loudness and expected * FRAMES_PER_SECOND > LOOKAHEAD
-        loudest = loudest_bin(blocks_of(media, stream), dims.n_mels) if twice else None
-        return opened(blocks_of(media, stream), expected=expected, loudest=loudest)

@@ -89,6 +89,8 @@ def _scaled(array: NDArray[Any]) -> NDArray[Any]:
 def _mono(array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim == 1:
         return array
+    if array.ndim == 2 and not array.size:
+        return np.zeros(0, np.float32)
     if array.ndim == 2 and min(array.shape) <= MOST_CHANNELS:
         planes: NDArray[Any] = np.moveaxis(array, int(np.argmin(array.shape)), 0)
         if len(planes) == 2 and planes.size and cancels(power := powers(planes)):

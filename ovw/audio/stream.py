@@ -48,6 +48,11 @@ class MelStream:
         """Whole frames read so far; all of them once `ended`."""
         return self.n_samples // HOP_LENGTH
 
+    @property
+    def held_from(self) -> int:
+        """The first frame that was not forgotten."""
+        return min(self._frames, default=self._next) * BLOCK_FRAMES
+
     def read_to(self, frame: int) -> None:
         """Read until all frames before `frame` can be had, or the recording ends."""
         while not self.ended and self._next * BLOCK_FRAMES < frame:

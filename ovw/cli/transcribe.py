@@ -86,17 +86,22 @@ def run(
         bool | None,
         options.decoding(
             "--condition-on-previous-text/--no-condition-on-previous-text",
-            text="Prompt each window with the text before it; if given, windows are decoded in turn. Default: yes.",
+            text="Prompt each window with the text before it, which takes windows in turn. By default only windows "
+            "that are taken in turn anyway.",
         ),
     ] = None,
     prompt_reset_on_temperature: Annotated[
         float | None, options.decoding(text="Text that was sampled above it prompts no window. Default 0.5.")
     ] = None,
     initial_prompt: Annotated[
-        str | None, options.decoding(text="Prompt the first window with this: names, spelling, style.")
+        str | None,
+        options.decoding(
+            text="Prompt the first window with this: names, spelling, style. In batches it prompts every window."
+        ),
     ] = None,
     carry_initial_prompt: Annotated[
-        bool, options.decoding("--carry-initial-prompt", text="Put the initial prompt before every window.")
+        bool,
+        options.decoding("--carry-initial-prompt", text="Put the initial prompt before windows in turn too."),
     ] = False,
     hotwords: Annotated[str | None, options.decoding(text="Make these words likelier in every window.")] = None,
     prefix: Annotated[str | None, options.decoding(text="The first window begins with this text.")] = None,
@@ -234,7 +239,6 @@ def run(
     from ovw.cli.values import check_exact, config_file, numbers, optional, temperatures
     from ovw.config import resolve
 
-    in_turn = batch_size is None and condition_on_previous_text
     flags: dict[str, Any] = {
         "model": model, "format": formats or None, "output": output, "task": task, "language": language,
         "language_detection_segments": language_detection_segments,
@@ -256,7 +260,7 @@ def run(
         "hallucination_silence_threshold": hallucination_silence_threshold,
         "clip_timestamps": numbers("--clip-timestamps", clip_timestamps, float), "vad": vad,
         "vad_threshold": vad_threshold, "vad_min_speech": vad_min_speech, "vad_min_silence": vad_min_silence,
-        "vad_pad": vad_pad, "batch_size": 1 if in_turn else batch_size, "chunk_length": chunk_length,
+        "vad_pad": vad_pad, "batch_size": batch_size, "chunk_length": chunk_length,
         "audio_context": audio_context, "pad": pad, "seed": seed, "quality": quality,
         "exact": exact or quality == "exact" or None, "device": device,
         "inference_precision": inference_precision, "threads": threads,

@@ -17,7 +17,7 @@ from ovw.transcribe.options import AUTO, TranscribeOptions
 
 SAME = (
     "task", "temperature", "compression_ratio_threshold", "logprob_threshold", "no_speech_threshold",
-    "condition_on_previous_text", "initial_prompt", "length_penalty", "suppress_blank", "without_timestamps",
+    "initial_prompt", "length_penalty", "suppress_blank", "without_timestamps",
     "max_initial_timestamp",
 )  # fmt: skip
 """Options it knows by the same name."""
@@ -92,6 +92,7 @@ def translate_options(options: TranscribeOptions) -> dict[str, Any]:
     beams = options.beam_size > 1
     return {
         **{name: getattr(options, name) for name in SAME},
+        "condition_on_previous_text": options.condition_on_previous_text is not False,
         "language": None if options.language == AUTO else options.language,
         "beam_size": options.beam_size if beams else None,
         "patience": options.patience if beams else None,

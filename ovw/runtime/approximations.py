@@ -23,7 +23,7 @@ class Approximations(Config):
     grouped_scales: bool = True
     """128 activations share a scale in products with int8 weights, instead of OpenVINO's 32."""
     unsure_search: bool = True
-    """In a batch, a small beam search of unsure windows instead of what greedy decoding found."""
+    """In a batch, unsure windows decoded in the other way too: with a small beam search, or without the search."""
 
     def without(self, names: Iterable[str]) -> Approximations:
         """These with some switched off."""

@@ -55,8 +55,10 @@ def vote(detections: Iterable[Detection], threshold: float) -> Detection:
 
 
 def identify(sessions: ModelSessions, recording: Recording, options: TranscribeOptions) -> Detection:
-    """Detect the language from the first windows that hold speech."""
-    start = recording.resume(options.clips()[0].start) or 0
+    """Detect the language from the first windows that hold speech; without any, from what is still held."""
+    asked = options.clips()[0].start
+    found = recording.resume(asked)
+    start = max(asked, recording.held_from) if found is None else found
     full_context = options.audio_context == "full"
 
     def detections() -> Iterator[Detection]:

@@ -55,14 +55,16 @@ class TranscribeOptions(Config):
     """A window with a lower mean log probability is decoded again."""
     no_speech_threshold: float | None = Field(default=NO_SPEECH, ge=0, le=1)
     """A window with a higher no-speech probability and a low log probability is silence."""
-    condition_on_previous_text: bool = True
-    """Give each window the text before it as a prompt; windows that are decoded together get none."""
+    condition_on_previous_text: bool | None = None
+    """Give each window the text before it as a prompt, which takes windows in turn. If not given, only windows that are
+    taken in turn anyway get it."""
     prompt_reset_on_temperature: float = Field(default=0.5, ge=0)
     """Text sampled above this temperature is too uncertain to prompt the next window."""
     initial_prompt: str | None = None
-    """Text that stands before the first window: names, spelling, style."""
+    """Text that stands before the first window: names, spelling, style. Before every one of those that are decoded
+    together."""
     carry_initial_prompt: bool = False
-    """Put the initial prompt before every window."""
+    """Put the initial prompt before every window that is taken in turn too."""
     hotwords: str | None = None
     """Words that stand before every window, to make them likelier."""
     prefix: str | None = None
@@ -137,6 +139,12 @@ class TranscribeOptions(Config):
             return None
         return SpeechRules(self.vad_threshold, self.vad_min_speech, self.vad_min_silence, self.vad_pad)
 
+    @property
+    def longest_speech(self) -> int:
+        """Frames after which speech without a pause is cut where it is least likely: a window, but for its margins."""
+        room = max(self.chunk_length - 2 * self.vad_pad, self.chunk_length / 2)
+        return round(room * FRAMES_PER_SECOND)
+
     def clips(self) -> list[FrameSpan]:
         """The asked stretches; everything where none was asked for, and to the end where no end was given."""
         times = [round(t * FRAMES_PER_SECOND) for t in self.clip_timestamps] or [0]
@@ -146,7 +154,8 @@ class TranscribeOptions(Config):
     @property
     def needs_turns(self) -> bool:
         """Whether windows have to be decoded one after the other."""
-        return not self.vad or bool(self.prefix) or self.hallucination_silence_threshold is not None
+        wanted = bool(self.prefix) or self.condition_on_previous_text is True
+        return wanted or not self.vad or self.hallucination_silence_threshold is not None
 
     @property
     def padding(self) -> Padding:
@@ -159,6 +168,6 @@ class TranscribeOptions(Config):
         left_out = {
             "merged_padding": full,
             "token_merging": full or self.word_timestamps,
-            "unsure_search": full or self.batch_size <= 1 or self.beam_size > 1 or len(self.temperature) == 1,
+            "unsure_search": full or self.batch_size <= 1 or len(self.temperature) == 1,
         }
         return [name for name, out in left_out.items() if out]

@@ -58,6 +58,7 @@ class PromptBuilder:
         self._initial = self._encode(options.initial_prompt)
         self._hotwords = self._encode(options.hotwords)[: self._room]
         self._prefix = self._encode(options.prefix)[: self._room]
+        self._longest = n_text_ctx - n_text_ctx // 4  # what is left of the context is for the text
         self._text = list(self._initial)
         self._reset_since = 0
 
@@ -65,16 +66,17 @@ class PromptBuilder:
         """The prompt of the next window; the prefix stands in the `first` only."""
         options = self._options
         control = control_tokens(self._tokenizer, language, options.task, without_timestamps=options.without_timestamps)
-        earlier = self._earlier()
+        asked = [*control, *(self._prefix if first else ())]
+        earlier = self._earlier()[-(self._longest - len(asked) - 1) :]
         head = [self._tokenizer.sot_prev, *earlier] if earlier else []
-        return Prompt((*head, *control, *(self._prefix if first else ())), len(head))
+        return Prompt((*head, *asked), len(head))
 
     def extend(self, pieces: Iterable[list[int]], temperature: float) -> None:
         """Remember the tokens of a window that was sampled at this temperature."""
         for tokens in pieces:
             self._text += tokens
         limit = self._options.prompt_reset_on_temperature
-        if not self._options.condition_on_previous_text or temperature > limit:
+        if self._options.condition_on_previous_text is False or temperature > limit:
             self._reset_since = len(self._text)
 
     def after(self, pieces: Iterable[list[int]], temperature: float) -> PromptBuilder:

@@ -41,6 +41,7 @@ class Recording:
         rules: what counts as speech; `None` to take everything as speech.
         expected: seconds of audio that the file claims, for progress; 0 if not known.
         loudest: of the whole recording where it is known, see `loudest_bin`.
+        longest_speech: frames after which speech without a pause is cut; by default a window.
         lookahead: frames to read before the first window.
         vad_executor: of one worker, detects speech while the frames are computed; `None` for the same thread.
         vad_threads: of the detector; 0 for all usable cores.
@@ -55,6 +56,7 @@ class Recording:
         *,
         expected: float = 0.0,
         loudest: float | None = None,
+        longest_speech: int | None = None,
         lookahead: int = LOOKAHEAD,
         vad_executor: Executor | None = None,
         vad_threads: int = 0,
@@ -64,7 +66,8 @@ class Recording:
         self._rules = rules
         self._expected = round(expected * FRAMES_PER_SECOND)
         self._loudest = loudest
-        self._speech = SpeechFinder(rules, dims.n_frames, executor=vad_executor, threads=vad_threads)
+        longest = min(longest_speech or dims.n_frames, dims.n_frames)
+        self._speech = SpeechFinder(rules, longest, executor=vad_executor, threads=vad_threads)
         self._stream = MelStream(blocks, dims.n_mels, self._speech.take)
         self._read_to(max(lookahead, dims.n_frames))
 
@@ -118,6 +121,11 @@ class Recording:
 
     def _floor(self) -> float:
         return self._stream.loudest if self._loudest is None else self._loudest
+
+    @property
+    def held_from(self) -> int:
+        """The first frame that was not forgotten."""
+        return self._stream.held_from
 
     def forget(self, before: int) -> None:
         """Free what comes before a frame."""

@@ -323,9 +323,10 @@ def test_killed_converts_leave_a_whole_artifact(tmp_path: Path) -> None:
         (("--quality", "fast"), {"beam_size": 1, "batch_size": 0, "exact": False}),
         (("--quality", "fast", "--beam-size", "3"), {"beam_size": 3, "batch_size": 0, "exact": False}),
         (("--quality", "exact"), {"beam_size": 5, "batch_size": 0, "exact": True}),
-        (("--condition-on-previous-text",), {"batch_size": 1}),
+        ((), {"condition_on_previous_text": None}),
+        (("--condition-on-previous-text",), {"condition_on_previous_text": True, "batch_size": 0}),
         (("--condition-on-previous-text", "--batch-size", "4"), {"batch_size": 4}),
-        (("--no-condition-on-previous-text",), {"batch_size": 0}),
+        (("--no-condition-on-previous-text",), {"condition_on_previous_text": False, "batch_size": 0}),
     ],
 )
 def test_quality_and_what_needs_windows_in_turn(flags: tuple[str, ...], chosen: dict) -> None:

@@ -13,7 +13,7 @@ from support.whispers import opened
 
 from ovw import Whisper
 from ovw.convert.plan import Converted
-from ovw.errors import UsageError
+from ovw.errors import OvwError, UsageError
 
 pytestmark = pytest.mark.weights
 
@@ -70,7 +70,14 @@ def test_another_text_is_noticed(whisper: Whisper, demo_samples: np.ndarray, cap
     assert low[0].avg_logprob < right[0].avg_logprob - 1
 
 
+def test_a_moment_of_sound_is_aligned(whisper: Whisper) -> None:
+    (segment,) = whisper.align(np.zeros(100, np.float32), "Hello world.", language="en").segments
+    assert [word.word for word in segment.words or ()] == [" Hello", " world."]
+
+
 def test_what_cannot_be_aligned(whisper: Whisper) -> None:
+    with pytest.raises(OvwError, match="has no sound to align"):
+        whisper.align(iter([]), "Hello world.", language="en")
     for text in ("", " \n ", ["", " "]):
         with pytest.raises(UsageError, match="no text to align"):
             whisper.align(SELFTEST_CLIP, text)

@@ -11,6 +11,7 @@ from support.spoken import WORDS, words
 from support.whispers import opened
 
 from ovw import Whisper
+from ovw.api.recordings import RecordingOpener
 from ovw.api.request import check_decoder
 from ovw.artifact.manifest import read_manifest
 from ovw.convert.plan import Converted
@@ -21,7 +22,7 @@ from ovw.transcribe.language import vote
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import PromptBuilder
-from ovw.transcribe.recording import Window
+from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Detection, Segment
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -236,3 +237,36 @@ def test_the_size_that_could_lend_heads_is_named(
     fine_tune = read_manifest(tiny.folder).model_copy(update={"dims": find_size(size).dims.as_dict()})
     check_decoder(tiny.folder, fine_tune, TranscribeOptions(word_timestamps=True))
     assert named in caplog.text
+
+
+@pytest.mark.parametrize("form", ["array", "blocks"])
+def test_long_recordings_without_speech_have_no_text(model: Whisper, form: str) -> None:
+    """What is read in search of speech is forgotten; the language is detected in what is left."""
+    silence = np.zeros(RATE * 360, np.float32)
+    media = silence if form == "array" else np.array_split(silence, 45)
+    found = model.transcribe(media, beam_size=1)
+    assert found.text == ""
+    assert found.duration == pytest.approx(360)
+
+
+def test_a_fault_in_one_recording_leaves_the_others(
+    model: Whisper, demo_samples: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(self: RecordingOpener, media: np.ndarray, *others: object) -> Recording:
+        if len(media) < RATE * 3:
+            raise KeyError("a fault of ours")
+        return open_recording(self, media, *others)
+
+    open_recording = RecordingOpener.open
+    monkeypatch.setattr(RecordingOpener, "open", faulty)
+    clips = [demo_samples[: RATE * 2], demo_samples[: RATE * 5]]
+    found = dict(model.transcribe_each(clips, language="en", beam_size=1, batch_size=2))
+    assert str(found[0]).startswith("samples: KeyError: 'a fault of ours'")
+    assert "welcome" in getattr(found[1], "text", "")
+
+
+def test_second_tries_are_named_with_beams_too(model: Whisper) -> None:
+    for beam_size in (1, 5):
+        options = TranscribeOptions(beam_size=beam_size, batch_size=8)
+        assert "unsure_search" in model.approximations_for(options)
+        assert "unsure_search" not in model.approximations_for(options.model_copy(update={"batch_size": 1}))

@@ -21,7 +21,11 @@ TEXTS = {
 
 def wav(seconds: float = 0.6, seed: int = 0, loudness: float = 3000) -> bytes:
     """Noise, by default with the loudness of speech, 16 kHz mono."""
-    samples = np.random.default_rng(seed).normal(0, loudness, round(seconds * 16000)).clip(-32768, 32767)
+    return wav_of(np.random.default_rng(seed).normal(0, loudness, round(seconds * 16000)).clip(-32768, 32767))
+
+
+def wav_of(samples: np.ndarray) -> bytes:
+    """Samples of 16 bits, 16 kHz mono, as a WAV file."""
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)

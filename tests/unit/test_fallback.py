@@ -63,13 +63,23 @@ def test_temperatures_rise_after_that() -> None:
     assert (first.temperature, second.temperature) == (0.4, 0.0)
 
 
-@pytest.mark.parametrize("carried", [True, False])
-def test_prompts_after_a_window(carried: bool) -> None:
+def test_a_long_prefix_leaves_room_for_the_text() -> None:
+    """Beside a long prompt both would fill the context."""
+    controls = {"language_tokens": {"en": 2}, "transcribe": 3, "encode": lambda text: [ord(c) for c in text.strip()]}
+    tokenizer = SimpleNamespace(sot=1, sot_prev=9, no_timestamps=4, **controls)
+    options = TranscribeOptions(initial_prompt="a" * 400 + "z", prefix="b" * 400)
+    prompt = PromptBuilder(tokenizer, options, 448).build("en")
+    assert len(prompt.tokens) == 448 - 448 // 4
+    assert prompt.tokens[prompt.sot - 1 : prompt.sot + 4] == (ord("z"), 1, 2, 3, ord("b"))
+
+
+@pytest.mark.parametrize("carried", [True, None, False])
+def test_prompts_after_a_window(carried: bool | None) -> None:
     controls = {"language_tokens": {"en": 2}, "transcribe": 3, "encode": lambda text: [ord(c) for c in text.strip()]}
     tokenizer = SimpleNamespace(sot=1, sot_prev=9, no_timestamps=4, **controls)
     options = TranscribeOptions(initial_prompt="A", condition_on_previous_text=carried)
     builder = PromptBuilder(tokenizer, options, 448)
     after = builder.after([[10, 11], [12]], 0.0)
     assert builder.build("en").tokens == (9, 65, 1, 2, 3)
-    assert after.build("en").tokens == ((9, 65, 10, 11, 12, 1, 2, 3) if carried else (1, 2, 3))
+    assert after.build("en").tokens == ((1, 2, 3) if carried is False else (9, 65, 10, 11, 12, 1, 2, 3))
     assert builder.after([[10]], 0.9).build("en").tokens == (1, 2, 3)  # sampled: it prompts nothing

@@ -47,6 +47,11 @@ def test_common_arrays_are_one_sound(array: np.ndarray) -> None:
     assert np.abs(samples - WAVE).max() < 1e-3
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 2), (2, 0)])
+def test_a_block_of_nothing_is_nothing(shape: tuple[int, ...]) -> None:
+    assert as_samples(np.zeros(shape, np.float32)).shape == (0,)
+
+
 def test_small_integers() -> None:
     assert np.allclose(as_samples(np.array([0, 128, 255], np.uint8)), [-1, 0, 127 / 128])
     assert np.allclose(as_samples(np.array([-128, 0, 127], np.int8)), [-1, 0, 127 / 128])
@@ -188,7 +193,7 @@ def test_recordings_are_grouped_by_how_much_there_is_of_them() -> None:
 def test_a_recording_of_unknown_length_is_not_taken_with_others(tmp_path: Path) -> None:
     (tmp_path / "broken.mp3").write_bytes(b"no sound in here")
     assert seconds_of(tmp_path / "broken.mp3") == seconds_of(io.BytesIO()) == math.inf
-    assert seconds_of(np.zeros(8000, np.float32)) == 0.5
+    assert seconds_of(np.zeros(8000, np.float32)) == seconds_of(np.zeros((8000, 2), np.float32)) == 0.5
 
 
 @pytest.mark.parametrize("media", [5, None, 3.5, object(), b"abc", {"a": 1}, True])
@@ -209,6 +214,8 @@ GIB = 1 << 30
         ({}, -1, True, 32, 1),  # text must not wait for eight windows of sound
         ({"vad": False}, -1, False, 32, 1),
         ({"prefix": "x"}, -1, False, 32, 1),
+        ({"condition_on_previous_text": True}, -1, False, 32, 1),
+        ({"condition_on_previous_text": False}, -1, False, 32, 8),
         ({"word_timestamps": True, "hallucination_silence_threshold": 2.0}, -1, False, 32, 1),
         ({}, 1, False, 32, 1),
         ({}, 20, False, 32, 4),

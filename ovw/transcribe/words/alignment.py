@@ -61,7 +61,8 @@ def align(
     before = [*control, tokenizer.no_timestamps]
     logits, scores = aligner.align(decoder, audio, [*before, *text, tokenizer.eot])
     chances = softmax(logits[len(before) - 1 : -2, : tokenizer.eot])[np.arange(len(text)), text]
-    matrix = _sharpened(scores[:, :, : n_frames // FRAMES_PER_POSITION])[len(before) - 1 : -1]
+    n_positions = max(1, n_frames // FRAMES_PER_POSITION)
+    matrix = _sharpened(scores[:, :, :n_positions])[len(before) - 1 : -1]
     tokens, positions = warp(-matrix.astype(np.float64))
     begins = positions[np.diff(tokens, prepend=-1) > 0] / POSITIONS_PER_SECOND
     bounds = np.cumsum([0, *(len(w.tokens) for w in words[:-1])])
