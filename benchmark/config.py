@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ovw.config import Config, UserPath, as_list, build
+from ovw.config import Config, UserPath, as_list, as_values, build
 from ovw.datasets.resolve import DatasetOptions
 from ovw.engines.registry import EngineRow, engine_row
 from ovw.errors import UsageError
@@ -20,13 +20,6 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 """Those of the artifact's own graphs; `runner_...` are of the graphs that the runner makes of them."""
 GRAPHS = frozenset(STAGES) - {"pipeline"}
 """Stages that need the graphs alone; `pipeline` runs an engine on clips."""
-
-
-def _listed(value: Any) -> Any:
-    """A lone value as a list of one; what was written with commas as a list."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value if isinstance(value, list | tuple) else [value]
 
 
 def _engine(value: Any) -> Any:
@@ -59,8 +52,8 @@ class EngineEntry(Config):
 
 
 Engines = tuple[Annotated[EngineEntry, BeforeValidator(_engine)], ...]
-Ints = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_listed), Field(min_length=1)]
-Counts = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_listed), Field(min_length=1)]
+Ints = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(as_values), Field(min_length=1)]
+Counts = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(as_values), Field(min_length=1)]
 
 
 class BenchConfig(Config):
@@ -74,11 +67,11 @@ class BenchConfig(Config):
     """Engines to run the models with."""
     peers: str | None = None
     """A folder that the engines' `python` and `model` are looked for in."""
-    stages: Annotated[tuple[Stage, ...], BeforeValidator(_listed), Field(min_length=1)] = STAGES
+    stages: Annotated[tuple[Stage, ...], BeforeValidator(as_values), Field(min_length=1)] = STAGES
     """Stages to time."""
     device: Annotated[tuple[str, ...], BeforeValidator(as_list), Field(min_length=1)] = ("CPU",)
     """OpenVINO devices."""
-    hint: Annotated[tuple[Literal["latency", "throughput"], ...], BeforeValidator(_listed), Field(min_length=1)] = (
+    hint: Annotated[tuple[Literal["latency", "throughput"], ...], BeforeValidator(as_values), Field(min_length=1)] = (
         "latency",
     )
     """OpenVINO's performance hint."""
@@ -87,10 +80,10 @@ class BenchConfig(Config):
     threads: Counts = (0,)
     """Inference threads; 0 for all cores."""
     inference_precision: Annotated[
-        tuple[Literal["default", "f32", "bf16", "f16"], ...], BeforeValidator(_listed), Field(min_length=1)
+        tuple[Literal["default", "f32", "bf16", "f16"], ...], BeforeValidator(as_values), Field(min_length=1)
     ] = ("default",)
     """Arithmetic; `default` is the device's own choice."""
-    shapes: Annotated[tuple[Literal["artifact", "static"], ...], BeforeValidator(_listed), Field(min_length=1)] = (
+    shapes: Annotated[tuple[Literal["artifact", "static"], ...], BeforeValidator(as_values), Field(min_length=1)] = (
         "artifact",
     )
     """Of the encoder: as the artifact has them, or fixed to what is fed."""
@@ -136,7 +129,7 @@ class BenchConfig(Config):
     """Measure what the machine can do at most, and the share of it that stages reach."""
     output: UserPath | None = None
     """The record; by default one below `$OVW_HOME/bench`."""
-    format: Annotated[tuple[Literal["json", "csv", "md", "html"], ...], BeforeValidator(_listed)] = ("json",)
+    format: Annotated[tuple[Literal["json", "csv", "md", "html"], ...], BeforeValidator(as_values)] = ("json",)
     """Files beside the record: tables, or the page of `ovw report`."""
 
     @model_validator(mode="after")

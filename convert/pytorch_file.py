@@ -28,7 +28,7 @@ def pytorch_file(manifest: Manifest) -> Path:
         return target
     hint = "name its .pt file with --reference"
     try:
-        checkpoint = load_checkpoint(find_size(manifest.name), "random" if manifest.source.kind == "random" else None)
+        checkpoint = load_checkpoint(find_size(manifest.name), None)
     except UsageError:
         raise OvwError(f"the weights of {manifest.name} ({manifest.source.reference}) are not at hand", hint) from None
     if tensors_sha256(checkpoint.tensors) != wanted:

@@ -146,6 +146,13 @@ def as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def as_values(value: Any) -> Any:
+    """A lone value where a list is wanted, as a list of one; `a,b` as a list of two."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value if isinstance(value, list | tuple) else [value]
+
+
 def dump_yaml(config: Config) -> str:
     """The resolved configuration as YAML, in field order."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from ovw.benchmark.case import PeakJob
-from ovw.runtime.device import DeviceOptions, compile_model, core, inference_precision
+from ovw.runtime.device import DeviceOptions, compile_model, inference_precision
 
 SIZES = ((1536, 2048, 2048), (512, 1024, 1024))
 """Rows, inputs and outputs of the matrix products; the faster one is the peak."""
@@ -99,11 +99,3 @@ def require_device(device: str) -> None:
         UsageError: with those that it does.
     """
     compile_model(_product(1, 1, 1), DeviceOptions(device=device))
-
-
-def device_name(device: str) -> str:
-    """OpenVINO's name of the hardware, such as the processor's."""
-    try:
-        return str(core().get_property(device, "FULL_DEVICE_NAME"))
-    except RuntimeError:  # AUTO and its like have none
-        return device

@@ -235,7 +235,7 @@ class Whisper:
     def _together(self, jobs: Sequence[Job], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
         # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
         with ThreadPoolExecutor((self._threads or usable_cores()) + 1) as pool:
-            recordings = list(pool.map(lambda job: self._opener.open(*job, options), jobs))
+            recordings = list(pool.map(lambda job: self._opener.open(job[0], job[1], options), jobs))
         steered = AUTO if asked is None else self._steering(asked)
         found = transcribe_many(self._sessions, recordings, steered, options)
         for recording in recordings:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from ovw.config import Config
+from ovw.config import Config, as_values
 from ovw.datasets import librispeech, manifest
 from ovw.datasets.columns import language_code
 from ovw.datasets.folder import AudioFolder
@@ -17,11 +17,6 @@ from ovw.datasets.manifest import ManifestDataset
 from ovw.datasets.registry import DATASETS, NamedDataset
 from ovw.datasets.utterance import Dataset, Item, Problem, select
 from ovw.errors import UsageError, did_you_mean
-
-
-def _as_names(value: object) -> object:
-    """`de,fr` as a list."""
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class DatasetOptions(Config):
@@ -33,7 +28,7 @@ class DatasetOptions(Config):
     """By default `test`, or `test-clean` of LibriSpeech."""
     data: str | None = None
     """Where a named dataset lies: a folder, an archive, or `hf:owner/name`; by default the Hub."""
-    languages: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
+    languages: Annotated[tuple[str, ...], BeforeValidator(as_values)] = ()
     """Only these, as Whisper's codes."""
     limit: int | None = Field(default=None, ge=1)
     """At most this many clips."""

@@ -15,6 +15,7 @@ from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.fallback import UNSURE_BEAMS, is_doubtful, is_skippable, is_unsure
+from ovw.transcribe.known_text import plain
 from ovw.transcribe.language import identify
 from ovw.transcribe.options import AUTO
 from ovw.transcribe.prompt import Prompt, PromptBuilder
@@ -269,5 +270,4 @@ def _whole_windows(recording: Recording, clip: FrameSpan) -> Iterator[FrameSpan]
 
 def is_echo(text: str, before: str) -> bool:
     """Whether the rest of a window only repeats how the window ended: its last timestamp came too early."""
-    previous, current = ("".join(filter(str.isalnum, part.casefold())) for part in (before, text))
-    return len(current) >= SHORTEST_ECHO and previous.endswith(current)
+    return len(plain(text)) >= SHORTEST_ECHO and plain(before).endswith(plain(text))
