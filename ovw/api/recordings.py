@@ -53,7 +53,7 @@ class RecordingOpener:
             self.dims,
             options.padding,
             options.speech_rules(),
-            longest_speech=options.longest_speech,
+            longest_speech=round(options.chunk_length * FRAMES_PER_SECOND),
             expected=expected,
             loudest=loudest,
             lookahead=0 if is_live(media) else LOOKAHEAD,  # what arrives live is not waited for

@@ -104,7 +104,8 @@ class TranscribeOptions(Config):
     the runner: 8, fewer where memory or the graphs take fewer, 1 for sound that arrives live and where options need
     windows in turn."""
     chunk_length: float = Field(default=20.0, ge=2, le=30)
-    """Longest window that is decoded together with others, in seconds; what fits a whole window is not cut."""
+    """Longest window that is decoded together with others, in seconds; what fits a whole window is not cut. Speech that
+    has no pause for that long is cut where it is least likely; below 10 s that is often within a word."""
     pad: Padding = "auto"
     """The padding of the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI,
     Hugging Face); `auto` is `mel` in full audio context, for windows below three seconds and for those that are
@@ -138,12 +139,6 @@ class TranscribeOptions(Config):
         if not self.vad:
             return None
         return SpeechRules(self.vad_threshold, self.vad_min_speech, self.vad_min_silence, self.vad_pad)
-
-    @property
-    def longest_speech(self) -> int:
-        """Frames after which speech without a pause is cut where it is least likely: a window, but for its margins."""
-        room = max(self.chunk_length - 2 * self.vad_pad, self.chunk_length / 2)
-        return round(room * FRAMES_PER_SECOND)
 
     def clips(self) -> list[FrameSpan]:
         """The asked stretches; everything where none was asked for, and to the end where no end was given."""

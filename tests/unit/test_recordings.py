@@ -19,6 +19,7 @@ from ovw.models import find_size
 from ovw.transcribe import recording
 from ovw.transcribe.exact import EXACTLY
 from ovw.transcribe.options import TranscribeOptions
+from ovw.voice_activity.detector import VoiceActivity
 
 DIMS = find_size("tiny").dims
 EXACT = TranscribeOptions(**EXACTLY.options)
@@ -64,8 +65,13 @@ def test_samples_have_a_length_before_they_are_read() -> None:
     assert opened.duration == seconds_of(samples) == 400
 
 
-def test_speech_without_a_pause_is_cut_below_the_length_of_a_window() -> None:
-    """The tracker cuts where speech is least likely; what it leaves longer is cut anywhere."""
-    assert TranscribeOptions().longest_speech == 1920
-    assert TranscribeOptions(chunk_length=2.0).longest_speech == 120
-    assert TranscribeOptions(chunk_length=2.0, vad_pad=3.0).longest_speech == 100
+def test_speech_without_a_pause_is_cut_where_it_is_least_likely(
+    demo_samples: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in equal parts, which go through words, for being longer than the longest window."""
+    unlikely = 150  # chunks of 32 ms: at 4.8 s
+    chances = np.where(np.arange(400) == unlikely, 0.6, 1.0).astype(np.float32)
+    monkeypatch.setattr(VoiceActivity, "__call__", lambda self, samples, last: chances[: len(samples) // 512])
+    options = TranscribeOptions(chunk_length=6.0)
+    opened = RecordingOpener(DIMS).open(demo_samples[: 16_000 * 10], None, options)
+    assert next(opened.speech_windows(0, 10**9, 600)).end == 480
