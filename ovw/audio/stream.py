@@ -36,6 +36,7 @@ class MelStream:
         self._n_mels = n_mels
         self._on_samples = on_samples
         self._frames: dict[int, NDArray[np.float32]] = {}  # block number -> [n_mels, BLOCK_FRAMES]; the last is short
+        self._pauses: set[int] = set()  # numbers of blocks that were freed for holding no speech
         self._next = 0
         self._pending: list[Samples] = []  # from half a window before the next block's first frame
         self._n_pending = 0
@@ -64,9 +65,14 @@ class MelStream:
             self._take(block)
 
     def frames(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Log-mel power of frames that were read and not forgotten, [n_mels, stop - start]; silence after the end."""
+        """Log-mel power of frames that were read and not forgotten, [n_mels, stop - start].
+
+        After the end, and in a pause that was freed, there is silence.
+        """
         found = np.full((self._n_mels, stop - start), SILENCE, np.float32)
         for number in range(start // BLOCK_FRAMES, min(self._next, -(-stop // BLOCK_FRAMES))):
+            if number in self._pauses:
+                continue
             block, at = self._frames[number], number * BLOCK_FRAMES
             low, high = max(start, at), min(stop, at + block.shape[1])
             if low < high:
@@ -75,8 +81,18 @@ class MelStream:
 
     def forget(self, before: int) -> None:
         """Free the frames before `before`."""
-        for number in [n for n in self._frames if (n + 1) * BLOCK_FRAMES <= before]:
+        for number in self._blocks_in(0, before):
             del self._frames[number]
+
+    def forget_pause(self, start: int, stop: int) -> None:
+        """Free frames between windows, which hold no speech."""
+        for number in self._blocks_in(start, stop):
+            del self._frames[number]
+            self._pauses.add(number)
+
+    def _blocks_in(self, start: int, stop: int) -> list[int]:
+        """Numbers of the blocks that are held and lie between two frames as a whole."""
+        return [n for n in self._frames if start <= n * BLOCK_FRAMES and (n + 1) * BLOCK_FRAMES <= stop]
 
     def _take(self, block: Samples) -> None:
         self._pending.append(block)

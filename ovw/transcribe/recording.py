@@ -200,7 +200,14 @@ class Recording:
                 seen = span.end
             if self._stream.ended:
                 return
+            self._forget_pause(seen)
             self._read_to(self._stream.n_frames + STRIDE)
+
+    def _forget_pause(self, since: int) -> None:
+        """Free a long pause behind a frame: no window reaches into it, however long the wait for speech is."""
+        assert self._rules is not None
+        margin = self._rules.silence_frames + self._rules.pad_frames
+        self._stream.forget_pause(since + margin, self._speech.settled - margin)
 
     def _read_to(self, frame: int) -> None:
         was_ended = self._stream.ended

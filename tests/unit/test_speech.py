@@ -178,6 +178,23 @@ def test_a_recording_skips_long_silence(demo_samples: np.ndarray) -> None:
     assert recording.duration == pytest.approx(158)
 
 
+def test_long_silence_between_windows_is_freed(demo_samples: np.ndarray) -> None:
+    """It would grow as long as the speech behind it is waited for; the windows are the same."""
+    clip = demo_samples[: 16_000 * 8]
+    samples = np.concatenate([in_context(clip, 1.0, 600.0), clip])
+    found, held = [], []
+    for lookahead in (0, len(samples) // 160):  # read as it is needed, and all at once
+        recording = Recording(np.array_split(samples, 300), TINY, rules=RULES, lookahead=lookahead)
+        windows = list(recording.speech_windows(0, 10**9, 2000))
+        held.append(len(recording._stream._frames))
+        found.append([(span, recording.window(span.start, span.end - span.start)) for span in windows])
+    (freed, whole), blocks = found, len(samples) // 160 // 1000
+    assert held[0] < 8 < blocks < held[1]
+    assert [span for span, _ in freed] == [span for span, _ in whole]
+    assert len(freed) >= 2
+    assert all(np.array_equal(one, other) for (_, one), (_, other) in zip(freed, whole, strict=True))
+
+
 def test_short_silence_is_left_alone(demo_samples: np.ndarray) -> None:
     recording = Recording([in_context(demo_samples[: 16_000 * 8], 4.0, 4.0)], TINY, rules=RULES)
     assert recording.resume(0) == 0
