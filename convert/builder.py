@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ovw.artifact.layouts import layout_row
-from ovw.artifact.manifest import Manifest, Shapes, write_manifest
+from ovw.artifact.manifest import Manifest, Shapes, claim, write_manifest
 from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.convert.arithmetic import measure_arithmetic
 from ovw.convert.compression.nncf_backend import Compressor
@@ -72,6 +72,7 @@ class ArtifactBuilder:
         what = f"{precision} {layout}"
         self.on_step(f"writing {what}")
         export = self._write(folder, precision, layout, shapes, compressor)
+        claim(folder)  # what is proved is what runs: without a manifest it would run as another program's
         with _explained("run"):
             self.on_step(f"comparing {what} with PyTorch")
             tolerance = tolerance_for(self.checkpoint, precision)

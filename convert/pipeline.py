@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from ovw.artifact.locate import is_artifact
 from ovw.artifact.manifest import write_manifest
 from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.artifact.staging import clean_up, staged_folder
 from ovw.convert.builder import ArtifactBuilder
 from ovw.convert.compression.selection import CompressionSelection
 from ovw.convert.config import ConvertConfig
-from ovw.convert.plan import SILENT, Converted, ConvertObserver, Job, existing, plan_jobs
+from ovw.convert.plan import SILENT, Converted, ConvertObserver, Job, existing, plan_jobs, require_speech
 from ovw.convert.preflight import check_room
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError
@@ -30,6 +31,7 @@ def convert(config: ConvertConfig, observer: ConvertObserver = SILENT) -> Iterat
     model: ModelConverter | None = None
     failures: list[OvwError] = []
     jobs = plan_jobs(config)
+    require_speech(config)
     check_room({job: job.info.dims for job in jobs if job.info}, config)
     for job in jobs:
         started = time.perf_counter()
@@ -37,9 +39,10 @@ def convert(config: ConvertConfig, observer: ConvertObserver = SILENT) -> Iterat
             if model is None or model.name != job.name:
                 observer.on_step(f"{job.name}: loading weights")
                 model = None  # two checkpoints need not fit in memory
-                model = load_model(job, config, observer)
+                loaded = load_model(job, config, observer)
                 if job.info is None:  # only the weights have the dimensions; all jobs are made of them
-                    check_room(dict.fromkeys(jobs, model.dims), config)
+                    check_room(dict.fromkeys(jobs, loaded.dims), config)
+                model = loaded
             made = model.convert(job, started)
         except OvwError as error:
             if len(jobs) == 1:
@@ -91,6 +94,8 @@ class ModelConverter:
             return Converted(job.target, present, time.perf_counter() - started, fresh=False)
         compressor = self._compressions.compressor_of(job.precision)
         with staged_folder(job.target) as folder:
+            if not self._config.force and is_artifact(job.target):
+                raise OvwError(f"{job.target} was made by another process meanwhile", "--force replaces it")
             manifest = self._builder.build(folder, job.precision, job.layout, shapes, compressor)
             if compressor:
                 is_default = (job.layout, shapes) == (DEFAULT_LAYOUT, self._builder.default_shapes())

@@ -125,6 +125,20 @@ def plan_jobs(config: ConvertConfig) -> list[Job]:
     return jobs
 
 
+def require_speech(config: ConvertConfig) -> None:
+    """Refuse speech that is not there before hours of work: to calibrate with, and to judge by.
+
+    Raises:
+        UsageError: no such dataset.
+        OvwError: it cannot be read.
+    """
+    recipes = [recipe for precision in config.precision if (recipe := config.recipe_of(precision, None))]
+    if any(recipe.calibrated for recipe in recipes):
+        open_dataset(config.calibration, texts=False)
+    if recipes and config.gate and config.weights != "random":
+        open_dataset(config.gate, texts=True)
+
+
 def existing(job: Job, checkpoint: Checkpoint, shapes: Shapes, config: ConvertConfig) -> Manifest | None:
     """The manifest of an artifact that already is what this job would make.
 
@@ -141,7 +155,8 @@ def existing(job: Job, checkpoint: Checkpoint, shapes: Shapes, config: ConvertCo
         shapes,
         config.frontend_of(job.layout),
     )
-    equal = equal and same_compression(manifest, config.recipe_of(job.precision, job.info.name if job.info else None))
+    recipe = config.recipe_of(job.precision, job.info.name if job.info else None)
+    equal = equal and same_compression(manifest, recipe, tuned=config.tune)
     equal = equal and same_speech(manifest, config) and same_generation(job.target, checkpoint)
     if equal and config.ggml_files(job.layout) <= set(manifest.files) and not file_problems(job.target, manifest):
         return manifest
@@ -152,9 +167,12 @@ def existing(job: Job, checkpoint: Checkpoint, shapes: Shapes, config: ConvertCo
     )
 
 
-def same_compression(manifest: Manifest, recipe: Recipe | None) -> bool:
-    """Whether an artifact was compressed by just this recipe."""
-    found = manifest.compression.recipe if manifest.compression else None
+def same_compression(manifest: Manifest, recipe: Recipe | None, *, tuned: bool) -> bool:
+    """Whether an artifact was compressed by just this recipe, or by one that a search found from it."""
+    made = manifest.compression
+    found = made.recipe if made else None
+    if tuned and made and made.trials:
+        found = made.trials[0]["recipe"]
     return found == (recipe.describe() if recipe else None)
 
 
@@ -176,7 +194,7 @@ def same_speech(manifest: Manifest, config: ConvertConfig) -> bool:
 
 
 def _is_set(made: SpeechSet, asked: DatasetOptions, *, texts: bool) -> bool:
-    return made.name == open_dataset(asked, texts=texts).name and asked.limit in (None, made.clips)
+    return (made.name, made.limit) == (open_dataset(asked, texts=texts).name, asked.limit)
 
 
 def same_generation(folder: Path, checkpoint: Checkpoint) -> bool:

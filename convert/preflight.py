@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
 from ovw.artifact.layouts import layout_row
 from ovw.artifact.locate import is_artifact
+from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.convert.sources.checkpoint import tensor_shapes
 from ovw.errors import OvwError
 from ovw.memory import free_memory
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from ovw.convert.plan import Job
 
 BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1, "int8-ptq": 1, "int4": 1}
+JUDGE = ("fp32", DEFAULT_LAYOUT)
+"""Precision and layout of what a compressed artifact is judged by."""
 TOKENIZER_BYTES = 8_000_000
 PROGRAM_BYTES = 700_000_000
 """torch, transformers and OpenVINO, and what a window of audio takes on its way through."""
@@ -44,6 +48,7 @@ def check_room(jobs: Mapping[Job, Dims], config: ConvertConfig) -> None:
     todo = {job: dims for job, dims in jobs.items() if config.force or not is_artifact(job.target)}
     if todo:
         _check_disk(todo)
+        _check_scratch(todo, config)
         if not config.skip_memory_check:
             _check_memory(todo, config)
 
@@ -65,6 +70,18 @@ def _check_disk(jobs: Mapping[Job, Dims]) -> None:
         )
 
 
+def _check_scratch(jobs: Mapping[Job, Dims], config: ConvertConfig) -> None:
+    """Refuse where the folder for temporary files has no room for the fp32 artifact to judge by."""
+    needed = max((artifact_bytes(dims, *JUDGE) for job, dims in jobs.items() if _is_judged(job, config)), default=0)
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OvwError(
+            f"the fp32 model to judge by needs {needed / 1e6:.0f} MB, {folder} has {free / 1e6:.0f} MB free",
+            "set TMPDIR to a folder with room, or leave the judgement out with --gate none",
+        )
+
+
 def _check_memory(jobs: Mapping[Job, Dims], config: ConvertConfig) -> None:
     free = free_memory()
     needs = {job: _need(dims, job, config) for job, dims in jobs.items()}
@@ -82,7 +99,14 @@ def _check_memory(jobs: Mapping[Job, Dims], config: ConvertConfig) -> None:
 
 def _need(dims: Dims, job: Job, config: ConvertConfig) -> int:
     held = config.weights != "random"
-    return memory_bytes(dims, job.precision, job.layout, config.frontend_of(job.layout), held=held)
+    made = [(job.precision, job.layout), *([JUDGE] if _is_judged(job, config) else [])]
+    return max(memory_bytes(dims, *one, config.frontend_of(one[1]), held=held) for one in made)
+
+
+def _is_judged(job: Job, config: ConvertConfig) -> bool:
+    """Whether an fp32 artifact is made too, to judge the job's by."""
+    compresses = config.recipe_of(job.precision, None) is not None
+    return compresses and config.gate is not None and config.weights != "random"
 
 
 def artifact_bytes(dims: Dims, precision: str, layout: str) -> int:

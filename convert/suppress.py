@@ -30,5 +30,9 @@ def suppress_tokens(tokenizer: Tokenizer) -> list[int]:
             if len(tokens) == 1 or symbol in MUSIC:
                 found.add(tokens[0])
     controls = (tokenizer.token_to_id(name) for name in (*CONTROLS, *NO_SPEECH))
-    padding = {token for name, token in tokenizer.get_vocab().items() if name.startswith(PADDING)}
-    return sorted(found | padding | {token for token in controls if token is not None})
+    return sorted(found | padding_tokens(tokenizer) | {token for token in controls if token is not None})
+
+
+def padding_tokens(tokenizer: Tokenizer) -> set[int]:
+    """Tokens that only fill the vocabulary up to the size of the embeddings."""
+    return {token for name, token in tokenizer.get_vocab().items() if name.startswith(PADDING)}

@@ -8,6 +8,8 @@ import shutil
 import socket
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import IO
@@ -37,6 +39,22 @@ LOOK_EVERY = 16 << 20
 def go_offline() -> None:
     """Open no connection from here on, nor in processes that this one starts."""
     os.environ[OFFLINE] = os.environ[OFFLINE_OF_HUB] = "1"
+
+
+@contextmanager
+def offline(wanted: bool) -> Iterator[None]:
+    """Open no connection for a while, where that is wanted."""
+    before = {name: os.environ.get(name) for name in (OFFLINE, OFFLINE_OF_HUB)}
+    if wanted:
+        go_offline()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def is_offline(*, hub: bool = False) -> bool:

@@ -27,11 +27,13 @@ class Speech:
         name: of the dataset.
         utterances: with their texts, which may be empty.
         clips: their audio.
+        limit: of clips, where one was asked for.
     """
 
     name: str
     utterances: Sequence[Utterance]
     clips: Sequence[Clip]
+    limit: int | None = None
 
     def describe(self) -> SpeechSet:
         """Their description for a manifest."""
@@ -40,6 +42,7 @@ class Speech:
             clips=len(self.clips),
             seconds=round(sum(len(clip.samples) for clip in self.clips) / SAMPLE_RATE, 1),
             audio={u.id: clip.sha256 for u, clip in zip(self.utterances, self.clips, strict=True)},
+            limit=self.limit,
         )
 
 
@@ -61,7 +64,8 @@ def read_speech(options: DatasetOptions, count: int, *, texts: bool, but: Sequen
     pairs = [(u, clip) for u in utterances if (clip := _readable(u)) and clip.sha256 not in but]
     if not pairs:
         raise OvwError(f"{dataset.name} has no clip that can be used", f"{dataset.origin} was read")
-    return Speech(dataset.name, *zip(*pairs, strict=True))
+    chosen, clips = zip(*pairs, strict=True)
+    return Speech(dataset.name, chosen, clips, options.limit)
 
 
 def windows_of(speech: Speech, dims: Dims, count: int) -> list[NDArray[np.float32]]:

@@ -23,6 +23,7 @@ from ovw.convert.compression.recipe import Recipe
 from ovw.convert.compression.recipe_search import Trial, search
 from ovw.errors import NotEqualError
 from ovw.lifetime import scratch_folder
+from ovw.network import offline
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import open_encoder
 from ovw.transcribe.selftest import clip_mel
@@ -107,7 +108,8 @@ class CompressionSelection:
     @cached_property
     def _calibration(self) -> Speech:
         self._on_step("reading calibration speech")
-        return read_speech(self._config.calibration, CALIBRATION_CLIPS, texts=False)
+        with offline(self._config.offline):
+            return read_speech(self._config.calibration, CALIBRATION_CLIPS, texts=False)
 
     @cached_property
     def _gate_speech(self) -> Speech:
@@ -117,7 +119,8 @@ class CompressionSelection:
             raise ValueError("the gate was declined")
         needs = any(r.calibrated for p in self._config.precision if (r := self._config.recipe_of(p, self._size)))
         used = [clip.sha256 for clip in self._calibration.clips] if needs else []
-        return read_speech(asked, GATE_CLIPS, texts=True, but=used)
+        with offline(self._config.offline):
+            return read_speech(asked, GATE_CLIPS, texts=True, but=used)
 
     @cached_property
     def _fp32(self) -> tuple[wer_gate.Score, list[GreedyOutput]]:

@@ -13,7 +13,7 @@ from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import HOP_LENGTH, N_FFT
 from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.convert.suppress import suppress_tokens
+from ovw.convert.suppress import padding_tokens, suppress_tokens
 from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer, write_tokenizer_ir
 from ovw.models import Dims, languages
 
@@ -82,6 +82,8 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
         "return_timestamps": False,
         **checkpoint.generation.as_config(steered=checkpoint.multilingual),
     }
+    if padding := padding_tokens(bpe):  # a list of the checkpoint's own knows nothing of it
+        config["suppress_tokens"] = sorted({*config["suppress_tokens"], *padding})
     if checkpoint.multilingual:
         language_tokens = (f"<|{code}|>" for code in languages())
         config["lang_to_id"] = {token: ids[token] for token in language_tokens if token in ids}

@@ -123,7 +123,14 @@ def _dequantized(variables: Variables) -> Variables:
 
 
 def to_openai(variables: Variables) -> Variables:
-    """Rename CTranslate2's variables and split its fused projections (rows q, k, v; cross attention k, v)."""
+    """Rename CTranslate2's variables and split its fused projections (rows q, k, v; cross attention k, v).
+
+    Raises:
+        OvwError: the output projection is not that of the embeddings.
+    """
+    projection = variables.get("decoder/projection/weight")
+    if projection is not None and not np.array_equal(projection, variables["decoder/embeddings/weight"]):
+        raise OvwError("the output projection is not that of the embeddings", "ovw converts models that share the two")
     tensors: Variables = {}
     for side in ("encoder", "decoder"):
         tensors[f"{side}.positional_embedding"] = variables[f"{side}/position_encodings/encodings"]

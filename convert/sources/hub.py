@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from ovw.artifact.download import Progress, ignore
-from ovw.artifact.hub_repository import CommitFiles, Repository, Shelf, commit_of, kept_offline, missing, snapshot
+from ovw.artifact.hub_repository import (
+    CommitFiles,
+    Repository,
+    Shelf,
+    commit_of,
+    kept_offline,
+    link_files,
+    missing,
+    snapshot,
+)  # fmt: skip
 from ovw.convert.sources.huggingface import CONFIG, WEIGHTS, shards
 from ovw.convert.sources.reading import read_json
 from ovw.errors import OvwError
@@ -34,9 +43,9 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
     commit = commit_of(repository, CONFIG)
     if commit is None:
         raise OvwError(f"{repository} has no {CONFIG}", "name a repository with a model of transformers")
-    if found := snapshot(repository, commit, _is_whole):
-        return found
     files = CommitFiles(repository, commit, shelf.of(commit), on_progress)
+    if found := snapshot(repository, commit, _is_whole):
+        return _with_texts(found, files)
     files.fetch(CONFIG)
     weights = next((name for name in WEIGHTS if _fetch(files, name)), None)
     if weights is None:
@@ -47,6 +56,15 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
     for name in OPTIONAL:
         files.fetch(name)
     shelf.keep(repository.revision, commit)
+    return files.folder
+
+
+def _with_texts(found: Path, files: CommitFiles) -> Path:
+    """A snapshot; where other programs left texts of the repository out, together with these, in a folder of ours."""
+    fetched = [name for name in OPTIONAL if not (found / name).is_file() and files.fetch(name)]
+    if not fetched:
+        return found
+    link_files(found, files.folder, [path.name for path in found.iterdir() if path.is_file()])
     return files.folder
 
 

@@ -24,6 +24,8 @@ LONGEST_PATTERN, MOST_REPEATS = 200, 3
 REPEATED_GROUP = re.compile(r"\)[*+?{]")
 """A repeated group in a pattern, whose repetitions multiply."""
 ADAPTED = ".lora_"
+REBASED = ("pissa", "olora", "corda", "loftq")
+"""Ways of beginning an adapter (peft's `init_lora_weights`) that change the base: what was trained fits that only."""
 ANCHOR = "encoder.conv1.weight"
 """Every Whisper has one; what stands before it is the prefix of any other wrapper."""
 
@@ -93,6 +95,12 @@ def _check_kind(config: Mapping[str, Any], adapter: Arrays, where: str) -> None:
     kind = config.get("peft_type", "LORA")
     if config.get("use_dora") or any("lora_magnitude_vector" in name for name in adapter):
         kind = "DoRA"
+    begun = str(config.get("init_lora_weights")).lower()
+    if begun.startswith(REBASED):
+        raise OvwError(
+            f"{where} began as {begun[:QUOTED]}, which changes the weights that it is added to",
+            "merge it with peft (merge_and_unload) and save the model, or convert it to plain LoRA there",
+        )
     if kind != "LORA":
         raise OvwError(
             f"{where} is an adapter of type {str(kind)[:QUOTED]}, only LoRA is merged here",

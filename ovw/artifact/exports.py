@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
 
 from ovw.artifact import names
 from ovw.artifact.download import Progress, ignore
 from ovw.artifact.foreign import DECODER_XML, ENCODER_XML, WITH_PAST, has_state, read_object
-from ovw.artifact.hub_repository import CommitFiles, Repository, Shelf, commit_of, missing, snapshot
-from ovw.errors import OvwError, UsageError
-from ovw.files import scratch_beside
+from ovw.artifact.hub_repository import CommitFiles, Repository, Shelf, commit_of, link_files, missing, snapshot
+from ovw.errors import UsageError
 from ovw.home import exports_dir
 from ovw.network import is_offline
 
@@ -43,7 +40,7 @@ def fetch_export(reference: str, on_progress: Progress = ignore) -> Path:
     now = _commit_now(repository)
     if now != commit:
         if found := snapshot(repository, now, is_whole):
-            _link(found, shelf.of(now))
+            link_files(found, shelf.of(now), _ours(found))
         else:
             _fetch(CommitFiles(repository, now, shelf.of(now), on_progress))
         shelf.keep(repository.revision, now)
@@ -93,33 +90,14 @@ def _fetch(files: CommitFiles) -> None:
         files.fetch(name)
 
 
+def _ours(folder: Path) -> list[str]:
+    """The names in a folder that ovw reads."""
+    graphs = {name.replace(".xml", end) for name in (*GRAPHS, WITH_PAST) for end in (".xml", ".bin")}
+    return [path.name for path in folder.iterdir() if path.name in {*TEXTS, *OPTIONAL, *graphs}]
+
+
 def _instead(files: CommitFiles) -> str:
     """A hint for a repository that holds something else."""
     if any(files.has(name) for name in CHECKPOINTS):
         return f"it holds a checkpoint: ovw convert --weights {files.repository} makes an artifact of it"
     return "name a repository such as hf:OpenVINO/whisper-base-fp16-ov"
-
-
-def _link(found: Path, folder: Path) -> None:
-    """Have the files of a snapshot in a folder: as links where the disk is the same, which cost no room, else copies.
-
-    Raises:
-        OvwError: they cannot be written.
-    """
-    graphs = {name.replace(".xml", end) for name in (*GRAPHS, WITH_PAST) for end in (".xml", ".bin")}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (path.name for path in found.iterdir() if path.name in {*TEXTS, *OPTIONAL, *graphs}):
-            with scratch_beside(folder / name) as scratch:
-                scratch.unlink()
-                _link_or_copy((found / name).resolve(), scratch)
-                scratch.replace(folder / name)
-    except OSError as error:
-        raise OvwError(f"cannot write {folder}: {error}", "set OVW_HOME to a folder with room") from error
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or a file system without links
-        shutil.copyfile(source, target)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
@@ -16,6 +17,7 @@ from typing import IO, NoReturn
 
 from ovw.artifact.download import FAILURES, TIMEOUT_S, Progress, download, explain, with_patience
 from ovw.errors import OvwError, UsageError
+from ovw.files import scratch_beside
 from ovw.home import huggingface_cache
 from ovw.hub import SCHEME, hub_endpoint
 from ovw.network import LARGEST, is_offline
@@ -108,6 +110,30 @@ def snapshot(repository: Repository, commit: str, is_whole: IsWhole) -> Path | N
     """The folder of a commit in the cache of huggingface-hub, if a whole model is in it."""
     folder = repository.cache / "snapshots" / commit
     return folder if COMMIT.fullmatch(commit) and folder.is_dir() and is_whole(folder) else None
+
+
+def link_files(found: Path, folder: Path, names: Iterable[str]) -> None:
+    """Have files of a snapshot in a folder: as links where the disk is the same, which cost no room, else copies.
+
+    Raises:
+        OvwError: they cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            with scratch_beside(folder / name) as scratch:
+                scratch.unlink()
+                _link_or_copy((found / name).resolve(), scratch)
+                scratch.replace(folder / name)
+    except OSError as error:
+        raise OvwError(f"cannot write {folder}: {error}", "set OVW_HOME to a folder with room") from error
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(source, target)
 
 
 def commit_in(pointer: Path) -> str | None:

@@ -88,6 +88,8 @@ class SpeechSet(ManifestPart):
     seconds: float
     audio: dict[str, str]
     """Id of each utterance -> SHA-256 of its media file."""
+    limit: int | None = None
+    """Clips that were asked for; null for as many as suit."""
 
 
 class WerGate(ManifestPart):
@@ -252,6 +254,11 @@ def is_as_written(folder: Path) -> bool:
     """Whether the manifest, which can be read, is what was written; those without a hash of their own pass."""
     data = load_json(folder / names.MANIFEST)
     return data.pop(SEAL, None) in (None, _seal(data))
+
+
+def claim(folder: Path) -> None:
+    """Mark a folder as one of ours until its manifest is written."""
+    (folder / names.MANIFEST).touch()
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

@@ -72,7 +72,8 @@ class MeasuredCase:
             asked = {key: self.config.get(key) for key in EVAL_WORK}
             return _digest("eval", self.case.facts.get("dataset", {}).get("fingerprint"), asked)
         described = self.run.record.facts.get("clips", {})
-        return _digest("bench", described, self.config.get("decoding", {}).get("task")) if described else None
+        decoding = self.config.get("decoding", {})
+        return _digest("bench", described, decoding.get("task"), decoding.get("language")) if described else None
 
     @property
     def pipeline_work(self) -> str | None:

@@ -24,6 +24,7 @@ from ovw.convert.config import ConvertConfig
 from ovw.convert.graphs import blocks, decoder
 from ovw.convert.plan import Converted
 from ovw.errors import NotEqualError, OvwError
+from ovw.runtime import sessions
 from ovw.runtime.approximations import ALL
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import open_layout_decoder
@@ -68,6 +69,17 @@ def way_of(folder: Path) -> tuple[guard.Way, Manifest]:
 
 def fault_of(way: guard.Way, manifest: Manifest) -> str | None:
     return guard.find_fault(way, guard.reference_of(way.sessions.folder, manifest), manifest)
+
+
+def test_conversion_proves_the_sessions_that_run(
+    tiny_pt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is proved a folder has no manifest yet, as folders of other programs, whose graphs are changed."""
+    monkeypatch.setattr(sessions, "ForeignDecoderSession", lambda *args: pytest.fail("taken for another program's"))
+    for adapt in ("adapt_encoder", "adapt_decoder"):
+        monkeypatch.setattr(f"ovw.runtime.fast.adapt.{adapt}", lambda model: pytest.fail("adapted"))
+    made = convert_one(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "made", offline=True))
+    assert made.manifest.arithmetic is not None
 
 
 def test_every_decoder_gives_its_mask_the_batch_axis(tiny: Converted) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import openvino as ov
@@ -18,15 +19,18 @@ from support.tiny_whisper import CALIBRATED, TINY, TINY_V3, convert_one, tiny_on
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
 from ovw.artifact.layouts import encoder_file
-from ovw.artifact.manifest import Compression, SpeechSet, WerGate, read_manifest
+from ovw.artifact.manifest import Compression, Manifest, SpeechSet, WerGate, read_manifest
 from ovw.convert import parity
+from ovw.convert.builder import ArtifactBuilder
 from ovw.convert.compression import wer_gate
 from ovw.convert.compression.calibration import read_speech, windows_of
 from ovw.convert.compression.nncf_backend import compress
 from ovw.convert.compression.recipe import GraphRecipe, Recipe, recipe_for
+from ovw.convert.compression.selection import CompressionSelection
 from ovw.convert.config import ConvertConfig
 from ovw.convert.pipeline import convert
-from ovw.convert.plan import Converted, same_speech
+from ovw.convert.plan import Converted, same_compression, same_speech
+from ovw.convert.sources.random import random_checkpoint
 from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
@@ -34,6 +38,7 @@ from ovw.evaluate.pipeline import evaluate
 from ovw.evaluate.terminal import summary
 from ovw.home import compiled_dir
 from ovw.models import Dims, sizes
+from ovw.network import is_offline
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
@@ -237,6 +242,28 @@ def test_an_artifact_is_taken_for_what_it_was_judged_by(tiny: Converted) -> None
     breached = gate.model_copy(update={"verdict": "breached"})
     assert not is_same({}, gate=breached)
     assert is_same({"accept_wer": True}, gate=breached)
+
+
+def test_a_search_is_taken_for_what_it_began_with(tiny: Converted) -> None:
+    start, better = ({"encoder": {"kind": kind}} for kind in ("a", "b"))
+
+    def compressed(**made: object) -> Manifest:
+        return tiny.manifest.model_copy(update={"compression": Compression(recipe=better, **made)})
+
+    asked = SimpleNamespace(describe=lambda: start)
+    assert same_compression(compressed(trials=[{"recipe": start}, {"recipe": better}]), asked, tuned=True)
+    assert not same_compression(compressed(trials=[{"recipe": start}, {"recipe": better}]), asked, tuned=False)
+    assert not same_compression(compressed(), asked, tuned=True)
+
+
+def test_a_conversion_without_connections_reads_no_speech_from_the_hub(tiny_pt: Path, tmp_path: Path) -> None:
+    config = ConvertConfig(
+        weights=str(tiny_pt), precision="int8", gate="librispeech:dev-clean", offline=True, output=tmp_path / "made"
+    )
+    selection = CompressionSelection(ArtifactBuilder("x", None, random_checkpoint(TINY), config, lambda text: None))
+    with pytest.raises(OvwError, match="offline"):
+        selection._gate_speech  # noqa: B018
+    assert not is_offline(hub=True)
 
 
 def test_folders_of_a_configuration_may_be_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from ovw.convert.sources.generation import GenerationDefaults, from_ctranslate2,
 from ovw.convert.sources.huggingface import read_huggingface
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.tokenizer import build_tokenizer_json
+from ovw.models import Dims
 from ovw.transcribe.decoding.filters import suppressed_tokens
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.tokenizer import Tokenizer
@@ -72,6 +74,15 @@ def test_what_a_checkpoint_does_not_say_is_openais(tmp_path: Path, checkpoint: C
     assert "task" not in plain
     read = read_huggingface(save_hf(tmp_path / "hf", checkpoint, generation={"suppress_tokens": None}))
     assert config_of(read) == plain | {"suppress_tokens": []}  # null is a word too: none
+
+
+@pytest.mark.parametrize("own", [None, [], [7]])
+def test_padding_of_a_vocabulary_is_never_sampled(own: list[int] | None):
+    """Whatever list of suppressed tokens a checkpoint brings: it knows nothing of the padding."""
+    wide = Dims(**TINY.as_dict() | {"n_vocab": 51904})
+    official, brought = build_tokenizer_json(TINY, None), GenerationDefaults(suppress_tokens=own)
+    made = replace(random_checkpoint(wide), tokenizer_json=official, generation=brought)
+    assert set(range(51865, 51904)) <= set(config_of(made)["suppress_tokens"])
 
 
 def test_minus_one_stands_for_openais_list():

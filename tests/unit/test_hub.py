@@ -68,6 +68,20 @@ def test_what_huggingface_hub_has_is_used(
     assert load_checkpoint(None, "hf:owner/name", offline=True).dims == TINY
 
 
+def test_texts_that_huggingface_hub_left_out_are_fetched(
+    hub: type[Hub], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that needs no tokenizer leaves it out; the weights are not fetched again."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    (hub.folder / "generation_config.json").write_text('{"language": "de"}')
+    (cached(hub, tmp_path / "cache") / "generation_config.json").unlink()
+    folder = fetch_repository("hf:owner/name")
+    assert folder.is_relative_to(home)
+    assert (folder / "generation_config.json").read_text() == '{"language": "de"}'
+    assert not [path for command, path, _ in hub.seen if command == "GET" and "safetensors" in path]
+    assert load_checkpoint(None, "hf:owner/name").dims == TINY
+
+
 def test_half_a_model_of_huggingface_hub_is_not_used(
     hub: type[Hub], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

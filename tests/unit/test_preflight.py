@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from support.tiny_whisper import convert_one
 
+from ovw.artifact.manifest import read_manifest
 from ovw.config import read_yaml
 from ovw.convert import pipeline, preflight
 from ovw.convert.builder import ArtifactBuilder
+from ovw.convert.compression.selection import CompressionSelection
 from ovw.convert.config import ConvertConfig
 from ovw.convert.pipeline import convert
-from ovw.convert.plan import Converted
+from ovw.convert.plan import Converted, plan_jobs
 from ovw.convert.preflight import artifact_bytes, memory_bytes
 from ovw.errors import OvwError
 from ovw.memory import FreeMemory
@@ -87,6 +89,43 @@ def test_memory_for_weights_of_unknown_size(tmp_path: Path, tiny_pt: Path, monke
     monkeypatch.setattr(ArtifactBuilder, "build", lambda *args: pytest.fail("work began"))
     error = refusal(ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out"))
     assert error.message.startswith("tiny-random fp16 genai needs ")
+    both = ConvertConfig(weights=str(tiny_pt), precision=("fp32", "fp16"), output=tmp_path / "out")
+    assert refusal(both).message.startswith("2 of 2 artifacts were not made: ")  # the second is checked as well
+
+
+def test_room_for_what_a_compressed_artifact_is_judged_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(monkeypatch, memory=99 * GB, disk=0.25 * GB)
+    asked = {"size": "base", "precision": "int8", "output": tmp_path}
+    assert "the fp32 model to judge by needs" in refusal(ConvertConfig(**asked)).message
+    with pytest.raises(pytest.fail.Exception, match="work began"):
+        list(convert(ConvertConfig(**asked, gate="none")))
+    dims = find_size("base").dims
+    (job,) = plan_jobs(ConvertConfig(**asked))
+    assert preflight._need(dims, job, ConvertConfig(**asked)) == memory_bytes(dims, "fp32", "genai", "graph", held=True)
+
+
+@pytest.mark.parametrize("speech", ["gate", "calibration"])
+def test_speech_that_is_not_there_is_noticed_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, speech: str
+) -> None:
+    limit(monkeypatch, memory=99 * GB)
+    config = ConvertConfig(size="base", precision="int8-ptq", output=tmp_path, **{speech: "/nonexistent/speech"})
+    assert "no dataset '/nonexistent/speech'" in refusal(config).message
+
+
+def test_what_another_process_has_made_meanwhile_stays(
+    tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calibration may take hours between the first look and the lock."""
+    config = ConvertConfig(weights=str(tiny_pt), output=tmp_path / "out")
+
+    def meanwhile(self: CompressionSelection, precision: str) -> None:
+        monkeypatch.undo()
+        convert_one(ConvertConfig(weights=str(tiny_pt), precision="fp32", output=tmp_path / "out"))
+
+    monkeypatch.setattr(CompressionSelection, "compressor_of", meanwhile)
+    assert "was made by another process meanwhile" in refusal(config).message
+    assert read_manifest(tmp_path / "out").precision == "fp32"
 
 
 def test_disk_for_all_artifacts_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

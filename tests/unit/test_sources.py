@@ -13,7 +13,7 @@ from ovw.artifact.hashing import file_sha256
 from ovw.convert.config import ConvertConfig
 from ovw.convert.sources import resolve as resolve_module
 from ovw.convert.sources.checkpoint import Checkpoint, narrow, tensor_shapes, tensors_sha256
-from ovw.convert.sources.ctranslate2 import read_ctranslate2
+from ovw.convert.sources.ctranslate2 import parse_model, read_ctranslate2, to_openai
 from ovw.convert.sources.disk_tensors import DiskTensors
 from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint, sinusoids
@@ -356,3 +356,12 @@ def test_another_size_is_named_with_what_differs() -> None:
         _check_size(fine_tune, small)
     assert "n_mels" not in caught.value.message
     assert str(caught.value.hint).startswith("give --size base or leave out --size")
+
+
+def test_an_output_projection_of_its_own_is_refused(tmp_path: Path) -> None:
+    data = (write_ct2(tmp_path / "ct2", random_checkpoint(TINY)) / "model.bin").read_bytes()
+    variables = parse_model(memoryview(data), "x")
+    embeddings = variables["decoder/embeddings/weight"]
+    assert to_openai(variables | {"decoder/projection/weight": embeddings}).keys() == to_openai(variables).keys()
+    with pytest.raises(OvwError, match="the output projection is not that of the embeddings"):
+        to_openai(variables | {"decoder/projection/weight": 2 * embeddings})

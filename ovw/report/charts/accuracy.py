@@ -156,8 +156,8 @@ def _rate(case: MeasuredCase, unit: str) -> float:
 
 
 def _speed(case: MeasuredCase) -> float:
-    """Seconds of audio for a second of work; 0 where that was not measured."""
+    """Seconds of audio for a second of the work that the words are of; 0 where that was not measured."""
     if speed := case.metrics.get("speed"):
         return speed.value
-    rtf = case.metrics.get("offline_rtf") or case.metrics.get("rtf")
+    rtf = case.metrics.get("rtf")
     return 1 / rtf.value if rtf and rtf.value else 0.0
