@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ovw.audio.mel import mel_filters
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ggml import CONV_BIASES, HPARAMS, MAGIC, TYPE_CODES
-from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES, text_vocabulary
+from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES, build_tokenizer_json, text_vocabulary
 from ovw.errors import OvwError
 
 POSITIONS = ("encoder.positional_embedding", "decoder.positional_embedding")
@@ -36,6 +36,11 @@ def write_ggml(path: Path, checkpoint: Checkpoint) -> None:
         known = ", ".join(map(str, OFFICIAL_VOCABULARIES))
         raise OvwError(
             f"whisper.cpp cannot use a vocabulary of {dims.n_vocab} tokens: it knows OpenAI's, {known}",
+            "choose another --layout",
+        )
+    if build_tokenizer_json(dims, checkpoint.tokenizer_json) != build_tokenizer_json(dims, None):
+        raise OvwError(
+            f"whisper.cpp cannot use this vocabulary: of {dims.n_vocab} tokens it takes OpenAI's for granted",
             "choose another --layout",
         )
     filters = mel_filters(dims.n_mels)

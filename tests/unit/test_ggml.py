@@ -1,5 +1,6 @@
 """whisper.cpp's files: read as they are specified, written as whisper.cpp's own converter writes them."""
 
+import json
 import struct
 from pathlib import Path
 
@@ -33,6 +34,17 @@ def test_another_vocabulary_cannot_be_written(tmp_path: Path) -> None:
     made = random_checkpoint(Dims(**TINY.as_dict() | {"n_vocab": 51900}))
     with pytest.raises(OvwError, match=r"whisper\.cpp cannot use a vocabulary of 51900"):
         write_ggml(tmp_path / "a.bin", made)
+    assert not (tmp_path / "a.bin").exists()
+
+
+def test_a_vocabulary_that_only_has_an_official_size_cannot_be_written(tmp_path: Path) -> None:
+    """One more word makes the size of large-v3's; whisper.cpp would take its control tokens from there."""
+    tokenizer = json.loads(build_tokenizer_json(TINY, None))
+    tokenizer["added_tokens"].append(tokenizer["added_tokens"][-1] | {"id": 51865, "content": "<|new|>"})
+    made = random_checkpoint(Dims(**TINY.as_dict() | {"n_vocab": 51866}))
+    own = Checkpoint(made.dims, made.tensors, "x", "x", tokenizer_json=json.dumps(tokenizer))
+    with pytest.raises(OvwError, match=r"whisper\.cpp cannot use this vocabulary: of 51866 tokens"):
+        write_ggml(tmp_path / "a.bin", own)
     assert not (tmp_path / "a.bin").exists()
 
 
