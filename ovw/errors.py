@@ -7,6 +7,8 @@ import re
 import reprlib
 from collections.abc import Iterable
 
+FEW = 12
+"""Known names that are listed beside a close one."""
 LISTED = 80
 """Names in a message."""
 QUOTED = 80
@@ -85,5 +87,7 @@ def did_you_mean(value: str, known: Iterable[str]) -> str:
     """`did you mean 'base'? known: ...`, or just the known names when none is close; of very many the first ones."""
     names = list(known)
     close = difflib.get_close_matches(value, names, n=1)
+    if close and len(names) > FEW:
+        return f"did you mean '{close[0]}'?"
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return (f"did you mean '{close[0]}'? " if close else "") + f"known: {', '.join(names[:LISTED])}{more}"

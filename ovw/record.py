@@ -160,6 +160,8 @@ def read_record(path: Path) -> Record:
         hint = "ovw eval and ovw bench write records"
         raise OvwError(f"{path} cannot be read as a record: {reason(error)}", hint) from None
     seen = data.get("schema_version") if isinstance(data, dict) else None
+    if isinstance(data, dict) and str(data.get("schema", "")).startswith("ovw.transcript"):
+        raise OvwError(f"{path} is a transcript, no record", "ovw eval and ovw bench write records")
     if seen != SCHEMA_VERSION:
         raise OvwError(f"{path} has schema version {quoted(seen)}, this ovw reads {SCHEMA_VERSION}", "measure again")
     try:

@@ -131,7 +131,8 @@ def compare(first: Record, second: Record, margin: float = MARGIN) -> Comparison
         usable += [(one, two, name) for name in _shared(one, two, same_work=not difference)]
     if not usable:
         listed = "; ".join(warnings) or "they share no case"
-        raise OvwError(f"nothing to compare: {listed}", f"the second has {', '.join(c.name for c in second.cases)}")
+        has = [", ".join(case.name for case in one.cases) or "no measurement" for one in (first, second)]
+        raise OvwError(f"nothing to compare: {listed}", f"the first has {has[0]}; the second has {has[1]}")
     confidence = 1 - (1 - CONFIDENCE) / len(usable)
     return Comparison([_change(one, two, name, confidence, margin) for one, two, name in usable], warnings)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 
 from ovw.artifact import names
@@ -15,7 +16,7 @@ from ovw.errors import OvwError, UsageError, did_you_mean, reason
 from ovw.files import name_problem
 from ovw.home import models_dir
 from ovw.hub import is_reference
-from ovw.models import full_name, size_name
+from ovw.models import full_name, size_name, sizes
 from ovw.parsing import load_json
 from ovw.text_files import LARGEST, require_file
 
@@ -171,4 +172,6 @@ def locate(model: str) -> Path:
         raise UsageError(f"no artifact of {size} is installed", f"ovw convert --size {size} --fp16 makes one")
     here = [p.name for p in installed()]
     hint = did_you_mean(model, here) if here else f"none is installed yet; try {MAKE_ONE}"
+    if close := get_close_matches(model, sizes(), n=1):
+        hint = f"did you mean the size '{close[0]}'? {hint}"
     raise UsageError(f"no artifact '{model}'", hint)

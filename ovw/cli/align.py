@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ovw.cli import options
-from ovw.cli.console import Terminal
+from ovw.cli.console import Terminal, warn
 from ovw.cli.transcribe import Formats
+from ovw.errors import OvwError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ovw.cli.transcription.config import TranscribeConfig
+    from ovw.subtitles.document import Document
+
+PROBABLE = 0.2
+"""Mean probability of the words of a text below which it is hardly that of the recording."""
 
 
 def run(
@@ -96,6 +102,7 @@ def _align(media: Path, text: str, config: TranscribeConfig, terminal: Terminal,
             on_progress=bar.at,
         )
         document = result.document()
+    _warn_of_another_text(document)
     if config.output == "-":
         for ending in config.format:
             terminal.result(FORMATS[ending](document, config.layout()), newline=False)
@@ -104,10 +111,20 @@ def _align(media: Path, text: str, config: TranscribeConfig, terminal: Terminal,
         terminal.detail(str(written))
 
 
+def _warn_of_another_text(document: Document) -> None:
+    """Report words that are hardly the ones in the sound."""
+    words = [word for segment in document.segments for word in segment.words or ()]
+    if words and (mean := fmean(word.probability for word in words)) < PROBABLE:
+        warn(f"{document.media}: the words of the text have a probability of {mean:.2f}: is it the right one?")
+
+
 def _passages(text: str) -> str | Sequence[str]:
     """The text of a file, or of standard input."""
     from ovw.subtitles.read import decode_passages, read_passages
 
     if text == "-":
         return decode_passages(sys.stdin.buffer.read(), "standard input")
-    return read_passages(Path(text))
+    try:
+        return read_passages(Path(text))
+    except OvwError as error:
+        raise OvwError(error.message, f"{error.hint}; the media comes first, then its text") from error

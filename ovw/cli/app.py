@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from copy import copy
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,7 @@ from ovw.cli import eval as evaluate
 from ovw.cli.command import RenamedVerb, Verb
 from ovw.cli.console import log_everything, show_warnings, warn
 from ovw.cli.help import GroupedHelp
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError
 from ovw.lifetime import end_after_exit_functions, end_at_once, end_on_signals, exit_code, was_interrupted
 from ovw.memory import share_heaps
 
@@ -88,6 +89,8 @@ def common(
 def command_of(given: Sequence[str]) -> typer.Typer:
     """The verbs, or the one that is asked for alone: the options of all take 0.06 s longer to set up."""
     verb = next(iter(given), "")
+    if Path(verb).suffix and Path(verb).is_file():
+        raise UsageError(f"{verb} is a file, not a verb", f"ovw transcribe {verb}")
     chosen = copy(app)
     chosen.registered_commands = [one for one in app.registered_commands if one.name == verb]
     chosen.registered_groups = [one for one in app.registered_groups if one.name == verb]

@@ -234,7 +234,10 @@ def _measure(chosen: BenchConfig, terminal: Terminal, *, force: bool, as_json: b
         hint = f"ovw bench --resume {path} tries them again"
         raise OvwError(f"{len(bad)} of {len(record.cases)} cases failed: {named}", hint)
     if not any(case.metrics for case in record.cases):
-        raise OvwError("nothing was measured", "see the lines above; --budget none takes all the time it needs")
+        if chosen.budget:
+            seen = f"nothing was measured: the budget of {chosen.budget:g} s was over before the first round"
+            raise OvwError(seen, "give a larger --budget, none for all the time it takes, or --no-roofline")
+        raise OvwError("nothing was measured", "see the lines above")
 
 
 def _show(record: Record, path: Path, terminal: Terminal, *, as_json: bool) -> None:

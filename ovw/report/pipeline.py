@@ -68,6 +68,8 @@ def _explained(paths: Sequence[Path]) -> Iterator[None]:
 
 
 def _write(config: ReportConfig, runs: Sequence[Run], paths: Sequence[Path], output: Path) -> list[Path]:
+    if not any(run.utterances for run in runs) and not measured_cases(runs):
+        raise OvwError(f"{', '.join(map(str, paths))}: nothing was measured there", "measure again")
     figures = make_figures(runs)
     pictures = [form for form in PICTURES if form in config.format]
     targets = {(figure.name, form): _beside(output, figure, form) for form in pictures for figure in figures}

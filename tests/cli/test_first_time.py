@@ -45,6 +45,11 @@ COMMANDS = [
     ("ovw transcribe talk.mp4 --device GPU", 2, "this machine has CPU"),
     ("ovw transcribe talk.mp4 -m base-int8", 1, "ovw convert --size base --int8"),
     ("ovw transcribe talk.mp4 -m bass", 2, "no artifact 'bass'"),
+    ("ovw transcribe talk.mp4 -m smal", 2, "did you mean the size 'small'?"),
+    ("ovw transcribe talk.mp4 --language germn", 2, "did you mean 'german'?."),
+    ("ovw transcribe talk.mp4 -f json -f srt -o -", 2, "standard output takes one format"),
+    ("ovw talk.mp4", 2, "Hint: ovw transcribe talk.mp4"),
+    ("ovw align note.txt talk.mp4", 1, "the media comes first, then its text"),
     # IR for another app
     ("ovw convert", 2, "--size base"),
     ("ovw convert --size base --fp16 --print-config", 0, "fp16"),

@@ -93,6 +93,9 @@ def test_from_the_command_line(base: Converted, tmp_path: Path) -> None:
     ovw("align", media, tmp_path / "talk.txt", *options)
     (cue,) = srt.parse((tmp_path / "talk.srt").read_text(encoding="utf-8"))
     assert cue.content == RIVER
+    (tmp_path / "other.txt").write_text("Purple monkeys dismantle helicopters.", encoding="utf-8")
+    done = ovw("align", media, tmp_path / "other.txt", *options, "-o", "-")
+    assert "is it the right one?" in done.stderr
     assert 1 < (cue.end - cue.start).total_seconds() < 5
 
     wrong = pysubs2.SSAFile()

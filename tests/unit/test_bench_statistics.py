@@ -125,6 +125,9 @@ def test_what_is_not_compared() -> None:
         compare(record(case("a", *STEADY), case("b", *STEADY)), record(case("c", *SLOW)))
     with pytest.raises(OvwError, match="nothing to compare"):
         compare(record(case("c", *STEADY)), record(case("c", *SLOW, status="crashed")))
+    with pytest.raises(OvwError) as nothing:
+        compare(record(case("c", *STEADY)), record())
+    assert nothing.value.hint == "the first has c; the second has no measurement"
     with pytest.raises(OvwError, match="record of ovw eval"):
         compare(record(), new_record("eval", {}))
     renamed = compare(record(case("a", *STEADY)), record(case("b", *SLOW)))

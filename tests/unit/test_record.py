@@ -39,6 +39,7 @@ def test_round_trip(tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ("[]", "schema version None"),
         ('{"schema_version": 2}', "schema version 2"),
+        ('{"schema": "ovw.transcript/1"}', "a transcript, no record"),
         ('{"schema_version": 1, "kind": "eval"}', "damaged"),
     ],
 )

@@ -236,6 +236,14 @@ def test_page_and_tables_are_different_files(run_folder: Path, tmp_path: Path) -
     assert not (tmp_path / "r.md").exists()
 
 
+def test_a_record_without_measurements_is_refused(tmp_path: Path) -> None:
+    write_record(bench_record(), tmp_path / "b.json")
+    asked = {"records": [str(tmp_path / "b.json")], "output": str(tmp_path / "r.html")}
+    with pytest.raises(OvwError, match=r"b\.json: nothing was measured there"):
+        write_report(build(ReportConfig, asked))
+    assert not (tmp_path / "r.html").exists()
+
+
 def test_what_will_not_fit_is_not_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[Path] = []
     monkeypatch.setattr(explorer, "encode_mp3", lambda path: encoded.append(path) or b"x" * 30)

@@ -79,10 +79,12 @@ class TranscribeConfig(RunConfig, LayoutOptions):
             raise ValueError("embed puts one subtitle track into a video: leave it out, or choose one channel")
         if self.embed and self.output == "-":
             raise ValueError("embed copies videos, which standard output does not take: name a folder with --output")
+        if self.output == "-" and len(self.format) > 1:
+            raise ValueError(f"standard output takes one format, not {', '.join(self.format)}: name a folder instead")
         if self.in_bulk and self.output == "-":
             raise ValueError("workers write files, nothing to standard output: name a folder with --output")
         if self.force and not self.in_bulk:
-            raise ValueError("without workers nothing is skipped: leave out --force, or add --workers")
+            raise ValueError("without workers nothing is skipped: leave out --force; --overwrite replaces edited files")
         return self
 
     def sound(self) -> SoundChoice:

@@ -97,5 +97,5 @@ def _summary(done: list[Finished], skipped: int, elapsed_s: float) -> str:
     """`files transcribed: 3, 0:12:40 of audio, 14.2x real time; done before: 2, --force does them again`."""
     audio = timedelta(seconds=round(sum(outcome.duration_s for outcome in done)))
     figures = f", {audio} of audio, {_speed(done, elapsed_s)}" if done else ""
-    left = f"; done before: {skipped}, --force does them again" if skipped else ""
+    left = f"; done before: {skipped}, --force does them again (with this model and these options)" if skipped else ""
     return f"files transcribed: {len(done)}{figures}{left}"
