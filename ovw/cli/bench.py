@@ -235,8 +235,11 @@ def _measure(chosen: BenchConfig, terminal: Terminal, *, force: bool, as_json: b
         raise OvwError(f"{len(bad)} of {len(record.cases)} cases failed: {named}", hint)
     if not any(case.metrics for case in record.cases):
         if chosen.budget:
-            seen = f"nothing was measured: the budget of {chosen.budget:g} s was over before the first round"
-            raise OvwError(seen, "give a larger --budget, none for all the time it takes, or --no-roofline")
+            why = f"the budget of {chosen.budget:g} s was over before the first round"
+            raise OvwError(
+                f"nothing was measured: {why}",
+                "give a larger --budget, none for all the time it takes, or --no-roofline",
+            )
         raise OvwError("nothing was measured", "see the lines above")
 
 
