@@ -213,6 +213,12 @@ def test_another_vocabulary_is_refused(copy_of_tiny: Path) -> None:
         Whisper(copy_of_tiny)
 
 
+def test_what_f32_leaves_out_is_not_named(tiny: Converted) -> None:
+    """Keys and values stay in floating point there, and no activation has a scale."""
+    found = Whisper(tiny.folder, device=DeviceOptions(precision="f32")).approximations
+    assert found == ["merged_padding", "token_merging", "unsure_search"]
+
+
 def test_only_licensed_approximations_are_used(copy_of_tiny: Path) -> None:
     manifest = read_manifest(copy_of_tiny)
     assert manifest.arithmetic is not None

@@ -109,6 +109,8 @@ def ways(folder: Path, manifest: Manifest, options: DeviceOptions, policy: RunPo
     if options.device == "CPU" and can_specialise(folder, manifest):
         licensed = ALL.without(manifest.arithmetic.unlicensed() if manifest.arithmetic else ())
         floating = licensed.without(("int8_attention", "grouped_scales"))
+        if options.in_f32:
+            licensed = floating
         tried = (("as licensed", licensed), ("without int8 attention", floating), ("without approximations", NONE))
         for name, approximations in tried:
             yield Way(name, FastModelSessions(folder, manifest.layout, options, dims, heads, approximations), allowed)
