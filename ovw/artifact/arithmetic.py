@@ -104,11 +104,11 @@ class Arithmetic(ManifestPart):
         """The figures in a few lines."""
         lines = [f"computes in {self.precision} on {self.cpu}"]
         if self.rows:
-            figures = f"{self.rows.in_f32:.1g} in f32, {self.rows.in_default:.1g} in {self.precision}"
+            figures = f"{self.rows.in_f32:.1g} in f32, {self.rows.in_default:.1g} by default, in {self.precision}"
             lines.append(f"rows of a batch against rows alone: {figures} (relative L2)")
         for name, cost in (self.approximations or {}).items():
             verdict = "used" if cost.licensed else "not used"
-            lines.append(f"{name}: {cost.nats:+.4f} ± {cost.standard_error:.4f} nats a token, {verdict}")
+            lines.append(f"{name} costs {cost.nats:+.4f} ± {cost.standard_error:.4f} nats a token: {verdict}")
         return lines
 
     def unlicensed(self) -> list[str]:
