@@ -14,7 +14,7 @@ import numpy as np
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.task import DecodingResult
-from ovw.transcribe.fallback import UNSURE_BEAMS, is_doubtful, is_skippable, is_unsure
+from ovw.transcribe.fallback import LEAST_GAIN, UNSURE_BEAMS, is_doubtful, is_skippable, is_unsure
 from ovw.transcribe.known_text import plain
 from ovw.transcribe.language import identify
 from ovw.transcribe.options import AUTO
@@ -192,9 +192,11 @@ class BatchedDecoder(WindowDecoder):
         ]
 
     def _is_better(self, found: DecodingResult, result: DecodingResult) -> bool:
-        """Whether a result is likelier; than that of a search, longer too: it replaces one that passed over words."""
-        long_enough = self._options.beam_size == 1 or len(found.tokens) > len(result.tokens)
-        return long_enough and found.avg_logprob > result.avg_logprob and not is_doubtful(found, self._options)
+        """Whether a search's result is likelier by enough; a greedy one has to be longer too."""
+        gain = found.avg_logprob - result.avg_logprob
+        longer = len(found.tokens) > len(result.tokens)
+        better = gain > LEAST_GAIN if self._options.beam_size == 1 else gain > 0 and longer
+        return better and not is_doubtful(found, self._options)
 
     def _result_of(self, decoded: Decoded) -> WindowResult:
         """The result of a window; empty if it is silent or only repeats the end of the window it is the rest of."""

@@ -18,6 +18,8 @@ UNSURE_LOGPROB = -0.45
 """Mean log probability of a greedy text below which a search is worth its time; a tenth of LibriSpeech lies there."""
 UNSURE_BEAMS = 3
 """Beams of that search; five find hardly more."""
+LEAST_GAIN = 0.02
+"""Mean log probability by which its text has to be likelier: at less, other words are more often wrong than right."""
 UNSURE_SEARCH_LOGPROB = -0.35
 """Mean log probability of a beam search's text below which greedy decoding may have a longer and likelier one. While
 they grow, texts are compared by their sum, so one that passes over a sentence can drive out all that do not."""
