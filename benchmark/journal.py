@@ -90,8 +90,9 @@ def config_of(path: Path, changes: Mapping[str, Any]) -> BenchConfig:
     record = read_record(path)
     if record.kind != "bench":
         raise UsageError(f"{path} is no record of ovw bench", "--resume takes one of its .json files")
-    values = {**record.config, **given(changes), "output": str(path)}
-    return build(BenchConfig, values, f" in {path}", record.config.keys() - given(changes).keys())
+    flags = given(changes)
+    values = {**record.config, **flags, "output": str(path)}
+    return build(BenchConfig, values, f" in {path}", record.config.keys() - flags.keys())
 
 
 def _require_ours(earlier: Record, path: Path) -> None:

@@ -148,8 +148,13 @@ class ConvertConfig(Config):
 
         if self.tune and not compressed:
             raise UsageError("--tune has no recipe to search for", "add --precision int8-ptq")
-        if self.tune and (self.gate is None or self.weights == "random"):
+        if self.tune and not self.scores_words:
             raise UsageError("--tune needs words to judge by", "leave out --gate none and --weights random")
+
+    @property
+    def scores_words(self) -> bool:
+        """Whether a compressed artifact is judged by its words; those of random weights mean nothing."""
+        return self.gate is not None and self.weights != "random"
 
     def recipe_of(self, precision: str, size: str | None) -> Recipe | None:
         """The recipe of a precision for a model of a size; `None` if it does not compress."""

@@ -135,7 +135,7 @@ def require_speech(config: ConvertConfig) -> None:
     recipes = [recipe for precision in config.precision if (recipe := config.recipe_of(precision, None))]
     if any(recipe.calibrated for recipe in recipes):
         open_dataset(config.calibration, texts=False)
-    if recipes and config.gate and config.weights != "random":
+    if recipes and config.gate and config.scores_words:
         open_dataset(config.gate, texts=True)
 
 
@@ -185,7 +185,7 @@ def same_speech(manifest: Manifest, config: ConvertConfig) -> bool:
         return False
     if config.tune and not made.trials:
         return False
-    if config.gate is None or config.weights == "random":
+    if config.gate is None or not config.scores_words:
         return True
     gate = made.gate
     if gate is None or gate.allowed != config.max_wer_delta or (gate.verdict == "breached" and not config.accept_wer):

@@ -105,8 +105,7 @@ def _need(dims: Dims, job: Job, config: ConvertConfig) -> int:
 
 def _is_judged(job: Job, config: ConvertConfig) -> bool:
     """Whether an fp32 artifact is made too, to judge the job's by."""
-    compresses = config.recipe_of(job.precision, None) is not None
-    return compresses and config.gate is not None and config.weights != "random"
+    return config.scores_words and config.recipe_of(job.precision, None) is not None
 
 
 def artifact_bytes(dims: Dims, precision: str, layout: str) -> int:

@@ -10,6 +10,7 @@ from ovw.datasets.audio import clip_sha256, read_bytes
 from ovw.datasets.utterance import Item, Problem, Utterance
 from ovw.errors import OvwError
 from ovw.evaluate.journal import HypothesisJournal
+from ovw.scoring.hypothesis import same_sound
 
 
 def pending(
@@ -52,8 +53,7 @@ def _is_done(utterance: Utterance, language: str | None, journal: HypothesisJour
     done = journal.done.get(utterance.id)
     if done is None:
         return False
-    hashes = {done.audio_sha256, _sha256(utterance)} - {None}
-    if done.language != language or len(hashes) > 1:
+    if done.language != language or not same_sound(done.audio_sha256, _sha256(utterance)):
         journal.drop(utterance.id)
         return False
     journal.keep(replace(done, audio=utterance.location, reference=utterance.reference, speaker=utterance.speaker))

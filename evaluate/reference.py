@@ -13,7 +13,7 @@ from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.journal import HYPOTHESES
-from ovw.scoring.hypothesis import Hypothesis, read_hypotheses
+from ovw.scoring.hypothesis import Hypothesis, read_hypotheses, same_sound
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def on_same_clips(theirs: Sequence[Hypothesis], ours: Sequence[Hypothesis]) -> l
     shared = [
         replace(one, reference=known[one.id].reference, language=known[one.id].language)
         for one in theirs
-        if one.id in known and _is_same_sound(one, known[one.id])
+        if one.id in known and same_sound(one.audio_sha256, known[one.id].audio_sha256)
     ]
     if theirs and ours and not shared:
         seen = f"the reference has clips such as {theirs[0].id}, this run such as {ours[0].id}: none that both have"
@@ -81,10 +81,6 @@ def on_same_clips(theirs: Sequence[Hypothesis], ours: Sequence[Hypothesis]) -> l
     if len(shared) < len(ours):
         logger.warning("the reference has %d of the %d clips: it is compared on these", len(shared), len(ours))
     return shared
-
-
-def _is_same_sound(one: Hypothesis, other: Hypothesis) -> bool:
-    return None in (one.audio_sha256, other.audio_sha256) or one.audio_sha256 == other.audio_sha256
 
 
 def _pytorch(checkpoint: Path, config: EvalConfig) -> Reference:

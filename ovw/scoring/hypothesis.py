@@ -55,6 +55,11 @@ class Hypothesis:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
+def same_sound(one: str | None, other: str | None) -> bool:
+    """Whether two clips may hold the same sound, by the hashes of their media files as far as both are known."""
+    return None in (one, other) or one == other
+
+
 KEYS = {field.name: str(field.type) for field in fields(Hypothesis)}
 TYPES = {"str": (str,), "float": (int, float), "int": (int,), "None": (type(None),)}
 

@@ -272,4 +272,5 @@ def _whole_windows(recording: Recording, clip: FrameSpan) -> Iterator[FrameSpan]
 
 def is_echo(text: str, before: str) -> bool:
     """Whether the rest of a window only repeats how the window ended: its last timestamp came too early."""
-    return len(plain(text)) >= SHORTEST_ECHO and plain(before).endswith(plain(text))
+    current = plain(text)
+    return len(current) >= SHORTEST_ECHO and plain(before).endswith(current)

@@ -241,7 +241,7 @@ def test_the_size_that_could_lend_heads_is_named(
 
 @pytest.mark.parametrize("form", ["array", "blocks"])
 def test_long_recordings_without_speech_have_no_text(model: Whisper, form: str) -> None:
-    """What is read in search of speech is forgotten; the language is detected in what is left."""
+    """Sound that is read in search of speech is forgotten; the language is detected in the rest."""
     silence = np.zeros(RATE * 360, np.float32)
     media = silence if form == "array" else np.array_split(silence, 45)
     found = model.transcribe(media, beam_size=1)

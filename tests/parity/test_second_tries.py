@@ -41,7 +41,7 @@ def test_unsure_windows_of_a_batch_are_decoded_otherwise(
         return decode(self, *given)  # type: ignore[arg-type]
 
     def decoded(beam_size: int, context: str = "auto") -> list[tuple[float, list[int]]]:
-        """How likely each clip's one window is, and its tokens."""
+        """Mean log probability of each clip's one window, and its tokens."""
         beams.clear()
         asked = TranscribeOptions(language="en", beam_size=beam_size, batch_size=2, audio_context=context)
         found = [list(one) for one in whisper.transcribe_many(speech[1:], asked)]

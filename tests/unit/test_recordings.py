@@ -1,4 +1,4 @@
-"""What is known of media before their first window."""
+"""Length and loudness of media, known before their first window."""
 
 from __future__ import annotations
 
