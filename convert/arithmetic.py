@@ -17,7 +17,7 @@ from ovw.errors import NotEqualError
 from ovw.memory import give_back
 from ovw.models import Dims
 from ovw.runtime.device import EXACT, DeviceOptions, capabilities, cpu_name, inference_precision
-from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder
+from ovw.runtime.sessions import open_decoder, open_encoder
 from ovw.transcribe.checks.licence import measure_licence
 from ovw.transcribe.checks.probe import make_reference, probe_mels, takes_probe
 from ovw.transcribe.checks.rows import (
@@ -100,7 +100,7 @@ def measure_batches(folder: Path, layout: str, shapes: Shapes, dims: Dims) -> Ar
     into a filled one, after rows changed places and, where a decoder allows that, after rows have left.
     """
     require_batch_axis(folder)
-    encoder = open_layout_encoder(folder, layout, EXACT)
+    encoder = open_encoder(folder, layout, EXACT)
     audio = [np.array(encoder(mel)[0]) for mel in _windows(shapes, dims)]
     del encoder
     give_back()
@@ -169,7 +169,7 @@ def _measure_rows(
     reference: ProbeReference | None,
 ) -> _Rows:
     """Rows alone and in batches in one arithmetic, over the same encoded windows [S, state] in each."""
-    decoder = open_layout_decoder(folder, layout, options)
+    decoder = open_decoder(folder, layout, options)
     prompt = golden_prompt(Tokenizer.from_artifact(folder))
     reference = reference or make_reference(decoder, audio, prompt, least(shapes))
     if shapes.kind == "dynamic":

@@ -20,7 +20,7 @@ from ovw.errors import NotEqualError
 from ovw.memory import give_back
 from ovw.runtime.device import EXACT
 from ovw.runtime.protocols import Decoder
-from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder
+from ovw.runtime.sessions import open_decoder, open_encoder
 from ovw.transcribe.selftest import clip_mel, encoder_golden, feed, golden_prompt, greedy_tokens, text_golden
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -82,13 +82,13 @@ def prove(
     reference = PyTorchReference(checkpoint)
     mel = clip_mel(checkpoint.dims, shapes)
     hidden = reference.encode(mel)
-    own_hidden = open_layout_encoder(folder, layout, EXACT)(mel)
+    own_hidden = open_encoder(folder, layout, EXACT)(mel)
     give_back()
     off = _relative_l2(own_hidden, hidden)
     if not layout_row(layout).decodes:
         parity = _measured(tolerance, off, ggml=same_tensors(folder, checkpoint))
         return _passed(parity, tolerance), encoder_golden(own_hidden)
-    decoder = open_layout_decoder(folder, layout, EXACT)
+    decoder = open_decoder(folder, layout, EXACT)
     tokenizer = Tokenizer.from_artifact(folder)
     prompt = golden_prompt(tokenizer)
     tokens = greedy_tokens(decoder, own_hidden, prompt, tokenizer.eot, shapes)

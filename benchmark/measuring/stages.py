@@ -26,7 +26,7 @@ from ovw.errors import OvwError
 from ovw.runtime.device import compile_model, core, inference_precision
 from ovw.runtime.encoder import EncoderSession
 from ovw.runtime.protocols import Audio, Decoder, Encoder, Windows
-from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder, require_runnable
+from ovw.runtime.sessions import open_decoder, open_encoder, require_runnable
 from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.model_sessions import FastModelSessions, can_specialise
 from ovw.transcribe.recording import Recording, Window
@@ -63,11 +63,11 @@ class GraphBench:
 
     @cached_property
     def encoder(self) -> Encoder:
-        return open_layout_encoder(self._case.folder, self._manifest.layout, self._case.device, self._fix)
+        return open_encoder(self._case.folder, self._manifest.layout, self._case.device, self._fix)
 
     @cached_property
     def decoder(self) -> Decoder:
-        return open_layout_decoder(self._case.folder, self._manifest.layout, self._case.device)
+        return open_decoder(self._case.folder, self._manifest.layout, self._case.device)
 
     @cached_property
     def speech(self) -> NDArray[np.float32]:

@@ -16,7 +16,6 @@ from ovw.artifact.masks import decoders_without_batch, give_masks_the_batch
 from ovw.artifact.staging import staged_folder
 from ovw.convert.arithmetic import measure_arithmetic
 from ovw.errors import OvwError
-from ovw.runtime.sessions import open_layout
 from ovw.transcribe.selftest import golden_differences, run_golden
 
 
@@ -48,7 +47,7 @@ def mend(folder: Path) -> Manifest:
             model = ov.Core().read_model(folder / name)
             give_masks_the_batch(model)
             ov.save_model(model, scratch / name, compress_to_fp16=False)
-        if differences := golden_differences(run_golden(scratch, manifest, open_layout), manifest):
+        if differences := golden_differences(run_golden(scratch, manifest), manifest):
             raise OvwError(f"the repaired artifact differs: {differences[0]}", "nothing was written; please report it")
         mended = manifest.model_copy(
             update={"files": hash_folder(scratch), "arithmetic": remeasured(scratch, manifest)}

@@ -26,7 +26,7 @@ from ovw.audio.decode import load_audio
 from ovw.errors import OvwError
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.protocols import Decoder, Encoder
-from ovw.runtime.sessions import open_sessions
+from ovw.runtime.sessions import open_sessions, require_runnable
 
 
 def load(model: str | Path | None = None, *, device: DeviceOptions = EXACT) -> OpenVinoWhisper:
@@ -49,6 +49,7 @@ class OpenVinoWhisper(Whisper):  # type: ignore[misc]
         nn.Module.__init__(self)
         manifest = load_manifest(folder)
         self.dims = ModelDimensions(**manifest.dims)
+        require_runnable(folder, manifest.layout)
         encoder, decoder = open_sessions(folder, manifest.layout, device)
         self.encoder = _Encoder(encoder)
         self.decoder = _Decoder(decoder)

@@ -85,7 +85,7 @@ class Whisper:
     @property
     def approximations(self) -> list[str]:
         """Names of those that the runner may use with this artifact here, see `ovw.runtime.approximations`."""
-        return self._sessions.approximations.in_use()
+        return self._sessions.approximations.without(self._policy.approximations_left_out()).in_use()
 
     def approximations_for(self, options: TranscribeOptions) -> list[str]:
         """Names of those that it uses in a transcription with these options."""

@@ -45,6 +45,8 @@ class ProbeReference(ManifestPart):
     """
 
     clip_sha256: str
+    stretches_s: tuple[tuple[float, float], ...] = ((0.0, 2.0), (1.5, 3.5))
+    """Start and end of each; the default is that of manifests that lack it."""
     tokens: list[list[int]]
     """Of each stretch: the prompt and the likeliest tokens."""
     logits: PackedArray

@@ -119,7 +119,7 @@ def locate_or_default(model: str | Path | None) -> Path:
     """
     folder = default_artifact() if model is None else locate(str(model))
     if folder is None:
-        raise none_installed()
+        raise no_default()
     return folder
 
 
@@ -128,6 +128,14 @@ def of_size(name: str) -> Path | None:
     size = None if Path(name).exists() and is_path(name) else size_name(name)
     folders = (models_dir() / f"{size}-{precision}" for precision in PREFERRED_PRECISIONS) if size else ()
     return next((folder for folder in folders if is_artifact(folder)), None)
+
+
+def no_default() -> OvwError:
+    """The error of a machine without a default artifact."""
+    if found := installed():
+        named = ", ".join(artifact.name for artifact in found)
+        return UsageError("none of the installed artifacts is the default", f"name one with -m: {named}")
+    return none_installed()
 
 
 def none_installed() -> OvwError:

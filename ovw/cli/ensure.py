@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ovw.api.request import check_request
-from ovw.artifact.locate import OFFERED, default_artifact, is_path, load_manifest, locate_or_default, of_size
+from ovw.artifact.locate import OFFERED, default_artifact, installed, is_path, load_manifest, locate_or_default, of_size
 from ovw.artifact.names import PRECISIONS
 from ovw.errors import OvwError
 from ovw.home import models_dir
@@ -80,7 +80,9 @@ def _offer(size: str, precision: str, terminal: Terminal, *, yes: bool) -> Path:
     command = f"ovw convert --size {size} --{precision}"
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise OvwError(f"no artifact {size}-{precision} is installed", f"{command}, or add --yes")
+            others = ", ".join(artifact.name for artifact in installed())
+            named = f", or name one with -m: {others}" if others else ""
+            raise OvwError(f"no artifact {size}-{precision} is installed", f"{command}, or add --yes{named}")
         if not typer.confirm(f"No artifact {size}-{precision} is installed. Convert it now ({command})?", err=True):
             raise OvwError("nothing to run", command)
     from ovw.cli.convert import convert_size

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, islice
 
 import numpy as np
@@ -14,13 +15,14 @@ import numpy as np
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.task import DecodingResult
-from ovw.transcribe.fallback import LEAST_GAIN, UNSURE_BEAMS, is_doubtful, is_skippable, is_unsure
+from ovw.transcribe.fallback import is_skippable
 from ovw.transcribe.known_text import plain
 from ovw.transcribe.language import identify
 from ovw.transcribe.options import AUTO
 from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import SHORTEST_IN_SILENCE, Recording, Window
 from ovw.transcribe.result import Detection, Segment
+from ovw.transcribe.second_search import SecondSearch
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
 from ovw.transcribe.window_decoder import SHORT, WindowDecoder
 from ovw.transcribe.words.timer import time_words
@@ -41,7 +43,7 @@ SHORTEST_ECHO = 30
 
 @dataclass(frozen=True)
 class Decoded:
-    """A window, what it was asked with, its audio and what the decoder found."""
+    """A decoded window with its prompt, encoder output and result."""
 
     window: Window
     language: str | None
@@ -63,6 +65,10 @@ class WindowResult:
 
 class BatchedDecoder(WindowDecoder):
     """Several windows at a time, of one recording or of many."""
+
+    @cached_property
+    def _second(self) -> SecondSearch:
+        return SecondSearch(self._options)
 
     def one(
         self, recording: Recording, language: str | None, clips: Iterable[FrameSpan]
@@ -152,19 +158,14 @@ class BatchedDecoder(WindowDecoder):
                 else:
                     yield one
             del one  # it holds the audio of its whole batch
-            if self._other_beams * len(unsure) >= size or at + size >= len(windows):
-                yield from self._decoded_otherwise(unsure)
+            if self._second.beam_size * len(unsure) >= size or at + size >= len(windows):
+                yield from self._searched_again(unsure)
                 unsure = []
-
-    @property
-    def _other_beams(self) -> int:
-        """Beams of the second try of unsure windows."""
-        return UNSURE_BEAMS if self._options.beam_size == 1 else 1
 
     def _is_unsure(self, decoded: Decoded) -> bool:
         if decoded.window.size < SHORT or self._in_full(decoded.window):
             return False
-        return self._sessions.approximations.unsure_search and is_unsure(decoded.result, self._options)
+        return self._sessions.approximations.unsure_search and self._second.is_wanted(decoded.result)
 
     def _batch(self, windows: Sequence[Window]) -> list[Decoded]:
         """Encode and decode windows together."""
@@ -176,27 +177,17 @@ class BatchedDecoder(WindowDecoder):
         results = self._decode(windows, audio, prompts)
         return [Decoded(*parts) for parts in zip(windows, languages, prompts, audio, results, detections, strict=True)]
 
-    def _decoded_otherwise(self, unsure: Sequence[Decoded]) -> list[Decoded]:
-        """Unsure windows, with the result of a small beam search, or of no search, where that is better.
-
-        The text before a window would help where speech is unclear; windows of a batch have none.
-        """
+    def _searched_again(self, unsure: Sequence[Decoded]) -> list[Decoded]:
+        """Unsure windows, with the result of a second search where that is better."""
         if not unsure:
             return []
-        task = replace(self._task, options=self._options.model_copy(update={"beam_size": self._other_beams}))
+        task = replace(self._task, options=self._options.model_copy(update={"beam_size": self._second.beam_size}))
         rng = np.random.default_rng(self._options.seed)
         results = task.run([one.audio for one in unsure], [one.prompt for one in unsure], 0.0, rng)
         return [
-            replace(one, result=found) if self._is_better(found, one.result) else one
+            replace(one, result=found) if self._second.is_better(found, one.result) else one
             for one, found in zip(unsure, results, strict=True)
         ]
-
-    def _is_better(self, found: DecodingResult, result: DecodingResult) -> bool:
-        """Whether a search's result is likelier by enough; a greedy one has to be longer too."""
-        gain = found.avg_logprob - result.avg_logprob
-        longer = len(found.tokens) > len(result.tokens)
-        better = gain > LEAST_GAIN if self._options.beam_size == 1 else gain > 0 and longer
-        return better and not is_doubtful(found, self._options)
 
     def _result_of(self, decoded: Decoded) -> WindowResult:
         """The result of a window; empty if it is silent or only repeats the end of the window it is the rest of."""

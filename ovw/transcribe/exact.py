@@ -34,6 +34,10 @@ class RunPolicy:
         """Decoding options with those that are fixed."""
         return options.model_copy(update=dict(self.options))
 
+    def approximations_left_out(self) -> list[str]:
+        """Approximations that the fixed options exclude."""
+        return self.decoding(TranscribeOptions(batch_size=2)).approximations_left_out()
+
     def flags(self) -> dict[str, Any]:
         """Options of a command line that are fixed, with the only values that go with the policy."""
         return {**self.options, "inference_precision": self.precision}

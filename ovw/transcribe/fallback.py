@@ -15,14 +15,7 @@ LOGPROB = -1.0
 NO_SPEECH = 0.6
 """Defaults of the temperatures and thresholds, as openai/whisper has them."""
 UNSURE_LOGPROB = -0.45
-"""Mean log probability of a greedy text below which a search is worth its time; a tenth of LibriSpeech lies there."""
-UNSURE_BEAMS = 3
-"""Beams of that search; five find hardly more."""
-LEAST_GAIN = 0.02
-"""Mean log probability by which its text has to be likelier: at less, other words are more often wrong than right."""
-UNSURE_SEARCH_LOGPROB = -0.35
-"""Mean log probability of a beam search's text below which greedy decoding may have a longer and likelier one. While
-they grow, texts are compared by their sum, so one that passes over a sentence can drive out all that do not."""
+"""Mean log probability below which the text of a short window is doubtful too."""
 
 
 def decode_with_fallback(
@@ -67,13 +60,6 @@ def is_doubtful(result: DecodingResult, options: TranscribeOptions) -> bool:
 def needs_fallback(result: DecodingResult, options: TranscribeOptions) -> bool:
     """Too repetitive or too unlikely, unless it is plain silence."""
     return not is_silence(result, options) and (is_repetitive(result, options) or is_unlikely(result, options))
-
-
-def is_unsure(result: DecodingResult, options: TranscribeOptions) -> bool:
-    """A text that stands, of which decoding in the other way, with beams or greedily, might find a better one."""
-    floor = UNSURE_LOGPROB if options.beam_size == 1 else UNSURE_SEARCH_LOGPROB
-    first = result.temperature == 0 and len(options.temperature) > 1
-    return first and result.avg_logprob < floor and not is_doubtful(result, options)
 
 
 def is_silence(result: DecodingResult, options: TranscribeOptions) -> bool:

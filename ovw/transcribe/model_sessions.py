@@ -126,7 +126,7 @@ class ModelSessions:
 
     @property
     def approximations(self) -> Approximations:
-        """Those in use: none, but for the scales of activations, which are the device's matter."""
+        """Those in use: without f32, scales that activations share; second decodings of unsure windows in a batch."""
         return NONE.model_copy(update={"grouped_scales": not self.device.in_f32, "unsure_search": True})
 
     def _frames(self, size: int, *, full_context: bool) -> int:

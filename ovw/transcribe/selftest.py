@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from ovw.audio.decode import load_audio
 from ovw.audio.mel import log_mel_spectrogram
 from ovw.errors import DAMAGE, OvwError, quoted, reason
 from ovw.models import Dims
-from ovw.runtime.device import EXACT, DeviceOptions
-from ovw.runtime.protocols import Decoder, Encoder
+from ovw.runtime.device import EXACT
+from ovw.runtime.protocols import Decoder
 from ovw.runtime.sessions import open_encoder, open_sessions
 from ovw.transcribe.prompt import control_tokens
 from ovw.transcribe.tokenizer import Tokenizer
@@ -26,7 +25,6 @@ CLIP = "selftest.flac"
 MAX_TOKENS = 32
 HIDDEN_VALUES = 8
 HIDDEN_TOLERANCE = 0.01
-Opener = Callable[[Path, str, DeviceOptions], tuple[Encoder, Decoder]]
 
 
 def clip_mel(dims: Dims, shapes: Shapes | None = None) -> NDArray[np.float32]:
@@ -88,19 +86,18 @@ def feed(decoder: Decoder, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.concatenate([decoder.step(tokens[:, at : at + width], rows).copy() for at in pieces], 1)
 
 
-def run_golden(folder: Path, manifest: Manifest, opener: Opener = open_sessions) -> Golden:
+def run_golden(folder: Path, manifest: Manifest) -> Golden:
     """Run the self-test on an artifact folder.
 
     Args:
         folder: of the artifact.
         manifest: what it is.
-        opener: of its sessions.
     """
     mel = clip_mel(manifest.dimensions(), manifest.shapes)
     if not layout_row(manifest.layout).decodes:
         return encoder_golden(open_encoder(folder, manifest.layout, EXACT)(mel))
     tokenizer = Tokenizer.from_artifact(folder)
-    encoder, decoder = opener(folder, manifest.layout, EXACT)
+    encoder, decoder = open_sessions(folder, manifest.layout, EXACT)
     prompt = golden_prompt(tokenizer)
     tokens = greedy_tokens(decoder, encoder(mel), prompt, tokenizer.eot, manifest.shapes)
     return text_golden(prompt, tokens, tokenizer)
@@ -118,11 +115,11 @@ def encoder_golden(hidden: NDArray[np.float32]) -> Golden:
     return Golden(clip=CLIP, clip_sha256=clip_sha256(), prompt=[], tokens=[], text="", hidden=first)
 
 
-def find_golden_problems(folder: Path, opener: Opener = open_sessions) -> list[str]:
+def find_golden_problems(folder: Path) -> list[str]:
     """Run the self-test; empty when the result equals the one in the manifest."""
     try:
         manifest = read_manifest(folder)
-        found = run_golden(folder, manifest, opener)
+        found = run_golden(folder, manifest)
     except OvwError as error:
         return [str(error)]
     except DAMAGE as error:

@@ -27,7 +27,7 @@ from ovw.errors import NotEqualError, OvwError
 from ovw.runtime import sessions
 from ovw.runtime.approximations import ALL
 from ovw.runtime.device import DeviceOptions
-from ovw.runtime.sessions import open_layout_decoder
+from ovw.runtime.sessions import open_decoder
 from ovw.transcribe.checks import guard, texts
 from ovw.transcribe.checks.licence import MOST_NATS, WORST_NATS, measure_licence
 from ovw.transcribe.checks.probe import probe_windows
@@ -124,7 +124,7 @@ def test_rows_that_a_batch_changes_are_refused_at_conversion(
     manifest = tiny.manifest
     arguments = (tiny.folder, manifest.layout, manifest.shapes, manifest.dimensions())
     assert arithmetic.measure_batches(*arguments).rows.in_f32 <= 1e-4
-    monkeypatch.setattr(arithmetic, "open_layout_decoder", lambda *a: FaultyDecoder(open_layout_decoder(*a), spoil))
+    monkeypatch.setattr(arithmetic, "open_decoder", lambda *a: FaultyDecoder(open_decoder(*a), spoil))
     with pytest.raises(NotEqualError, match="rows of a batch differ from the same rows alone"):
         arithmetic.measure_batches(*arguments)
 
@@ -188,7 +188,7 @@ def test_what_does_not_compute_as_proved_is_not_used(
     assert checked == [*faulty, way]
     faults = "; ".join(f"{name}: rows differ" for name in faulty)
     assert [record.getMessage() for record in caplog.records] == 2 * [
-        f"{tiny.folder.name} runs {way}, as it does not compute here what was proved otherwise ({faults})"
+        f"{tiny.folder.name} runs {way}: what it prefers is too far from f32 on this machine ({faults})"
     ]
     assert first.approximations == again.approximations == left
     (kept,) = (home / "checked").iterdir()
@@ -199,7 +199,7 @@ def test_an_artifact_that_computes_something_else_in_every_way_is_refused(
     tiny: Converted, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guard, "find_fault", lambda *rest: "logits are far off")
-    with pytest.raises(OvwError, match="does not compute on this machine what it was proved to compute"):
+    with pytest.raises(OvwError, match="gives wrong results on this machine"):
         Whisper(tiny.folder)
     assert not (home / "checked").exists()
 
@@ -217,6 +217,11 @@ def test_what_f32_leaves_out_is_not_named(tiny: Converted) -> None:
     """Keys and values stay in floating point there, and no activation has a scale."""
     found = Whisper(tiny.folder, device=DeviceOptions(precision="f32")).approximations
     assert found == ["merged_padding", "token_merging", "unsure_search"]
+
+
+def test_exact_has_no_approximation(tiny: Converted) -> None:
+    whisper = Whisper(tiny.folder, exact=True)
+    assert whisper.approximations == whisper.approximations_for(TranscribeOptions(batch_size=1)) == []
 
 
 def test_only_licensed_approximations_are_used(copy_of_tiny: Path) -> None:
@@ -264,10 +269,24 @@ def test_verify_names_the_way_that_is_wrong(tiny: Converted, monkeypatch: pytest
     way, _ = way_of(tiny.folder)
     exact = next(guard.ways(tiny.folder, manifest, DeviceOptions(), EXACTLY))
     with_faulty_decoder(way.sessions, nan_in_last_row)
-    monkeypatch.setattr(texts, "ways", lambda *a, exact=False: iter([exact_way if exact else way]))
-    exact_way = exact
+    monkeypatch.setattr(
+        texts, "ways", lambda folder, manifest, options, policy: iter([exact if policy is EXACTLY else way])
+    )
     found = list(texts.find_way_problems(tiny.folder, manifest))
+    assert found
+    assert not any(problem.startswith("--exact") for problem in found)
     assert any(problem.startswith("as licensed: rows of a batch") for problem in found)
+
+
+def test_ways_differ_from_each_other(tiny: Converted) -> None:
+    """In f32 attention over the audio is never int8: leaving it out would be tried twice."""
+
+    def names_of(options: DeviceOptions) -> list[str]:
+        return [way.name for way in guard.ways(tiny.folder, tiny.manifest, options, AS_LICENSED)]
+
+    own = ["without approximations", "with its own graphs in f32"]
+    assert names_of(DeviceOptions(precision="f32")) == ["as licensed", *own]
+    assert names_of(DeviceOptions(precision="bf16")) == ["as licensed", "without int8 attention", *own]
 
 
 def test_distance_of_logits() -> None:

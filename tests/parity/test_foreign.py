@@ -20,7 +20,7 @@ from ovw.convert.plan import Converted
 from ovw.errors import NotEqualError, OvwError
 from ovw.runtime.device import EXACT
 from ovw.runtime.foreign import ForeignDecoderSession
-from ovw.runtime.sessions import open_layout_decoder, open_layout_encoder
+from ovw.runtime.sessions import open_decoder, open_encoder
 
 
 @pytest.fixture
@@ -53,9 +53,9 @@ def test_windows_with_beams_have_a_row_each(tiny: Converted, tmp_path: Path, cop
     foreign = copy(tiny, tmp_path / "made")
     dims = tiny.manifest.dimensions()
     mels = np.random.default_rng(0).standard_normal((2, dims.n_mels, dims.n_frames)).astype(np.float32)
-    encoder = open_layout_encoder(tiny.folder, "genai", EXACT)
+    encoder = open_encoder(tiny.folder, "genai", EXACT)
     audio = np.stack([encoder(mel[None])[0] for mel in mels])
-    own, other = open_layout_decoder(tiny.folder, "genai", EXACT), open_layout_decoder(foreign, "genai", EXACT)
+    own, other = open_decoder(tiny.folder, "genai", EXACT), open_decoder(foreign, "genai", EXACT)
     assert isinstance(other, ForeignDecoderSession)
     found = []
     for decoder in (own, other):

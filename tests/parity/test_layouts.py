@@ -25,7 +25,6 @@ from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ggml import read_ggml
 from ovw.convert.sources.random import random_checkpoint
 from ovw.errors import OvwError, UsageError
-from ovw.runtime.sessions import open_layout
 from ovw.transcribe.selftest import find_golden_problems
 
 STATELESS_INPUTS = [
@@ -69,7 +68,7 @@ def test_each_layout_is_proved_and_verified(every_layout: dict[str, Converted], 
     assert made.manifest.frontend == ("onnx" if layout == "onnx" else "graph")
     assert set(LAYOUTS[layout].files("tiny-v3")) <= set(made.manifest.files)
     assert find_problems(made.folder) == []
-    assert find_golden_problems(made.folder, open_layout) == []
+    assert find_golden_problems(made.folder) == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -81,7 +80,7 @@ def test_verify_finds_another_model_in_any_layout(
     golden = made.manifest.golden
     wrong = {"hidden": [v + 1 for v in golden.hidden]} if golden.hidden else {"tokens": [1, 2]}
     write_manifest(made.manifest.model_copy(update={"golden": golden.model_copy(update=wrong)}), folder)
-    (problem,) = find_golden_problems(folder, open_layout)
+    (problem,) = find_golden_problems(folder)
     assert "when it was made" in problem
     smaller = made.manifest.shapes.model_copy(update={"kind": "static", "batch": (7, 7), "frames": (8, 8)})
     write_manifest(made.manifest.model_copy(update={"shapes": smaller}), folder)

@@ -9,7 +9,7 @@ from support.whispers import opened
 
 from ovw.convert.plan import Converted
 from ovw.runtime.device import EXACT
-from ovw.transcribe import fallback
+from ovw.transcribe import second_search
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording
@@ -48,19 +48,19 @@ def test_unsure_windows_of_a_batch_are_decoded_otherwise(
         return [(segments[0].avg_logprob, [t for s in segments for t in s.tokens]) for segments in found]
 
     monkeypatch.setattr(DecodingTask, "run", watched)
-    for limit in ("UNSURE_LOGPROB", "UNSURE_SEARCH_LOGPROB"):
-        monkeypatch.setattr(fallback, limit, -10.0)
-    greedy, searched = decoded(1), decoded(fallback.UNSURE_BEAMS)
-    assert beams == [fallback.UNSURE_BEAMS]
+    for limit in ("GREEDY_FLOOR", "BEAMS_FLOOR"):
+        monkeypatch.setattr(second_search, limit, -10.0)
+    greedy, searched = decoded(1), decoded(second_search.BEAMS)
+    assert beams == [second_search.BEAMS]
     both = list(zip(greedy, searched, strict=True))
-    monkeypatch.setattr(fallback, "UNSURE_LOGPROB", 0.0)
-    likelier = [two[1] if two[0] - one[0] > fallback.LEAST_GAIN else one[1] for one, two in both]
+    monkeypatch.setattr(second_search, "GREEDY_FLOOR", 0.0)
+    likelier = [two[1] if two[0] - one[0] > second_search.LEAST_GAIN else one[1] for one, two in both]
     assert [tokens for _, tokens in decoded(1)] == likelier
-    assert beams == [1, fallback.UNSURE_BEAMS]
-    monkeypatch.setattr(fallback, "UNSURE_SEARCH_LOGPROB", 0.0)
+    assert beams == [1, second_search.BEAMS]
+    monkeypatch.setattr(second_search, "BEAMS_FLOOR", 0.0)
     longer = [max(pair)[1] if len(pair[0][1]) > len(pair[1][1]) else pair[1][1] for pair in both]
-    assert [tokens for _, tokens in decoded(fallback.UNSURE_BEAMS)] == longer
-    assert beams == [fallback.UNSURE_BEAMS, 1]
+    assert [tokens for _, tokens in decoded(second_search.BEAMS)] == longer
+    assert beams == [second_search.BEAMS, 1]
     for beam_size in (1, 2):
         decoded(beam_size, "full")
         assert beams == [beam_size]

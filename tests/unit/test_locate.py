@@ -75,6 +75,9 @@ def test_the_default(home: Path) -> None:
     assert default_artifact() == locate_or_default(None) == small
     artifact(home / "models" / "tiny-fp16")
     assert default_artifact() is None
+    with pytest.raises(UsageError, match="none of the installed artifacts is the default") as refused:
+        locate_or_default(None)
+    assert refused.value.hint == "name one with -m: small-fp16, tiny-fp16"
     base = artifact(home / "models" / "base-fp16")
     assert default_artifact() == base
     assert locate_or_default("small-fp16") == small

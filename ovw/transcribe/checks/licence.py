@@ -28,16 +28,16 @@ from ovw.runtime.protocols import Audio
 from ovw.transcribe.checks.texts import PLAUSIBLE, word_changes
 from ovw.transcribe.decoding.numeric import log_softmax
 from ovw.transcribe.decoding.task import DecodingTask
-from ovw.transcribe.fallback import UNSURE_BEAMS
 from ovw.transcribe.model_sessions import FastModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import Recording, Window
+from ovw.transcribe.second_search import BEAMS
 from ovw.transcribe.selftest import default_language
 from ovw.voice_activity.spans import FrameSpan
 
 CLIPS = (
-    ("460-172359-0004", 2.0),
+    ("460-172359-0004", 3.0),
     ("669-129074-0011", 5.1),
     ("7367-86737-0006", 4.6),
     ("7367-86737-0001", None),
@@ -155,7 +155,7 @@ class _Scorer:
 
     def search_cost(self, audio: Sequence[Audio], texts: Sequence[_Text]) -> ApproximationCost:
         """Likelihood that searched texts lose against greedy ones."""
-        searched = self.decode(audio, UNSURE_BEAMS)
+        searched = self.decode(audio, BEAMS)
         greedy_lengths, lengths = ([len(text.tokens) + 1 for text in which] for which in (texts, searched))
         greedy = self.nats(audio, texts) / greedy_lengths
         change = np.maximum(self.nats(audio, searched) / lengths - greedy, 0)  # the likelier text stays

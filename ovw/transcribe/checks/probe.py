@@ -20,7 +20,8 @@ from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.selftest import CLIP, clip_sha256, feed
 from ovw.voice_activity.spans import FrameSpan
 
-STRETCHES_S = ((0.0, 2.0), (1.5, 3.5))
+STRETCHES_S = ((0.0, 3.0), (0.8, 3.8))
+"""Long enough for merged padding and tokens: shorter windows run in full context."""
 TOKENS = 8
 VOCABULARY_STEP = 811
 """Logits of every so many token ids are kept: 64 of a multilingual vocabulary."""
@@ -84,6 +85,7 @@ def make_reference(decoder: Decoder, audio: Sequence[Audio], prompt: Sequence[in
         heads.append(_stacked(norms))
     return ProbeReference(
         clip_sha256=clip_sha256(),
+        stretches_s=STRETCHES_S,
         tokens=sequences,
         logits=pack_array(np.array(logits)),
         head_norms=pack_array(np.array(heads)) if heads[0].size else None,
