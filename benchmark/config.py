@@ -66,7 +66,7 @@ class BenchConfig(Config):
     ] = (EngineEntry(name="openvino"),)
     """Engines to run the models with."""
     peers: str | None = None
-    """A folder that the engines' `python` and `model` are looked for in."""
+    """Folder in which the `model` and `python` paths of engines are looked up."""
     stages: Annotated[tuple[Stage, ...], BeforeValidator(as_values), Field(min_length=1)] = STAGES
     """Stages to time."""
     device: Annotated[tuple[str, ...], BeforeValidator(as_list), Field(min_length=1)] = ("CPU",)

@@ -20,7 +20,7 @@ class EvalConfig(RunConfig, DatasetOptions):
     beam_size: int = Field(default=1, ge=1, le=64)
     """Beams at temperature 0; 1 is greedy decoding."""
     batch_size: int = Field(default=1, ge=0, le=256)
-    """Windows decoded together, of one clip or of many; 0 leaves the choice to the runner."""
+    """Windows decoded together, of one clip or of several; 0 chooses for each clip as `ovw transcribe` does."""
     reference: str | None = None
     """The reference: `pytorch`, a `.pt` file, an artifact, an earlier run's folder, or a JSONL of hypotheses."""
     output: UserPath | None = None

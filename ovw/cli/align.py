@@ -49,7 +49,7 @@ def run(
     exact: options.Exact = False,
     device: options.Device = None,
     inference_precision: options.InferencePrecision = None,
-    threads: options.Threads = None,
+    threads: Annotated[int | None, options.speed(text="Threads. Default 0: all cores.")] = None,
     overwrite: options.Overwrite = False,
     yes: options.Yes = False,
     offline: options.Offline = False,

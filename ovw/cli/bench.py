@@ -53,7 +53,7 @@ def run(
         cases(choices=ENGINE_NAMES, text=f"Time this engine; may be repeated. Default {DEFAULT_ENGINE}."),
     ] = None,
     peers: Annotated[
-        str | None, cases(text="Look for models of the configuration's other engines in this folder.")
+        str | None, cases(text="Folder in which the configuration's model and python paths are looked up.")
     ] = None,
     stages: Annotated[
         str | None,
@@ -93,12 +93,17 @@ def run(
     ] = None,
     split: Annotated[str | None, options.dataset(text="Part of the dataset.")] = None,
     limit: Annotated[int | None, options.dataset(text="Take at most this many clips.")] = None,
-    rounds: Annotated[int | None, effort(text="Run this many processes for each case, in turns. Default 5.")] = None,
+    rounds: Annotated[
+        int | None,
+        effort(text="Run this many processes for each case, in turns. Default: the configuration's (quick: 5)."),
+    ] = None,
     iterations: Annotated[
-        int | None, effort(text="Repeat a stage at least this many times in a round. Default 8.")
+        int | None,
+        effort(text="Repeat a stage at least this many times in a round. Default: the configuration's (quick: 8)."),
     ] = None,
     seconds: Annotated[
-        float | None, effort(text="Repeat a stage for at least these seconds in a round. Default 0.3.")
+        float | None,
+        effort(text="Repeat a stage for at least these seconds in a round. Default: the configuration's (quick: 0.3)."),
     ] = None,
     warmup: Annotated[int | None, effort(text="Iterations before the clock starts. Default 2.")] = None,
     budget: Annotated[

@@ -75,7 +75,11 @@ def run(
     temperature: options.Temperature = None,
     without_timestamps: Annotated[bool, options.decoding("--without-timestamps", text="Decode text only.")] = False,
     batch_size: Annotated[
-        int | None, options.speed(text="Decode this many clips together. Default 1: one after the other.")
+        int | None,
+        options.speed(
+            text="Decode this many windows together, of one clip or of several. Default 1: window by window; 0 chooses "
+            "as ovw transcribe does, clip by clip."
+        ),
     ] = None,
     audio_context: options.AudioContext = None,
     pad: options.Pad = None,

@@ -58,13 +58,16 @@ def run(
     ] = None,
     length_penalty: Annotated[
         float | None,
-        options.decoding(text="Alpha of the length penalty, from 0 to 1. By default the mean over tokens ranks."),
+        options.decoding(
+            text="Alpha of the length penalty, from 0 to 1. By default hypotheses are ranked by mean log probability."
+        ),
     ] = None,
     repetition_penalty: Annotated[
         float | None, options.decoding(text="Above 1, words that were there before become less likely. Default 1.")
     ] = None,
     no_repeat_ngram_size: Annotated[
-        int | None, options.decoding(text="Runs of this many tokens come once in a window. Default 0: no limit.")
+        int | None,
+        options.decoding(text="Forbid an n-gram of this many tokens a second time in a window. Default 0: allowed."),
     ] = None,
     temperature: options.Temperature = None,
     temperature_increment_on_fallback: Annotated[
@@ -86,12 +89,15 @@ def run(
         bool | None,
         options.decoding(
             "--condition-on-previous-text/--no-condition-on-previous-text",
-            text="Prompt each window with the text before it, which takes windows in turn. By default only windows "
-            "that are taken in turn anyway.",
+            text="Prompt each window with the text before it; windows are then decoded one by one. Default: on where "
+            "they are decoded one by one anyway.",
         ),
     ] = None,
     prompt_reset_on_temperature: Annotated[
-        float | None, options.decoding(text="Text that was sampled above it prompts no window. Default 0.5.")
+        float | None,
+        options.decoding(
+            text="Do not prompt with text sampled above this temperature, nor with what precedes it. Default 0.5."
+        ),
     ] = None,
     initial_prompt: Annotated[
         str | None,
@@ -101,7 +107,9 @@ def run(
     ] = None,
     carry_initial_prompt: Annotated[
         bool,
-        options.decoding("--carry-initial-prompt", text="Put the initial prompt before windows in turn too."),
+        options.decoding(
+            "--carry-initial-prompt", text="Put the initial prompt before every window, not only the first."
+        ),
     ] = False,
     hotwords: Annotated[str | None, options.decoding(text="Make these words likelier in every window.")] = None,
     prefix: Annotated[str | None, options.decoding(text="The first window begins with this text.")] = None,
@@ -223,7 +231,10 @@ def run(
     ] = False,
     embed: Annotated[
         bool,
-        options.output("--embed", text="Also copy each video with the subtitles in it, as NAME.subtitled.mp4."),
+        options.output(
+            "--embed",
+            text="Also copy each video with the subtitles in it, as NAME.subtitled.EXT, in the video's own format.",
+        ),
     ] = False,
     yes: options.Yes = False,
     config: Annotated[

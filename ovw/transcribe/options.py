@@ -46,7 +46,7 @@ class TranscribeOptions(Config):
     repetition_penalty: float = Field(default=1.0, gt=0)
     """Above 1, text tokens that were sampled before become less likely (Keskar et al., 2019)."""
     no_repeat_ngram_size: int = Field(default=0, ge=0)
-    """Runs of this many text tokens never come twice in a window; 0 allows them."""
+    """No n-gram of this many text tokens comes twice in a window; 0 allows it."""
     temperature: Annotated[tuple[float, ...], BeforeValidator(_as_numbers)] = Field(default=TEMPERATURES, min_length=1)
     """Tried in turn until a window passes the thresholds."""
     compression_ratio_threshold: float | None = COMPRESSION_RATIO
@@ -56,15 +56,15 @@ class TranscribeOptions(Config):
     no_speech_threshold: float | None = Field(default=NO_SPEECH, ge=0, le=1)
     """A window with a higher no-speech probability and a low log probability is silence."""
     condition_on_previous_text: bool | None = None
-    """Give each window the text before it as a prompt, which takes windows in turn. If not given, only windows that are
-    taken in turn anyway get it."""
+    """Prompt each window with the text before it; windows are then decoded one by one. By default on where they are
+    decoded one by one anyway."""
     prompt_reset_on_temperature: float = Field(default=0.5, ge=0)
-    """Text sampled above this temperature is too uncertain to prompt the next window."""
+    """No window is prompted with text sampled above this temperature, nor with what precedes it."""
     initial_prompt: str | None = None
     """Text that stands before the first window: names, spelling, style. Before every one of those that are decoded
     together."""
     carry_initial_prompt: bool = False
-    """Put the initial prompt before every window that is taken in turn too."""
+    """Put the initial prompt before every window, not only the first; in batches it always is."""
     hotwords: str | None = None
     """Words that stand before every window, to make them likelier."""
     prefix: str | None = None
