@@ -1,4 +1,4 @@
-"""The facts of an artifact: what is written into its manifest and its IR."""
+"""The description of an artifact: what is written into its manifest and its IR."""
 
 from __future__ import annotations
 

@@ -98,11 +98,11 @@ class HypothesisJournal:
         """Have a clip done anew."""
         del self.done[key]
 
-    def note_engine(self, facts: dict[str, Any]) -> None:
+    def note_engine(self, description: dict[str, Any]) -> None:
         """Keep the engine's description, for a resumed run with nothing left to do."""
-        if facts != self.engine:
-            self.engine = facts
-            write_whole(self.folder / ENGINE, json.dumps(facts, indent=2) + "\n")
+        if description != self.engine:
+            self.engine = description
+            write_whole(self.folder / ENGINE, json.dumps(description, indent=2) + "\n")
 
     def finish(self, order: Iterable[str]) -> list[Hypothesis]:
         """Put the lines into the dataset's order, whoever came first, and drop what is not in it.

@@ -48,7 +48,7 @@ class Metric(Part):
 
 
 class Artifact(Part):
-    """The facts of the artifact that was run."""
+    """Description of the artifact that was run."""
 
     name: str
     """Of its folder, as `-m` takes it."""

@@ -145,7 +145,7 @@ def _stored(value: ov.Output) -> ov.Node | None:
 
 
 def _is_quantized(node: ov.Node) -> bool:
-    """Whether both sides of a product are 8 bit: weights alone are expanded before they are multiplied."""
+    """Whether the activations of a product are quantised: with weights of 8 bits alone, those are expanded first."""
     data = [source.get_type_name() for source in _sources(node.input_value(0))]
     return "FakeQuantize" in data
 

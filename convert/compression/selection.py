@@ -78,7 +78,7 @@ class CompressionSelection:
         return self._chosen[precision].compressor
 
     def judged(self, precision: str, folder: Path | None) -> Compression:
-        """The facts of a precision that has passed the WER gate.
+        """The manifest entry of a precision that has passed the WER gate.
 
         Args:
             precision: whose compressor was asked for.

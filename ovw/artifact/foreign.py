@@ -36,7 +36,7 @@ def is_foreign(folder: Path) -> bool:
 
 
 def foreign_manifest(folder: Path) -> Manifest:
-    """The facts of such a folder.
+    """A description of such a folder.
 
     Raises:
         OvwError: a file is missing or damaged, it is another model, or its decoder has no state.

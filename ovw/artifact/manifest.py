@@ -168,7 +168,7 @@ def show_range(low: int, high: int) -> str:
 
 
 class Manifest(ManifestPart):
-    """All facts of an artifact."""
+    """Description of an artifact: source, dimensions, precision, proofs and files."""
 
     schema_version: int
     name: str

@@ -93,7 +93,13 @@ class ModelSessions:
             windows: that are decoded together.
             full_context: compute every position, without merged padding or tokens.
             merge: allow token merging, see `ovw.runtime.fast.merging`.
-            zeros: pad with them whatever the length, unless silence was asked for.
+            zeros: with `pad="auto"`, pad with zeros in the spectrogram at any length.
+
+        Returns:
+            One for each window: hidden states [S, state], or an `EncodedWindow` of the fast path.
+
+        Raises:
+            OvwError: a shape outside the artifact's bounds.
         """
         mels = [
             one.recording.window(

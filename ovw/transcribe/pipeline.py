@@ -30,6 +30,9 @@ def transcribe(
         language: code; `None` for an English-only model.
         options: what was asked for.
         on_progress: called with the frames done and the frames expected in all.
+
+    Yields:
+        Segments numbered from 0, in seconds from the start of the media.
     """
     clips = options.clips()
     if options.batch_size > 1:

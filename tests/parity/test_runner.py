@@ -247,6 +247,8 @@ def test_long_recordings_without_speech_have_no_text(model: Whisper, form: str) 
     found = model.transcribe(media, beam_size=1)
     assert found.text == ""
     assert found.duration == pytest.approx(360)
+    assert found.detection is not None
+    assert found._recording.held_from > 0
 
 
 def test_a_fault_in_one_recording_leaves_the_others(

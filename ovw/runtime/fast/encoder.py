@@ -54,6 +54,9 @@ class FastEncoder:
         Args:
             mels: [1, n_mels, frames] each, `frames_for` their size.
             merge: merge neighbouring positions that are alike.
+
+        Returns:
+            One for each mel, all of one batch.
         """
         taken = [next(one for one in self._contexts if one.frames == mel.shape[-1]) for mel in mels]
         pairs = [pairs_to_merge(len(context.bias)) * merge for context in taken]

@@ -25,6 +25,7 @@ class DecodedSequence:
 
     @property
     def avg_logprob(self) -> float:
+        """Mean log probability of its tokens and the end of text."""
         return self.sum_logprob / (len(self.tokens) + 1)
 
 

@@ -119,6 +119,7 @@ class DecodingTask:
 
     @property
     def sample_len(self) -> int:
+        """Tokens to sample in a window at most."""
         return self.options.max_new_tokens or self.n_text_ctx // 2
 
     def _search(self, temperature: float, rng: np.random.Generator) -> Search:
