@@ -137,7 +137,8 @@ def run(
 ) -> None:
     """Time artifacts stage by stage, and engines side by side.
 
-    Every case runs in processes of its own; the record is on disk all the while, and --resume goes on with it.
+    Every case runs in processes of its own; the record is on disk all the while, and --resume goes on with it. Defaults
+    named below are those of the configuration quick.
     """
     if context.invoked_subcommand:
         return
