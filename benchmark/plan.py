@@ -14,6 +14,7 @@ from ovw.benchmark.case import CaseSpec
 from ovw.benchmark.config import BenchConfig, EngineEntry
 from ovw.engines.registry import AXES
 from ovw.errors import OvwError, UsageError
+from ovw.home import user_path
 from ovw.runtime.device import DeviceOptions
 
 PytorchFile = Callable[[Manifest], Path]
@@ -116,8 +117,8 @@ def _named_model(entry: EngineEntry, config: BenchConfig) -> BenchModel:
 
 def _below(path: str, peers: str | None) -> Path:
     """A path of an engine's entry, in the peers' folder if there is one; links stay: an environment's python is one."""
-    given = Path(path).expanduser()
-    return Path(peers).expanduser().absolute() / given if peers and not given.is_absolute() else given.absolute()
+    given = user_path(path)
+    return user_path(peers).absolute() / given if peers and not given.is_absolute() else given.absolute()
 
 
 def _cases(entry: EngineEntry, model: BenchModel, config: BenchConfig) -> Iterator[CaseSpec]:

@@ -9,6 +9,7 @@ from ovw.config import build
 from ovw.convert.config import ConvertConfig
 from ovw.convert.pipeline import convert as convert_all
 from ovw.convert.plan import SILENT, Converted, ConvertObserver
+from ovw.errors import UsageError
 from ovw.models import size_name
 
 
@@ -30,6 +31,9 @@ def convert(
         OvwError: no such checkpoint, or the artifact does not pass its gates.
     """
     size = size_name(str(model))
-    wanted = {"size": size} if size and "weights" not in options else {"weights": str(model)}
-    (made,) = convert_all(build(ConvertConfig, {**wanted, "precision": precision, **options}), observer)
+    wanted = {"size": size} if size else {"weights": str(model)}
+    config = build(ConvertConfig, {**wanted, "precision": precision, **options})
+    if len(config.precision) * len(config.layout) > 1:
+        raise UsageError("one artifact at a time: several precisions or layouts were asked for", "call it for each")
+    (made,) = convert_all(config, observer)
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from ovw.artifact.locate import is_artifact
+from ovw.artifact.locate import check_target, is_artifact
 from ovw.artifact.manifest import write_manifest
 from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.artifact.staging import clean_up, staged_folder
@@ -102,4 +102,5 @@ class ModelConverter:
                 compression = self._compressions.judged(job.precision, folder if is_default else None)
                 manifest = manifest.model_copy(update={"compression": compression})
                 write_manifest(manifest, folder)
+            check_target(job.target)  # other things may have come since
         return Converted(job.target, manifest, time.perf_counter() - started, fresh=True)

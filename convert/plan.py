@@ -19,8 +19,9 @@ from ovw.convert.compression.recipe import Recipe
 from ovw.convert.config import ConvertConfig
 from ovw.convert.layouts.genai import generation_config
 from ovw.convert.sources.checkpoint import Checkpoint
+from ovw.convert.tokenizer import build_tokenizer_json
 from ovw.datasets.resolve import DatasetOptions, open_dataset
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError
 from ovw.home import models_dir
 from ovw.models import ModelInfo, find_size
 from ovw.record_tables import to_html
@@ -110,6 +111,8 @@ def plan_jobs(config: ConvertConfig) -> list[Job]:
     artifacts = [(*model, precision, layout) for model, precision, layout in product(models, precisions, layouts)]
     root = config.output or models_dir()
     alone = config.output is not None and len(artifacts) == 1
+    if not alone and is_artifact(root):
+        raise UsageError(f"{root} is an artifact, and several are to be made", "give -o another folder")
     jobs = [
         Job(
             name,
@@ -157,7 +160,8 @@ def existing(job: Job, checkpoint: Checkpoint, shapes: Shapes, config: ConvertCo
     )
     recipe = config.recipe_of(job.precision, job.info.name if job.info else None)
     equal = equal and same_compression(manifest, recipe, tuned=config.tune)
-    equal = equal and same_speech(manifest, config) and same_generation(job.target, checkpoint)
+    equal = equal and same_speech(manifest, config)
+    equal = equal and same_tokenizer(job.target, checkpoint) and same_generation(job.target, checkpoint)
     if equal and config.ggml_files(job.layout) <= set(manifest.files) and not file_problems(job.target, manifest):
         return manifest
     raise OvwError(
@@ -195,6 +199,15 @@ def same_speech(manifest: Manifest, config: ConvertConfig) -> bool:
 
 def _is_set(made: SpeechSet, asked: DatasetOptions, *, texts: bool) -> bool:
     return (made.name, made.limit) == (open_dataset(asked, texts=texts).name, asked.limit)
+
+
+def same_tokenizer(folder: Path, checkpoint: Checkpoint) -> bool:
+    """Whether an artifact has the tokenizer of a checkpoint; some layouts have none."""
+    stored = folder / names.TOKENIZER
+    if not stored.is_file():
+        return True
+    made = build_tokenizer_json(checkpoint.dims, checkpoint.tokenizer_json)
+    return bool(json.loads(stored.read_text(encoding="utf-8")) == json.loads(made))
 
 
 def same_generation(folder: Path, checkpoint: Checkpoint) -> bool:

@@ -13,6 +13,7 @@ from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.journal import HYPOTHESES
+from ovw.home import user_path
 from ovw.scoring.hypothesis import Hypothesis, read_hypotheses, same_sound
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def find_reference(config: EvalConfig, manifest: Manifest, pytorch_file: Pytorch
     name = config.reference
     if name is None:
         return None
-    path = Path(name).expanduser()
+    path = user_path(name)
     if name == PYTORCH:
         if pytorch_file is None:
             raise OvwError("the checkpoint of this artifact is not known here", "name its .pt file")

@@ -12,7 +12,7 @@ from ovw.engines.registry import EngineSpec
 from ovw.environment import read_environment
 from ovw.evaluate.config import EvalConfig
 from ovw.files import short_name
-from ovw.home import home
+from ovw.home import home, user_path
 
 WITHOUT_INFLUENCE = {
     "output", "format", "reference", "strict", "force", "interval", "draws", "worst", "score_silence", "workers",
@@ -39,7 +39,7 @@ def request_of(config: EvalConfig, spec: EngineSpec, model_sha256: str) -> dict[
 
 def _resolved(place: str) -> str:
     """A file or folder by its whole path, the name of a dataset as it is."""
-    path = Path(place).expanduser()
+    path = user_path(place)
     return str(path.resolve()) if path.exists() else place
 
 

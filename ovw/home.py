@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """A path whose `~` is somebody's home; a user that is not known stays as written."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises
+
+
 def home() -> Path:
     """The folder for everything ovw keeps."""
-    return Path(os.environ.get("OVW_HOME") or _caches() / "ovw")
+    return user_path(os.environ.get("OVW_HOME") or _caches() / "ovw")
 
 
 def _caches() -> Path:
@@ -25,8 +30,8 @@ def whisper_cache() -> Path:
 def huggingface_cache() -> Path:
     """Repositories that huggingface-hub has downloaded, see its `HF_HUB_CACHE` and `HF_HOME`."""
     if named := os.environ.get("HF_HUB_CACHE"):
-        return Path(named).expanduser()
-    return Path(os.environ.get("HF_HOME") or _caches() / "huggingface").expanduser() / "hub"
+        return user_path(named)
+    return user_path(os.environ.get("HF_HOME") or _caches() / "huggingface") / "hub"
 
 
 def models_dir() -> Path:

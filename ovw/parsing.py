@@ -15,6 +15,7 @@ from ovw.text_files import require_file
 
 DEPTH = 64
 """Levels of brackets; no format that ovw reads has more than ten."""
+NUMBERS, TEXT = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"), "tag:yaml.org,2002:str"
 YAML_BYTES = 1 << 20
 YAML_NODES = 100_000
 """Values of a YAML document with its aliases written out."""
@@ -98,12 +99,14 @@ def from_yaml(text: str) -> Any:
 
 
 def _check_yaml(root: yaml.Node) -> None:
-    """Refuse what would grow beyond bounds when its aliases are written out."""
+    """Refuse what would grow beyond bounds when its aliases are written out; numbers to the base 60 become text."""
     sizes: dict[yaml.Node, int] = {}
 
     def size(node: yaml.Node, depth: int) -> int:
         if depth > DEPTH:  # an alias of what it stands in has no end either
             raise ValueError(f"nested more than {DEPTH} deep")
+        if node.tag in NUMBERS and ":" in node.value:  # YAML 1.1 reads 1:5 as 65
+            node.tag = TEXT
         if node not in sizes:
             pairs = node.value if isinstance(node, yaml.CollectionNode) else []
             parts = [part for pair in pairs for part in (pair if isinstance(pair, tuple) else (pair,))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -15,7 +16,7 @@ class GraphRecipe(Config):
 
     weights: Literal["int8", "int4"] = "int8"
     """The type of the stored weights."""
-    group_size: int = -1
+    group_size: Literal[-1, 32, 64, 128, 256] = -1
     """int4: weights that share a scale; -1 for a whole row."""
     ratio: float = Field(default=1.0, gt=0, le=1)
     """int4: the share of the weights that is stored so; the rest is int8."""
@@ -32,6 +33,11 @@ class GraphRecipe(Config):
     def _check(self) -> GraphRecipe:
         if self.activations and self.weights != "int8":
             raise ValueError("int8 activations go with int8 weights")
+        for pattern in self.keep:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"keep: {pattern!r} is no regular expression: {error}") from None
         return self
 
 

@@ -47,12 +47,15 @@ def reshape(source: Path, target: Path, bounds: Bounds, *, force: bool = False) 
     new = old.model_copy(update={"shapes": bounds.resolve(old.dimensions(), old.layout)})
     _check_possible(source, old, new)
     with staged_folder(target) as folder:
+        if is_artifact(target) and not force:
+            raise OvwError(f"{target} was made by another process meanwhile", "--force replaces it")
         _write_files(source, folder, new)
         _compare(source, old, folder, new)
         made = {"golden": run_golden(folder, new), "created": datetime.now(UTC).isoformat(timespec="seconds")}
         made["arithmetic"] = remeasured(folder, new)
         manifest = new.model_copy(update={**made, "files": hash_folder(folder)})
         write_manifest(manifest, folder)
+        check_target(target)  # other things may have come since
     return manifest
 
 

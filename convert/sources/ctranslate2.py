@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,15 +20,18 @@ from numpy.typing import NDArray
 
 from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads
 from ovw.convert.sources.generation import from_ctranslate2
-from ovw.convert.sources.identity import declared_capabilities
+from ovw.convert.sources.identity import declared_capabilities, require_openai_ids
 from ovw.convert.sources.reading import Reader, map_file, read_json
 from ovw.errors import OvwError, quoted
 from ovw.models import Dims
+from ovw.parsing import load_json
+from ovw.text_files import read_text
 
 VERSION = 6
 DTYPES: dict[int, type[np.generic]] = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 BFLOAT16 = 5
 """Its type number; NumPy has no such type, so it is read as the upper halves of f32 values."""
+CONTROL = re.compile(r"<\|[^|]*\|>")
 Variables = dict[str, NDArray[Any]]
 
 
@@ -51,6 +55,8 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
     tensors = to_openai(variables)
     dims = _dims(variables, tensors)
     tokenizer = read_json(folder / "tokenizer.json") if (folder / "tokenizer.json").is_file() else None
+    if tokenizer is None:
+        require_openai_ids(dims, _control_ids(folder), reference)
     can, steered = declared_capabilities({}, tokenizer, dims)
     return Checkpoint(
         dims=dims,
@@ -64,6 +70,16 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
         steered=steered,
         generation=from_ctranslate2(config, dims),
     )
+
+
+def _control_ids(folder: Path) -> dict[str, int]:
+    """Ids of the control tokens in CTranslate2's own list of tokens, if there is one."""
+    words: list[str] = []
+    if (folder / "vocabulary.json").is_file():
+        words = [str(word) for word in load_json(folder / "vocabulary.json")]
+    elif (folder / "vocabulary.txt").is_file():
+        words = read_text(folder / "vocabulary.txt").split("\n")
+    return {word: token for token, word in enumerate(words) if CONTROL.fullmatch(word)}
 
 
 def _joined(parts: Sequence[Path]) -> memoryview:

@@ -45,7 +45,10 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
         raise OvwError(f"{repository} has no {CONFIG}", "name a repository with a model of transformers")
     files = CommitFiles(repository, commit, shelf.of(commit), on_progress)
     if found := snapshot(repository, commit, _is_whole):
-        return _with_texts(found, files)
+        folder = _with_texts(found, files)
+        if folder != found:
+            shelf.keep(repository.revision, commit)
+        return folder
     files.fetch(CONFIG)
     weights = next((name for name in WEIGHTS if _fetch(files, name)), None)
     if weights is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from safetensors import SafetensorError, safe_open
 from ovw.artifact.hashing import file_sha256
 from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads, tensor_shapes
 from ovw.convert.sources.generation import from_huggingface
-from ovw.convert.sources.identity import declared_capabilities
+from ovw.convert.sources.identity import declared_capabilities, require_openai_ids
 from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
 from ovw.convert.sources.reading import read_json
 from ovw.convert.sources.wrappers import ADAPTED, merge_adapter, unwrap
 from ovw.convert.tokenizer import END, byte_level
 from ovw.errors import OvwError, UsageError, quoted
+from ovw.home import user_path
 from ovw.models import CONFIG_KEYS, Dims
 from ovw.text_files import read_text
 
@@ -77,6 +78,8 @@ def read_huggingface(folder: Path, reference: str | None = None, adapter: Path |
     whole, merged = with_adapter(unwrap(_load(folder, weights)), adapter or folder)
     tensors = rename(whole, dims)
     tokenizer = read_tokenizer(folder)
+    if tokenizer is None:
+        require_openai_ids(dims, _control_ids(generation), str(folder))
     can, steered = declared_capabilities(generation, tokenizer, dims)
     return Checkpoint(
         dims=dims,
@@ -90,6 +93,17 @@ def read_huggingface(folder: Path, reference: str | None = None, adapter: Path |
         steered=steered,
         generation=from_huggingface(generation, read_json(folder / CONFIG), tokenizer, dims),
     )
+
+
+def _control_ids(generation: Mapping[str, Any]) -> dict[str, int]:
+    """Ids of the control tokens that a generation config names."""
+    tasks = {f"<|{task}|>": token for task, token in (generation.get("task_to_id") or {}).items()}
+    found = {
+        **(generation.get("lang_to_id") or {}),
+        **tasks,
+        "<|notimestamps|>": generation.get("no_timestamps_token_id"),
+    }
+    return {word: token for word, token in found.items() if isinstance(token, int)}
 
 
 def with_adapter(tensors: Arrays, folder: Path) -> tuple[Arrays, bool]:
@@ -128,7 +142,7 @@ def read_adapter(folder: Path) -> Checkpoint:
         OvwError: the base is not on this machine, or the adapter cannot be merged.
     """
     named = str(read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path") or "a base it does not name")
-    for base in (Path(named).expanduser(), folder / named, folder.parent / Path(named).name):
+    for base in (user_path(named), folder / named, folder.parent / Path(named).name):
         if base.is_dir() and find_weights(base):
             return read_huggingface(base, folder.resolve().name, folder)
     raise UsageError(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.convert.tokenizer import END
-from ovw.models import Capabilities, Dims, ModelInfo, languages, sizes
+from ovw.convert.tokenizer import END, OFFICIAL_VOCABULARIES, control_names, read_ranks
+from ovw.errors import OvwError
+from ovw.models import ENGLISH_END, Capabilities, Dims, ModelInfo, languages, sizes
 
 GGML_NAME = re.compile(r"ggml-(?P<size>.+?)(-q[458]_[01])?\.bin")
 """Names of the models that whisper.cpp offers for download."""
-ENGLISH_END = 50256
-"""The id of `END` in English-only models, whose vocabulary has one text token less."""
 
 
 def published_as(checkpoint: Checkpoint) -> ModelInfo | None:
@@ -60,3 +60,26 @@ def declared_capabilities(
         or tuple(languages())[: dims.n_languages]
     )
     return Capabilities(codes, "translate" in (generation.get("task_to_id") or ("translate",))), True
+
+
+def require_openai_ids(dims: Dims, control: Mapping[str, int], where: str) -> None:
+    """Refuse weights without a tokenizer whose control tokens have other ids than in OpenAI's of that size.
+
+    Args:
+        dims: of the model.
+        control: ids of control tokens, as the other files of the weights state them.
+        where: they are, for the message.
+
+    Raises:
+        OvwError: an id differs, as behind words that a fine-tune added.
+    """
+    if dims.n_vocab not in OFFICIAL_VOCABULARIES:
+        return  # nor can a tokenizer be built
+    first = len(read_ranks("multilingual" if dims.multilingual else "gpt2"))
+    official = {word: first + i for i, word in enumerate(control_names(dims.n_languages))}
+    for word, token in control.items():
+        if official.get(word, token) != token:
+            raise OvwError(
+                f"{where} has {word} at {token}, OpenAI's vocabulary of {dims.n_vocab} tokens at {official[word]}",
+                "put the tokenizer.json of the model into its folder",
+            )

@@ -22,7 +22,7 @@ from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint
 from ovw.convert.sources.wheel import find_wheels, read_wheels
 from ovw.errors import DAMAGE, OvwError, UsageError, did_you_mean, reason
-from ovw.home import weights_dir, whisper_cache
+from ovw.home import user_path, weights_dir, whisper_cache
 from ovw.hub import SCHEME
 from ovw.models import ModelInfo, aliases, sizes
 from ovw.network import LARGEST
@@ -96,7 +96,7 @@ def _load(info: ModelInfo | None, weights: str | None, offline: bool, on_progres
         return _of_size(info, offline, on_progress)
     if weights.startswith(SCHEME):
         return _of_hub(weights, offline, on_progress)
-    path = Path(weights).expanduser()
+    path = user_path(weights)
     if path.is_dir() or path.is_file():
         return _of_path(path)
     hint = f"{FILES}; or --size: {did_you_mean(weights, [*sizes(), *aliases()])}"
@@ -106,7 +106,8 @@ def _load(info: ModelInfo | None, weights: str | None, offline: bool, on_progres
 
 
 def _of_hub(reference: str, offline: bool, on_progress: Progress) -> Checkpoint:
-    folder = fetch_repository(reference, offline=offline, on_progress=on_progress)
+    with _explained(reference):
+        folder = fetch_repository(reference, offline=offline, on_progress=on_progress)
     return _read(folder, lambda path: read_huggingface(path, reference))
 
 

@@ -24,8 +24,10 @@ LONGEST_PATTERN, MOST_REPEATS = 200, 3
 REPEATED_GROUP = re.compile(r"\)[*+?{]")
 """A repeated group in a pattern, whose repetitions multiply."""
 ADAPTED = ".lora_"
-REBASED = ("pissa", "olora", "corda", "loftq")
+REBASED = ("pissa", "olora", "corda", "loftq", "lora_ga")
 """Ways of beginning an adapter (peft's `init_lora_weights`) that change the base: what was trained fits that only."""
+OTHER_FORMS = ("alora_invocation_tokens", "use_bdlora", "use_qalora", "layer_replication")
+"""Keys of adapters that are more than `W + B A`."""
 ANCHOR = "encoder.conv1.weight"
 """Every Whisper has one; what stands before it is the prefix of any other wrapper."""
 
@@ -101,9 +103,11 @@ def _check_kind(config: Mapping[str, Any], adapter: Arrays, where: str) -> None:
             f"{where} began as {begun[:QUOTED]}, which changes the weights that it is added to",
             "merge it with peft (merge_and_unload) and save the model, or convert it to plain LoRA there",
         )
+    if kind == "LORA" and (odd := [key for key in OTHER_FORMS if config.get(key)]):
+        kind = f"LoRA with {odd[0]}"
     if kind != "LORA":
         raise OvwError(
-            f"{where} is an adapter of type {str(kind)[:QUOTED]}, only LoRA is merged here",
+            f"{where} is an adapter of type {str(kind)[:QUOTED]}, only plain LoRA is merged here",
             "merge it with peft (merge_and_unload) and save the model",
         )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ovw.config import build
 from ovw.errors import OvwError, UsageError, did_you_mean
+from ovw.home import user_path
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
 from ovw.subtitles.options import LayoutOptions
@@ -162,7 +163,7 @@ class Transcription:
             UsageError: as `render`.
             OvwError: it cannot be written.
         """
-        target = Path(path).expanduser()
+        target = user_path(path)
         rendered = self.render(target.suffix.removeprefix("."), **layout)
         write_own(target, rendered)
         return target

@@ -35,6 +35,8 @@ def fetch_export(reference: str, on_progress: Progress = ignore) -> Path:
     repository = Repository.parse(reference)
     shelf = Shelf(exports_dir() / repository.name.replace("/", "--"), repository.name.partition("/")[2])
     commit = shelf.kept(repository.revision)
+    if commit and not is_whole(shelf.of(commit)):  # somebody made room
+        commit = None
     if commit and (is_offline(hub=True) or WHOLE_COMMIT.fullmatch(repository.revision)):
         return shelf.of(commit)
     now = _commit_now(repository)

@@ -15,7 +15,7 @@ from ovw.artifact import names
 from ovw.artifact.generation import read_generation
 from ovw.artifact.manifest import SCHEMA_VERSION, FileEntry, Manifest, Shapes, Source
 from ovw.errors import DAMAGE, OvwError, quoted, reason
-from ovw.models import CONFIG_KEYS, Dims, languages
+from ovw.models import CONFIG_KEYS, ENGLISH_END, Dims, languages
 from ovw.parsing import load_json
 
 UNVERIFIED = "unverified"
@@ -54,8 +54,10 @@ def foreign_manifest(folder: Path) -> Manifest:
             raise ValueError("; ".join(problems))
         heads = [(layer, head) for layer, head in generation.get("alignment_heads") or ()]
         inside = all(layer < dims.n_text_layer and head < dims.n_text_head for layer, head in heads)
-        known = [code.strip("<|>") for code in generation.get("lang_to_id") or {}]
-        multilingual = bool(generation.get("is_multilingual", known))
+        complete = generation.get("is_multilingual") is False or {"is_multilingual", "lang_to_id"} <= generation.keys()
+        tokens = {} if complete else _control_tokens(folder)
+        known = [code.strip("<|>") for code in generation.get("lang_to_id") or tokens]
+        multilingual = bool(generation.get("is_multilingual", tokens.get("<|endoftext|>") != ENGLISH_END))
         return Manifest(
             schema_version=SCHEMA_VERSION,
             name=Path(str(config.get("_name_or_path") or folder.resolve().name)).name,
@@ -83,6 +85,12 @@ def foreign_manifest(folder: Path) -> Manifest:
         )
     except DAMAGE as error:
         raise OvwError(f"{folder}: {names.CONFIG} or {names.GENERATION_CONFIG} is damaged: {reason(error)}") from error
+
+
+def _control_tokens(folder: Path) -> dict[str, int]:
+    """The control tokens of such a folder's tokenizer, and their ids."""
+    added = read_object(folder / names.TOKENIZER).get("added_tokens") or ()
+    return {token["content"]: token["id"] for token in added}
 
 
 def has_state(folder: Path) -> bool:

@@ -101,7 +101,7 @@ class Shelf:
 
 def kept_offline(repository: Repository, shelf: Shelf, is_whole: IsWhole) -> Path | None:
     """The folder of a commit that ovw, or huggingface-hub, fetched earlier."""
-    if commit := shelf.kept(repository.revision):
+    if (commit := shelf.kept(repository.revision)) and is_whole(shelf.of(commit)):
         return shelf.of(commit)
     return snapshot(repository, repository.cached_commit, is_whole)
 

@@ -14,7 +14,7 @@ from ovw.artifact.layouts import split_name
 from ovw.artifact.manifest import Manifest, read_manifest
 from ovw.errors import OvwError, UsageError, did_you_mean, reason
 from ovw.files import name_problem
-from ovw.home import models_dir
+from ovw.home import models_dir, user_path
 from ovw.hub import is_reference
 from ovw.models import full_name, size_name, sizes
 from ovw.parsing import load_json
@@ -159,7 +159,7 @@ def locate(model: str) -> Path:
         from ovw.artifact.exports import fetch_export  # what opens connections takes 20 ms to import
 
         return fetch_export(model)
-    path = Path(model).expanduser()
+    path = user_path(model)
     named: tuple[Path, ...] = () if is_path(model) else (models_dir() / model, models_dir() / full_name(model))
     for folder in (*named, path):
         if is_model(folder):

@@ -17,6 +17,7 @@ from ovw.datasets.manifest import ManifestDataset
 from ovw.datasets.registry import DATASETS, NamedDataset
 from ovw.datasets.utterance import Dataset, Item, Problem, select
 from ovw.errors import UsageError, did_you_mean
+from ovw.home import user_path
 
 
 class DatasetOptions(Config):
@@ -49,12 +50,12 @@ def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
         UsageError: no such dataset, split or language.
         OvwError: it cannot be read.
     """
-    data = Path(options.data).expanduser() if options.data and not options.data.startswith(PREFIX) else None
+    data = user_path(options.data) if options.data and not options.data.startswith(PREFIX) else None
     if row := DATASETS.get(options.dataset):
         return _named(row, options, data)
     if options.dataset.startswith(PREFIX):
         return _from_hub(options.dataset, options)
-    path = Path(options.dataset).expanduser()
+    path = user_path(options.dataset)
     if path.suffix in manifest.ENDINGS:
         return ManifestDataset(path)
     if is_datasets_folder(path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ovw.errors import OvwError, UsageError, quoted, reason
 from ovw.extras import missing, require_extra
+from ovw.home import user_path
 from ovw.record_tables import to_markdown
 from ovw.report import bench_tables, eval_tables
 from ovw.report.config import ReportConfig
@@ -45,7 +46,7 @@ def write_report(config: ReportConfig) -> list[Path]:
         OvwError: a record that is none, missing packages, or a file that may not or cannot be written.
     """
     require_extra("report")
-    paths, output = [Path(record).expanduser() for record in config.records], Path(config.output)
+    paths, output = [user_path(record) for record in config.records], Path(config.output)
     runs = read_runs(paths)
     with _explained(paths):
         return _write(config, runs, paths, output)

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer as BpeTokenizer
 from ovw.artifact import names
 from ovw.artifact.generation import read_generation
 from ovw.errors import OvwError, quoted, reason
-from ovw.models import languages
+from ovw.models import ENGLISH_END, languages
 from ovw.text_files import require_file
 from ovw.transcribe.bpe import load_bpe, without_panic
 
@@ -65,11 +65,12 @@ class Tokenizer:
         first = config.get("begin_suppress_tokens")
         try:
             require_file(path)
+            bpe = load_bpe(path.read_text(encoding="utf-8"))
             return cls(
-                load_bpe(path.read_text(encoding="utf-8")),
+                bpe,
                 [token for token in config.get("suppress_tokens") or () if token >= 0],
                 begin_suppress=first if first is None else [token for token in first if token >= 0],
-                multilingual=bool(config.get("is_multilingual", config.get("lang_to_id"))),
+                multilingual=bool(config.get("is_multilingual", bpe.token_to_id("<|endoftext|>") != ENGLISH_END)),
             )
         except (OSError, ValueError) as error:
             hint = f"ovw verify {folder} lists what is wrong"

@@ -21,6 +21,7 @@ from ovw.datasets.hub import check_reachable
 from ovw.errors import OvwError, UsageError
 from ovw.hub import is_reference
 from ovw.network import go_offline
+from ovw.transcribe.tokenizer import Tokenizer
 
 GRAPHS = {f"openvino_{part}_model.{end}" for part in ("encoder", "decoder") for end in ("xml", "bin")}
 FILES = GRAPHS | {
@@ -62,6 +63,26 @@ def test_fetched_once_and_kept(hub: type[Hub], home: Path, tiny: Converted, monk
         locate("hf:owner/name@v1")
     assert "--offline" in absent.value.hint
     assert hub.seen == []
+
+
+@pytest.mark.parametrize("lost", [BIN, ""])
+def test_what_was_removed_is_fetched_again(hub: type[Hub], home: Path, lost: str) -> None:
+    folder = locate("hf:owner/name")
+    (folder / lost).unlink() if lost else shutil.rmtree(folder)
+    assert locate("hf:owner/name") == folder
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_an_export_whose_generation_config_is_of_an_older_kind(hub: type[Hub]) -> None:
+    """Without languages and tasks in it: the tokenizer has them."""
+    folder = locate("hf:owner/name")
+    before, path = load_manifest(folder), folder / "generation_config.json"
+    newer = {"lang_to_id", "task_to_id", "is_multilingual"}
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key not in newer}))
+    after = load_manifest(folder)
+    assert (after.languages, after.translate) == (before.languages, True)
+    assert len(after.languages) == 99
+    assert Tokenizer.from_artifact(folder).multilingual
 
 
 def test_a_decoder_in_two_graphs_comes_whole(hub: type[Hub], tiny: Converted, tmp_path: Path) -> None:

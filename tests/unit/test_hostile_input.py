@@ -85,6 +85,7 @@ class Narrow(Config):
 def test_yaml_within_the_limits(tmp_path: Path) -> None:
     assert from_yaml("a: &x [1, 2]\nb: *x\nc: {<<: {d: 1}}") == {"a": [1, 2], "b": [1, 2], "c": {"d": 1}}
     assert from_yaml("") is None
+    assert from_yaml("batch: 1:5\nbegin: 1:30.5\nn: 5") == {"batch": "1:5", "begin": "1:30.5", "n": 5}
     with pytest.raises(ValueError, match="at most"):
         from_yaml("x" * (2 << 20))
 

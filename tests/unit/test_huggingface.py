@@ -72,9 +72,9 @@ def test_generation_config_is_believed(tmp_path: Path) -> None:
     alone = {"is_multilingual": True, "lang_to_id": {"<|en|>": 50259}, "task_to_id": {"transcribe": 50359}}
     distilled = load_checkpoint(None, str(save_hf(tmp_path / "c", random_checkpoint(TINY), generation=alone)))
     assert (capabilities(None, distilled).languages, distilled.multilingual) == (("en",), True)
-    tongues = {f"<|{code}|>": 0 for code in ("de", "en", "xx")}
+    tongues = {"<|de|>": 50261, "<|en|>": 50259, "<|xx|>": 0}
     generation = {"alignment_heads": [[1, 0], [0, 1]], "is_multilingual": True}
-    generation |= {"lang_to_id": tongues, "task_to_id": {"transcribe": 1}}
+    generation |= {"lang_to_id": tongues, "task_to_id": {"transcribe": 50359}}
     read = load_checkpoint(None, str(save_hf(tmp_path / "a", random_checkpoint(TINY), generation=generation)))
     assert read.alignment_heads == ((1, 0), (0, 1))
     can = capabilities(None, read)
@@ -82,6 +82,13 @@ def test_generation_config_is_believed(tmp_path: Path) -> None:
     english = save_hf(tmp_path / "b", random_checkpoint(TINY_EN), generation={"is_multilingual": False})
     can = capabilities(None, load_checkpoint(None, str(english)))
     assert (can.languages, can.translate) == (("en",), False)
+
+
+def test_ids_of_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
+    generation = {"is_multilingual": True, "no_timestamps_token_id": 50364}
+    folder = save_hf(tmp_path / "a", random_checkpoint(TINY), generation=generation)
+    with pytest.raises(OvwError, match=r"<\|notimestamps\|> at 50364, OpenAI's vocabulary of 51865 tokens at 50363"):
+        load_checkpoint(None, str(folder))
 
 
 def test_heads_of_a_teacher_are_left_out(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every source gives the same checkpoint; what is damaged or missing is told in one line."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint, sinusoids
 from ovw.convert.sources.resolve import _check_size, load_checkpoint
 from ovw.convert.sources.wheel import find_wheels, read_wheels
+from ovw.convert.tokenizer import control_names
 from ovw.errors import OvwError, UsageError
 from ovw.models import find_size, sizes
 
@@ -45,6 +47,20 @@ def test_ctranslate2_of_every_type_is_within_its_rounding(tmp_path: Path, comput
     for name, tensor in made.tensors.items():
         largest = np.abs(tensor.astype(np.float32)).max()
         assert np.abs(read.tensors[name].astype(np.float32) - tensor).max() <= max(parts, default=0.0) * largest
+
+
+def test_control_tokens_of_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
+    """OpenAI's tokenizer would be written; behind a word that a fine-tune added, ids are others."""
+    folder = write_ct2(tmp_path / "ct2", random_checkpoint(TINY))
+    (folder / "tokenizer.json").unlink(missing_ok=True)
+    words = [f"word {i}" for i in range(50257)] + control_names(TINY.n_languages)
+    for ending, text in (("json", json.dumps), ("txt", "\n".join)):
+        (folder / f"vocabulary.{ending}").write_text(text(words), encoding="utf-8")
+        assert read_ctranslate2(folder).dims == TINY
+        (folder / f"vocabulary.{ending}").write_text(text(["added", *words]), encoding="utf-8")
+        with pytest.raises(OvwError, match=r"<\|endoftext\|> at 50258, OpenAI's vocabulary of 51865 tokens at 50257"):
+            read_ctranslate2(folder)
+        (folder / f"vocabulary.{ending}").unlink()
 
 
 def test_a_type_that_ctranslate2_does_not_have(tmp_path: Path) -> None:

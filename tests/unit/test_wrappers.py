@@ -134,6 +134,8 @@ def test_lora_layers_within_a_state_dict(tmp_path: Path, made: Checkpoint):
         (lora(), {"peft_type": "IA3"}, "an adapter of type IA3"),
         (lora(), {"use_dora": True}, "an adapter of type DoRA"),
         (lora(), {"init_lora_weights": "pissa_niter_4"}, "began as pissa_niter_4, which changes the weights"),
+        (lora(), {"init_lora_weights": "lora_ga"}, "began as lora_ga, which changes the weights"),
+        (lora(), {"alora_invocation_tokens": [5]}, "an adapter of type LoRA with alora_invocation_tokens"),
         (lora("model.decoder.layers.9.self_attn.q_proj"), {}, r"adapts model\.decoder\.layers\.9\.self_attn\.q_proj"),
         ({f"{TARGET}.lora_A.weight": torch.ones(RANK, 128)}, {}, "does not hold whole"),
         ({k: v[:, :2].contiguous() for k, v in lora().items()}, {}, r"does not fit \[128, 128\]"),
