@@ -28,7 +28,7 @@ def run(
     media: Annotated[Path, typer.Argument(help="Audio or video file.")],
     text: Annotated[
         str,
-        typer.Argument(help="Its text: .srt, .vtt or .ass, whose cues are timed anew, any other text file, or -."),
+        typer.Argument(help="Its text: .srt, .vtt, .ass or .lrc, whose cues are timed anew, another text file, or -."),
     ],
     model: options.Model = None,
     formats: Formats = None,

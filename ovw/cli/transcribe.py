@@ -245,7 +245,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Write subtitles for audio and video files."""
-    from ovw.cli.transcription.config import TranscribeConfig
+    from ovw.cli.transcription.config import TranscribeConfig, settle_quality
     from ovw.cli.transcription.in_process import transcribe_all
     from ovw.cli.values import check_exact, config_file, numbers, optional, temperatures
     from ovw.config import resolve
@@ -284,6 +284,7 @@ def run(
         "embed": embed or None,
     }  # fmt: skip
     check_exact(flags)
+    settle_quality(flags)
     chosen = resolve(TranscribeConfig, flags, config_file("transcribe", config))
     if print_config:
         show_config(chosen)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from ovw.errors import OvwError, reason
 from ovw.text_files import decode_text, read_text
 
-WANTED = "give a text file, or subtitles as .srt, .vtt or .ass"
+WANTED = "give a text file, or subtitles as .srt, .vtt, .ass or .lrc"
 TIMED = (".srt", ".vtt", ".ass", ".ssa")
 """Endings of files whose cues are the passages."""
+LRC_TAG = re.compile(r"\[[a-z#]+:[^\]]*\]|[\[<]\d+:\d\d(?:[.:]\d+)?[\]>]", re.IGNORECASE)
+"""Tags of lyrics: title and the like, times of lines and of words."""
 
 
 def read_passages(path: Path) -> str | Sequence[str]:
@@ -23,6 +26,8 @@ def read_passages(path: Path) -> str | Sequence[str]:
         text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise OvwError(f"{path} cannot be read as text: {reason(error)}", WANTED) from error
+    if path.suffix.lower() == ".lrc":
+        return [line for line in (" ".join(LRC_TAG.sub("", one).split()) for one in text.splitlines()) if line]
     return cue_texts(text, str(path), path.suffix.lower().removeprefix(".")) if path.suffix.lower() in TIMED else text
 
 

@@ -29,8 +29,10 @@ def chosen_media(upload: str | None, address: str, *, local: bool) -> Iterator[P
         local: whether only this machine's user can ask.
 
     Raises:
-        OvwError: nothing was given, or the address may not or cannot be read.
+        OvwError: nothing or two things were given, or the address may not or cannot be read.
     """
+    if upload and address.strip():
+        raise OvwError("there is a file and an address", "clear one of them")
     if upload:
         refuse_text(Path(upload))
         yield Path(upload)

@@ -25,8 +25,8 @@ CONVERT, MEASURE = "convert", "measure"
 """Kinds of work; a tab does one of each at a time."""
 BENCH_S = 60
 REPORT_HEIGHT = 900
-CACHE_S = (60, 3600)
-"""Seconds between two looks at temporary files, and the age at which they go."""
+CACHE_S = (3600, 86_400)
+"""Seconds between two looks at temporary files, and the age at which they go, of open tabs too."""
 CSS = """
 .or, .min_value, .max_value { color: inherit !important; }
 

@@ -16,6 +16,7 @@ from ovw.lifetime import scratch_folder
 from ovw.runtime.device import DeviceOptions
 from ovw.ui.actions import VerbActions
 from ovw.ui.config import USER, UiConfig
+from ovw.ui.origin import SameOrigin
 from ovw.ui.tabs import LoadedModels, Tabs
 
 FONTS = ["system-ui", "sans-serif"]
@@ -55,6 +56,8 @@ def opened_page(config: UiConfig, actions: VerbActions) -> Iterator[str]:
     with scratch_folder() as folder:
         os.environ.update(SILENT | {"GRADIO_TEMP_DIR": str(folder)})  # read when Gradio is imported
 
+        from starlette.middleware import Middleware
+
         from ovw.ui.page import CSS, Page
 
         tabs = Tabs(folder / "tabs")  # within that folder: Gradio copies files from elsewhere, and keeps the copies
@@ -74,6 +77,7 @@ def opened_page(config: UiConfig, actions: VerbActions) -> Iterator[str]:
                 pwa=False,
                 mcp_server=False,
                 footer_links=[],
+                app_kwargs={"middleware": [Middleware(SameOrigin, local=config.is_local)]},
             )
         except OSError as error:
             seen = f"cannot listen on {config.host}:{config.port}: {reason(error)}"

@@ -22,6 +22,7 @@ from ovw.ui.tabs import LoadedModels, Tabs
 from ovw.ui.transcription import (
     VIDEO_COPY,
     SubtitleRequest,
+    check_copy,
     live_subtitles,
     make_subtitles,
     track_file,
@@ -121,6 +122,7 @@ class SubtitlesTab:
         try:
             with chosen_media(upload, address, local=self.config.is_local) as path:
                 tab.uploads |= {Path(upload)} if upload else set()
+                check_copy(path, formats)
                 known = None if language == DETECT else language
                 document = None
                 for state in make_subtitles(SubtitleRequest(path, model, task, known, words), self.models, stopped):

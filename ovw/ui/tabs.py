@@ -70,13 +70,14 @@ class Tabs:
         """A tab was closed: its work stops, its files go."""
         with self._lock:
             session = self._open.pop(key or "", None)
+            shared = {upload for other in self._open.values() for upload in other.uploads}  # equal files are one
         if session:
             for work in list(session.running):
                 session.stop(work)
             if session.recording:
                 session.recording.end()
             shutil.rmtree(session.folder, ignore_errors=True)
-            for upload in session.uploads:
+            for upload in session.uploads - shared:
                 shutil.rmtree(upload.parent, ignore_errors=True)
 
     def close_all(self) -> None:

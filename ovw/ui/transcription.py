@@ -148,12 +148,21 @@ def write_files(document: Document, media: Path, formats: Sequence[str], folder:
     targets = {form: folder / f"{media.stem}.{form}" for form in formats if form in FORMATS}
     written = list(write_outputs(document, targets, PLAIN, write=write_whole))
     if VIDEO_COPY in formats:
-        if media.suffix.lower() not in TRACKS:
-            raise OvwError(f"{media.name} cannot hold a subtitle track", f"these can: {', '.join(TRACKS)}")
+        check_copy(media, formats)
         copy = folder / f"{media.stem}.subtitled{media.suffix}"
         embed_subtitles(media, lay_out(document), copy, document.text_language)
         written.append(copy)
     return written
+
+
+def check_copy(media: Path, formats: Sequence[str]) -> None:
+    """Refuse a copy with subtitles of a file that cannot hold them.
+
+    Raises:
+        OvwError: it is asked for, and cannot.
+    """
+    if VIDEO_COPY in formats and media.suffix.lower() not in TRACKS:
+        raise OvwError(f"{media.name} cannot hold a subtitle track", f"these can: {', '.join(TRACKS)}")
 
 
 def track_file(document: Document, folder: Path) -> Path:

@@ -335,6 +335,23 @@ def test_quality_and_what_needs_windows_in_turn(flags: tuple[str, ...], chosen: 
 
 
 @pytest.mark.parametrize(
+    ("text", "flags", "chosen"),
+    [
+        ("beam_size: 5", ("--quality", "fast"), {"quality": "fast", "beam_size": 1}),
+        ("quality: fast", ("--exact",), {"quality": "exact", "exact": True}),
+        ("exact: true", ("--quality", "fast"), {"quality": "fast", "exact": False, "beam_size": 1}),
+        ("quality: fast", (), {"quality": "fast", "beam_size": 1}),
+        ("{quality: fast, beam_size: 3}", ("--quality", "balanced"), {"quality": "balanced", "beam_size": 3}),
+    ],
+)
+def test_qualities_win_over_a_file(tmp_path: Path, text: str, flags: tuple[str, ...], chosen: dict) -> None:
+    (tmp_path / "q.yaml").write_text(text, encoding="utf-8")
+    done = ovw("transcribe", "x.mp4", "--config", tmp_path / "q.yaml", *flags, "--print-config")
+    resolved = yaml.safe_load(done.stdout)
+    assert {key: resolved[key] for key in chosen} == chosen
+
+
+@pytest.mark.parametrize(
     ("flags", "message"),
     [
         (("--quality", "fast", "--exact"), "quality fast and exact contradict each other"),

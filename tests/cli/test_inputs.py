@@ -181,6 +181,26 @@ def test_the_unexpected_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> N
         raise KeyboardInterrupt
 
 
+def test_inputs_are_counted_not_their_outputs() -> None:
+    batch = FailureCollector(3)
+    for label in ("a.mp4", "b.mp4"):
+        with batch.turn(label):
+            for ending in ("srt", "vtt"):
+                batch.fail(OvwError(f"{label}: no {ending}"))
+    with pytest.raises(OvwError, match=r"^2 of 3 inputs failed: a\.mp4: no srt; a\.mp4: no vtt; b\.mp4: no srt"):
+        batch.finish()
+
+
+def test_all_failures_of_one_input_are_named() -> None:
+    batch = FailureCollector(1)
+    with batch.turn("a.mp4"):
+        for ending in ("srt", "vtt"):
+            batch.fail(OvwError(f"no {ending}", "--overwrite replaces it"))
+    with pytest.raises(OvwError, match=r"^no srt; no vtt") as failure:
+        batch.finish()
+    assert failure.value.hint == "--overwrite replaces it"
+
+
 def test_whisper_takes_what_callers_have(tiny: Converted) -> None:
     from ovw import Whisper
 

@@ -1,10 +1,12 @@
 """A known text cut into parts that fit windows."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ovw.subtitles.read import read_passages
 from ovw.transcribe.known_text import LONGEST_S, KnownWord, known_words, matches, parts_of, passages_of
 from ovw.transcribe.result import Word
 
@@ -78,3 +80,12 @@ def test_what_is_not_recognised_is_shared_out_by_letters(found: list[Word]) -> N
     assert len(parts) >= 3
     assert np.ptp(lengths) <= 0.1 * max(lengths)
     assert all(part.span.end - part.span.start <= 3000 for part in parts)
+
+
+def test_passages_of_lyrics(tmp_path: Path) -> None:
+    """Without their tags: what ovw writes as LRC, and times of single words."""
+    path = tmp_path / "song.lrc"
+    path.write_text(
+        "[ti:Song]\n[length:00:11]\n\n[00:00.35]And so my [fellow]\n[00:01.00][01:02.5]<00:01.00>Ask <00:01.50>not\n[00:11.00]\n"
+    )
+    assert read_passages(path) == ["And so my [fellow]", "Ask not"]

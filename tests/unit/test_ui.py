@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 import psutil
 import pytest
@@ -29,6 +29,7 @@ from ovw.ui.config import UiConfig
 from ovw.ui.cues import cue_rows, edited, parse_time
 from ovw.ui.media import check_address, chosen_media
 from ovw.ui.tabs import LoadedModels, Tabs
+from ovw.ui.transcription import check_copy
 
 SEGMENTS = [segment(0, 2.5, " Hello there."), segment(2.5, 4, " "), segment(4, 6.25, " General remarks.")]
 
@@ -115,6 +116,31 @@ def test_addresses_within_the_network_are_not_read_for_others(host: str) -> None
 def test_nothing_to_transcribe() -> None:
     with pytest.raises(OvwError, match="nothing to transcribe"), chosen_media(None, " ", local=True):
         pass
+
+
+def test_a_file_and_an_address(tmp_path: Path) -> None:
+    with pytest.raises(OvwError, match="a file and an address"), chosen_media("a.mp4", "http://x.org/a", local=True):
+        pass
+
+
+def test_equal_uploads_stay_until_the_last_tab_closes(tmp_path: Path) -> None:
+    tabs = Tabs(tmp_path)
+    upload = tmp_path / "uploads" / "hash" / "talk.mp4"
+    upload.parent.mkdir(parents=True)
+    upload.touch()
+    for key in ("one", "two"):
+        tabs.of(key).uploads.add(upload)
+    tabs.close("one")
+    assert upload.is_file()
+    tabs.close("two")
+    assert not upload.parent.exists()
+
+
+def test_copies_that_cannot_be_are_refused_before_the_work() -> None:
+    check_copy(Path("a.mp4"), ["srt", "video"])
+    check_copy(Path("a.wav"), ["srt"])
+    with pytest.raises(OvwError, match=r"a\.wav cannot hold a subtitle track"):
+        check_copy(Path("a.wav"), ["srt", "video"])
 
 
 def test_tabs_do_not_share_files_and_end_with_all_of_theirs(tmp_path: Path) -> None:
@@ -266,6 +292,27 @@ def test_nothing_outside_of_its_folder_is_served(served: str) -> None:
     assert status(user, f"{served}config") == 200
     for path in ("/etc/passwd", Path(__file__).resolve(), Path.cwd() / "pyproject.toml", Path.home() / ".profile"):
         assert status(user, f"{served}gradio_api/file={path}") in (403, 404)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, 200),
+        ({"Origin": "http://{host}"}, 200),
+        ({"Origin": "https://talks.example", "X-Forwarded-Host": "talks.example"}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://evil.example", "Host": "evil.example"}, 403),
+        ({"Host": "evil.example"}, 403),
+    ],
+)
+def test_pages_of_others_ask_in_vain(served: str, headers: dict[str, str], expected: int) -> None:
+    user = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    assert status(user, f"{served}login", f"username=ovw&password={quote_plus(PASSWORD)}".encode()) == 200
+    sent = {name: value.format(host=urlsplit(served).netloc) for name, value in headers.items()}
+    cookies = "; ".join(f"{c.name}={c.value}" for h in user.handlers for c in getattr(h, "cookiejar", ()))
+    plain = urllib.request.build_opener()
+    assert status(plain, urllib.request.Request(f"{served}config", headers={**sent, "Cookie": cookies})) == expected
 
 
 @pytest.mark.parametrize(("size", "expected"), [(50_000, 200), (200_000, 413)])

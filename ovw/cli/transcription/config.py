@@ -30,6 +30,18 @@ QUALITIES: dict[str, dict[str, Any]] = {"fast": {"beam_size": 1}, "balanced": {}
 """Options that a quality stands for, where they are not given."""
 
 
+def settle_quality(flags: dict[str, Any]) -> None:
+    """Have `--quality` and `--exact` win over a configuration file, which may set what they stand for, or the other."""
+    quality, exact = flags["quality"], flags["exact"]
+    if exact and quality is None:
+        flags["quality"] = "exact"
+    elif quality is not None and not exact:
+        flags["exact"] = False
+    for key, value in QUALITIES.get(str(quality), {}).items():
+        if flags[key] is None:
+            flags[key] = value
+
+
 class TranscribeConfig(RunConfig, LayoutOptions):
     """The options of `ovw transcribe`, from a command line or a YAML file."""
 

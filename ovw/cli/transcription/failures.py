@@ -36,10 +36,13 @@ class FailureCollector:
     def __init__(self, total: int) -> None:
         self._total = total
         self._failures: list[OvwError] = []
+        self._failed: set[str] = set()
+        self._label: str | None = None
 
     def fail(self, error: OvwError) -> None:
         """Note a failure, and report it now if it is not the only input."""
         self._failures.append(error)
+        self._failed.add(self._label or error.message)  # an input may fail in several of its outputs
         if self._total > 1:
             warn(str(error))
 
@@ -69,6 +72,7 @@ class FailureCollector:
     @contextmanager
     def turn(self, label: str) -> Iterator[None]:
         """One input's turn: whatever goes wrong in it is noted; Ctrl-C and a closed pipe still end everything."""
+        self._label = label
         try:
             yield
         except OvwError as error:
@@ -79,6 +83,8 @@ class FailureCollector:
             logger.debug("%s", label, exc_info=True)
             reason = " ".join(str(error).split())
             self.fail(OvwError(f"{label}: unexpected {type(error).__name__}: {reason}", "ovw -v shows where"))
+        finally:
+            self._label = None
 
     def finish(self) -> None:
         """List what failed.
@@ -88,12 +94,14 @@ class FailureCollector:
         """
         if not self._failures:
             return
-        if self._total == 1:
+        if len(self._failures) == 1 and self._total == 1:
             raise self._failures[0]
         named = "; ".join(error.message for error in self._failures[:NAMED])
         if more := self._failures[NAMED:]:
             named += f"; and {len(more)} more, reported above"
-        raise OvwError(f"{len(self._failures)} of {self._total} inputs failed: {named}")
+        if self._total == 1:
+            raise OvwError(named, self._failures[0].hint)
+        raise OvwError(f"{len(self._failed)} of {self._total} inputs failed: {named}")
 
 
 @contextmanager
