@@ -55,8 +55,10 @@ def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) 
         cuts.append(len(tokens))
     slices = [tokens[a:b] for a, b in zip([0, *cuts], cuts, strict=False)]
     pieces = [Piece(offset + tokenizer.seconds(s[0]), offset + tokenizer.seconds(s[-1]), s) for s in slices]
-    advance = size if closed else (slices[-1][-1] - tokenizer.timestamp_begin) * FRAMES_PER_TIMESTAMP
-    return Cut(pieces, advance, closed)
+    if closed:
+        return Cut(pieces, size, closed)
+    advance = (slices[-1][-1] - tokenizer.timestamp_begin) * FRAMES_PER_TIMESTAMP
+    return Cut(pieces, min(size, advance), closed)  # beyond the window there may be speech that was not in it
 
 
 def within(piece: Piece, start: int, stop: int) -> Piece:

@@ -34,6 +34,8 @@ def at(seconds: float) -> int:
     [
         # two segments, the second unfinished: go on at its start
         ([at(0), 1, at(2), at(2), 2], 3000, [(5, 7, [at(0), 1, at(2)])], 200),
+        # the same with a time beyond the window's sound: what follows it is not passed over
+        ([at(0), 1, at(29), at(29), 2], 800, [(5, 34, [at(0), 1, at(29)])], 800),
         # a closing timestamp alone: nothing follows in this window
         (
             [at(0), 1, at(2), at(2.5), 2, at(4)],
