@@ -3,6 +3,8 @@
 Both signals raise `KeyboardInterrupt` in the main thread, so that every `finally` runs. Native code, such as an
 inference, does not notice: after `GRACE_S` seconds the process ends all the same. A process that is killed outright
 leaves its scratch folders, and the next one that makes such a folder sweeps them.
+
+The first Ctrl-C while a `LiveInput` is read ends that input alone: what was read of it is still worked off.
 """
 
 from __future__ import annotations
@@ -29,10 +31,61 @@ PREFIX = "ovw-scratch-"
 LOCK = ".lock"
 _PR_SET_PDEATHSIG = 1
 _SHOW_CURSOR = "\x1b[?25h"
+INPUT_ENDS = "ovw: the input ends here; Ctrl-C once more stops at once\n"
 _received: list[int] = []
 _watching: list[int] = []
 _scratch: set[Path] = set()
 _kept: list[object] = []
+_live: list[LiveInput] = []
+_ended: list[LiveInput] = []
+
+
+class LiveInput:
+    """Sound that may go on for ever, such as a microphone in a pipe; Ctrl-C ends it instead of the process.
+
+    Attributes:
+        began: something was read of it; before that Ctrl-C ends the process.
+        ended: Ctrl-C has ended it.
+    """
+
+    def __init__(self) -> None:
+        self.began = False
+        self.ended = False
+        self._waits = False
+
+    @contextmanager
+    def is_open(self) -> Iterator[None]:
+        """In this block Ctrl-C ends the input; for the main thread of a process that called `end_on_signals`."""
+        _live.append(self)
+        try:
+            yield
+        finally:
+            _live.remove(self)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """In this block, which waits for more of it, Ctrl-C raises `KeyboardInterrupt` as well."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+
+    def end(self) -> None:
+        """End it.
+
+        Raises:
+            KeyboardInterrupt: to end the wait for more of it.
+        """
+        self.ended = True
+        _ended.append(self)
+        if self._waits:
+            raise KeyboardInterrupt
+
+
+def input_was_ended() -> bool:
+    """Whether Ctrl-C has ended a live input; there is nothing more to begin."""
+    return bool(_ended)
 
 
 def end_on_signals() -> None:
@@ -60,16 +113,29 @@ def was_interrupted() -> bool:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGINT and not _ended and (live := _begun()):
+        live.end()
+        return
     _received.append(number)
     raise KeyboardInterrupt
 
 
+def _begun() -> LiveInput | None:
+    """The live input that is open, once something was read of it."""
+    return next((one for one in _live if one.began), None)
+
+
 def _watch(read: int) -> None:
-    """Ends the process some time after the first signal, at once after the second."""
+    """Ends the process some time after the first signal, at once after the second; one may end a live input before."""
     numbers: list[int] = []
+    is_spared = False
     while True:
         first = not numbers
         numbers += [number for number in os.read(read, 64) if number in (signal.SIGINT, signal.SIGTERM)]
+        if numbers[:1] == [signal.SIGINT] and first and not is_spared and (_begun() or _ended):
+            del numbers[0]
+            is_spared = True
+            sys.stderr.write(INPUT_ENDS)
         if numbers and first:
             _received.extend(numbers[:1])  # the handler waits for the main thread to come back from native code
             threading.Thread(target=_end_later, daemon=True).start()

@@ -47,7 +47,7 @@ def batch_size_for(options: TranscribeOptions, dims: Dims, most_rows: int, *, li
         return options.batch_size
     if live or options.needs_turns:
         return 1
-    rows = max(options.beam_size, options.best_of if len(options.temperature) > 1 else 1)
+    rows = options.rows
     caches = 2 * dims.n_text_layer * dims.n_text_state * (dims.n_audio_ctx + 4 * rows * dims.n_text_ctx)
     free = free_memory()
     fitting = int(free.bytes * SHARE / caches) if free else TOGETHER

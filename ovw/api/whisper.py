@@ -72,7 +72,7 @@ class Whisper:
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
             self._sessions = self._open(options)
-            self._defaults = artifact_defaults(folder, self.manifest.dimensions())
+            self._defaults = artifact_defaults(folder, self.manifest)
         except DAMAGE as error:
             hint = f"ovw verify {folder} lists what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error

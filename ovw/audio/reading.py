@@ -18,6 +18,7 @@ from av.stream import Disposition
 from ovw.audio.choice import DEFAULT, SoundChoice, choose_track
 from ovw.audio.pipes import is_pipe, open_pipe
 from ovw.errors import OvwError
+from ovw.lifetime import LiveInput
 
 Source = Path | BinaryIO
 """A file, or an open binary file such as standard input."""
@@ -86,7 +87,7 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
     else:
         once = _Once(source)
         try:
-            with _open(once, name, pcm) as container:
+            with once.live.is_open(), _open(once, name, pcm) as container:
                 yield container
         finally:
             if once.interrupted:
@@ -102,19 +103,23 @@ def _needs_seeking(source: BinaryIO) -> bool:
 class _Once:
     """A file that cannot seek, read as far as it has come.
 
-    FFmpeg's callbacks swallow Ctrl-C; here it ends the file and is remembered.
+    FFmpeg's callbacks swallow Ctrl-C; here it ends the file, and is remembered where it is to end more than that.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._read = getattr(file, "read1", file.read)
+        self.live = LiveInput()
         self.interrupted = False
 
     def read(self, size: int) -> bytes:
         try:
-            return bytes(self._read(size))
+            with self.live.waiting():
+                data = b"" if self.live.ended else bytes(self._read(size))
         except KeyboardInterrupt:
-            self.interrupted = True
+            self.interrupted = not self.live.ended
             return b""
+        self.live.began = self.live.began or bool(data)
+        return data
 
 
 def _open(source: Source | _Once, name: str, pcm: Pcm | None) -> InputContainer:

@@ -47,6 +47,11 @@ class DecoderSession(OpenVinoDecoder):
         """Tokens that a row may have in one call; -1 without a bound."""
         return self._tokens.high("tokens")
 
+    @property
+    def max_rows(self) -> int:
+        """Rows that it takes in one call; -1 without a bound."""
+        return self._tokens.high("batch")
+
     def start(self, audio: Windows) -> None:
         """Forget the cache and attend to new windows, hidden states [A, S, state]; A divides the number of rows.
 

@@ -44,6 +44,11 @@ class Decoder(Protocol):
         return -1
 
     @property
+    def max_rows(self) -> int:
+        """Rows that it takes in one call; -1 without a bound."""
+        return -1
+
+    @property
     def precision(self) -> str:
         """The arithmetic that it runs in, such as `bf16`."""
         return "f32"

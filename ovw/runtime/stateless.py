@@ -44,6 +44,11 @@ class StatelessDecoderSession(OpenVinoDecoder):
         """Tokens that a row may have in one call; -1 without a bound."""
         return self._tokens.high("tokens")
 
+    @property
+    def max_rows(self) -> int:
+        """Rows that it takes in one call; -1 without a bound."""
+        return self._tokens.high("batch")
+
     def start(self, audio: Windows) -> None:
         """Forget the caches and attend to new windows, hidden states [A, S, state]; A divides the number of rows."""
         hidden = np.asarray(audio)
@@ -105,6 +110,11 @@ class FixedDecoderSession(OpenVinoDecoder):
     def max_tokens(self) -> int:
         """Tokens that a row may have in one call: any number, they are fed in pieces."""
         return -1
+
+    @property
+    def max_rows(self) -> int:
+        """The number of rows that it takes in every call."""
+        return self._rows.high("batch")
 
     def start(self, audio: Windows) -> None:
         """Empty the caches and attend to new windows, hidden states [A, S, state]."""

@@ -1,4 +1,4 @@
-"""Decoding defaults that an artifact brings from its checkpoint; options that were given win."""
+"""Decoding defaults that an artifact brings, from its checkpoint and its shapes; options that were given win."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from ovw.artifact.generation import read_generation
+from ovw.artifact.manifest import Manifest
 from ovw.config import build
 from ovw.errors import UsageError, quoted
-from ovw.models import Dims
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.tokenizer import TIME_PRECISION
 
 CARRIED = ("repetition_penalty", "no_repeat_ngram_size", "task")
 """Entries of `generation_config.json` that are options of the same name."""
+ROWS = ("beam_size", "best_of")
+"""Options that count rows of the decoder for each window."""
 
 
-def artifact_defaults(folder: Path, dims: Dims) -> dict[str, Any]:
-    """The options that an artifact's `generation_config.json` sets; suppressed tokens are the tokenizer's.
+def artifact_defaults(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    """The options that an artifact's `generation_config.json` sets, and no more rows than its decoder takes.
+
+    Suppressed tokens are the tokenizer's.
 
     Raises:
         OvwError: the file is missing or damaged.
     """
+    dims, most_rows = manifest.dimensions(), manifest.shapes.batch[1]
     config = read_generation(folder, dims.n_vocab)
     found = {key: config[key] for key in CARRIED if config.get(key) is not None}
     if language := config.get("language"):
@@ -30,7 +35,8 @@ def artifact_defaults(folder: Path, dims: Dims) -> dict[str, Any]:
         found["max_new_tokens"] = length - 1  # the start token counts
     if (latest := config.get("max_initial_timestamp_index")) is not None:
         found["max_initial_timestamp"] = latest * TIME_PRECISION
-    return found
+    defaults = {name: TranscribeOptions.model_fields[name].default for name in ROWS}
+    return found | {name: most_rows for name, rows in defaults.items() if 0 <= most_rows < rows}
 
 
 def with_defaults(

@@ -25,7 +25,7 @@ from ovw.transcribe.result import Detection, Segment
 from ovw.transcribe.second_search import SecondSearch
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
 from ovw.transcribe.window_decoder import SHORT, WindowDecoder
-from ovw.transcribe.words.timer import time_words
+from ovw.transcribe.words.timer import last_word_end, time_words
 from ovw.voice_activity.spans import FrameSpan
 
 SHORTEST_REST = FRAMES_PER_SECOND
@@ -202,9 +202,12 @@ class BatchedDecoder(WindowDecoder):
         text = "".join(segment.text for segment in kept)
         if is_echo(text, window.before):
             return nothing
+        timed = self._timed(kept, decoded)
+        words_end = round(last_word_end(timed, 0.0) * FRAMES_PER_SECOND)
+        again = [FrameSpan(max(span.start, words_end), span.end) for span in again if words_end < span.end]
         earlier = self._prompts_after(window, kept, result.temperature) if again else None
         rests = [Window(window.recording, span, decoded.language, text, earlier) for span in again]
-        return WindowResult(window, self._timed(kept, decoded), rests, decoded.detection)
+        return WindowResult(window, timed, rests, decoded.detection)
 
     def _prompts_after(self, window: Window, segments: Sequence[Segment], temperature: float) -> PromptBuilder | None:
         """Prompts that know the text of a window of a short recording."""

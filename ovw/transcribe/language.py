@@ -9,6 +9,7 @@ import numpy as np
 
 from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.decoding.numeric import softmax
+from ovw.transcribe.decoding.task import windows_at_once
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording
@@ -31,6 +32,13 @@ def detect_languages(decoder: Decoder, audio: Sequence[Audio], tokenizer: Tokeni
         audio: the encoded windows.
         tokenizer: of the same model.
     """
+    most = windows_at_once(decoder, 1, len(audio))
+    return [
+        one for at in range(0, len(audio), most) for one in _detect_together(decoder, audio[at : at + most], tokenizer)
+    ]
+
+
+def _detect_together(decoder: Decoder, audio: Sequence[Audio], tokenizer: Tokenizer) -> list[Detection]:
     decoder.start(audio)
     windows = len(audio)
     logits = decoder.step(np.full((windows, 1), tokenizer.sot), np.arange(windows, dtype=np.int32))[:, 0]

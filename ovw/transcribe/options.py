@@ -129,6 +129,10 @@ class TranscribeOptions(Config):
             raise ValueError("carry_initial_prompt needs an initial_prompt")
         if self.batch_size > 1 and self.prefix:
             raise ValueError("prefix belongs to the first window; leave batch_size at 1")
+        if self.batch_size > 1 and self.condition_on_previous_text:
+            raise ValueError("condition_on_previous_text needs the text before a window; leave batch_size at 1")
+        if self.batch_size > 1 and self.hallucination_silence_threshold is not None:
+            raise ValueError("hallucination_silence_threshold needs the words before a window; leave batch_size at 1")
         clips = self.clip_timestamps
         if any(t < 0 for t in clips) or list(clips) != sorted(clips):
             raise ValueError(f"clip_timestamps {list(clips)}: allowed are times from 0 on, in rising order")
@@ -145,6 +149,12 @@ class TranscribeOptions(Config):
         times = [round(t * FRAMES_PER_SECOND) for t in self.clip_timestamps] or [0]
         ends = [*times[1::2], sys.maxsize] if len(times) % 2 else times[1::2]
         return [FrameSpan(start, end) for start, end in zip(times[::2], ends, strict=True)]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the decoder that a window takes at most: its beams, or its samples above temperature 0."""
+        samples = self.best_of if any(self.temperature) else 1
+        return max(self.beam_size, samples)
 
     @property
     def needs_turns(self) -> bool:

@@ -91,9 +91,13 @@ class PromptBuilder:
         carried, since = [], self._reset_since
         if self._options.carry_initial_prompt:
             carried, since = self._initial, max(len(self._initial), self._reset_since)
-        head = [*self._hotwords, *carried][: self._room]
-        room = self._room - len(head)
-        return [*head, *self._text[since:][-room:]] if room else head
+        head = [*self._hotwords, *last(carried, self._room - len(self._hotwords))]
+        return [*head, *last(self._text[since:], self._room - len(head))]
 
     def _encode(self, text: str | None) -> list[int]:
         return self._tokenizer.encode(" " + text.strip()) if text else []
+
+
+def last(tokens: list[int], count: int) -> list[int]:
+    """The last so many of the tokens; none at 0."""
+    return tokens[len(tokens) - min(count, len(tokens)) :]

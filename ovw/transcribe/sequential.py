@@ -89,6 +89,7 @@ class SequentialDecoder(WindowDecoder):
         if kept < len(segments):
             made_up = segments[kept]
             advance = round(max(begin + 1, made_up.start) * FRAMES_PER_SECOND) - seek
+            self._recording.frames_before(round((made_up.end + silence) * FRAMES_PER_SECOND) + 1)  # it may be live
             if self._recording.duration - made_up.end < silence:
                 advance = self._recording.expected_frames - seek
         return segments[:kept], advance

@@ -325,7 +325,7 @@ def test_killed_converts_leave_a_whole_artifact(tmp_path: Path) -> None:
         (("--quality", "exact"), {"beam_size": 5, "batch_size": 0, "exact": True}),
         ((), {"condition_on_previous_text": None}),
         (("--condition-on-previous-text",), {"condition_on_previous_text": True, "batch_size": 0}),
-        (("--condition-on-previous-text", "--batch-size", "4"), {"batch_size": 4}),
+        (("--no-condition-on-previous-text", "--batch-size", "4"), {"batch_size": 4}),
         (("--no-condition-on-previous-text",), {"condition_on_previous_text": False, "batch_size": 0}),
     ],
 )

@@ -147,6 +147,23 @@ def test_ctrl_c_keeps_what_is_done(env: dict[str, str], work: Path) -> None:
     assert files(work) == ["talk.flac", "talk.srt"]
 
 
+def test_the_first_ctrl_c_ends_a_live_input_and_keeps_its_text(env: dict[str, str], work: Path) -> None:
+    os.mkfifo(work / "later.wav")
+    args = [*COMMAND, "-", "later.wav", "--pcm", "s16le", *FAST]
+    sound = (speech() * 32767).astype("<i2").tobytes()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(args, env=env, cwd=work, bufsize=0, **pipes) as process:  # type: ignore[call-overload]
+        process.stdin.write(sound * (1 + 40 * 16_000 // len(speech())))  # returns when nearly all of it was read
+        process.send_signal(signal.SIGINT)
+        out, told = process.stdout.read(), process.stderr.read()  # standard input stays open
+        process.wait()
+    assert out == b"stdin.srt\n"
+    assert told.splitlines() == [b"ovw: the input ends here; Ctrl-C once more stops at once", b"ovw: interrupted"]
+    assert process.returncode == 130
+    assert files(work) == ["stdin.srt"]
+    assert (work / "stdin.srt").read_text().count(" --> ") > 1
+
+
 def test_a_reader_that_has_gone(env: dict[str, str], work: Path) -> None:
     (work / "talk.flac").write_bytes(CLIP)
     args = [*COMMAND, "talk.flac", "-o", "-", "-f", "json", *FAST]

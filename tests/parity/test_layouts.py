@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
+from support.odd_media import speech
 from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP, TINY, TINY_V3, convert_one, save_pt, tiny_once
 
 from ovw import Whisper
@@ -270,6 +271,31 @@ def test_the_runner_refuses_what_is_outside_the_bounds(
     with pytest.raises(OvwError, match=message) as failure:
         list(whisper.transcribe(SELFTEST_CLIP, language="en", temperature=(0.0,), no_speech_threshold=None, **options))
     assert failure.value.hint
+
+
+@pytest.mark.parametrize("layout", ["genai", "stateless"])
+def test_more_windows_than_a_bounded_decoder_takes(
+    every_layout: dict[str, Converted], tmp_path: Path, layout: str
+) -> None:
+    """Beams, samples above temperature 0, language detection and second searches come in rows that it takes."""
+    reshape(every_layout[layout].folder, tmp_path / "out", Bounds(shapes="bounded", batch="1..3"))
+    bounded, free = Whisper(tmp_path / "out"), Whisper(every_layout[layout].folder)
+    sound = speech(24)
+    wanted = {
+        "batch_size": 4,
+        "chunk_length": 5,
+        "max_new_tokens": 6,
+        "no_speech_threshold": None,
+        "multilingual": True,
+    }
+    for options in ({"temperature": 0.0}, {"beam_size": 1, "best_of": 2, "temperature": (0.0, 0.4)}):
+        found = list(bounded.transcribe(sound, **wanted, **options))
+        assert len({segment.seek for segment in found}) > 4
+        if not any(np.atleast_1d(options["temperature"])):
+            alike = free.transcribe(sound, **wanted, **options, beam_size=3)
+            assert [s.tokens for s in found] == [s.tokens for s in alike]
+    with pytest.raises(UsageError, match=r"takes batch 1\.\.3, it was given 4 by best_of"):
+        bounded.transcribe(sound, best_of=4)
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,17 @@ def test_prompt_layout(tokenizer: Tokenizer) -> None:
     assert PromptBuilder(tokenizer, TranscribeOptions(), 448).build(None).tokens == (tokenizer.sot,)
 
 
+def test_of_a_long_carried_prompt_the_end_is_kept(tokenizer: Tokenizer) -> None:
+    """As in openai/whisper, whose prompts are cut at their beginning."""
+    names = " ".join(f"name{i}" for i in range(100))
+    options = TranscribeOptions(initial_prompt=names, hotwords="hot", carry_initial_prompt=True)
+    builder = PromptBuilder(tokenizer, options, 448)
+    builder.extend([[1, 2]], temperature=0.0)
+    hot, tokens = tokenizer.encode(" hot"), tokenizer.encode(f" {names}")
+    assert len(tokens) > 223
+    assert list(builder.build("de").tokens[:224]) == [tokenizer.sot_prev, *hot, *tokens[len(hot) - 223 :]]
+
+
 def test_votes() -> None:
     def heard(*guesses: tuple[str, float]) -> Detection:
         return vote((Detection(code, p, {}) for code, p in guesses), 0.5)
@@ -207,6 +218,8 @@ def test_the_language_may_change(model: Whisper, demo_samples: np.ndarray) -> No
     [
         ({"batch_size": 8, "vad": False}, "needs vad"),
         ({"batch_size": 8, "prefix": "x"}, "prefix belongs to the first window"),
+        ({"batch_size": 2, "condition_on_previous_text": True}, "needs the text before a window"),
+        ({"batch_size": 2, "word_timestamps": True, "hallucination_silence_threshold": 2.0}, "needs the words before"),
         ({"hallucination_silence_threshold": 2.0}, "needs word_timestamps"),
         ({"carry_initial_prompt": True}, "needs an initial_prompt"),
         ({"clip_timestamps": (5, 2)}, "in rising order"),

@@ -1,15 +1,21 @@
 """Windows to segments."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ovw.models import find_size
-from ovw.transcribe.batched import BatchedDecoder, WindowResult, is_echo
+from ovw.transcribe.batched import BatchedDecoder, Decoded, WindowResult, is_echo
+from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.prompt import Prompt
 from ovw.transcribe.recording import Recording, Window
-from ovw.transcribe.segments import Piece, split_window
+from ovw.transcribe.result import Segment, Word
+from ovw.transcribe.segments import Cut, Piece, split_window
+from ovw.transcribe.sequential import SequentialDecoder
 from ovw.voice_activity.spans import FrameSpan
 
 BEGIN = 1000
@@ -112,3 +118,41 @@ def test_the_first_batches_of_a_recording_that_needs_several_are_small(
     decoder = Counting(windows)
     assert list(decoder.one(recording, "en", [FrameSpan(0, 100_000)])) == [([], at) for at in np.cumsum(batches) * 2000]
     assert decoder.batches == batches
+
+
+class Worded(BatchedDecoder):
+    """Gives a window's words instead of decoding it: one that ends later than the text's last timestamp."""
+
+    def __init__(self, recording: Recording) -> None:
+        tokenizer = SimpleNamespace(text_of=lambda tokens: " word", eot=10)
+        self._sessions = SimpleNamespace(tokenizer=tokenizer, dims=find_size("tiny").dims)
+        self._options = TranscribeOptions(batch_size=8, word_timestamps=True, no_speech_threshold=None)
+
+    def _cut(self, of: Window, result: DecodingResult) -> tuple[list[Piece], list[FrameSpan]]:
+        return [Piece(1.0, 3.0, [1])], [FrameSpan(300, 2000)]
+
+    def _timed(self, segments: list[Segment], decoded: Decoded) -> list[Segment]:
+        (segment,) = segments
+        return [replace(segment, words=(Word(1.0, 3.2, " word", 1.0),))]
+
+
+def test_the_rest_of_a_window_begins_behind_its_last_word() -> None:
+    recording = Recording(iter([np.zeros(16_000 * 60, np.float32)]), find_size("tiny").dims)
+    decoder, window = Worded(recording), Window(recording, FrameSpan(0, 2000), "en")
+    found = decoder._result_of(Decoded(window, "en", Prompt((), 0), np.zeros(0), DecodingResult([1], 0.0, 0, 1, 0)))
+    assert [rest.span for rest in found.rests] == [FrameSpan(320, 2000)]
+
+
+def test_what_follows_made_up_words_of_live_sound_is_awaited() -> None:
+    """Only so far was read that the text seems to be the last; then more sound comes."""
+    blocks = (np.zeros(16_000, np.float32) for _ in range(60))
+    recording = Recording(blocks, find_size("tiny").dims, lookahead=0)
+    decoder = object.__new__(SequentialDecoder)
+    decoder._recording, decoder._last_speech = recording, 0.0
+    decoder._sessions = SimpleNamespace(dims=find_size("tiny").dims)
+    decoder._options = TranscribeOptions(word_timestamps=True, hallucination_silence_threshold=4.0)
+    said, made_up = (
+        Segment(0, start, end, " you", [1], 0.0, -1.0, 1.0, 0.0, 0, words=(Word(start, end, " you", probability),))
+        for start, end, probability in ((1.0, 2.0, 0.9), (28.0, 28.02, 0.01))
+    )
+    assert decoder._by_words([said, made_up], Cut([], 2900, closed=True), 0, 3000) == ([said], 2800)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ovw.cli.console import warn
 from ovw.errors import OvwError
-from ovw.lifetime import keep
+from ovw.lifetime import input_was_ended, keep
 
 if TYPE_CHECKING:
     from ovw.api.transcription import Transcription
@@ -56,6 +56,8 @@ def transcribe_all(media: list[str], config: TranscribeConfig, terminal: Termina
     work_off = transcribe_with_workers if config.in_bulk else _in_this_process
     work_off(plan, artifact, config, batch, terminal)
     batch.finish()
+    if input_was_ended():
+        raise KeyboardInterrupt
 
 
 def _without_outputs(inputs: list[Input]) -> list[Input]:
@@ -104,15 +106,14 @@ def _in_this_process(
     keep(whisper)
     work = _Work(whisper, config, batch, len(plan), terminal)
     jobs = list(_jobs(plan, config, batch))
-    if config.output == "-" or len(jobs) == 1:
-        for job in jobs:
-            work.alone(job)
-        return
-    files = [job for job in jobs if job.item.file]
-    for at in range(0, len(files), PLANNED):
-        work.together(files[at : at + PLANNED])
+    one_by_one = config.output == "-" or len(jobs) == 1
+    together = [job for job in jobs if job.item.file and not one_by_one]
+    for at in range(0, len(together), PLANNED):
+        work.together(together[at : at + PLANNED])
     for job in jobs:
-        if not job.item.file:
+        if input_was_ended():
+            return
+        if one_by_one or not job.item.file:
             work.alone(job)
 
 

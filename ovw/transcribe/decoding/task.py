@@ -33,6 +33,18 @@ class DecodingResult:
     temperature: float
 
 
+def windows_at_once(decoder: Decoder, rows: int, windows: int) -> int:
+    """Windows that a decoder takes at a time, at least one.
+
+    Args:
+        decoder: which may be bounded.
+        rows: of each window.
+        windows: how many there are.
+    """
+    most = windows if decoder.max_rows < 0 else min(windows, decoder.max_rows // rows)
+    return max(1, most)
+
+
 @dataclass(frozen=True)
 class DecodingTask:
     """All that stays the same from window to window.
@@ -56,7 +68,7 @@ class DecodingTask:
     def run(
         self, audio: Sequence[Audio], prompts: Sequence[Prompt], temperature: float, rng: np.random.Generator
     ) -> list[DecodingResult]:
-        """Decode encoded windows together.
+        """Decode encoded windows together, as many at a time as the decoder takes.
 
         Args:
             audio: W of them.
@@ -67,6 +79,13 @@ class DecodingTask:
         Returns:
             One result a window.
         """
+        most = windows_at_once(self.decoder, self._search(temperature, rng).rows, len(audio))
+        slices = [slice(at, at + most) for at in range(0, len(audio), most)]
+        return [one for own in slices for one in self._together(audio[own], prompts[own], temperature, rng)]
+
+    def _together(
+        self, audio: Sequence[Audio], prompts: Sequence[Prompt], temperature: float, rng: np.random.Generator
+    ) -> list[DecodingResult]:
         searches = [self._search(temperature, rng) for _ in prompts]
         initial = np.array([prompt.tokens for prompt in prompts])
         with self.lock:
