@@ -102,11 +102,20 @@ def is_output(media: Path) -> bool:
         return False
 
 
-def _check(video: Path, target: Path, *, overwrite: bool) -> Track:
-    track = TRACKS.get(target.suffix.lower())
+def track_of(video: Path) -> Track:
+    """How a container takes subtitles, by the ending of a file.
+
+    Raises:
+        OvwError: it cannot hold them.
+    """
+    track = TRACKS.get(video.suffix.lower())
     if track is None:
-        known = ", ".join(TRACKS)
-        raise OvwError(f"{video}: '{target.suffix}' files cannot hold a subtitle track", f"these can: {known}")
+        raise OvwError(f"{video} cannot hold a subtitle track", f"these can: {', '.join(TRACKS)}")
+    return track
+
+
+def _check(video: Path, target: Path, *, overwrite: bool) -> Track:
+    track = track_of(target)
     if target.exists() and (not overwrite or target.samefile(video)):
         raise OvwError(
             f"{target} exists and would be overwritten",

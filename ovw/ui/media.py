@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,13 +18,13 @@ SHOWN = (".mp4", ".m4v", ".webm", ".mov", ".ogv")
 WANTED = "drop a video or audio file, record, or paste an address"
 
 
-@contextmanager
-def chosen_media(upload: str | None, address: str, *, local: bool) -> Iterator[Path]:
-    """The file to transcribe; what came from an address is gone behind the block.
+def chosen_media(upload: str | None, address: str, folder: Path, *, local: bool) -> Path:
+    """The file to transcribe.
 
     Args:
         upload: path of an uploaded file, or of a recording.
         address: of a page or a file.
+        folder: an empty one, for what comes from the address.
         local: whether only this machine's user can ask.
 
     Raises:
@@ -35,16 +34,16 @@ def chosen_media(upload: str | None, address: str, *, local: bool) -> Iterator[P
         raise OvwError("there is a file and an address", "clear one of them")
     if upload:
         refuse_text(Path(upload))
-        yield Path(upload)
-        return
+        return Path(upload)
     if not address.strip():
         raise OvwError("there is nothing to transcribe yet", WANTED)
     check_address(address.strip(), local=local)
     inputs, problems = expand([address.strip()])
     if problems or not inputs:
         raise problems[0] if problems else OvwError(f"nothing was found at {address}", WANTED)
-    with fetched(inputs[0]) as path:
-        yield path
+    with fetched(inputs[0]) as file:
+        kept = folder / f"{inputs[0].stem}{file.suffix}"
+        return Path(shutil.move(file, kept))
 
 
 def check_address(address: str, *, local: bool) -> None:

@@ -119,23 +119,24 @@ class SubtitlesTab:
         stopped = tab.begin(SUBTITLES)
         nothing = gr.skip()
         yield "starting", [], None, None, gr.Video(visible="hidden"), gr.Audio(visible=False), None
+        path = None
         try:
-            with chosen_media(upload, address, local=self.config.is_local) as path:
-                tab.uploads |= {Path(upload)} if upload else set()
-                check_copy(path, formats)
-                known = None if language == DETECT else language
-                document = None
-                for state in make_subtitles(SubtitleRequest(path, model, task, known, words), self.models, stopped):
-                    document = state.document
-                    yield state.message, state.rows, document, str(path), nothing, nothing, nothing
-                if document is None:
-                    return
-                folder = tab.new_folder()
-                shown = self._player(path, document, folder)
-                written = [str(one) for one in write_files(document, path, formats, folder)]
-                yield state.message, state.rows, document, str(path), *shown, downloads(written)
+            path = chosen_media(upload, address, tab.download_folder(), local=self.config.is_local)
+            tab.uploads |= {Path(upload)} if upload else set()
+            check_copy(path, formats)
+            known = None if language == DETECT else language
+            document = None
+            for state in make_subtitles(SubtitleRequest(path, model, task, known, words), self.models, stopped):
+                document = state.document
+                yield state.message, state.rows, document, str(path), nothing, nothing, nothing
+            if document is None:
+                return
+            folder = tab.new_folder()
+            shown = self._player(path, document, folder)
+            written = [str(one) for one in write_files(document, path, formats, folder)]
+            yield state.message, state.rows, document, str(path), *shown, downloads(written)
         except OvwError as error:
-            yield sentence(error, upload), nothing, nothing, nothing, nothing, nothing, nothing
+            yield sentence(error, upload, path), nothing, nothing, nothing, nothing, nothing, nothing
         finally:
             stopped.set()
 

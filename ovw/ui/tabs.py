@@ -48,6 +48,13 @@ class Tab:
         made.mkdir(parents=True)
         return made
 
+    def download_folder(self) -> Path:
+        """An empty folder for what comes from an address; what came from the one before is gone."""
+        folder = self.folder / "download"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
 
 class Tabs:
     """All open tabs.

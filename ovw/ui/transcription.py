@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from ovw.errors import OvwError
 from ovw.files import write_whole
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
-from ovw.subtitles.embed import TRACKS, embed_subtitles
+from ovw.subtitles.embed import embed_subtitles, track_of
 from ovw.subtitles.layout import lay_out
 from ovw.subtitles.options import PLAIN
 from ovw.subtitles.output import write_outputs
@@ -24,6 +25,8 @@ from ovw.ui.tabs import LoadedModels
 
 VIDEO_COPY = "video"
 """Choice beside the formats: a copy of the video with the track inside."""
+REFRESH_S = 0.5
+"""Between two tables of cues: each is laid out and sent as a whole."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class SubtitleState:
 
 
 def make_subtitles(request: SubtitleRequest, models: LoadedModels, stopped: threading.Event) -> Iterator[SubtitleState]:
-    """Transcribe, yielding the state after every segment.
+    """Transcribe, yielding the state twice a second at most, and at the end.
 
     Args:
         request: what is wanted.
@@ -81,11 +84,15 @@ def make_subtitles(request: SubtitleRequest, models: LoadedModels, stopped: thre
     yield SubtitleState(f"reading {request.media.name}", [])
     result = whisper.transcribe(request.media, **request.options())
     segments: list[Segment] = []
+    shown_at = -REFRESH_S
     for segment in result:
         if stopped.is_set():
             yield SubtitleState("stopped", _live_rows(result.media, result.language, segments))
             return
         segments.append(segment)
+        if (now := time.monotonic()) - shown_at < REFRESH_S:
+            continue
+        shown_at = now
         message = f"{segment.end:.0f} of {result.duration:.0f} s, language {result.language}"
         yield SubtitleState(message, _live_rows(result.media, result.language, segments))
     document = result.document()
@@ -161,8 +168,8 @@ def check_copy(media: Path, formats: Sequence[str]) -> None:
     Raises:
         OvwError: it is asked for, and cannot.
     """
-    if VIDEO_COPY in formats and media.suffix.lower() not in TRACKS:
-        raise OvwError(f"{media.name} cannot hold a subtitle track", f"these can: {', '.join(TRACKS)}")
+    if VIDEO_COPY in formats:
+        track_of(media)
 
 
 def track_file(document: Document, folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from urllib.parse import quote_plus, urlsplit
 import psutil
 import pytest
 from support import page_work
-from support.tiny_whisper import ROOT
+from support.serve import serve
+from support.tiny_whisper import ROOT, SELFTEST_CLIP
 from support.transcripts import document, segment
 
 from ovw.config import build
@@ -113,14 +115,30 @@ def test_addresses_within_the_network_are_not_read_for_others(host: str) -> None
     check_address(f"http://{host}/a.mp4", local=True)
 
 
-def test_nothing_to_transcribe() -> None:
-    with pytest.raises(OvwError, match="nothing to transcribe"), chosen_media(None, " ", local=True):
-        pass
+def test_nothing_to_transcribe(tmp_path: Path) -> None:
+    with pytest.raises(OvwError, match="nothing to transcribe"):
+        chosen_media(None, " ", tmp_path, local=True)
+
+
+def test_what_comes_from_an_address_stays_and_keeps_its_title(tmp_path: Path) -> None:
+    """Its cues can be edited afterwards."""
+    (tmp_path / "www").mkdir()
+    shutil.copy(SELFTEST_CLIP, tmp_path / "www" / "far away.flac")
+    with serve(tmp_path / "www") as root:
+        media = chosen_media(None, f"{root}/far%20away.flac", tmp_path, local=True)
+    assert media == tmp_path / "far away.flac"
+    assert media.read_bytes() == SELFTEST_CLIP.read_bytes()
 
 
 def test_a_file_and_an_address(tmp_path: Path) -> None:
-    with pytest.raises(OvwError, match="a file and an address"), chosen_media("a.mp4", "http://x.org/a", local=True):
-        pass
+    with pytest.raises(OvwError, match="a file and an address"):
+        chosen_media("a.mp4", "http://x.org/a", tmp_path, local=True)
+
+
+def test_a_tab_keeps_the_last_download_alone(tmp_path: Path) -> None:
+    tab = Tabs(tmp_path).of("a")
+    (tab.download_folder() / "a.mp4").touch()
+    assert list(tab.download_folder().iterdir()) == []
 
 
 def test_equal_uploads_stay_until_the_last_tab_closes(tmp_path: Path) -> None:
