@@ -20,7 +20,11 @@ from ovw.convert.config import ConvertConfig
 from ovw.convert.layouts.genai import generation_config
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.tokenizer import build_tokenizer_json
+from ovw.datasets.audio import clip_sha256
+from ovw.datasets.hub import PREFIX
+from ovw.datasets.registry import DATASETS
 from ovw.datasets.resolve import DatasetOptions, open_dataset
+from ovw.datasets.utterance import Utterance
 from ovw.errors import OvwError, UsageError
 from ovw.home import models_dir
 from ovw.models import ModelInfo, find_size
@@ -181,7 +185,10 @@ def same_compression(manifest: Manifest, recipe: Recipe | None, *, tuned: bool) 
 
 
 def same_speech(manifest: Manifest, config: ConvertConfig) -> bool:
-    """Whether an artifact was calibrated and judged as is asked for; sets of speech are known by name and size."""
+    """Whether an artifact was calibrated and judged as is asked for.
+
+    Public sets of speech are known by name and size, those of a path by their audio too.
+    """
     made = manifest.compression
     if made is None:
         return True
@@ -198,7 +205,13 @@ def same_speech(manifest: Manifest, config: ConvertConfig) -> bool:
 
 
 def _is_set(made: SpeechSet, asked: DatasetOptions, *, texts: bool) -> bool:
-    return (made.name, made.limit) == (open_dataset(asked, texts=texts).name, asked.limit)
+    dataset = open_dataset(asked, texts=texts)
+    if (made.name, made.limit) != (dataset.name, asked.limit):
+        return False
+    if asked.dataset in DATASETS or asked.dataset.startswith(PREFIX):
+        return True
+    found = {one.id: clip_sha256(one) for one in dataset if isinstance(one, Utterance) and one.id in made.audio}
+    return found == made.audio
 
 
 def same_tokenizer(folder: Path, checkpoint: Checkpoint) -> bool:

@@ -244,6 +244,28 @@ def test_an_artifact_is_taken_for_what_it_was_judged_by(tiny: Converted) -> None
     assert is_same({"accept_wer": True}, gate=breached)
 
 
+def test_speech_of_a_path_is_known_by_its_audio(tiny: Converted, tmp_path: Path) -> None:
+    """Folders of one name may hold other clips."""
+    for where in ("one", "other"):
+        (tmp_path / where / "meetings").mkdir(parents=True)
+        for name in ("a.wav", "b.wav"):
+            (tmp_path / where / "meetings" / name).write_bytes(wav(seed=1))
+    set_of = read_speech(DatasetOptions(dataset=str(tmp_path / "one" / "meetings")), 2, texts=False).describe()
+    compression = Compression(recipe={}, calibration=set_of)
+    manifest = tiny.manifest.model_copy(update={"compression": compression})
+
+    def is_same(where: str) -> bool:
+        asked = {"calibration": str(tmp_path / where / "meetings"), "gate": "none"}
+        return same_speech(manifest, ConvertConfig(size=("base",), precision=("int8-ptq",), **asked))
+
+    assert is_same("one")
+    assert is_same("other")
+    (tmp_path / "other" / "meetings" / "b.wav").write_bytes(wav(seed=2))
+    assert not is_same("other")
+    (tmp_path / "one" / "meetings" / "a.wav").unlink()
+    assert not is_same("one")
+
+
 def test_a_search_is_taken_for_what_it_began_with(tiny: Converted) -> None:
     start, better = ({"encoder": {"kind": kind}} for kind in ("a", "b"))
 
