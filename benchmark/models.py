@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ovw.artifact.locate import identity_sha256, is_model, load_manifest
 from ovw.benchmark.case import CaseSpec
-from ovw.benchmark.roofline.peaks import require_device
 from ovw.record import Artifact, describe_artifact
+from ovw.runtime.device import DeviceOptions, require_device
 
 WEIGHTS = (".bin", ".pt", ".onnx", ".data")
 """Endings of the files that hold weights."""
@@ -21,7 +21,7 @@ def require_devices(devices: Sequence[str]) -> None:
         UsageError: with those that it has.
     """
     for device in devices:
-        require_device(device)
+        require_device(DeviceOptions(device=device))
 
 
 def subjects_of(cases: Iterable[CaseSpec]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from ovw.artifact.locate import check_target, is_artifact
+from ovw.artifact.locate import check_not_made_meanwhile, check_target
 from ovw.artifact.manifest import write_manifest
 from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.artifact.staging import clean_up, staged_folder
@@ -94,8 +94,7 @@ class ModelConverter:
             return Converted(job.target, present, time.perf_counter() - started, fresh=False)
         compressor = self._compressions.compressor_of(job.precision)
         with staged_folder(job.target) as folder:
-            if not self._config.force and is_artifact(job.target):
-                raise OvwError(f"{job.target} was made by another process meanwhile", "--force replaces it")
+            check_not_made_meanwhile(job.target, force=self._config.force)
             manifest = self._builder.build(folder, job.precision, job.layout, shapes, compressor)
             if compressor:
                 is_default = (job.layout, shapes) == (DEFAULT_LAYOUT, self._builder.default_shapes())

@@ -14,12 +14,11 @@ from typing import Any
 from ovw.artifact import names
 from ovw.errors import OvwError, quoted, reason
 from ovw.lifetime import foreign_scratch
-from ovw.models import Dims, languages
+from ovw.models import END, Dims, languages
 from ovw.parsing import from_json
 from ovw.transcribe.bpe import load_bpe
 
 TIMESTAMPS = tuple(f"<|{i * 0.02:.2f}|>" for i in range(1501))
-END = "<|endoftext|>"
 NO_TIMESTAMPS = "<|notimestamps|>"
 TASKS = ("<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>")
 SPELLINGS = {"<|nospeech|>": ("<|nospeech|>", "<|nocaptions|>")}

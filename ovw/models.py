@@ -25,8 +25,9 @@ LARGEST_DIMS = {
     "n_text_layer": 1 << 10,
 }
 """Several times the largest of any Whisper."""
+END = "<|endoftext|>"
 ENGLISH_END = 50256
-"""Id of `<|endoftext|>` in GPT-2's vocabulary, which English-only models have; others have it at 50257."""
+"""Id of `END` in GPT-2's vocabulary, which English-only models have; others have it at 50257."""
 
 
 @dataclass(frozen=True)

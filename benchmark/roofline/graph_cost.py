@@ -79,14 +79,6 @@ def decoder_work(
     return count(model, FLOAT_BYTES.get(precision, 4))
 
 
-def encoder_flops(dims: Dims, frames: int, batch: int = 1) -> float:
-    """The closed formula of Whisper's encoder: two convolutions, projections, attention and MLP of every layer."""
-    state, positions = dims.n_audio_state, frames // 2
-    convolutions = 2 * 3 * (frames * dims.n_mels * state + positions * state * state)
-    layer = 2 * positions * 12 * state * state + 2 * 2 * positions * positions * state
-    return float(batch * (convolutions + dims.n_audio_layer * layer))
-
-
 def count(model: ov.Model, float_bytes: int) -> Work:
     """Add up a graph with static shapes.
 

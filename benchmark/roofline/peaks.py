@@ -90,12 +90,3 @@ def _quantized_product(rows: int, inner: int, outer: int) -> ov.Model:
     scale = ops.constant(np.full((outer, 1), 1 / 32, np.float32))
     weights = ops.multiply(ops.convert(stored, np.float32), scale)
     return ov.Model([ops.matmul(quantized, weights, False, True)], [data])
-
-
-def require_device(device: str) -> None:
-    """Refuse a device that OpenVINO does not list.
-
-    Raises:
-        UsageError: with those that it does.
-    """
-    compile_model(_product(1, 1, 1), DeviceOptions(device=device))

@@ -13,7 +13,7 @@ from ovw.artifact.check import find_problems
 from ovw.artifact.graphs import GraphSpec
 from ovw.artifact.hashing import hash_folder
 from ovw.artifact.layouts import graphs_of, layout_row
-from ovw.artifact.locate import check_target, is_artifact
+from ovw.artifact.locate import check_not_made_meanwhile, check_target, is_artifact
 from ovw.artifact.manifest import Golden, Manifest, Shapes, read_manifest, write_manifest
 from ovw.artifact.names import GGML_ENCODER_ENDING
 from ovw.artifact.staging import staged_folder
@@ -47,8 +47,7 @@ def reshape(source: Path, target: Path, bounds: Bounds, *, force: bool = False) 
     new = old.model_copy(update={"shapes": bounds.resolve(old.dimensions(), old.layout)})
     _check_possible(source, old, new)
     with staged_folder(target) as folder:
-        if is_artifact(target) and not force:
-            raise OvwError(f"{target} was made by another process meanwhile", "--force replaces it")
+        check_not_made_meanwhile(target, force=force)
         _write_files(source, folder, new)
         _compare(source, old, folder, new)
         made = {"golden": run_golden(folder, new), "created": datetime.now(UTC).isoformat(timespec="seconds")}

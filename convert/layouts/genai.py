@@ -15,7 +15,7 @@ from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.suppress import padding_tokens, suppress_tokens
 from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer, write_tokenizer_ir
-from ovw.models import Dims, languages
+from ovw.models import END, Dims, languages
 
 MAX_INITIAL_TIMESTAMP = 50
 """One second, in timestamp tokens."""
@@ -72,7 +72,7 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
     config: dict[str, Any] = {
         **_boundary_tokens(ids),
         "alignment_heads": [list(pair) for pair in checkpoint.alignment_heads or dims.upper_half],
-        "begin_suppress_tokens": [*bpe.encode(" ", add_special_tokens=False).ids, ids["<|endoftext|>"]],
+        "begin_suppress_tokens": [*bpe.encode(" ", add_special_tokens=False).ids, ids[END]],
         "suppress_tokens": suppress_tokens(bpe),
         "is_multilingual": checkpoint.multilingual,
         "max_initial_timestamp_index": MAX_INITIAL_TIMESTAMP,
@@ -110,7 +110,7 @@ def preprocessor_config(dims: Dims) -> dict[str, Any]:
 
 
 def _boundary_tokens(ids: dict[str, int]) -> dict[str, int]:
-    end = ids["<|endoftext|>"]
+    end = ids[END]
     start = ids["<|startoftranscript|>"]
     return {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}
 

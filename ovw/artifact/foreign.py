@@ -15,7 +15,7 @@ from ovw.artifact import names
 from ovw.artifact.generation import read_generation
 from ovw.artifact.manifest import SCHEMA_VERSION, FileEntry, Manifest, Shapes, Source
 from ovw.errors import DAMAGE, OvwError, quoted, reason
-from ovw.models import CONFIG_KEYS, ENGLISH_END, Dims, languages
+from ovw.models import CONFIG_KEYS, END, ENGLISH_END, Dims, languages
 from ovw.parsing import load_json
 
 UNVERIFIED = "unverified"
@@ -57,7 +57,7 @@ def foreign_manifest(folder: Path) -> Manifest:
         complete = generation.get("is_multilingual") is False or {"is_multilingual", "lang_to_id"} <= generation.keys()
         tokens = {} if complete else _control_tokens(folder)
         known = [code.strip("<|>") for code in generation.get("lang_to_id") or tokens]
-        multilingual = bool(generation.get("is_multilingual", tokens.get("<|endoftext|>") != ENGLISH_END))
+        multilingual = bool(generation.get("is_multilingual", tokens.get(END) != ENGLISH_END))
         return Manifest(
             schema_version=SCHEMA_VERSION,
             name=Path(str(config.get("_name_or_path") or folder.resolve().name)).name,

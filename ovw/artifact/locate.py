@@ -92,6 +92,16 @@ def check_target(target: Path) -> None:
         raise UsageError(f"{target} is a folder with other things in it", "give -o a folder that does not exist yet")
 
 
+def check_not_made_meanwhile(target: Path, *, force: bool) -> None:
+    """Refuse to replace an artifact that another process has put in place while this one waited for its turn.
+
+    Raises:
+        OvwError: it is there, and may not be replaced.
+    """
+    if not force and is_artifact(target):
+        raise OvwError(f"{target} was made by another process meanwhile", "--force replaces it")
+
+
 def installed() -> list[Path]:
     """Every named artifact of this machine, by name."""
     root = models_dir()

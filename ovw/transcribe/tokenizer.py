@@ -11,7 +11,7 @@ from tokenizers import Tokenizer as BpeTokenizer
 from ovw.artifact import names
 from ovw.artifact.generation import read_generation
 from ovw.errors import OvwError, quoted, reason
-from ovw.models import ENGLISH_END, languages
+from ovw.models import END, ENGLISH_END, languages
 from ovw.text_files import require_file
 from ovw.transcribe.bpe import load_bpe, without_panic
 
@@ -43,7 +43,7 @@ class Tokenizer:
         self.suppress = tuple(suppress)
         self._begin_suppress = begin_suppress
         self.multilingual = multilingual
-        self.eot = self._id("<|endoftext|>")
+        self.eot = self._id(END)
         self.sot = self._id("<|startoftranscript|>")
         self.transcribe = self._id("<|transcribe|>")
         self.translate = self._id("<|translate|>")
@@ -70,7 +70,7 @@ class Tokenizer:
                 bpe,
                 [token for token in config.get("suppress_tokens") or () if token >= 0],
                 begin_suppress=first if first is None else [token for token in first if token >= 0],
-                multilingual=bool(config.get("is_multilingual", bpe.token_to_id("<|endoftext|>") != ENGLISH_END)),
+                multilingual=bool(config.get("is_multilingual", bpe.token_to_id(END) != ENGLISH_END)),
             )
         except (OSError, ValueError) as error:
             hint = f"ovw verify {folder} lists what is wrong"

@@ -7,11 +7,20 @@ import pytest
 from support.bench_rounds import metric
 from support.foreign_folder import traced_copy, two_graph_copy
 
-from ovw.benchmark.roofline.graph_cost import count, decoder_work, encoder_flops, encoder_work, graph_files
+from ovw.benchmark.roofline.graph_cost import count, decoder_work, encoder_work, graph_files
 from ovw.benchmark.roofline.peaks import _product, _quantized_product
 from ovw.benchmark.roofline.roofs import add_shares, bandwidth, better_peaks, roof, roofline_rows
 from ovw.convert.pipeline import Converted
+from ovw.models import Dims
 from ovw.record import Case
+
+
+def encoder_flops(dims: Dims, frames: int, batch: int = 1) -> float:
+    """The closed formula of Whisper's encoder: two convolutions, projections, attention and MLP of every layer."""
+    state, positions = dims.n_audio_state, frames // 2
+    convolutions = 2 * 3 * (frames * dims.n_mels * state + positions * state * state)
+    layer = 2 * positions * 12 * state * state + 2 * 2 * positions * positions * state
+    return float(batch * (convolutions + dims.n_audio_layer * layer))
 
 
 @pytest.mark.parametrize(("frames", "batch"), [(3000, 1), (1280, 1), (500, 3)])
