@@ -30,7 +30,7 @@ from ovw.transcribe.checks.rows import (
     fed_equal,
     largest_distance,
 )
-from ovw.transcribe.model_sessions import is_specialisable
+from ovw.transcribe.model_sessions import fast_path_takes
 from ovw.transcribe.selftest import clip_mel, golden_prompt
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -84,7 +84,7 @@ def measure_arithmetic(
         NotEqualError: a batch changes what is computed for a row; the message holds the figures.
     """
     found = measure_batches(folder, layout, shapes, dims)
-    if not (approximations and is_specialisable(layout, frontend, shapes.kind)):
+    if not (approximations and fast_path_takes(layout, frontend, shapes.kind)):
         return found
     licence = measure_licence(folder, dims, DeviceOptions())
     if licence is None:

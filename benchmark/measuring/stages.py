@@ -28,7 +28,7 @@ from ovw.runtime.encoder import EncoderSession
 from ovw.runtime.protocols import Audio, Decoder, Encoder, Windows
 from ovw.runtime.sessions import open_decoder, open_encoder, require_runnable
 from ovw.transcribe.checks.guard import open_checked
-from ovw.transcribe.model_sessions import FastModelSessions, can_specialise
+from ovw.transcribe.model_sessions import FastModelSessions, has_fast_path
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.selftest import CLIP, golden_prompt
 from ovw.transcribe.tokenizer import Tokenizer
@@ -107,7 +107,7 @@ class GraphBench:
     @property
     def has_runner_graphs(self) -> bool:
         """Whether the runner makes graphs of its own from the artifact's."""
-        return can_specialise(self._case.folder, self._manifest) and self._case.device.device == "CPU"
+        return has_fast_path(self._case.folder, self._manifest) and self._case.device.device == "CPU"
 
     @cached_property
     def windows(self) -> list[Window]:

@@ -110,14 +110,14 @@ def describe_good(folder: Path, manifest: Manifest, *, proved: bool) -> list[str
         proved: it was compared with a checkpoint just now.
     """
     from ovw.artifact.decoding import describe_decoding
-    from ovw.transcribe.model_sessions import can_specialise
+    from ovw.transcribe.model_sessions import has_fast_path
 
     if manifest.golden is None:
         return [
             f"{folder}: of another program, {'proved above' if proved else 'unverified'}",
             f"  {manifest.name} {manifest.precision}, it computes the same alone, in batches and with beams",
             "  on the fast path, words can be timed"
-            if can_specialise(folder, manifest)
+            if has_fast_path(folder, manifest)
             else "  with its own graphs: slower, and words cannot be timed",
         ]
     decoding = describe_decoding(folder)

@@ -24,7 +24,7 @@ from ovw.transcribe.recording import SHORTEST_IN_SILENCE, Recording, Window
 from ovw.transcribe.result import Detection, Segment
 from ovw.transcribe.second_search import SecondSearch
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
-from ovw.transcribe.window_decoder import SHORT, WindowDecoder
+from ovw.transcribe.window_decoder import SECOND_TRY_BELOW, WindowDecoder
 from ovw.transcribe.words.timer import last_word_end, time_words
 from ovw.voice_activity.spans import FrameSpan
 
@@ -70,7 +70,7 @@ class BatchedDecoder(WindowDecoder):
     def _second(self) -> SecondSearch:
         return SecondSearch(self._options)
 
-    def one(
+    def transcribe_recording(
         self, recording: Recording, language: str | None, clips: Iterable[FrameSpan]
     ) -> Iterator[tuple[list[Segment], int]]:
         """The segments of each batch of a recording in turn, and the frame up to which it is done."""
@@ -82,11 +82,11 @@ class BatchedDecoder(WindowDecoder):
         windows = chain(first, windows)
         while group := list(islice(windows, size)):
             size = min(2 * size, most)
-            segments = [segment for result in self._all(group) for segment in result.segments]
+            segments = [segment for result in self._with_rests(group) for segment in result.segments]
             yield sorted(segments, key=lambda segment: segment.start), group[-1].span.end
             recording.forget(group[-1].span.end)
 
-    def many(
+    def transcribe_recordings(
         self, recordings: Sequence[Recording], language: str | None
     ) -> list[tuple[list[Segment], Detection | None]]:
         """The segments of each of several recordings, and its language where that was to be detected.
@@ -107,7 +107,7 @@ class BatchedDecoder(WindowDecoder):
                 detections[place] = found = identify(self._sessions, recording, self._options)
                 own = [replace(one, language=found.language) for one in own]
             windows += own
-        for result in self._all(sorted(windows, key=lambda window: -window.size)):
+        for result in self._with_rests(sorted(windows, key=lambda window: -window.size)):
             place = places[id(result.window.recording)]
             segments[place] += result.segments
             if result.window.language == AUTO:
@@ -132,7 +132,7 @@ class BatchedDecoder(WindowDecoder):
         for span in spans:
             yield Window(recording, span, language)
 
-    def _all(self, windows: Iterable[Window]) -> Iterator[WindowResult]:
+    def _with_rests(self, windows: Iterable[Window]) -> Iterator[WindowResult]:
         """Windows batch by batch, and what is left of them after that."""
         todo = list(windows)
         while todo:
@@ -163,7 +163,7 @@ class BatchedDecoder(WindowDecoder):
                 unsure = []
 
     def _is_unsure(self, decoded: Decoded) -> bool:
-        if decoded.window.size < SHORT or self._in_full(decoded.window):
+        if decoded.window.size < SECOND_TRY_BELOW or self._in_full(decoded.window):
             return False
         return self._sessions.approximations.unsure_search and self._second.is_wanted(decoded.result)
 
@@ -259,8 +259,8 @@ class BatchedDecoder(WindowDecoder):
 def _whole_windows(recording: Recording, clip: FrameSpan) -> Iterator[FrameSpan]:
     """The windows of a short recording as `SequentialDecoder` takes them: only long pauses are left out."""
     seek = clip.start
-    while (begin := recording.resume(seek)) is not None and begin < clip.end:
-        seek = recording.until(begin, clip.end)
+    while (begin := recording.next_speech(seek)) is not None and begin < clip.end:
+        seek = recording.speech_end(begin, clip.end)
         yield FrameSpan(begin, seek)
 
 

@@ -152,11 +152,11 @@ class ModelSessions:
         self._with_scores(model)
 
 
-def can_specialise(folder: Path, manifest: Manifest) -> bool:
+def has_fast_path(folder: Path, manifest: Manifest) -> bool:
     """Whether the graphs of a model are as `ovw.runtime.fast` expects them, or can be adapted to that."""
     if manifest.frontend == UNVERIFIED:
         return is_adaptable(folder)
-    return is_specialisable(manifest.layout, manifest.frontend, manifest.shapes.kind)
+    return fast_path_takes(manifest.layout, manifest.frontend, manifest.shapes.kind)
 
 
 def can_time_words(folder: Path, manifest: Manifest) -> bool:
@@ -166,7 +166,7 @@ def can_time_words(folder: Path, manifest: Manifest) -> bool:
     return layout_row(manifest.layout).times_words and manifest.frontend == "graph"
 
 
-def is_specialisable(layout: str, frontend: str, shapes: str) -> bool:
+def fast_path_takes(layout: str, frontend: str, shapes: str) -> bool:
     """Whether graphs of that origin and kind of shapes are as `ovw.runtime.fast` expects them."""
     return (layout_row(layout).cache, frontend, shapes) == ("inside", "graph", "dynamic")
 

@@ -36,7 +36,7 @@ def transcribe(
     """
     clips = options.clips()
     if options.batch_size > 1:
-        parts = BatchedDecoder(sessions, options).one(recording, language, clips)
+        parts = BatchedDecoder(sessions, options).transcribe_recording(recording, language, clips)
     else:
         parts = SequentialDecoder(sessions, recording, language, options).run(clips)
     number = 0
@@ -61,5 +61,5 @@ def transcribe_many(
     Returns:
         The segments of each recording, and the detected language.
     """
-    found = BatchedDecoder(sessions, options).many(recordings, language)
+    found = BatchedDecoder(sessions, options).transcribe_recordings(recordings, language)
     return [([replace(one, id=number) for number, one in enumerate(segments)], seen) for segments, seen in found]

@@ -131,7 +131,7 @@ class Recording:
         """Free what comes before a frame."""
         self._stream.forget(before)
 
-    def resume(self, seek: int) -> int | None:
+    def next_speech(self, seek: int) -> int | None:
         """Where to go on from `seek`: there, or a little before the next speech when that is long in coming.
 
         Returns:
@@ -153,7 +153,7 @@ class Recording:
             at = max(seek, self._stream.n_frames - silence)
             self._read_to(self._stream.n_frames + STRIDE)
 
-    def until(self, start: int, stop: int) -> int:
+    def speech_end(self, start: int, stop: int) -> int:
         """The end of the speech that goes on from `start` without a long pause, at most `stop`."""
         if self._rules is None:
             return self.frames_before(stop)

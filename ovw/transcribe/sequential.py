@@ -35,8 +35,8 @@ class SequentialDecoder(WindowDecoder):
         seek = 0
         for clip in clips:
             seek = max(seek, clip.start)
-            while (begin := self._recording.resume(seek)) is not None and begin < clip.end:
-                size = self._recording.until(begin, min(begin + self._sessions.dims.n_frames, clip.end)) - begin
+            while (begin := self._recording.next_speech(seek)) is not None and begin < clip.end:
+                size = self._recording.speech_end(begin, min(begin + self._sessions.dims.n_frames, clip.end)) - begin
                 onset = self._recording.onset(begin) if begin > seek else begin
                 segments, advance = self._window(begin, size, onset)
                 seek = begin + max(advance, 1)  # words that end where the window begins must not hold it up

@@ -18,10 +18,10 @@ from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import SHORTEST_IN_SILENCE, Window
 from ovw.transcribe.result import Detection
 
-SHORTEST = SHORTEST_IN_SILENCE
+FULL_CONTEXT_BELOW = SHORTEST_IN_SILENCE
 """Frames of a window below which it is encoded in full context, where a word or two are much of the text. It has the
 padding of the full context too, so its text is the same."""
-SHORT = 5 * FRAMES_PER_SECOND
+SECOND_TRY_BELOW = 5 * FRAMES_PER_SECOND
 """Frames of a window below which an unsure text is decoded again in full context, with its padding."""
 
 
@@ -51,7 +51,7 @@ class WindowDecoder:
 
     def _in_full(self, window: Window) -> bool:
         """Whether a window is to be encoded in full context at once."""
-        return self._options.audio_context == "full" or window.size < SHORTEST
+        return self._options.audio_context == "full" or window.size < FULL_CONTEXT_BELOW
 
     def _was_in_full(self, window: Window, audio: Audio) -> bool:
         """Whether a window was encoded as in `--audio-context full`, its padding too."""
@@ -100,5 +100,5 @@ class WindowDecoder:
                 (audio[i],) = self._sessions.encode([windows[i]], full_context=True, zeros=True)
             return anew
 
-        short = {i for i, window in enumerate(windows) if window.size < SHORT}
+        short = {i for i, window in enumerate(windows) if window.size < SECOND_TRY_BELOW}
         return decode_with_fallback(decode, len(windows), self._options, encode_full, short)

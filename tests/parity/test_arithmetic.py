@@ -62,13 +62,13 @@ def forget_measurements(folder: Path) -> None:
     write_manifest(read_manifest(folder).model_copy(update={"arithmetic": None}), folder)
 
 
-def way_of(folder: Path) -> tuple[guard.Way, Manifest]:
+def mode_of(folder: Path) -> tuple[guard.ExecutionMode, Manifest]:
     manifest = read_manifest(folder)
-    return next(guard.ways(folder, manifest, DeviceOptions(), AS_LICENSED)), manifest
+    return next(guard.execution_modes(folder, manifest, DeviceOptions(), AS_LICENSED)), manifest
 
 
-def fault_of(way: guard.Way, manifest: Manifest) -> str | None:
-    return guard.find_fault(way, guard.reference_of(way.sessions.folder, manifest), manifest)
+def fault_of(mode: guard.ExecutionMode, manifest: Manifest) -> str | None:
+    return guard.find_fault(mode, guard.reference_of(mode.sessions.folder, manifest), manifest)
 
 
 def test_conversion_proves_the_sessions_that_run(
@@ -99,9 +99,9 @@ def test_a_shared_mask_is_refused_at_conversion(tiny_pt: Path, tmp_path: Path, m
 
 def test_a_shared_mask_is_repaired_in_memory(with_shared_mask: Path) -> None:
     assert decoders_without_batch(with_shared_mask) == [f"{DECODER}.xml"]
-    way, manifest = way_of(with_shared_mask)
-    assert fault_of(way, manifest) is None
-    own = replace(way, sessions=Whisper(with_shared_mask, exact=True)._sessions)
+    mode, manifest = mode_of(with_shared_mask)
+    assert fault_of(mode, manifest) is None
+    own = replace(mode, sessions=Whisper(with_shared_mask, exact=True)._sessions)
     assert fault_of(own, manifest) is None
 
 
@@ -147,19 +147,19 @@ def test_a_head_that_is_too_loud_is_refused_at_conversion(
     ("spoil", "fault"), [(swap_first_rows, "rows of a batch depend"), (nan_in_last_row, "logits differ by inf")]
 )
 def test_rows_that_a_batch_changes_are_caught_at_first_use(tiny: Converted, spoil: object, fault: str) -> None:
-    way, manifest = way_of(tiny.folder)
-    with_faulty_decoder(way.sessions, spoil)
-    assert fault in str(fault_of(way, manifest))
+    mode, manifest = mode_of(tiny.folder)
+    with_faulty_decoder(mode.sessions, spoil)
+    assert fault in str(fault_of(mode, manifest))
 
 
 def test_a_head_that_is_too_loud_is_caught_at_first_use(tiny: Converted) -> None:
-    way, manifest = way_of(tiny.folder)
-    with_louder_head(way.sessions, 1.5)
-    assert "the norm of a head is 0.5" in str(fault_of(way, manifest))
+    mode, manifest = mode_of(tiny.folder)
+    with_louder_head(mode.sessions, 1.5)
+    assert "the norm of a head is 0.5" in str(fault_of(mode, manifest))
 
 
 @pytest.mark.parametrize(
-    ("faulty", "way", "left"),
+    ("faulty", "mode", "left"),
     [
         (["as licensed"], "without int8 attention", ["merged_padding", "token_merging", "unsure_search"]),
         (["as licensed", "without int8 attention"], "without approximations", []),
@@ -167,32 +167,32 @@ def test_a_head_that_is_too_loud_is_caught_at_first_use(tiny: Converted) -> None
 )
 def test_what_does_not_compute_as_proved_is_not_used(
     faulty: list[str],
-    way: str,
+    mode: str,
     left: list[str],
     tiny: Converted,
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The next way is used, one line says so, and the check is remembered."""
+    """The next mode is used, one line says so, and the check is remembered."""
     checked: list[str] = []
     find = guard.find_fault
 
-    def finds(tried: guard.Way, *rest: object) -> str | None:
+    def finds(tried: guard.ExecutionMode, *rest: object) -> str | None:
         checked.append(tried.name)
         return "rows differ" if tried.name in faulty else find(tried, *rest)
 
     monkeypatch.setattr(guard, "find_fault", finds)
     with caplog.at_level(logging.WARNING):
         first, again = Whisper(tiny.folder), Whisper(tiny.folder)
-    assert checked == [*faulty, way]
+    assert checked == [*faulty, mode]
     faults = "; ".join(f"{name}: rows differ" for name in faulty)
     assert [record.getMessage() for record in caplog.records] == 2 * [
-        f"{tiny.folder.name} runs {way}: what it prefers is too far from f32 on this machine ({faults})"
+        f"{tiny.folder.name} runs {mode}: what it prefers is too far from f32 on this machine ({faults})"
     ]
     assert first.approximations == again.approximations == left
     (kept,) = (home / "checked").iterdir()
-    assert json.loads(kept.read_text())["way"] == way
+    assert json.loads(kept.read_text())["mode"] == mode
 
 
 def test_an_artifact_that_computes_something_else_in_every_way_is_refused(
@@ -266,11 +266,11 @@ def test_an_approximation_that_loses_words_is_not_licensed(base: Converted, monk
 def test_verify_names_the_way_that_is_wrong(tiny: Converted, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = tiny.manifest
     assert list(texts.find_way_problems(tiny.folder, manifest)) == []
-    way, _ = way_of(tiny.folder)
-    exact = next(guard.ways(tiny.folder, manifest, DeviceOptions(), EXACTLY))
-    with_faulty_decoder(way.sessions, nan_in_last_row)
+    mode, _ = mode_of(tiny.folder)
+    exact = next(guard.execution_modes(tiny.folder, manifest, DeviceOptions(), EXACTLY))
+    with_faulty_decoder(mode.sessions, nan_in_last_row)
     monkeypatch.setattr(
-        texts, "ways", lambda folder, manifest, options, policy: iter([exact if policy is EXACTLY else way])
+        texts, "execution_modes", lambda folder, manifest, options, policy: iter([exact if policy is EXACTLY else mode])
     )
     found = list(texts.find_way_problems(tiny.folder, manifest))
     assert found
@@ -282,7 +282,7 @@ def test_ways_differ_from_each_other(tiny: Converted) -> None:
     """In f32 attention over the audio is never int8: leaving it out would be tried twice."""
 
     def names_of(options: DeviceOptions) -> list[str]:
-        return [way.name for way in guard.ways(tiny.folder, tiny.manifest, options, AS_LICENSED)]
+        return [mode.name for mode in guard.execution_modes(tiny.folder, tiny.manifest, options, AS_LICENSED)]
 
     own = ["without approximations", "with its own graphs in f32"]
     assert names_of(DeviceOptions(precision="f32")) == ["as licensed", *own]

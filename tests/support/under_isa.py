@@ -18,8 +18,8 @@ def main(folder: Path) -> None:
     """Print what was found as JSON: capabilities, arithmetic, and everything that is not as it was proved."""
     manifest = read_manifest(folder)
     reference = guard.reference_of(folder, manifest)
-    candidates = guard.ways(folder, manifest, DeviceOptions(), AS_LICENSED)
-    faults = [f"{way.name}: {fault}" for way in candidates if (fault := guard.find_fault(way, reference, manifest))]
+    candidates = guard.execution_modes(folder, manifest, DeviceOptions(), AS_LICENSED)
+    faults = [f"{mode.name}: {fault}" for mode in candidates if (fault := guard.find_fault(mode, reference, manifest))]
     rows = measure_batches(folder, manifest.layout, manifest.shapes, manifest.dimensions()).rows
     assert rows is not None
     found = {

@@ -95,7 +95,7 @@ class Counting(BatchedDecoder):
         for at in range(self._count):
             yield Window(recording, FrameSpan(2000 * at, 2000 * at + 2000), language)
 
-    def _all(self, windows: Iterable[Window]) -> Iterator[WindowResult]:
+    def _with_rests(self, windows: Iterable[Window]) -> Iterator[WindowResult]:
         self.batches.append(len(list(windows)))
         return iter(())
 
@@ -116,7 +116,9 @@ def test_the_first_batches_of_a_recording_that_needs_several_are_small(
     silence = iter([np.zeros(round(seconds * 16_000), np.float32)])
     recording = Recording(silence, find_size("tiny").dims)
     decoder = Counting(windows)
-    assert list(decoder.one(recording, "en", [FrameSpan(0, 100_000)])) == [([], at) for at in np.cumsum(batches) * 2000]
+    assert list(decoder.transcribe_recording(recording, "en", [FrameSpan(0, 100_000)])) == [
+        ([], at) for at in np.cumsum(batches) * 2000
+    ]
     assert decoder.batches == batches
 
 

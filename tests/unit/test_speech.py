@@ -168,13 +168,13 @@ def in_context(samples: np.ndarray, before_s: float, after_s: float) -> np.ndarr
 def test_a_recording_skips_long_silence(demo_samples: np.ndarray) -> None:
     clip = demo_samples[: 16_000 * 8]
     recording = Recording(np.array_split(in_context(clip, 60.0, 90.0), 50), TINY, rules=RULES, lookahead=0)
-    begin = recording.resume(0)
+    begin = recording.next_speech(0)
     assert begin is not None
     assert 5900 < begin < 6040
     assert 6000 <= recording.onset(begin) <= 6060
-    end = recording.until(begin, begin + 3000)
+    end = recording.speech_end(begin, begin + 3000)
     assert 6700 < end < 6860
-    assert recording.resume(end) is None
+    assert recording.next_speech(end) is None
     assert recording.duration == pytest.approx(158)
 
 
@@ -197,22 +197,22 @@ def test_long_silence_between_windows_is_freed(demo_samples: np.ndarray) -> None
 
 def test_short_silence_is_left_alone(demo_samples: np.ndarray) -> None:
     recording = Recording([in_context(demo_samples[: 16_000 * 8], 4.0, 4.0)], TINY, rules=RULES)
-    assert recording.resume(0) == 0
-    assert recording.until(0, 3000) == 1600
+    assert recording.next_speech(0) == 0
+    assert recording.speech_end(0, 3000) == 1600
 
 
 def test_speech_up_to_the_last_sample(demo_samples: np.ndarray) -> None:
     """The last chunk reaches past the end; there is nothing to resume behind it."""
     for length in range(16_000, 64_000, 1_111):
         recording = Recording([demo_samples[:length]], TINY, rules=RULES)
-        assert recording.resume(length // 160) is None
-        assert recording.until(0, 3000) == length // 160
+        assert recording.next_speech(length // 160) is None
+        assert recording.speech_end(0, 3000) == length // 160
         assert all(w.end <= length // 160 for w in recording.speech_windows(0, 10**9, 3000))
 
 
 def test_noise_is_no_speech() -> None:
     noise = np.random.default_rng(0).standard_normal(16_000 * 20).astype(np.float32) * 0.1
-    assert Recording([noise], TINY, rules=RULES).resume(0) is None
+    assert Recording([noise], TINY, rules=RULES).next_speech(0) is None
     assert list(Recording([noise], TINY, rules=RULES).speech_windows(0, 10**9, 3000)) == []
     assert CHUNK_S == 0.032
 

@@ -55,8 +55,8 @@ def test_windows_of_a_recording() -> None:
     assert np.array_equal(recording.window(1000, 3000)[0], whole[:, 1000:4000])
     assert np.array_equal(recording.window(4000, 100), pad_frames(whole[None, :, 4000:4100], 3000))
     assert np.array_equal(recording.opening(4000, 3000)[0], whole[:, 4000:7000])
-    assert (recording.resume(4099), recording.resume(4100)) == (4099, None)
-    assert recording.until(4000, 7000) == 4100
+    assert (recording.next_speech(4099), recording.next_speech(4100)) == (4099, None)
+    assert recording.speech_end(4000, 7000) == 4100
 
 
 def test_windows_in_silence() -> None:

@@ -2,7 +2,7 @@
 
 The first time that an artifact runs on a machine, in an arithmetic, with a version of OpenVINO, two stretches of the
 bundled clip go through the graphs that would run, alone and in a batch. What does not compute what was proved is not
-used: the next way of computing is tried, and one line reports it. The outcome is kept in `$OVW_HOME/checked`.
+used: the next mode of computing is tried, and one line reports it. The outcome is kept in `$OVW_HOME/checked`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from ovw.transcribe.checks.rows import (
     largest_distance,
 )
 from ovw.transcribe.exact import AS_LICENSED, RunPolicy
-from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions, can_specialise
+from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions, has_fast_path
 from ovw.transcribe.selftest import clip_sha256, golden_prompt
 
 logger = logging.getLogger(__name__)
@@ -59,8 +59,8 @@ BATCH = (0, 1, 0, 1, 0)
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way of computing.
+class ExecutionMode:
+    """A way of running an artifact: which graphs, in which arithmetic, with which approximations.
 
     Attributes:
         name: for messages.
@@ -76,7 +76,7 @@ class Way:
 def open_checked(
     folder: Path, manifest: Manifest, options: DeviceOptions, policy: RunPolicy = AS_LICENSED
 ) -> ModelSessions:
-    """Open an artifact in the first way that computes here what the artifact was proved to compute.
+    """Open an artifact in the first mode that computes here what the artifact was proved to compute.
 
     Args:
         folder: of the artifact.
@@ -85,11 +85,11 @@ def open_checked(
         policy: whether its own graphs run, in f32 only.
 
     Raises:
-        OvwError: there is no such way.
+        OvwError: there is no such mode.
     """
     require_device(options)
     require_unchanged(folder, manifest, names.TOKENIZER)  # a small file, and another vocabulary writes other words
-    candidates = list(ways(folder, manifest, options, policy))
+    candidates = list(execution_modes(folder, manifest, options, policy))
     sweep_halves(checked_dir())
     kept = checked_dir() / f"{fingerprint(folder, f'check {policy.own_graphs}', options)}.json"
     outcome = _recall(kept, candidates)
@@ -106,15 +106,17 @@ def open_checked(
     return chosen.sessions
 
 
-def ways(folder: Path, manifest: Manifest, options: DeviceOptions, policy: RunPolicy) -> Iterator[Way]:
-    """The ways of computing with an artifact, the preferred one first."""
+def execution_modes(
+    folder: Path, manifest: Manifest, options: DeviceOptions, policy: RunPolicy
+) -> Iterator[ExecutionMode]:
+    """The modes in which an artifact may run, the preferred one first."""
     dims, heads = manifest.dimensions(), tuple(manifest.alignment_heads or manifest.dimensions().upper_half)
     f32 = options.model_copy(update={"precision": EXACT.precision})
     allowed = IN_F32 if options.precision == EXACT.precision else IN_DEFAULT
     if policy.own_graphs:
-        yield Way("exactly", ModelSessions(folder, manifest.layout, f32, dims, heads), IN_F32)
+        yield ExecutionMode("exactly", ModelSessions(folder, manifest.layout, f32, dims, heads), IN_F32)
         return
-    if options.device == "CPU" and can_specialise(folder, manifest):
+    if options.device == "CPU" and has_fast_path(folder, manifest):
         licensed = ALL.without(manifest.arithmetic.unlicensed() if manifest.arithmetic else ())
         floating = licensed.without(("int8_attention", "grouped_scales"))
         if options.in_f32:
@@ -125,42 +127,48 @@ def ways(folder: Path, manifest: Manifest, options: DeviceOptions, policy: RunPo
             if approximations in offered:  # in f32 the first two are alike
                 continue
             offered.add(approximations)
-            yield Way(name, FastModelSessions(folder, manifest.layout, options, dims, heads, approximations), allowed)
+            yield ExecutionMode(
+                name, FastModelSessions(folder, manifest.layout, options, dims, heads, approximations), allowed
+            )
     else:
-        yield Way("with its own graphs", ModelSessions(folder, manifest.layout, options, dims, heads), allowed)
-    yield Way("with its own graphs in f32", ModelSessions(folder, manifest.layout, f32, dims, heads), IN_F32)
+        yield ExecutionMode(
+            "with its own graphs", ModelSessions(folder, manifest.layout, options, dims, heads), allowed
+        )
+    yield ExecutionMode("with its own graphs in f32", ModelSessions(folder, manifest.layout, f32, dims, heads), IN_F32)
 
 
-def _first_sound(folder: Path, manifest: Manifest, candidates: Sequence[Way]) -> tuple[Way, list[str]]:
-    """The first way without a fault, and the faults of those before it; raises as `open_checked`."""
+def _first_sound(
+    folder: Path, manifest: Manifest, candidates: Sequence[ExecutionMode]
+) -> tuple[ExecutionMode, list[str]]:
+    """The first mode without a fault, and the faults of those before it; raises as `open_checked`."""
     if not takes_probe(manifest.shapes, manifest.dimensions()):
         return candidates[0], []
     reference = reference_of(folder, manifest)
     faults: list[str] = []
-    for way in candidates:
+    for mode in candidates:
         try:
-            way.sessions.load()
-            fault = find_fault(way, reference, manifest)
+            mode.sessions.load()
+            fault = find_fault(mode, reference, manifest)
         except RuntimeError as error:  # such as bf16 on a CPU for which OpenVINO lacks an operation in it
-            if way is candidates[-1]:
+            if mode is candidates[-1]:
                 raise
             fault = f"OpenVINO cannot run it: {reason(error)}"
         if fault is None:
-            return way, faults
-        faults.append(f"{way.name}: {fault}")
+            return mode, faults
+        faults.append(f"{mode.name}: {fault}")
     raise OvwError(
         f"{folder} gives wrong results on this machine: {'; '.join(faults)}",
         f"ovw verify {folder} shows what is wrong",
     )
 
 
-def find_fault(way: Way, reference: ProbeReference, manifest: Manifest) -> str | None:
-    """The difference of a way from what was proved, if it is more than it may be; else `None`."""
-    sessions, most = way.sessions, manifest.shapes.batch[1]
+def find_fault(mode: ExecutionMode, reference: ProbeReference, manifest: Manifest) -> str | None:
+    """The difference of a mode from what was proved, if it is more than it may be; else `None`."""
+    sessions, most = mode.sessions, manifest.shapes.batch[1]
     windows = probe_windows(sessions.dims)
     audio = sessions.encode(windows, full_context=True)
     found = distance(sessions.decoder, audio, reference)
-    if fault := _beyond(found, way.allowed):
+    if fault := _beyond(found, mode.allowed):
         return fault
     if most < 0 or most >= len(BATCH):
         rows = [sessions.detached(window) for window in audio]
@@ -206,18 +214,18 @@ def reference_of(folder: Path, manifest: Manifest) -> ProbeReference:
     return reference
 
 
-def _recall(kept: Path, candidates: Sequence[Way]) -> tuple[Way, list[str]] | None:
-    """The outcome of an earlier check, if it can be read and names one of the ways there are."""
+def _recall(kept: Path, candidates: Sequence[ExecutionMode]) -> tuple[ExecutionMode, list[str]] | None:
+    """The outcome of an earlier check, if it can be read and names one of the modes there are."""
     try:
         data = json.loads(kept.read_text(encoding="utf-8"))
-        way = next(way for way in candidates if way.name == data["way"])
-        return way, [str(fault) for fault in data["faults"]]
+        mode = next(mode for mode in candidates if mode.name == data["mode"])
+        return mode, [str(fault) for fault in data["faults"]]
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return None
 
 
-def _remember(kept: Path, outcome: tuple[Way, list[str]]) -> None:
-    way, faults = outcome
+def _remember(kept: Path, outcome: tuple[ExecutionMode, list[str]]) -> None:
+    mode, faults = outcome
     with suppress(OSError, OvwError):  # it is checked again
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, json.dumps({"way": way.name, "faults": faults}))
+        write_whole(kept, json.dumps({"mode": mode.name, "faults": faults}))

@@ -1,4 +1,4 @@
-"""The self-test in every way that the runner has: alone, in batches, with beams, and in openai/whisper's own way."""
+"""The self-test in every mode of the runner: alone, in batches, with beams, and as openai/whisper does it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ovw.artifact.manifest import Manifest
 from ovw.memory import give_back
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.protocols import Audio
-from ovw.transcribe.checks.guard import Way, find_fault, reference_of, ways
+from ovw.transcribe.checks.guard import ExecutionMode, execution_modes, find_fault, reference_of
 from ovw.transcribe.checks.probe import probe_windows, takes_probe
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.exact import AS_LICENSED, EXACTLY
@@ -33,30 +33,30 @@ PLAUSIBLE = -1.0
 
 
 def find_way_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
-    """Each way in which an artifact does not compute here what it was proved to compute, in one line."""
+    """Each mode in which an artifact does not compute here what it was proved to compute, in one line."""
     if not takes_probe(manifest.shapes, manifest.dimensions()):
         return
     reference = reference_of(folder, manifest)
-    (exact,) = ways(folder, manifest, DeviceOptions(), EXACTLY)
+    (exact,) = execution_modes(folder, manifest, DeviceOptions(), EXACTLY)
     if fault := find_fault(exact, reference, manifest):
         yield f"--exact: {fault}"
     results = _decode(exact.sessions, exact.sessions.encode(probe_windows(exact.sessions.dims)), 1)
     expected = _spelled(exact.sessions, results) if all(result.avg_logprob > PLAUSIBLE for result in results) else None
     del exact
     give_back()
-    default = next(ways(folder, manifest, DeviceOptions(), AS_LICENSED))
+    default = next(execution_modes(folder, manifest, DeviceOptions(), AS_LICENSED))
     if fault := find_fault(default, reference, manifest):
         yield f"{default.name}: {fault}"
     yield from _text_problems(default, manifest, expected)
 
 
-def _text_problems(way: Way, manifest: Manifest, expected: Sequence[str] | None) -> Iterator[str]:
+def _text_problems(mode: ExecutionMode, manifest: Manifest, expected: Sequence[str] | None) -> Iterator[str]:
     """Texts that a batch or beams change, or that are far from those in f32.
 
     Those without a meaning, of random weights, are only compared in f32: rounding decides between their tokens, and
     `find_fault` has compared their logits.
     """
-    sessions, most = way.sessions, manifest.shapes.batch[1]
+    sessions, most = mode.sessions, manifest.shapes.batch[1]
     if expected is None and sessions.decoder.precision != "f32":
         return
     audio = [sessions.detached(window) for window in sessions.encode(probe_windows(sessions.dims))]
