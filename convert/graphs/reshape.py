@@ -14,7 +14,7 @@ from ovw.artifact.graphs import GraphSpec
 from ovw.artifact.hashing import hash_folder
 from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.locate import check_not_made_meanwhile, check_target, is_artifact
-from ovw.artifact.manifest import Golden, Manifest, Shapes, read_manifest, write_manifest
+from ovw.artifact.manifest import Manifest, Shapes, read_manifest, write_manifest
 from ovw.artifact.names import GGML_ENCODER_ENDING
 from ovw.artifact.staging import staged_folder
 from ovw.convert.graphs.mend import remeasured
@@ -87,8 +87,8 @@ def _compare(source: Path, old: Manifest, folder: Path, new: Manifest) -> None:
             _compare(source, old, Path(scratch), between)
             _compare(Path(scratch), between, folder, new)
         return
-    before, after = _self_test(source, old, window), _self_test(folder, new, window)
-    if differences := golden_differences(after, old.model_copy(update={"golden": before})):
+    before = run_golden(source, _in_window(old, window))
+    if differences := golden_differences(folder, _in_window(new, window), before):
         raise OvwError(f"the new artifact differs: {differences[0]}", "nothing was written; please report it")
 
 
@@ -101,10 +101,10 @@ def _common_window(old: Shapes, new: Shapes) -> Shapes | None:
     return new.model_copy(update={"frames": ends, "cache": min(caches, key=lambda c: c[1]) if caches else None})
 
 
-def _self_test(folder: Path, manifest: Manifest, window: Shapes) -> Golden:
-    """An artifact's self-test on the clip, cut to a window."""
+def _in_window(manifest: Manifest, window: Shapes) -> Manifest:
+    """An artifact whose self-test cuts the clip to a window."""
     shapes = manifest.shapes.model_copy(update={"frames": window.frames, "cache": window.cache})
-    return run_golden(folder, manifest.model_copy(update={"shapes": shapes}))
+    return manifest.model_copy(update={"shapes": shapes})
 
 
 def _write_files(source: Path, folder: Path, new: Manifest) -> None:

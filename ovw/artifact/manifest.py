@@ -131,7 +131,7 @@ class Compression(ManifestPart):
 
 
 class Golden(ManifestPart):
-    """The self-test's result: the same on any machine, with any later runtime."""
+    """The self-test's result: the same on any machine, with any later runtime, but for ties of quantised encoders."""
 
     clip: str
     clip_sha256: str
@@ -217,6 +217,11 @@ class Manifest(ManifestPart):
 
     def dimensions(self) -> Dims:
         return Dims(**self.dims)
+
+    @property
+    def quantises_activations(self) -> bool:
+        """Whether the encoder quantises its activations, by ranges that were measured on speech."""
+        return self.compression is not None and self.compression.calibration is not None
 
 
 def read_manifest(folder: Path) -> Manifest:

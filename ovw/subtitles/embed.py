@@ -103,7 +103,7 @@ def is_output(media: Path) -> bool:
 
 
 def track_of(video: Path) -> Track:
-    """How a container takes subtitles, by the ending of a file.
+    """The kind of track that a container takes, by the ending of a file.
 
     Raises:
         OvwError: it cannot hold them.

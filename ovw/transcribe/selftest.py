@@ -1,4 +1,9 @@
-"""The golden self-test: an artifact's tokens for a bundled clip, in f32, by plain greedy decoding."""
+"""The golden self-test: an artifact's tokens for a bundled clip, in f32, by plain greedy decoding.
+
+Where an encoder quantises activations, a difference of 1e-7 in its input, or kernels that add in another order, round
+some of them otherwise, and its output moves by 3 to 4 % (relative L2, tiny.en and base), half of what quantisation
+itself does. There, tokens may be others where two are nearly as likely.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +30,10 @@ CLIP = "selftest.flac"
 MAX_TOKENS = 32
 HIDDEN_VALUES = 8
 HIDDEN_TOLERANCE = 0.01
+ROUNDED_HIDDEN = 0.4
+"""As `HIDDEN_TOLERANCE` where activations are quantised, of values around 1; rounding moves them by up to 0.11."""
+ROUNDED_LOGITS = 0.5
+"""Logits by which a token may lie behind the likeliest there; rounding makes it up to 0.06."""
 
 
 def clip_mel(dims: Dims, shapes: Shapes | None = None) -> NDArray[np.float32]:
@@ -119,23 +128,41 @@ def find_golden_problems(folder: Path) -> list[str]:
     """Run the self-test; empty when the result equals the one in the manifest."""
     try:
         manifest = read_manifest(folder)
-        found = run_golden(folder, manifest)
+        return golden_differences(folder, manifest, manifest.golden)
     except OvwError as error:
         return [str(error)]
     except DAMAGE as error:
         return [f"self-test: the runtime cannot run it: {reason(error)}"]
-    return golden_differences(found, manifest)
 
 
-def golden_differences(found: Golden, manifest: Manifest) -> list[str]:
-    """Differences between a self-test's result and a manifest."""
-    expected = manifest.golden
-    if expected is None:  # of another program
+def golden_differences(folder: Path, manifest: Manifest, expected: Golden | None) -> list[str]:
+    """Run the self-test, and compare the result.
+
+    Args:
+        folder: of the artifact.
+        manifest: what it is.
+        expected: the result of an earlier run; none of an artifact of another program.
+    """
+    if expected is None:
         return []
-    if found.clip_sha256 != expected.clip_sha256:
+    if clip_sha256() != expected.clip_sha256:
         return [f"self-test: made with another clip (SHA-256 {expected.clip_sha256}), by {manifest.tools.get('ovw')}"]
-    if found.tokens != expected.tokens:
+    found = run_golden(folder, manifest)
+    rounded = manifest.quantises_activations
+    if found.tokens != expected.tokens and not (rounded and _lag(folder, manifest, expected) < ROUNDED_LOGITS):
         return [f"self-test: the text is {quoted(found.text)}, when it was made it was {quoted(expected.text)}"]
-    if not np.allclose(found.hidden or [], expected.hidden or [], rtol=0, atol=HIDDEN_TOLERANCE):
+    tolerance = ROUNDED_HIDDEN if rounded else HIDDEN_TOLERANCE
+    if not np.allclose(found.hidden or [], expected.hidden or [], rtol=0, atol=tolerance):
         return [f"self-test: the encoder gave {found.hidden}, when it was made it gave {expected.hidden}"]
     return []
+
+
+def _lag(folder: Path, manifest: Manifest, expected: Golden) -> float:
+    """Logits by which one of the expected tokens lies behind the likeliest, at most; infinite for NaN."""
+    encoder, decoder = open_sessions(folder, manifest.layout, EXACT)
+    hidden = encoder(clip_mel(manifest.dimensions(), manifest.shapes))
+    decoder.start(hidden)
+    fed = [*expected.prompt, *expected.tokens[:-1]]
+    logits = feed(decoder, np.array([fed] * len(hidden)))[0, len(expected.prompt) - 1 :]
+    lags = logits.max(-1) - logits[np.arange(len(expected.tokens)), expected.tokens]
+    return float(lags.max()) if np.isfinite(lags).all() else float("inf")

@@ -13,7 +13,7 @@ import ovw
 from ovw.artifact import names
 from ovw.artifact.check import find_problems
 from ovw.artifact.hashing import hash_folder
-from ovw.artifact.manifest import read_manifest, write_manifest
+from ovw.artifact.manifest import Compression, SpeechSet, read_manifest, write_manifest
 from ovw.convert.config import ConvertConfig
 from ovw.convert.graphs import encoder as encoder_module
 from ovw.convert.graphs.blocks import Weights
@@ -24,7 +24,10 @@ from ovw.convert.reference import PyTorchReference
 from ovw.convert.sources.resolve import load_checkpoint
 from ovw.errors import OvwError, UsageError
 from ovw.models import Dims
-from ovw.transcribe.selftest import find_golden_problems
+from ovw.runtime.device import EXACT
+from ovw.runtime.sessions import open_sessions
+from ovw.transcribe import selftest
+from ovw.transcribe.selftest import clip_mel, feed, find_golden_problems, golden_differences
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
@@ -306,6 +309,25 @@ def test_golden_tells_a_changed_model(tmp_path: Path, tiny: Converted) -> None:
     wrong = tiny.manifest.golden.model_copy(update={"tokens": [1, 2, 3]})
     write_manifest(tiny.manifest.model_copy(update={"golden": wrong}), folder)
     assert "self-test: the text is" in find_golden_problems(folder)[0]
+
+
+@pytest.mark.parametrize(("share", "same"), [(1.01, True), (0.99, False)])
+def test_rounding_of_activations_may_decide_between_tokens(
+    tiny: Converted, monkeypatch: pytest.MonkeyPatch, share: float, same: bool
+) -> None:
+    """Only where activations are quantised, and only between tokens that are nearly as likely."""
+    golden = tiny.manifest.golden
+    encoder, decoder = open_sessions(tiny.folder, "genai", EXACT)
+    decoder.start(encoder(clip_mel(TINY)))
+    logits = feed(decoder, np.array([[*golden.prompt, *golden.tokens[:-1]]]))[0, -1]
+    second, likeliest = np.argsort(logits)[-2:].tolist()
+    monkeypatch.setattr(selftest, "ROUNDED_LOGITS", share * (logits[likeliest] - logits[second]))
+    expected = golden.model_copy(update={"tokens": [*golden.tokens[:-1], second]})
+    assert golden_differences(tiny.folder, tiny.manifest, golden) == []
+    assert "the text is" in golden_differences(tiny.folder, tiny.manifest, expected)[0]
+    speech = SpeechSet(name="bundled calibration", clips=24, seconds=1, audio={})
+    quantised = tiny.manifest.model_copy(update={"compression": Compression(recipe={}, calibration=speech)})
+    assert (golden_differences(tiny.folder, quantised, expected) == []) is same
 
 
 def test_disk_space_is_checked_first(tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
