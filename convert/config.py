@@ -17,7 +17,7 @@ from ovw.convert.graphs.shapes import AXES, Bounds, Kind, Range
 from ovw.datasets.bundled import BUNDLED
 from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
-from ovw.home import user_path
+from ovw.home import real_path, user_path
 from ovw.models import find_size, is_size
 
 Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "int4"]
@@ -191,6 +191,6 @@ class ConvertConfig(Config):
 
 def name_of_weights(weights: str) -> str:
     """The name of a checkpoint: the stem of its file, its folder or its repository, and never as a size is called."""
-    last = weights.partition("@")[0] if weights.startswith("hf:") else user_path(weights).resolve().as_posix()
+    last = weights.partition("@")[0] if weights.startswith("hf:") else real_path(user_path(weights)).as_posix()
     stem = last.rpartition("/")[2].removesuffix(".pt").removesuffix(".bin") or "custom"
     return f"{stem}-custom" if is_size(stem) else stem

@@ -35,6 +35,7 @@ from ovw.evaluate.score import (
 )
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
 from ovw.files import write_whole
+from ovw.home import real_path
 from ovw.models import find_language
 from ovw.record import Metric, Record, describe_artifact, new_record, write_record
 from ovw.report.eval_tables import markdown
@@ -78,7 +79,7 @@ def evaluate(
     manifest, manifest_sha256 = load_manifest(folder), identity_sha256(folder)
     reference = find_reference(config, manifest, pytorch_file)
     dataset = open_dataset(config.speech())
-    spec = EngineSpec("openvino", folder.resolve(), config.running(), exact=config.exact)
+    spec = EngineSpec("openvino", real_path(folder), config.running(), exact=config.exact)
     request = request_of(config, spec, manifest_sha256)
     total = _count(config, dataset)  # a dataset that is not there leaves no folder behind
     output = Path(config.output) if config.output else default_output(folder.name, dataset.name, request)

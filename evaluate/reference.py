@@ -13,7 +13,7 @@ from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.journal import HYPOTHESES
-from ovw.home import user_path
+from ovw.home import real_path, user_path
 from ovw.scoring.hypothesis import Hypothesis, read_hypotheses, same_sound
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def on_same_clips(theirs: Sequence[Hypothesis], ours: Sequence[Hypothesis]) -> l
 
 
 def _pytorch(checkpoint: Path, config: EvalConfig) -> Reference:
-    return Reference(PYTORCH, EngineSpec("pytorch", checkpoint.resolve(), config.running()))
+    return Reference(PYTORCH, EngineSpec("pytorch", real_path(checkpoint), config.running()))
 
 
 def _artifact(name: str, config: EvalConfig) -> Reference:
@@ -94,4 +94,4 @@ def _artifact(name: str, config: EvalConfig) -> Reference:
     except UsageError as error:
         hint = "--reference takes pytorch, a .pt file, an artifact, an earlier run's folder or its hypotheses.jsonl"
         raise UsageError(f"no reference '{name}': {error.message}", hint) from None
-    return Reference(folder.name, EngineSpec("openvino", folder.resolve(), config.running(), exact=config.exact))
+    return Reference(folder.name, EngineSpec("openvino", real_path(folder), config.running(), exact=config.exact))

@@ -12,7 +12,7 @@ from ovw.engines.registry import EngineSpec
 from ovw.environment import read_environment
 from ovw.evaluate.config import EvalConfig
 from ovw.files import short_name
-from ovw.home import home, user_path
+from ovw.home import home, real_path, user_path
 
 WITHOUT_INFLUENCE = {
     "output", "format", "reference", "strict", "force", "interval", "draws", "worst", "score_silence", "workers",
@@ -40,7 +40,7 @@ def request_of(config: EvalConfig, spec: EngineSpec, model_sha256: str) -> dict[
 def _resolved(place: str) -> str:
     """A file or folder by its whole path, the name of a dataset as it is."""
     path = user_path(place)
-    return str(path.resolve()) if path.exists() else place
+    return str(real_path(path)) if path.exists() else place
 
 
 def default_output(model: str, dataset: str, request: dict[str, Any]) -> Path:

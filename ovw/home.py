@@ -11,6 +11,11 @@ def user_path(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises
 
 
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """A path through all links. One that leads in a circle stays as it is, to be refused where it is opened."""
+    return Path(os.path.realpath(path))  # noqa: PTH - pathlib's raises
+
+
 def home() -> Path:
     """The folder for everything ovw keeps."""
     return user_path(os.environ.get("OVW_HOME") or _caches() / "ovw")

@@ -44,6 +44,8 @@ def reshape(source: Path, target: Path, bounds: Bounds, *, force: bool = False) 
     old = read_manifest(source)
     if problems := find_problems(source):
         raise OvwError(f"{source}: {problems[0]}", f"ovw verify {source} lists everything")
+    if bounds.cache and layout_row(old.layout).cache == "inside":
+        raise UsageError(f"{source} has its cache inside the decoder: --cache has no place", "leave it out")
     new = old.model_copy(update={"shapes": bounds.resolve(old.dimensions(), old.layout)})
     _check_possible(source, old, new)
     with staged_folder(target) as folder:

@@ -19,6 +19,7 @@ Kind = Literal["dynamic", "bounded", "static"]
 AXES = ("batch", "tokens", "cache", "frames")
 DEFAULT_BATCH = 5
 """Beams, in openai/whisper's command line and in the papers."""
+LARGEST_BATCH = 1 << 16
 LOWEST = {"batch": 1, "tokens": 1, "cache": 0, "frames": 1}
 SMALLEST_CACHE = 16
 """Room for a prompt and what the parity gate feeds after it."""
@@ -86,10 +87,10 @@ class Bounds(Config):
         """
         self.check()
         highest = {"batch": -1, "tokens": dims.n_text_ctx, "cache": dims.n_text_ctx, "frames": dims.n_frames}
-        for axis in AXES:
+        for axis, most in (highest | {"batch": LARGEST_BATCH}).items():
             ends = getattr(self, axis)
-            if ends and (ends[0] < LOWEST[axis] or 0 <= highest[axis] < ends[1]):
-                allowed = show_range(LOWEST[axis], highest[axis])
+            if ends and (ends[0] < LOWEST[axis] or most < ends[1]):
+                allowed = show_range(LOWEST[axis], most)
                 raise UsageError(f"{axis} {show_range(*ends)}: this model takes {allowed}", f"stay within {allowed}")
         if self.cache and self.cache[1] < SMALLEST_CACHE:
             raise UsageError(

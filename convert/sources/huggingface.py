@@ -24,7 +24,7 @@ from ovw.convert.sources.reading import read_json
 from ovw.convert.sources.wrappers import ADAPTED, merge_adapter, unwrap
 from ovw.convert.tokenizer import END, byte_level
 from ovw.errors import OvwError, UsageError, quoted
-from ovw.home import user_path
+from ovw.home import real_path, user_path
 from ovw.models import CONFIG_KEYS, Dims
 from ovw.text_files import read_text
 
@@ -85,7 +85,7 @@ def read_huggingface(folder: Path, reference: str | None = None, adapter: Path |
         dims=dims,
         tensors=tensors,
         kind="huggingface",
-        reference=reference or folder.resolve().name,
+        reference=reference or real_path(folder).name,
         sha256=None if merged or weights.endswith(".json") else file_sha256(folder / weights),
         alignment_heads=alignment_heads(generation.get("alignment_heads"), dims),
         tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
@@ -144,7 +144,7 @@ def read_adapter(folder: Path) -> Checkpoint:
     named = str(read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path") or "a base it does not name")
     for base in (user_path(named), folder / named, folder.parent / Path(named).name):
         if base.is_dir() and find_weights(base):
-            return read_huggingface(base, folder.resolve().name, folder)
+            return read_huggingface(base, real_path(folder).name, folder)
     raise UsageError(
         f"{folder} holds an adapter of {named}, which is not there",
         f"put its config.json and model.safetensors into {folder}, or its folder beside it",

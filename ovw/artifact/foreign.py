@@ -15,6 +15,7 @@ from ovw.artifact import names
 from ovw.artifact.generation import read_generation
 from ovw.artifact.manifest import SCHEMA_VERSION, FileEntry, Manifest, Shapes, Source
 from ovw.errors import DAMAGE, OvwError, quoted, reason
+from ovw.home import real_path
 from ovw.models import CONFIG_KEYS, END, ENGLISH_END, Dims, languages
 from ovw.parsing import load_json
 
@@ -60,12 +61,12 @@ def foreign_manifest(folder: Path) -> Manifest:
         multilingual = bool(generation.get("is_multilingual", tokens.get(END) != ENGLISH_END))
         return Manifest(
             schema_version=SCHEMA_VERSION,
-            name=Path(str(config.get("_name_or_path") or folder.resolve().name)).name,
+            name=Path(str(config.get("_name_or_path") or real_path(folder).name)).name,
             layout=names.DEFAULT_LAYOUT,
             precision=_precision(folder),
             compression=None,
             frontend=UNVERIFIED,
-            source=Source(kind=UNVERIFIED, reference=folder.resolve().name, sha256=None, tensors_sha256=""),
+            source=Source(kind=UNVERIFIED, reference=real_path(folder).name, sha256=None, tensors_sha256=""),
             dims={name: getattr(dims, name) for name in CONFIG_KEYS},
             languages=[code for code in known if code in languages()] if multilingual else ["en"],
             translate=multilingual,

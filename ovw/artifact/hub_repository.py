@@ -18,7 +18,7 @@ from typing import IO, NoReturn
 from ovw.artifact.download import FAILURES, TIMEOUT_S, Progress, download, explain, with_patience
 from ovw.errors import OvwError, UsageError
 from ovw.files import scratch_beside
-from ovw.home import huggingface_cache
+from ovw.home import huggingface_cache, real_path
 from ovw.hub import SCHEME, hub_endpoint
 from ovw.network import LARGEST, is_offline
 
@@ -123,7 +123,7 @@ def link_files(found: Path, folder: Path, names: Iterable[str]) -> None:
         for name in names:
             with scratch_beside(folder / name) as scratch:
                 scratch.unlink()
-                _link_or_copy((found / name).resolve(), scratch)
+                _link_or_copy(real_path(found / name), scratch)
                 scratch.replace(folder / name)
     except OSError as error:
         raise OvwError(f"cannot write {folder}: {error}", "set OVW_HOME to a folder with room") from error

@@ -21,6 +21,7 @@ from pathlib import Path
 from ovw.artifact.lock import locked
 from ovw.errors import OvwError, reason
 from ovw.files import short_name
+from ovw.home import real_path
 from ovw.lifetime import removed_at_end
 
 AT_FDCWD = -100
@@ -38,7 +39,7 @@ def staged_folder(target: Path) -> Iterator[Path]:
     Raises:
         OvwError: something cannot be written, by the block or around it, or another process is writing the same target.
     """
-    target = target.resolve()  # through links, or the link itself would be swapped away
+    target = real_path(target)  # through links, or the link itself would be swapped away
     with _locked(target):
         sweep(target)
         with removed_at_end(Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))) as scratch:
@@ -59,7 +60,7 @@ def sweep(target: Path) -> None:
 
 def clean_up(target: Path) -> None:
     """Sweep a target that will not be written now; does nothing, and needs no lock, when nothing is left over."""
-    target = target.resolve()
+    target = real_path(target)
     if _leftovers(target):
         with _locked(target):
             sweep(target)

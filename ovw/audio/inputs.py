@@ -16,6 +16,7 @@ from ovw.audio.choice import SoundChoice, channel_name
 from ovw.audio.download import Remote, download, list_remote
 from ovw.audio.pipes import is_pipe
 from ovw.errors import OvwError, reason
+from ovw.home import real_path
 from ovw.lifetime import scratch_folder
 from ovw.text_files import refuse_text
 
@@ -236,7 +237,7 @@ def _is_address(argument: str) -> bool:
 
 def _place(path: Path) -> Path:
     """A key that is equal for a file however its folder was reached."""
-    return path.parent.resolve() / path.name
+    return real_path(path.parent) / path.name
 
 
 def _file(path: Path, below: Path = Path()) -> Input:
@@ -267,7 +268,7 @@ def find_media(folder: Path) -> list[Path]:
     found: list[Path] = []
     seen: set[Path] = set()
     for here, folders, files in os.walk(folder, followlinks=True):
-        real = Path(here).resolve()
+        real = real_path(here)
         if real in seen:
             folders.clear()
             continue

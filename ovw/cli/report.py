@@ -36,7 +36,7 @@ def run(
     ] = False,
     audio_limit: Annotated[
         float | None,
-        options.output(text="Embed at most this many megabytes, the worst utterances first. Default 4."),
+        options.output(text="Embed audio, at most this many megabytes, the worst utterances first. Default 4."),
     ] = None,
     overwrite: options.Overwrite = False,
     config: Annotated[
@@ -58,7 +58,7 @@ def run(
         raise UsageError("no record given", "name records of ovw bench and ovw eval, or folders of ovw eval")
     if unknown := [form for form in formats or () if form not in FORMATS]:
         raise UsageError(f"no format '{unknown[0]}' of a report", did_you_mean(unknown[0], FORMATS))
-    room = (audio_limit or EMBED_MB) if embed_audio or audio_limit else None
+    room = audio_limit if audio_limit is not None else EMBED_MB if embed_audio else None
     flags: dict[str, Any] = {
         "records": records or None, "output": output, "format": formats or None, "title": title,
         "embed_audio": room, "overwrite": overwrite or None,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ovw.audio.inputs import MEDIA_SUFFIXES
 from ovw.datasets.utterance import Item, Problem, Utterance
+from ovw.home import real_path
 from ovw.text_files import read_text
 
 
@@ -25,7 +26,7 @@ class AudioFolder:
 
     @property
     def name(self) -> str:
-        return self.path.resolve().name
+        return real_path(self.path).name
 
     @property
     def origin(self) -> str:

@@ -11,6 +11,7 @@ from ovw.datasets.archive import Archive, is_archive
 from ovw.datasets.hub import HubDataset
 from ovw.datasets.utterance import Dataset, Item, Utterance
 from ovw.errors import OvwError, UsageError, did_you_mean
+from ovw.home import real_path
 from ovw.text_files import decode_text, read_text
 
 DEFAULT_SPLIT = "test-clean"
@@ -132,7 +133,7 @@ def _split_folders(data: Path) -> dict[str, Path]:
     if not data.is_dir():
         raise UsageError(f"no folder or archive {data}", "--data takes the folder LibriSpeech or a .tar.gz")
     candidates = [data, *data.glob("*"), *data.glob("LibriSpeech/*")]
-    return {p.resolve().name: p for p in sorted(candidates) if next(p.glob("*/*/*.trans.txt"), None)}
+    return {real_path(p).name: p for p in sorted(candidates) if next(p.glob("*/*/*.trans.txt"), None)}
 
 
 def _choose(split: str | None, there: list[str], data: Path) -> str:

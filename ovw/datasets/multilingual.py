@@ -14,6 +14,7 @@ from ovw.datasets.hub import HubDataset
 from ovw.datasets.manifest import read_rows
 from ovw.datasets.utterance import Audio, Dataset, Item, Problem, Utterance
 from ovw.errors import OvwError, UsageError, reason
+from ovw.home import real_path
 from ovw.parsing import own_yaml
 from ovw.text_files import encoding_of, lines_of
 
@@ -153,7 +154,9 @@ def open_corpus(corpus: Corpus, data: Path, split: str | None, languages: Sequen
     chosen = split or "test"
     if not data.is_dir():
         raise UsageError(f"no folder {data}", corpus.how_to_get)
-    folders = {p.resolve().name: p for p in (data, *sorted(data.glob("*")), *sorted(data.glob("data/*"))) if p.is_dir()}
+    folders = {
+        real_path(p).name: p for p in (data, *sorted(data.glob("*")), *sorted(data.glob("data/*"))) if p.is_dir()
+    }
     there = {name: path for name, path in folders.items() if _table(corpus, path, chosen)}
     if not there:
         raise UsageError(f"{data} has no {corpus.tables[0].format(split=chosen)}", corpus.how_to_get)

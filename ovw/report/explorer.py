@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ovw.home import real_path
 from ovw.report.measured import MeasuredCase
 from ovw.scoring.counts import Step
 from ovw.scoring.utterances import ScoredUtterance
@@ -60,9 +61,9 @@ class AudioSource:
 
     def _link(self, path: Path) -> str:
         try:
-            return quote(os.path.relpath(path.resolve(), self.page.resolve()).replace(os.sep, "/"))
+            return quote(os.path.relpath(real_path(path), real_path(self.page)).replace(os.sep, "/"))
         except ValueError:  # another drive
-            return path.resolve().as_uri()
+            return real_path(path).as_uri()
 
 
 def explorer_data(cases: Sequence[MeasuredCase], audio: AudioSource) -> list[dict[str, Any]]:

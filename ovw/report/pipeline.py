@@ -18,7 +18,7 @@ from ovw.report.measured import measured_cases
 from ovw.report.overview import compared_lines, overview_rows
 from ovw.report.page import default_title, html_page
 from ovw.report.runs import Run, read_runs
-from ovw.subtitles.output import keep_inputs
+from ovw.subtitles.output import check_writable, keep_inputs
 from ovw.subtitles.written import refusals, write_own
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _write(config: ReportConfig, runs: Sequence[Run], paths: Sequence[Path], out
     for problem in refusals(wanted, overwrite=config.overwrite).values():
         raise problem
 
-    output.parent.mkdir(parents=True, exist_ok=True)
+    check_writable([output.parent])
     if "html" in config.format:
         audio = AudioSource(output.parent, int(config.embed_audio * 1e6))
         write_own(page, html_page(runs, figures, audio, config.title))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.errors import OvwError
+from ovw.home import real_path
 from ovw.record import Record, read_record
 from ovw.scoring.hypothesis import Hypothesis, read_hypotheses
 from ovw.scoring.utterances import ScoredUtterance, score_utterances
@@ -45,7 +46,7 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
     Raises:
         OvwError: one of them is no record.
     """
-    unique = {path.resolve(): path for path in (_record_file(path) for path in paths)}
+    unique = {real_path(path): path for path in (_record_file(path) for path in paths)}
     return [read_run(path) for path in unique.values()]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ovw.audio.inputs import Input
 from ovw.errors import OvwError
 from ovw.files import scratch_beside
+from ovw.home import real_path
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
 from ovw.subtitles.embed import embed_subtitles
@@ -58,9 +59,9 @@ def keep_inputs(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
     Raises:
         OvwError: a target is one.
     """
-    taken = {path.resolve() for path in inputs}
+    taken = {real_path(path) for path in inputs}
     for target in targets:
-        if target.resolve() in taken:
+        if real_path(target) in taken:
             raise OvwError(f"{target} is one of the inputs and would be overwritten", "choose another folder with -o")
 
 

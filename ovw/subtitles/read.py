@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ovw.errors import OvwError, reason
 from ovw.text_files import decode_text, read_text
@@ -12,6 +14,10 @@ from ovw.text_files import decode_text, read_text
 WANTED = "give a text file, or subtitles as .srt, .vtt, .ass or .lrc"
 TIMED = (".srt", ".vtt", ".ass", ".ssa")
 """Endings of files whose cues are the passages."""
+OVERRIDE = re.compile(r"\{\\[^}]*\}")
+"""A change of style, such as `{\\i1}`; pysubs2 turns other markup into it."""
+VTT_TAG = re.compile(r"<[^>]*>")
+"""Tags that pysubs2 leaves: times of words."""
 LRC_TAG = re.compile(r"\[[a-z#]+:[^\]]*\]|[\[<]\d+:\d\d(?:[.:]\d+)?[\]>]", re.IGNORECASE)
 """Tags of lyrics: title and the like, times of lines and of words."""
 
@@ -48,10 +54,18 @@ def cue_texts(text: str, name: str, ending: str) -> list[str]:
         events = pysubs2.SSAFile.from_string(text, format_=ending).events
     except (pysubs2.exceptions.Pysubs2Error, ValueError, IndexError) as error:
         raise OvwError(f"{name} cannot be read as subtitles: {reason(error)}", WANTED) from error
-    cues = [" ".join(event.plaintext.split()) for event in events if not event.is_comment]
+    cues = [" ".join(_plain(event, ending).split()) for event in events if not event.is_comment]
     if not any(cues):
         raise OvwError(f"{name} has no cue in it", "a text that is not timed belongs into a .txt file")
     return [cue for cue in cues if cue]
+
+
+def _plain(event: Any, ending: str) -> str:
+    """The text of a cue without markup; of SubRip and WebVTT, words in braces are text."""
+    if ending not in ("srt", "vtt"):
+        return str(event.plaintext)
+    text = OVERRIDE.sub("", event.text.replace(r"\N", "\n"))
+    return html.unescape(VTT_TAG.sub("", text)) if ending == "vtt" else text
 
 
 def decode_passages(data: bytes, name: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ovw.artifact.hashing import file_sha256
 from ovw.errors import OvwError, reason
 from ovw.files import name_problem, write_whole
-from ovw.home import home
+from ovw.home import home, real_path
 
 logger = logging.getLogger(__name__)
 
@@ -88,5 +88,5 @@ def _written_in(folder: Path) -> dict[str, set[str]]:
 
 
 def _log_of(folder: Path) -> Path:
-    key = hashlib.sha256(str(folder.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    key = hashlib.sha256(str(real_path(folder)).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return home() / "outputs" / f"{key}.jsonl"

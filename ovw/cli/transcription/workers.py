@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ovw.home import real_path
+
 if TYPE_CHECKING:
     from ovw.audio.inputs import Input
     from ovw.cli.console import Terminal
@@ -39,7 +41,7 @@ def transcribe_with_workers(
     todo = [file for file in files if config.force or not file.is_done()]
     todo = [file for file in (_writable(file, config, batch) for file in todo) if file.outputs]
     work = TranscribeFiles(
-        artifact.resolve(), config.decoding(), config.running(), config.exact, config.layout(), config.sound()
+        real_path(artifact), config.decoding(), config.running(), config.exact, config.layout(), config.sound()
     )
     done: list[Finished] = []
     started = time.perf_counter()

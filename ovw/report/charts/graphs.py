@@ -104,11 +104,13 @@ def token_figures(cases: Sequence[MeasuredCase]) -> list[Figure]:
     """The cost of a token by the length of the cache, and by the number of rows."""
     machines = machine_count(cases)
     figures = []
-    for n, group in enumerate(grouped(cases, lambda case: case.machine_key), start=1):
-        where = machine_suffix(group[0], machines)
+    for n, group in enumerate(grouped(cases, lambda case: (case.machine_key, *_shape(case))), start=1):
+        where = _shape_text(group[0]) + machine_suffix(group[0], machines)
         if rows := [row for case in group for row in _token_rows(case)]:
             figures += _by_cache(f"token-by-cache-{n}", where, group, rows)
-            figures += _by_rows(f"token-by-rows-{n}", where, rows)
+    for n, group in enumerate(grouped(cases, lambda case: case.machine_key), start=1):
+        if rows := [row for case in group for row in _token_rows(case)]:
+            figures += _by_rows(f"token-by-rows-{n}", machine_suffix(group[0], machines), rows)
     return figures
 
 

@@ -36,9 +36,9 @@ def sweep_figures(cases: Sequence[MeasuredCase]) -> list[Figure]:
     return figures
 
 
-def _subject(case: MeasuredCase) -> tuple[str, ...] | None:
-    artifact = case.case.artifact
-    return (case.engine, artifact.manifest_sha256, *case.machine_key) if artifact else None
+def _subject(case: MeasuredCase) -> tuple[object, ...] | None:
+    artifact, device = case.case.artifact, case.case.config.get("device")
+    return (id(case.run), case.engine, device, artifact.manifest_sha256) if artifact else None
 
 
 def _pairs(group: Sequence[MeasuredCase]) -> Iterator[tuple[str, str]]:
@@ -90,7 +90,7 @@ def _map(name: str, case: MeasuredCase, axes: tuple[str, str], title: str, rows:
     table = [{_title(axes[0]): row["x"], _title(axes[1]): row["y"], "ms": row["shown"]} for row in rows]
     artifact = case.case.artifact.name if case.case.artifact else case.label
     height = CELL * len({str(row["y"]) for row in rows})
-    caption = f"{artifact} with {case.engine}: {title}. Darker is slower."
+    caption = f"{artifact} with {case.engine}, record {case.run.name}: {title}. Darker is slower."
     return Figure(
         name, f"Sweep of {_title(axes[0])} and {_title(axes[1])}", caption, layered(rows, *marks, height=height), table
     )
