@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import select
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -18,7 +21,7 @@ from av.stream import Disposition
 from ovw.audio.choice import DEFAULT, SoundChoice, choose_track
 from ovw.audio.pipes import is_pipe, open_pipe
 from ovw.errors import OvwError
-from ovw.lifetime import LiveInput
+from ovw.lifetime import LiveInput, was_interrupted
 
 Source = Path | BinaryIO
 """A file, or an open binary file such as standard input."""
@@ -27,6 +30,8 @@ LOCAL_ONLY = {"protocol_whitelist": "file,crypto,data"}
 """A playlist in a file must not make FFmpeg open connections."""
 STALLED_S = 20.0
 """Seconds in which FFmpeg has to find the next packet of a file, or its headers: it could search in zeros for hours."""
+REST_S, QUIET_S = 2.0, 0.5
+"""Seconds for which a pipe is read behind Ctrl-C, and of silence in it that end that earlier."""
 RATES = range(1000, 10_000_001)
 """Sample rates that occur, from telemetry to DSD; others are damage."""
 LONGEST_S = 366 * 24 * 3600.0
@@ -107,19 +112,41 @@ class _Once:
     """
 
     def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self._read = getattr(file, "read1", file.read)
+        self._rest: io.BytesIO | None = None
         self.live = LiveInput()
         self.interrupted = False
 
     def read(self, size: int) -> bytes:
+        held: list[bytes] = []
         try:
-            with self.live.waiting():
-                data = b"" if self.live.ended else bytes(self._read(size))
+            if not self.live.ended:
+                with self.live.waiting():
+                    held.extend(map(self._read, (size,)))  # one call: no signal comes between reading and keeping
         except KeyboardInterrupt:
             self.interrupted = not self.live.ended
-            return b""
-        self.live.began = self.live.began or bool(data)
-        return data
+        if self.interrupted or not held:
+            return self._read_rest(size)
+        self.live.began = self.live.began or bool(held[0])
+        return bytes(held[0])
+
+    def _read_rest(self, size: int) -> bytes:
+        with suppress(KeyboardInterrupt):
+            if self._rest is None and self.live.ended:
+                self._rest = io.BytesIO(b"".join(self._left_in_pipe()))
+        self.interrupted = was_interrupted() or not self.live.ended
+        return self._rest.read(size) if self._rest and not self.interrupted else b""
+
+    def _left_in_pipe(self) -> Iterator[bytes]:
+        """Sound that was recorded before Ctrl-C ended the input; Ctrl-C makes most recorders write their last."""
+        until = time.monotonic() + REST_S
+        with suppress(OSError, ValueError, AttributeError):  # no file of the system, or not one to wait for
+            while time.monotonic() < until and select.select([self._file], [], [], QUIET_S)[0]:
+                data = self._read(1 << 16)
+                if not data:
+                    return
+                yield bytes(data)
 
 
 def _open(source: Source | _Once, name: str, pcm: Pcm | None) -> InputContainer:

@@ -180,7 +180,12 @@ class Recording:
         for window in join(self._spans(start, stop), self._rules, limit):
             inside = FrameSpan(max(window.start, start), min(stop, self.frames_before(window.end)))
             if inside.start < inside.end:
-                yield from fitting(inside, limit, self._rules.pad_frames)
+                yield from fitting(inside, limit, self._speech_in(inside))
+
+    def _speech_in(self, window: FrameSpan) -> FrameSpan:
+        """From the first to the last speech in a window."""
+        spans = [span for span in self._speech.after(window.start) if span.start < window.end] or [window]
+        return FrameSpan(max(window.start, spans[0].start), min(window.end, spans[-1].end))
 
     def onset(self, frame: int) -> int:
         """The first frame of speech from `frame` on, where it is known; else `frame`."""

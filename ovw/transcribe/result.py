@@ -12,7 +12,7 @@ class Word:
 
     Attributes:
         start: seconds from the start of the media.
-        end: never before `start`, nor after the next word's start.
+        end: never before `start`; it may pass the next word's start by a few hundredths of a second.
         word: as the model wrote it, with its leading space where it has one.
         probability: mean probability of its tokens.
     """

@@ -164,12 +164,20 @@ def _padded(spans: list[FrameSpan], free_from: int, upto: int, pad: int) -> Fram
     return FrameSpan(max(free_from, spans[0].start - pad, 0), min(end + pad, (end + upto) // 2))
 
 
-def fitting(span: FrameSpan, limit: int, pad: int) -> list[FrameSpan]:
-    """A span in pieces of at most `limit` frames: without some `pad` where that is enough, else in equal parts."""
+def fitting(span: FrameSpan, limit: int, speech: FrameSpan) -> list[FrameSpan]:
+    """A span in pieces of at most `limit` frames: without some of the silence at its ends where that is enough.
+
+    Args:
+        span: of a window.
+        limit: frames of the longest piece.
+        speech: from its first to its last in the window. Where silence is not enough, the pieces are equal.
+    """
     size = span.end - span.start
     excess = max(0, size - limit)
-    if excess <= 2 * pad:
-        return [FrameSpan(span.start + excess // 2, span.start + excess // 2 + size - excess)]
+    before, after = speech.start - span.start, span.end - speech.end
+    if excess <= before + after:
+        cut = max(min(excess // 2, before), excess - after)
+        return [FrameSpan(span.start + cut, span.start + cut + size - excess)]
     count = -(-size // limit)
     ends = [span.start + size * i // count for i in range(count + 1)]
     return [FrameSpan(*ends[i : i + 2]) for i in range(count)]

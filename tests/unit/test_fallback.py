@@ -9,6 +9,7 @@ from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.fallback import decode_with_fallback
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import PromptBuilder
+from ovw.transcribe.second_search import SecondSearch
 
 SURE, UNSURE, UNLIKELY, REPETITIVE = (-0.1, 1.2), (-0.6, 1.2), (-1.5, 1.2), (-0.2, 9.0)
 """Mean log probability and compression ratio."""
@@ -61,6 +62,25 @@ def test_temperatures_rise_after_that() -> None:
     (first, second) = windows.run(temperature=(0.0, 0.2, 0.4))
     assert windows.calls[1:] == [("full", [0]), ("decode 0", [0]), ("decode 0.2", [0]), ("decode 0.4", [0])]
     assert (first.temperature, second.temperature) == (0.4, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("beam_size", "logprob", "tokens", "better"),
+    [
+        (1, -0.40, 30, True),
+        (1, -0.485, 30, False),  # hardly likelier
+        (1, -0.36, 20, False),  # beams that pass over a sentence
+        (1, -0.36, 24, True),
+        (5, -0.40, 40, True),
+        (5, -0.40, 30, False),  # no more words
+        (5, -0.60, 40, False),
+    ],
+)
+def test_texts_of_a_second_search(beam_size: int, logprob: float, tokens: int, better: bool) -> None:
+    """Against a text of 30 tokens at -0.5."""
+    first = DecodingResult([1] * 30, -0.5, 0.0, 1.2, 0.0)
+    found = DecodingResult([1] * tokens, logprob, 0.0, 1.2, 0.0)
+    assert SecondSearch(TranscribeOptions(beam_size=beam_size)).is_better(found, first) is better
 
 
 def test_a_long_prefix_leaves_room_for_the_text() -> None:

@@ -218,15 +218,20 @@ def test_noise_is_no_speech() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "limit", "pieces"),
+    ("size", "limit", "speech", "pieces"),
     [
-        (2900, 3000, [(100, 3000)]),
-        (3060, 3000, [(130, 3130)]),  # only the silence kept around it is too much
-        (3100, 3000, [(100, 1650), (1650, 3200)]),
-        (2500, 800, [(100, 725), (725, 1350), (1350, 1975), (1975, 2600)]),
+        (2900, 3000, (140, 2960), [(100, 3000)]),
+        (3060, 3000, (140, 3120), [(130, 3130)]),  # only the silence kept around it is too much
+        (3060, 3000, (100, 3100), [(100, 3100)]),  # as where it begins with the recording
+        (3060, 3000, (160, 3160), [(160, 3160)]),
+        (3060, 3000, (110, 3110), [(110, 3110)]),
+        (3100, 3000, (140, 3160), [(100, 1650), (1650, 3200)]),
+        (2500, 800, (140, 2560), [(100, 725), (725, 1350), (1350, 1975), (1975, 2600)]),
     ],
 )
-def test_no_window_is_longer_than_the_limit(size: int, limit: int, pieces: list[tuple[int, int]]) -> None:
-    found = fitting(FrameSpan(100, 100 + size), limit, pad=40)
+def test_no_window_is_longer_than_the_limit(
+    size: int, limit: int, speech: tuple[int, int], pieces: list[tuple[int, int]]
+) -> None:
+    found = fitting(FrameSpan(100, 100 + size), limit, FrameSpan(*speech))
     assert [(span.start, span.end) for span in found] == pieces
     assert all(span.end - span.start <= limit for span in found)

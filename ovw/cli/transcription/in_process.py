@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from ovw.cli.console import warn
 from ovw.errors import OvwError
-from ovw.lifetime import input_was_ended, keep
+from ovw.lifetime import exit_code, input_was_ended, keep
 
 if TYPE_CHECKING:
     from ovw.api.transcription import Transcription
@@ -57,7 +59,7 @@ def transcribe_all(media: list[str], config: TranscribeConfig, terminal: Termina
     work_off(plan, artifact, config, batch, terminal)
     batch.finish()
     if input_was_ended():
-        raise KeyboardInterrupt
+        raise typer.Exit(exit_code())
 
 
 def _without_outputs(inputs: list[Input]) -> list[Input]:

@@ -121,7 +121,7 @@ class DecodingTask:
                     search.advance(logits[own], log_norms[own], best[own])
                     sources[own] = i * width + np.array(search.sources)
             going = [i for i, search in enumerate(live) if not search.done]
-            if length > room or not going:
+            if length > room or length == self.sample_len or not going:
                 break
             rows = cached[sources]
             if len(going) <= len(live) * NARROW and self.decoder.narrow(going):
