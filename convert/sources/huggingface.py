@@ -22,10 +22,10 @@ from ovw.convert.sources.identity import declared_capabilities, require_openai_i
 from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
 from ovw.convert.sources.reading import read_json
 from ovw.convert.sources.wrappers import ADAPTED, merge_adapter, unwrap
-from ovw.convert.tokenizer import END, byte_level
+from ovw.convert.tokenizer import byte_level
 from ovw.errors import OvwError, UsageError, quoted
 from ovw.home import real_path, user_path
-from ovw.models import CONFIG_KEYS, Dims
+from ovw.models import CONFIG_KEYS, END, Dims
 from ovw.text_files import read_text
 
 Arrays = dict[str, NDArray[np.floating]]

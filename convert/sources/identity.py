@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.convert.tokenizer import END, OFFICIAL_VOCABULARIES, control_names, read_ranks
+from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES, control_names, read_ranks
 from ovw.errors import OvwError
-from ovw.models import ENGLISH_END, Capabilities, Dims, ModelInfo, languages, sizes
+from ovw.models import END, ENGLISH_END, Capabilities, Dims, ModelInfo, languages, sizes
 
 GGML_NAME = re.compile(r"ggml-(?P<size>.+?)(-q[458]_[01])?\.bin")
 """Names of the models that whisper.cpp offers for download."""
