@@ -30,8 +30,8 @@ LOCAL_ONLY = {"protocol_whitelist": "file,crypto,data"}
 """A playlist in a file must not make FFmpeg open connections."""
 STALLED_S = 20.0
 """Seconds in which FFmpeg has to find the next packet of a file, or its headers: it could search in zeros for hours."""
-REST_S, QUIET_S = 2.0, 0.5
-"""Seconds for which a pipe is read behind Ctrl-C, and of silence in it that end that earlier."""
+REST_S, QUIET_S, REST_BYTES = 2.0, 0.5, 1 << 22
+"""Seconds for which a pipe is read behind Ctrl-C, of silence in it that end that earlier, and the most that is read."""
 RATES = range(1000, 10_000_001)
 """Sample rates that occur, from telemetry to DSD; others are damage."""
 LONGEST_S = 366 * 24 * 3600.0
@@ -140,13 +140,14 @@ class _Once:
 
     def _left_in_pipe(self) -> Iterator[bytes]:
         """Sound that was recorded before Ctrl-C ended the input; Ctrl-C makes most recorders write their last."""
-        until = time.monotonic() + REST_S
+        until, room = time.monotonic() + REST_S, REST_BYTES
         with suppress(OSError, ValueError, AttributeError):  # no file of the system, or not one to wait for
-            while time.monotonic() < until and select.select([self._file], [], [], QUIET_S)[0]:
-                data = self._read(1 << 16)
+            while room > 0 and time.monotonic() < until and select.select([self._file], [], [], QUIET_S)[0]:
+                data = bytes(self._read(1 << 16))
                 if not data:
                     return
-                yield bytes(data)
+                room -= len(data)
+                yield data
 
 
 def _open(source: Source | _Once, name: str, pcm: Pcm | None) -> InputContainer:
