@@ -9,7 +9,7 @@ from typing import Literal
 from ovw.benchmark.measuring.pace import SLOWED
 from ovw.benchmark.results.statistics import CONFIDENCE, Ratio, ratio, round_medians, rounds_to_decide
 from ovw.errors import OvwError
-from ovw.record import ROOFS, Case, Metric, Record, has_failed
+from ovw.record import ROOFS, Case, Metric, Record, has_failed, is_skipped
 from ovw.record_tables import Row, number
 
 Verdict = Literal["same", "better", "worse", "cannot tell", "noisy", "one round"]
@@ -17,6 +17,8 @@ MARGIN = 0.05
 """Within this share of each other two measurements are the same."""
 RATES = ("/s", "x")
 """Units of which more is better."""
+PIPELINE = ("latency", "rtf", "offline_rtf")
+"""Metrics that are compared where the pipelines did the same work."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two records side by side."""
+    """Two records side by side.
+
+    Attributes:
+        changes: of what both have.
+        warnings: other differences.
+        lost: cases and metrics of the first record that were not measured in the second.
+    """
 
     changes: Sequence[Change]
     warnings: Sequence[str]
+    lost: Sequence[str] = ()
 
     def regressions(self, most: float) -> list[Change]:
         """Changes that are certainly worse, by more than so many percent."""
@@ -124,21 +133,30 @@ def compare(first: Record, second: Record, margin: float = MARGIN) -> Comparison
             raise OvwError(f"a record of ovw {record.kind} has no times to compare", "ovw bench -o writes one")
     pairs = list(_pairs(first, second))
     warnings = _machine_differences(first, second) + _pace_differences(first, second)
+    failures, lost = _unmeasured(first, second, pairs)
     usable = []
     for one, two in pairs:
         if difference := work_difference(one, two):
             warnings.append(f"{two.name}: not all compared: {difference}")
-        usable += [(one, two, name) for name in _shared(one, two, same_work=not difference)]
+        names = [_comparable(case, same_work=not difference) for case in (one, two)]
+        usable += [(one, two, name) for name in names[0] if name in names[1]]
+        lines, gone = _unshared(two, *names)
+        warnings += lines
+        lost += gone
+    warnings += failures
     if not usable:
-        listed = "; ".join(warnings) or "they share no case"
+        none = [] if pairs else ["they share no case that was measured in both"]
+        listed = "; ".join(none + warnings)
         has = [", ".join(case.name for case in one.cases) or "no measurement" for one in (first, second)]
         raise OvwError(f"nothing to compare: {listed}", f"the first has {has[0]}; the second has {has[1]}")
     confidence = 1 - (1 - CONFIDENCE) / len(usable)
-    return Comparison([_change(one, two, name, confidence, margin) for one, two, name in usable], warnings)
+    return Comparison([_change(one, two, name, confidence, margin) for one, two, name in usable], warnings, lost)
 
 
 def work_difference(one: Case, two: Case) -> str:
     """Why two pipelines did different work, empty if they did the same: other texts take another number of steps."""
+    if not (_has_pipeline(one) and _has_pipeline(two)):
+        return ""
     if one.facts.get("request_sha256") != two.facts.get("request_sha256"):
         return "the pipelines had other options or other audio"
     if one.facts.get("text_sha256") != two.facts.get("text_sha256"):
@@ -146,24 +164,70 @@ def work_difference(one: Case, two: Case) -> str:
     return ""
 
 
+def _has_pipeline(case: Case) -> bool:
+    return not {"request_sha256", "text_sha256"}.isdisjoint(case.facts) or not case.metrics.keys().isdisjoint(PIPELINE)
+
+
 def _pairs(first: Record, second: Record) -> Iterator[tuple[Case, Case]]:
+    """Cases that both have and that were measured in both."""
     names = {case.name: case for case in first.cases}
     shared = [(names[case.name], case) for case in second.cases if case.name in names]
     if not shared and len(first.cases) == len(second.cases) == 1:
         shared = [(first.cases[0], second.cases[0])]
-    yield from ((one, two) for one, two in shared if not (has_failed(one) or has_failed(two)))
+    yield from ((one, two) for one, two in shared if not (_ending(one) or _ending(two)))
 
 
-def _shared(one: Case, two: Case, *, same_work: bool) -> list[str]:
-    """Metrics that both have and that are times, rates or sizes."""
-    pipeline = ("latency", "rtf", "offline_rtf")
+def _ending(case: Case | None) -> str:
+    """Why a case was not measured; empty if it was."""
+    if case is None:
+        return "missing"
+    if is_skipped(case):
+        return "not installed"
+    return str(case.facts["status"]) if has_failed(case) else ""
+
+
+def _unmeasured(first: Record, second: Record, pairs: Sequence[tuple[Case, Case]]) -> tuple[list[str], list[str]]:
+    """A line for each case that is not measured in both records, and the cases that only the first measured."""
+    ones, twos = ({case.name: case for case in record.cases} for record in (first, second))
+    paired = {case.name for pair in pairs for case in pair}
+    lines, lost = [], []
+    for name in {**ones, **twos}:
+        if name in paired:
+            continue
+        endings = _ending(ones.get(name)), _ending(twos.get(name))
+        where = zip(endings, ("first", "second"), strict=True)
+        lines.append(f"{name}: " + ", ".join(f"{ending} in the {side} record" for ending, side in where if ending))
+        if not endings[0]:
+            lost.append(f"{name} ({endings[1]})")
+    return lines, lost
+
+
+def _unshared(case: Case, first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[str]]:
+    """A line for the metrics of a case that each record has alone, and those of the first.
+
+    Args:
+        case: in the second record.
+        first: names of the metrics that can be compared.
+        second: the same.
+    """
+    gone = [name for name in first if name not in second]
+    new = [name for name in second if name not in first]
+    left_out = case.facts.get("left_out", {})
+    shown = [f"{name} ({left_out[name]})" if name in left_out else name for name in gone]
+    lines = [f"{case.name}: missing in the second record: {', '.join(shown)}"] if gone else []
+    lines += [f"{case.name}: missing in the first record: {', '.join(new)}"] if new else []
+    return lines, [f"{case.name} {name}" for name in gone]
+
+
+def _comparable(case: Case, *, same_work: bool) -> list[str]:
+    """Metrics that are times, rates or sizes with a value for each round; a pipeline's only if both did one work."""
     return [
         name
-        for name, metric in one.metrics.items()
-        if name in two.metrics
-        and not name.endswith(ROOFS)
-        and (same_work or name not in pipeline)
-        and all(side.rounds and min(side.samples or (0,)) > 0 for side in (metric, two.metrics[name]))
+        for name, metric in case.metrics.items()
+        if not name.endswith(ROOFS)
+        and (same_work or name not in PIPELINE)
+        and metric.rounds
+        and min(metric.samples or (0,)) > 0
     ]
 
 

@@ -168,7 +168,11 @@ def compare(
     first: Annotated[Path, typer.Argument(help="A record of ovw bench.")],
     second: Annotated[Path, typer.Argument(help="Another, of the same cases.")],
     max_regression: Annotated[
-        float | None, typer.Option(help="Exit 1 where the second is certainly worse by more than this many percent.")
+        float | None,
+        typer.Option(
+            help="Exit 1 where the second is certainly worse by more than this many percent, or has not measured "
+            "what the first has."
+        ),
     ] = None,
     margin: Annotated[
         float, typer.Option(min=0.1, max=100, help="Percent within which two measurements count as the same.")
@@ -183,15 +187,14 @@ def compare(
     """
     require_extra("bench")
     from ovw.benchmark.results.compare import compare as compare_records
-    from ovw.cli.bench_compare import print_as
-    from ovw.errors import OvwError
+    from ovw.cli.bench_compare import print_as, require_limit, require_no_regression
     from ovw.record import read_record
 
+    require_limit(max_regression)
     found = compare_records(read_record(first), read_record(second), margin / 100)
     print_as(found, formats)
-    if max_regression is not None and (worse := found.regressions(max_regression)):
-        named = ", ".join(f"{change.case} {change.metric} +{change.regression:.1f} %" for change in worse)
-        raise OvwError(f"slower by more than {max_regression:g} %: {named}")
+    if max_regression is not None:
+        require_no_regression(found, max_regression)
 
 
 def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> BenchConfig:

@@ -98,6 +98,12 @@ def test_a_record_is_taken_up(tmp_path: Path) -> None:
     assert "slower by more than 5 %: tiny-random mel +99" in worse.stderr
     assert "prefill" not in worse.stderr
     ovw("bench", "compare", tmp_path / "slow.json", tmp_path / "fast.json", "--max-regression", 5)
+    del data["cases"][0]["metrics"]["mel"]
+    (tmp_path / "less.json").write_text(json.dumps(data), encoding="utf-8")
+    pair[3] = tmp_path / "less.json"
+    assert "not measured in the second record: tiny-random mel" in ovw(*pair, code=1).stderr
+    assert "missing in the second record: mel" in ovw(*pair[:4], "-f", "csv").stderr
+    assert "--max-regression nan" in refused(*pair[:4], "--max-regression", "nan", code=2)
 
 
 def test_sweeps(tmp_path: Path) -> None:

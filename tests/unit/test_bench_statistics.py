@@ -13,7 +13,8 @@ from ovw.benchmark.results.statistics import (
     rounds_to_decide,
     student_t,
 )
-from ovw.errors import OvwError
+from ovw.cli.bench_compare import require_limit, require_no_regression
+from ovw.errors import OvwError, UsageError
 from ovw.record import Case, Record, new_record
 
 
@@ -155,3 +156,52 @@ def test_another_machine_is_told() -> None:
     warnings = compare(first, first.model_copy(update={"environment": other})).warnings
     assert any("-> another" in line for line in warnings)
     assert any("-> 1" in line for line in warnings)
+
+
+def both(name: str, *stages: str, **facts: object) -> Case:
+    return Case(name=name, metrics={stage: metric(*STEADY) for stage in stages}, facts={"status": "done", **facts})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "warning", "lost"),
+    [
+        ([both("d", "mel")], [], "d: missing in the second record", ["d (missing)"]),
+        ([], [both("d", "mel")], "d: missing in the first record", []),
+        ([both("d", "mel")], [both("d", status="hang")], "d: hang in the second record", ["d (hang)"]),
+        ([both("d", "mel")], [both("d", status="missing")], "d: not installed in the second record", ["d (not installed)"]),
+        ([both("d", status="crashed")], [both("d", "mel")], "d: crashed in the first record", []),
+        ([both("d", status="crashed")], [both("d", status="hang")], "d: crashed in the first record, hang in the second record", []),
+        ([both("d", "mel", "load")], [both("d", "mel")], "d: missing in the second record: load", ["d load"]),
+        ([both("d", "mel")], [both("d", "mel", "load")], "d: missing in the first record: load", []),
+        (
+            [both("d", "mel", "rtf", request_sha256="a")],
+            [both("d", "mel", left_out={"rtf": "no room"})],
+            "d: missing in the second record: rtf (no room)",
+            ["d rtf"],
+        ),
+        ([both("d", "mel", "mel_roofline")], [both("d", "mel")], None, []),
+    ],
+)  # fmt: skip
+def test_what_one_record_has_alone(first: list[Case], second: list[Case], warning: str | None, lost: list[str]) -> None:
+    found = compare(record(both("c", "mel"), *first), record(both("c", "mel"), *second))
+    assert found.warnings == ([warning] if warning else [])
+    assert found.lost == lost
+    if lost:
+        with pytest.raises(OvwError, match="not measured in the second record: d"):
+            require_no_regression(found, 5)
+    else:
+        require_no_regression(found, 5)
+
+
+def test_pipelines_of_different_work_are_not_lost() -> None:
+    one, two = (both("c", "mel", "rtf", *more, request_sha256=more[0]) for more in (["latency"], ["offline_rtf"]))
+    found = compare(record(one), record(two))
+    assert len(found.warnings) == 1
+    assert "other options or other audio" in found.warnings[0]
+    assert not found.lost
+
+
+@pytest.mark.parametrize("percent", [float("nan"), float("inf"), -1.0])
+def test_limits_that_mean_nothing(percent: float) -> None:
+    with pytest.raises(UsageError, match="not a finite number from 0"):
+        require_limit(percent)
