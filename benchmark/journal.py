@@ -25,7 +25,7 @@ class RecordJournal:
         config: the request; a file that holds another one is refused.
         path: of the record.
         subjects: what was measured, such as hashes of artifacts; they must be the same too.
-        force: discard what another request left.
+        force: discard what another request left; the record of the same one is continued all the same.
 
     Raises:
         OvwError: another request's record, one of another machine, or a file that is no record of a benchmark.
@@ -38,9 +38,10 @@ class RecordJournal:
         if earlier:
             _require_ours(earlier, path)
         _require_free_tables(config, earlier, path)
-        if earlier and not force:
-            _require_same(earlier, made, path)
+        if earlier and not (other := _differences(earlier, made)):
             made = earlier.model_copy(update={"config": made.config})
+        elif earlier and not force:
+            raise OvwError(f"{path} holds another benchmark: {other}", "--force begins anew, -o chooses another file")
         self.record: Record = made
         self._make_folder()
 
@@ -112,8 +113,8 @@ def _require_free_tables(config: BenchConfig, earlier: Record | None, path: Path
             raise OvwError(f"{table} exists and is not of this benchmark", "choose another file with -o")
 
 
-def _require_same(earlier: Record, now: Record, path: Path) -> None:
-    """Refuse to mix what cannot stand in one record."""
+def _differences(earlier: Record, now: Record) -> str:
+    """Settings, models and machine for which two records cannot be one; empty if there are none."""
     sides = [
         {key: value for key, value in record.config.items() if key not in WITHOUT_INFLUENCE}
         | {f"files of {name}": digest[:12] for name, digest in record.facts.get("subjects", {}).items()}
@@ -122,7 +123,5 @@ def _require_same(earlier: Record, now: Record, path: Path) -> None:
         for record in (earlier, now)
     ]
     keys = [key for key in {**sides[0], **sides[1]} if sides[0].get(key) != sides[1].get(key)]
-    if keys:
-        there, here = ({key: quoted(side.get(key)) for key in keys[:3]} for side in sides)
-        differences = ", ".join(f"{key} {there[key]} there, {here[key]} now" for key in there)
-        raise OvwError(f"{path} holds another benchmark: {differences}", "--force begins anew, -o chooses another file")
+    there, here = ({key: quoted(side.get(key)) for key in keys[:3]} for side in sides)
+    return ", ".join(f"{key} {there[key]} there, {here[key]} now" for key in there)

@@ -14,6 +14,7 @@ from ovw.cli import options
 from ovw.cli.command import Verb, VerbGroup
 from ovw.cli.console import Terminal, show_config, warn
 from ovw.engines.registry import ENGINES
+from ovw.errors import OvwError, UsageError
 from ovw.extras import require_extra
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ def run(
         "budget": optional("--budget", budget), "timeout": timeout, "layers": layers or None, "memory": memory,
         "roofline": roofline, "output": output, "format": formats or None,
     }  # fmt: skip
+    if resume and force:
+        raise UsageError("--resume goes on with a record, --force begins anew", "leave out one of them")
     chosen = _resolve(flags, config, resume)
     if print_config:
         show_config(chosen)
@@ -201,7 +204,6 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
     from ovw.benchmark.config import BenchConfig
     from ovw.cli.values import config_file
     from ovw.config import resolve
-    from ovw.errors import UsageError
 
     if resume:
         from ovw.benchmark.journal import config_of
@@ -219,7 +221,6 @@ def _measure(chosen: BenchConfig, terminal: Terminal, *, force: bool, as_json: b
     require_extra("bench")
     from ovw.benchmark.pipeline import bench
     from ovw.cli.ensure import find_model
-    from ovw.errors import OvwError
     from ovw.hub import is_reference
     from ovw.lifetime import exit_code
     from ovw.record import has_failed, read_record

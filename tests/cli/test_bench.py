@@ -79,6 +79,8 @@ def test_a_record_is_taken_up(tmp_path: Path) -> None:
     assert case.metrics["mel"].rounds == (2, 2, 2)
     assert "holds another benchmark: batch [1] there, [2] now" in refused(*bench, "--batch", 2, code=1)
     assert "leave out all but" in refused("bench", "--resume", out, "--batch", 2, code=2)
+    assert "--force begins anew" in refused("bench", "--resume", out, "--force", code=2)
+    assert read_record(out).cases == (case,)
 
     table = ovw("bench", "compare", out, out).stdout
     assert "1.000" in table

@@ -91,6 +91,7 @@ def test_a_record_is_taken_up_by_the_same_request_only(tmp_path: Path) -> None:
     RecordJournal(config, path, {"m": "1"}).put(Case(name="c", facts={"rounds": 1}))
     more = RecordJournal(config.model_copy(update={"rounds": 9, "budget": 1.0}), path, {"m": "1"})
     assert more.cases["c"].facts == {"rounds": 1}
+    assert RecordJournal(config, path, {"m": "1"}, force=True).cases["c"].facts == {"rounds": 1}
     assert config_of(path, {"rounds": None}) == config.model_copy(update={"output": str(path)})
     changed = config_of(path, {"rounds": 7, "budget": NOTHING, "timeout": None})
     assert (changed.rounds, changed.budget, changed.timeout) == (7, None, config.timeout)
