@@ -15,6 +15,8 @@ from ovw.benchmark.results.statistics import mean_interval, percentiles, round_m
 from ovw.record import ENDED_BADLY, Case, Metric
 
 Texts = dict[int, str]
+MEMORY_FAILED = "memory_failed"
+"""Key of a case that came to a bad end while its memory was watched, after whole rounds."""
 
 
 def add_round(case: Case, outcomes: Sequence[Outcome]) -> Case:
@@ -31,7 +33,7 @@ def add_round(case: Case, outcomes: Sequence[Outcome]) -> Case:
                 metrics[result["stage"]] = _grown(metrics.get(result["stage"]), result)
             facts["left_out"] = facts.get("left_out", {}) | result.get("left_out", {})
         facts |= outcome.describe()
-        facts |= _text_facts(facts, outcome)
+        facts |= _text_facts(facts, outcome) if outcome.ending == "done" else {}
     facts |= _ending(outcomes)
     facts["rounds"] = facts.get("rounds", 0) + 1
     known = [outcome.others for outcome in outcomes if outcome.others is not None]
@@ -39,7 +41,19 @@ def add_round(case: Case, outcomes: Sequence[Outcome]) -> Case:
     facts["throttled"] = [*facts.get("throttled", []), max((outcome.throttled for outcome in outcomes), default=0.0)]
     if paces := [outcome.pace for outcome in outcomes if outcome.pace]:
         facts["pace"] = [*facts.get("pace", []), reduce(Pace.slower_of, paces).describe()]
-    facts["noisy"] = bool(facts["others"]) and median(facts["others"]) > noise_limit()
+    facts["noisy"] = _is_noisy(facts)
+    return case.model_copy(update={"metrics": metrics, "facts": facts})
+
+
+def whole_rounds(case: Case) -> Case:
+    """A case that came to a bad end, as it was after its last whole round: measured, or empty if there was none."""
+    facts = {name: value for name, value in case.facts.items() if name not in ("status", "reason", MEMORY_FAILED)}
+    whole = facts.get("rounds", 1) - (MEMORY_FAILED not in case.facts)
+    if whole < 1:
+        return case.model_copy(update={"metrics": {}, "facts": {}})
+    facts |= {name: facts[name][:whole] for name in ("others", "throttled", "pace") if name in facts}
+    facts |= {"status": "done", "rounds": whole, "noisy": _is_noisy(facts)}
+    metrics = {name: _of_rounds(metric, whole) for name, metric in case.metrics.items()}
     return case.model_copy(update={"metrics": metrics, "facts": facts})
 
 
@@ -51,7 +65,7 @@ def add_memory(case: Case, outcome: Outcome, weights_mb: float | None) -> Case:
         outcome: of a process that was watched.
         weights_mb: of the model on disk, where that is known.
     """
-    facts = case.facts | (_ending([outcome]) if outcome.ending in ENDED_BADLY else {})
+    facts = case.facts | (_ending([outcome]) | {MEMORY_FAILED: True} if outcome.ending in ENDED_BADLY else {})
     if not outcome.rss_mb or outcome.ending != "done":
         return case.model_copy(update={"facts": facts})
     peak = max(outcome.rss_mb)
@@ -69,14 +83,30 @@ def _grown(metric: Metric | None, result: dict[str, Any]) -> Metric:
     """A metric with a round more."""
     samples = (*(metric.samples or () if metric else ()), *result["samples"])
     rounds = (*(metric.rounds or () if metric else ()), len(result["samples"]))
+    return _metric(result["unit"], samples, rounds)
+
+
+def _of_rounds(metric: Metric, count: int) -> Metric:
+    """A metric without the rounds after the first ones."""
+    if not metric.rounds or not metric.samples or len(metric.rounds) <= count:
+        return metric
+    rounds = metric.rounds[:count]
+    return _metric(metric.unit, metric.samples[: sum(rounds)], rounds)
+
+
+def _metric(unit: str, samples: tuple[float, ...], rounds: tuple[int, ...]) -> Metric:
     return Metric(
         value=round(float(median(samples)), 6),
-        unit=result["unit"],
+        unit=unit,
         ci95=mean_interval(round_medians(samples, rounds)),
         samples=samples,
         rounds=rounds,
         percentiles=percentiles(samples),
     )
+
+
+def _is_noisy(facts: dict[str, Any]) -> bool:
+    return bool(facts.get("others")) and median(facts["others"]) > noise_limit()
 
 
 def _ending(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ovw.benchmark.config import GRAPHS, BenchConfig
 from ovw.benchmark.journal import RecordJournal
 from ovw.benchmark.models import weights_mb
 from ovw.benchmark.outcome import Outcome
-from ovw.benchmark.results.result import add_memory, add_round, texts_of
+from ovw.benchmark.results.result import add_memory, add_round, texts_of, whole_rounds
 from ovw.benchmark.roofline.roofs import better_peaks, peak_key
 from ovw.benchmark.scheduling.subprocesses import run_child, worker_command
 from ovw.engines.registry import engine_row
@@ -96,6 +96,10 @@ class Bench:
         specs = self._specs if number % 2 == 0 else list(reversed(self._specs))
         for spec in specs:
             case = self._case(spec)
+            if not number and (has_failed(case) or is_skipped(case)):  # of an earlier run
+                case = whole_rounds(case)
+                if case.metrics:
+                    self._journal.put(case)
             if case.facts.get("rounds", 0) > number and not has_failed(case):
                 continue
             if (number and (is_skipped(case) or has_failed(case))) or not self._fits(spec.name):

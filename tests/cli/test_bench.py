@@ -203,6 +203,24 @@ def test_interrupted_and_taken_up(tmp_path: Path) -> None:
     assert whole.cases[0].metrics["mel"].samples[:2] == kept.cases[0].metrics["mel"].samples[:2]
 
 
+def test_good_rounds_before_a_failed_one_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    done = '{"stage": "rtf", "unit": "1", "samples": [0.%s]}'
+    body = f"""n=$(cat {tmp_path}/n 2>/dev/null); echo "1$n" > {tmp_path}/n
+    echo '{done % 5}' > "$2"; [ "$n" != 11 ] || kill -SEGV $$; echo '{{"done": true}}' >> "$2" """
+    peer = {"name": "faster-whisper", "model": "model", "python": script(tmp_path / "a", body)}
+    out = tmp_path / "r.json"
+    options = request(tmp_path, engines=[peer], peers=str(tmp_path), stages="pipeline", rounds=4)
+    ovw("bench", *options, "-o", out, code=1)
+    (failed,) = read_record(out).cases
+    assert (failed.facts["status"], failed.metrics["rtf"].rounds) == ("crashed", (1, 1, 1))
+    ovw("bench", "--resume", out)
+    (case,) = read_record(out).cases
+    assert (case.facts["status"], case.facts["rounds"], case.metrics["rtf"].rounds) == ("done", 4, (1, 1, 1, 1))
+    assert (tmp_path / "n").read_text(encoding="utf-8") == "11111\n"  # two rounds were run again
+    assert "reason" not in case.facts
+
+
 def test_no_time_for_everything(tmp_path: Path, models: Path, tiny: Converted) -> None:
     (models / "models" / "tiny-twin").symlink_to(tiny.folder)
     out = tmp_path / "r.json"

@@ -10,7 +10,7 @@ from ovw.benchmark.config import BenchConfig
 from ovw.benchmark.journal import RecordJournal, config_of
 from ovw.benchmark.measuring.pace import Pace
 from ovw.benchmark.results.derived import note_slowed
-from ovw.benchmark.results.result import add_round
+from ovw.benchmark.results.result import add_memory, add_round, whole_rounds
 from ovw.config import NOTHING, build, resolve
 from ovw.errors import OvwError, UsageError
 from ovw.record import Case, Metric, new_record, read_record
@@ -41,6 +41,20 @@ def test_rounds_add_up() -> None:
     assert overview_rows(ended)[0]["note"] == "crashed"
     assert problem_lines(ended) == ["c: crashed: SIGSEGV"]
     assert detail_rows(case)[0]["n"] == 4
+
+
+def test_whole_rounds_outlast_one_that_failed() -> None:
+    def encoder(*samples: float) -> dict:
+        return {"stage": "encoder", "unit": "ms", "samples": samples}
+
+    text, other = ({"text": text, "tokens": 2, "clip": 0} for text in ("a", "b"))
+    good = add_round(add_round(Case(name="c"), [outcome([encoder(1.0, 2.0), text])]), [outcome([encoder(3.0), text])])
+    failed = add_round(good, [outcome([encoder(9.0), other], "crashed", others=9.0, reason="SIGSEGV")])
+    assert whole_rounds(failed) == good
+    assert add_round(whole_rounds(failed), [outcome([encoder(4.0)])]).metrics["encoder"].rounds == (2, 1, 1)
+    assert whole_rounds(add_memory(good, outcome([], "out of memory", reason="killed"), None)) == good
+    nothing = add_round(Case(name="c"), [outcome([encoder(1.0)], "hang", reason="no result")])
+    assert whole_rounds(nothing) == Case(name="c")
 
 
 def test_a_slow_or_throttled_machine_is_noted(tmp_path: Path) -> None:
