@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isinf
+from statistics import geometric_mean
 from typing import Literal
 
 from ovw.benchmark.measuring.pace import SLOWED
@@ -28,7 +30,7 @@ class Change:
     Attributes:
         case: its name.
         metric: its name.
-        first, second: medians.
+        first, second: geometric means of the medians of the rounds, of which `ratio` is the quotient.
         unit: of both.
         ratio: of second over first.
         noisy: whether something else disturbed either of them.
@@ -57,7 +59,7 @@ class Change:
         if self.ratio.low is None or self.ratio.high is None:
             return "one round"
         if not self.ratio.differs:
-            within = max(1 / self.ratio.low, self.ratio.high) <= 1 + self.margin
+            within = min(self.ratio.low, 1 / self.ratio.high) >= 1 / (1 + self.margin)
             return "same" if within else "cannot tell"
         return "better" if (self.ratio.value < 1) != (self.unit in RATES) else "worse"
 
@@ -232,14 +234,15 @@ def _comparable(case: Case, *, same_work: bool) -> list[str]:
 
 
 def _change(one: Case, two: Case, name: str, confidence: float, margin: float) -> Change:
-    a, b = one.metrics[name], two.metrics[name]
-    found = ratio(_medians(a), _medians(b), confidence)
+    a, b = (_medians(case.metrics[name]) for case in (one, two))
+    found = ratio(a, b, confidence)
     noisy = any(case.facts.get(name) for case in (one, two) for name in ("noisy", "slowed"))
     case = one.name if one.name == two.name else f"{one.name} -> {two.name}"
-    change = Change(case, name, a.value, b.value, a.unit, found, noisy, margin)
+    unit = one.metrics[name].unit
+    change = Change(case, name, geometric_mean(a), geometric_mean(b), unit, found, noisy, margin)
     if change.verdict != "cannot tell":
         return change
-    return replace(change, rounds=rounds_to_decide(_medians(a), _medians(b), margin, confidence))
+    return replace(change, rounds=rounds_to_decide(a, b, margin, confidence))
 
 
 def _medians(metric: Metric) -> list[float]:
@@ -273,4 +276,6 @@ def _machine_differences(first: Record, second: Record) -> list[str]:
 
 
 def _interval(found: Ratio) -> str:
-    return "" if found.low is None or found.high is None else f"{found.low:.3f}..{found.high:.3f}"
+    if found.low is None or found.high is None:
+        return ""
+    return "unknown" if isinf(found.high) else f"{found.low:.3f}..{found.high:.3f}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from math import exp, inf, log, sqrt
 from statistics import fmean, median, variance
 
 import numpy as np
@@ -21,6 +21,8 @@ CORRELATION = 0.25
 """Of the rounds of one run, which share the hour: over twenty runs of `quick` on a virtual machine, the figure of a run
 varied twice as much (in variance) as independent rounds would have it."""
 MOST_ROUNDS = 100
+WIDEST = 1000.0
+"""Times a ratio; an interval that reaches further either way is unknown."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Ratio:
 
     Attributes:
         value: second over first.
-        low, high: interval; `None` for a single round.
+        low, high: interval; `None` for a single round, from 0 to infinity where it is unknown.
     """
 
     value: float
@@ -78,13 +80,16 @@ def ratio(first: Sequence[float], second: Sequence[float], confidence: float = C
     Args:
         first: a positive median a round.
         second: the same.
-        confidence: of the interval, which is never narrower than the resolution of `RESOLUTION`.
+        confidence: of the interval, which is never narrower than the resolution of `RESOLUTION`, and unknown where it
+            is wider than `WIDEST`.
     """
     logs = [[log(value) for value in side] for side in (first, second)]
     value = fmean(logs[1]) - fmean(logs[0])
     if min(map(len, logs)) < 2:
         return Ratio(exp(value))
     half = _half_width([variance(side) for side in logs], [len(side) for side in logs], confidence)
+    if half > log(WIDEST):
+        return Ratio(exp(value), 0.0, inf)
     return Ratio(exp(value), exp(value - half), exp(value + half))
 
 

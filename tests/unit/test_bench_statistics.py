@@ -80,6 +80,23 @@ def test_findings(first: Case, second: Case, verdict: str) -> None:
     assert str(found.rows()[0]["finding"]).startswith(verdict)
 
 
+def test_the_ratio_is_the_quotient_of_what_is_shown() -> None:
+    (change,) = compare(record(case("c", [1.0] * 9, [8.0])), record(case("c", [2.0], [3.0] * 9))).changes
+    assert (change.first, change.second) == (pytest.approx(8**0.5), pytest.approx(6**0.5))
+    assert change.ratio.value == pytest.approx(change.second / change.first)
+
+
+@pytest.mark.parametrize("spread", [1.5, 30.0])
+def test_an_interval_that_is_too_wide_is_unknown(spread: float) -> None:
+    cases = [
+        Case(name="c", metrics={f"s{n}": metric([1.0], [value]) for n in range(300)}) for value in (spread, 2 * spread)
+    ]
+    found = compare(record(cases[0]), record(cases[1]))
+    assert {row["interval"] for row in found.rows()} == {"unknown"}
+    assert {change.verdict for change in found.changes} == {"cannot tell"}
+    assert not found.regressions(0)
+
+
 def test_another_pace_of_the_machine_is_a_warning() -> None:
     one, two, slower = (
         record(case("c", *STEADY), pace={"arithmetic": 2000.0, "memory": rate}) for rate in (9000.0, 8500.0, 3000.0)
