@@ -54,7 +54,7 @@ def detail_rows(case: Case) -> list[Row]:
         roof = case.metrics.get(name + ROOFS)
         rows.append(
             {
-                "stage": TITLES.get(name) or name.replace("runner_", "runner's ").replace("token_", "token at cache "),
+                "stage": _title(name),
                 "p50": _shown(Metric(value=metric.value, unit=metric.unit)),
                 **{level: number(levels[level]) if level in levels else "" for level in ("p90", "p95", "p99")},
                 "95 % interval": "..".join(map(number, metric.ci95)) if metric.ci95 else "",
@@ -100,12 +100,18 @@ def note_of(case: Case) -> str:
 
 
 def problem_lines(record: Record) -> list[str]:
-    """Cases that came to nothing or were left out, and why."""
+    """Cases that came to nothing, cases and stages that were left out, and why."""
     bad = [case for case in record.cases if has_failed(case) or is_skipped(case)]
-    left_out = record.facts.get("left_out", {})
-    return [f"{case.name}: {_status(case)}: {case.facts['reason']}" for case in bad] + [
-        f"left out: {name}: {reason}" for name, reason in left_out.items()
-    ]
+    lines = [f"{case.name}: {_status(case)}: {case.facts['reason']}" for case in bad]
+    lines += [f"left out: {name}: {reason}" for name, reason in record.facts.get("left_out", {}).items()]
+    for case in record.cases:
+        if case in bad:
+            continue
+        stages: dict[str, list[str]] = defaultdict(list)
+        for stage, reason in case.facts.get("left_out", {}).items():
+            stages[reason].append(_title(stage))
+        lines += [f"left out: {case.name}, {', '.join(names)}: {reason}" for reason, names in stages.items()]
+    return lines
 
 
 def precision_of(case: Case) -> str:
@@ -140,6 +146,10 @@ def markdown(record: Record) -> str:
     if problems := problem_lines(record):
         parts += ["## Problems", *(f"- {line}" for line in problems)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _title(stage: str) -> str:
+    return TITLES.get(stage) or stage.replace("runner_", "runner's ").replace("token_", "token at cache ")
 
 
 def _status(case: Case) -> str:

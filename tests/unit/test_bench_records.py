@@ -14,7 +14,7 @@ from ovw.benchmark.results.result import add_memory, add_round, whole_rounds
 from ovw.config import NOTHING, build, resolve
 from ovw.errors import OvwError, UsageError
 from ovw.record import Case, Metric, new_record, read_record
-from ovw.report.bench_tables import detail_rows, note_of, overview_rows, problem_lines
+from ovw.report.bench_tables import detail_rows, markdown, note_of, overview_rows, problem_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +41,18 @@ def test_rounds_add_up() -> None:
     assert overview_rows(ended)[0]["note"] == "crashed"
     assert problem_lines(ended) == ["c: crashed: SIGSEGV"]
     assert detail_rows(case)[0]["n"] == 4
+
+
+def test_stages_that_a_case_left_out_are_shown() -> None:
+    own = "the runner uses the artifact's own graphs"
+    left_out = {"token_400": "no room", "runner_encoder": own, "runner_token_0": own}
+    made = record(replace_config(Case(name="c", facts={"left_out": left_out})), left_out={"d": "no time"})
+    assert problem_lines(made) == [
+        "left out: d: no time",
+        "left out: c, token at cache 400: no room",
+        f"left out: c, runner's encoder, runner's token at cache 0: {own}",
+    ]
+    assert "- left out: c, token at cache 400: no room" in markdown(made)
 
 
 def test_whole_rounds_outlast_one_that_failed() -> None:
