@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from ovw.benchmark.clips import prepare_clips
 from ovw.benchmark.config import BenchConfig
 from ovw.benchmark.journal import RecordJournal, default_path
 from ovw.benchmark.models import artifacts_of, require_devices, subjects_of
-from ovw.benchmark.plan import PytorchFile, make_plan
+from ovw.benchmark.plan import BenchPlan, PytorchFile, make_plan
 from ovw.benchmark.results.derived import finish
 from ovw.benchmark.scheduling.schedule import Bench, BenchObserver
 from ovw.extras import require_extra
 from ovw.files import write_whole
 from ovw.lifetime import scratch_folder
-from ovw.record import Record
+from ovw.record import Record, damage_explained
 from ovw.record_tables import metric_rows, to_csv
 from ovw.report.bench_tables import markdown
 from ovw.report.pipeline import write_run_page
@@ -50,9 +51,16 @@ def bench(
         require_extra("report")  # before the work, not behind it
     plan = make_plan(config, pytorch_file)
     path = Path(config.output) if config.output else default_path()
-    journal = RecordJournal(config, path, subjects_of(plan.cases), force=force)
-    watch.on_path(path)
+    with damage_explained([path], "cannot be continued") if path.exists() else nullcontext():
+        journal = RecordJournal(config, path, subjects_of(plan.cases), force=force)
+        watch.on_path(path)
+        _measure(config, plan, journal, watch)
+        _write_other_formats(journal.record, path, config.format)
+    return path, journal.record
 
+
+def _measure(config: BenchConfig, plan: BenchPlan, journal: RecordJournal, watch: BenchObserver) -> None:
+    """Measure what the journal does not hold yet."""
     with scratch_folder() as folder:
         watch.on_step("decoding the clips")
         clips = prepare_clips(config, folder)
@@ -69,8 +77,6 @@ def bench(
             journal.note(interrupted=False)
         finally:
             finish(config, clips, journal, run.left_out())
-    _write_other_formats(journal.record, path, config.format)
-    return path, journal.record
 
 
 def _write_other_formats(record: Record, path: Path, formats: Sequence[str]) -> None:

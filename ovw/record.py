@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ovw.artifact.manifest import Manifest, Source
 from ovw.config import explain
@@ -45,6 +46,13 @@ class Metric(Part):
     """Number of samples of each round, where they come from several."""
     percentiles: dict[str, float] | None = None
     """Of the samples: `p50`, `p90`, `p95`, `p99`."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Metric:
+        rounds, samples = self.rounds or (), self.samples or ()
+        if rounds and self.samples is not None and (min(rounds) < 1 or sum(rounds) != len(samples)):
+            raise ValueError(f"the rounds {quoted(rounds)} do not add up to the {len(samples)} samples")
+        return self
 
 
 class Artifact(Part):
@@ -168,6 +176,26 @@ def read_record(path: Path) -> Record:
         return Record(**data)
     except ValidationError as error:
         raise OvwError(f"{path} is damaged: {explain(error)}", "measure again") from None
+
+
+@contextmanager
+def damage_explained(paths: Sequence[Path], seen: str) -> Iterator[None]:
+    """Report values of records that no measurement leaves, wherever they turn out to be wrong, in one line.
+
+    Args:
+        paths: of the records.
+        seen: why that matters, such as `cannot be compared`.
+
+    Raises:
+        OvwError: instead of whatever a value led to.
+    """
+    try:
+        yield
+    except (OvwError, OSError):
+        raise
+    except Exception as error:  # packages that draw have errors of their own
+        message = f"{', '.join(map(str, paths))} {seen}: {quoted(reason(error))}"
+        raise OvwError(message, "measure again; -v shows where it failed") from error
 
 
 def all_cases(record: Record) -> Sequence[Case]:

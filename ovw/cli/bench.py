@@ -191,11 +191,12 @@ def compare(
     require_extra("bench")
     from ovw.benchmark.results.compare import compare as compare_records
     from ovw.cli.bench_compare import print_as, require_limit, require_no_regression
-    from ovw.record import read_record
+    from ovw.record import damage_explained, read_record
 
     require_limit(max_regression)
-    found = compare_records(read_record(first), read_record(second), margin / 100)
-    print_as(found, formats)
+    with damage_explained([first, second], "cannot be compared"):
+        found = compare_records(read_record(first), read_record(second), margin / 100)
+        print_as(found, formats)
     if max_regression is not None:
         require_no_regression(found, max_regression)
 
@@ -255,13 +256,15 @@ def _measure(chosen: BenchConfig, terminal: Terminal, *, force: bool, as_json: b
 
 def _show(record: Record, path: Path, terminal: Terminal, *, as_json: bool) -> None:
     from ovw.benchmark.results.terminal import print_benchmark
+    from ovw.record import damage_explained
 
     if as_json:
         options.print_json({"path": str(path), **record.model_dump(mode="json", exclude_none=True)})
     elif terminal.quiet:
         terminal.result(str(path))
     else:
-        print_benchmark(record, path)
+        with damage_explained([path], "cannot be shown"):
+            print_benchmark(record, path)
 
 
 def _pytorch_file(manifest: Manifest) -> Path:

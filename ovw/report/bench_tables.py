@@ -105,7 +105,7 @@ def problem_lines(record: Record) -> list[str]:
     lines = [f"{case.name}: {_status(case)}: {case.facts['reason']}" for case in bad]
     lines += [f"left out: {name}: {reason}" for name, reason in record.facts.get("left_out", {}).items()]
     for case in record.cases:
-        if case in bad:
+        if has_failed(case) or is_skipped(case):
             continue
         stages: dict[str, list[str]] = defaultdict(list)
         for stage, reason in case.facts.get("left_out", {}).items():

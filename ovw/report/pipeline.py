@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ovw.errors import OvwError, UsageError, quoted, reason
+from ovw.errors import OvwError, UsageError
 from ovw.extras import missing, require_extra
 from ovw.home import user_path
+from ovw.record import damage_explained
 from ovw.record_tables import to_markdown
 from ovw.report import bench_tables, eval_tables
 from ovw.report.config import ReportConfig
@@ -48,24 +48,8 @@ def write_report(config: ReportConfig) -> list[Path]:
     require_extra("report")
     paths, output = [user_path(record) for record in config.records], Path(config.output)
     runs = read_runs(paths)
-    with _explained(paths):
+    with damage_explained(paths, "cannot be shown"):
         return _write(config, runs, paths, output)
-
-
-@contextmanager
-def _explained(paths: Sequence[Path]) -> Iterator[None]:
-    """Report values that no measurement leaves, wherever they turn out to be wrong, in one line.
-
-    Raises:
-        OvwError: instead of whatever a value led to.
-    """
-    try:
-        yield
-    except (OvwError, OSError):
-        raise
-    except Exception as error:  # altair and jinja2 have errors of their own
-        seen = f"{', '.join(map(str, paths))} cannot be shown: {quoted(reason(error))}"
-        raise OvwError(seen, "measure again; -v shows where it failed") from error
 
 
 def _write(config: ReportConfig, runs: Sequence[Run], paths: Sequence[Path], output: Path) -> list[Path]:

@@ -220,6 +220,24 @@ def test_good_rounds_before_a_failed_one_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "n").read_text(encoding="utf-8") == "11111\n"  # two rounds were run again
     assert "reason" not in case.facts
 
+    for where, values, message in (
+        (["facts"], {"peaks": {"CPU": 5}}, "cannot be shown"),
+        (["cases", 0, "facts"], {"rounds": "x"}, "cannot be continued"),
+        (["facts"], {"subjects": 5}, "cannot be continued"),
+    ):
+        data = json.loads(out.read_text(encoding="utf-8"))
+        part = data
+        for key in where:
+            part = part[key]
+        part |= values
+        damaged = tmp_path / "damaged.json"
+        damaged.write_text(json.dumps(data), encoding="utf-8")
+        assert f"{damaged} {message}: " in refused("bench", "--resume", damaged, code=1)
+    data = json.loads(out.read_text(encoding="utf-8"))
+    data["facts"]["pace"]["memory"] = 0
+    damaged.write_text(json.dumps(data), encoding="utf-8")
+    assert f"{damaged}, {out} cannot be compared: " in refused("bench", "compare", damaged, out, code=1)
+
 
 def test_no_time_for_everything(tmp_path: Path, models: Path, tiny: Converted) -> None:
     (models / "models" / "tiny-twin").symlink_to(tiny.folder)

@@ -50,6 +50,17 @@ def test_what_is_no_record(tmp_path: Path, text: str, said: str) -> None:
         read_record(path)
 
 
+@pytest.mark.parametrize("rounds", [(1, 2), (3, 1), (2, 0)])
+def test_rounds_are_those_of_the_samples(tmp_path: Path, rounds: tuple[int, ...]) -> None:
+    record = small_record()
+    write_record(record, tmp_path / "record.json")
+    data = json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))
+    data["cases"][0]["metrics"]["load"]["rounds"] = rounds
+    (tmp_path / "record.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(OvwError, match=r"damaged: .*do not add up to the 2 samples"):
+        read_record(tmp_path / "record.json")
+
+
 def test_no_file_and_no_folder(tmp_path: Path) -> None:
     with pytest.raises(OvwError, match="cannot be read"):
         read_record(tmp_path / "none.json")
