@@ -141,7 +141,8 @@ def run(
     Every case runs in processes of its own; the record is on disk all the while, and --resume goes on with it. Defaults
     named below are those of the configuration quick.
     """
-    if context.invoked_subcommand:
+    if verb := context.invoked_subcommand:
+        _require_no_options(context, verb)
         return
     from ovw.cli.values import optional
     from ovw.network import go_offline
@@ -199,6 +200,15 @@ def compare(
         print_as(found, formats)
     if max_regression is not None:
         require_no_regression(found, max_regression)
+
+
+def _require_no_options(context: typer.Context, verb: str) -> None:
+    """Refuse options in front of a verb below, which would not get them."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source and source.name not in ("DEFAULT", "DEFAULT_MAP"):
+            seen = f"{parameter.opts[0]} stands in front of {verb}, which does not take it there"
+            raise UsageError(seen, f"write the options of {verb} behind it")
 
 
 def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> BenchConfig:

@@ -293,6 +293,11 @@ def test_records_that_cannot_be_compared(tmp_path: Path) -> None:
     assert "cannot be read" in refused("bench", "compare", tmp_path / "a.json", tmp_path / "b.json", code=1)
 
 
+@pytest.mark.parametrize("options", [["--json"], ["-q"], ["-m", "base"], ["--no-memory"], ["--force"]])
+def test_options_in_front_of_compare(options: list[str]) -> None:
+    assert " stands in front of compare" in refused("bench", *options, "compare", "a.json", "b.json", code=2)
+
+
 def test_a_peer_needs_nothing_but_numpy(tmp_path: Path) -> None:
     """The folder that runs peers loads in an interpreter that cannot see ovw."""
     import numpy as np
