@@ -20,6 +20,8 @@ from ovw.runtime.device import DeviceOptions
 PytorchFile = Callable[[Manifest], Path]
 """Finds or makes the checkpoint of an artifact."""
 Point = dict[str, Any]
+ONLY_GRAPHS = ("shapes", "frames")
+"""Axes that the pipeline does not obey: the runner cuts windows of its own."""
 
 
 @dataclass
@@ -65,6 +67,9 @@ def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> B
             plan.cases += [case for case in _cases(entry, model, config) if case not in plan.cases]
             if model.random and "pipeline" in config.stages:
                 plan.left_out[f"{model.name}, pipeline"] = "random weights have no text to measure"
+            elif "pipeline" in config.stages and len({_graphs_only(point) for point in _points(entry, config)}) > 1:
+                why = "neither changes the pipeline, which is timed with the first of them"
+                plan.left_out[f"{model.name}, pipeline with other shapes or frames"] = why
     if not plan.cases and not artifacts and not config.models:
         raise none_installed()
     _require_names_apart(plan.cases)
@@ -73,7 +78,8 @@ def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> B
 
 def _artifacts(config: BenchConfig) -> list[tuple[Path, Manifest]]:
     named = [locate(name) for name in config.models]
-    known = [(folder, load_manifest(folder)) for folder in dict.fromkeys(named or installed())]
+    once = {folder.resolve(): folder for folder in named}  # however it is spelled
+    known = [(folder, load_manifest(folder)) for folder in once.values() or installed()]
     return sorted(known, key=lambda pair: sum(file.bytes for file in pair[1].files.values()))
 
 
@@ -122,12 +128,12 @@ def _below(path: str, peers: str | None) -> Path:
 
 
 def _cases(entry: EngineEntry, model: BenchModel, config: BenchConfig) -> Iterator[CaseSpec]:
-    stages = tuple(
-        s for s in config.stages if (entry.row.is_ours or s == "pipeline") and not (model.random and s == "pipeline")
-    )
-    if not stages:
-        return
-    for point in _points(entry, config):
+    points = _points(entry, config)
+    for point in points:
+        has_pipeline = not model.random and _graphs_only(point) == _graphs_only(points[0])
+        stages = tuple(s for s in config.stages if (has_pipeline if s == "pipeline" else entry.row.is_ours))
+        if not stages:
+            continue
         fields = {key: point[key] for key in ("shapes", "frames", "batch", "beam_size")}
         yield CaseSpec(
             name=_case_name(entry, model, point),
@@ -140,6 +146,10 @@ def _cases(entry: EngineEntry, model: BenchModel, config: BenchConfig) -> Iterat
             stages=stages,
             **fields | ({"batch": entry.batch_size} if entry.batch_size else {}),
         )
+
+
+def _graphs_only(point: Point) -> tuple[Any, ...]:
+    return tuple(point[axis] for axis in ONLY_GRAPHS)
 
 
 def _points(entry: EngineEntry, config: BenchConfig) -> list[Point]:

@@ -1,17 +1,21 @@
 """Configurations and records of a benchmark: rounds add up, and are taken up."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from support.bench_rounds import metric, outcome, record, replace_config
 
+from ovw.artifact.names import MANIFEST
 from ovw.benchmark.config import BenchConfig
 from ovw.benchmark.journal import RecordJournal, config_of
 from ovw.benchmark.measuring.pace import Pace
+from ovw.benchmark.plan import make_plan
 from ovw.benchmark.results.derived import note_slowed
 from ovw.benchmark.results.result import add_memory, add_round, whole_rounds
 from ovw.config import NOTHING, build, resolve
+from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.record import Case, Metric, new_record, read_record
 from ovw.report.bench_tables import detail_rows, markdown, note_of, overview_rows, problem_lines
@@ -153,6 +157,36 @@ def test_files_of_others_stay(tmp_path: Path, force: bool) -> None:
     RecordJournal(config, tmp_path / "own.json", {}).note(x=1)
     (tmp_path / "own.csv").write_text("of the run before")
     assert RecordJournal(config, tmp_path / "own.json", {}, force=force).record.config["format"] == ["json", "csv"]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory, tiny: Converted) -> Path:
+    """An artifact whose weights count as real."""
+    folder = tmp_path_factory.mktemp("plan") / "tiny"
+    shutil.copytree(tiny.folder, folder)
+    data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    data["source"]["kind"] = "hf"
+    data.pop("sha256", None)
+    (folder / MANIFEST).write_text(json.dumps(data), encoding="utf-8")
+    return folder
+
+
+def test_the_pipeline_is_timed_once_for_all_frames_and_shapes(weights: Path) -> None:
+    values = {"models": [str(weights)], "frames": [500, 3000], "shapes": "artifact,static", "batch": [1, 2]}
+    plan = make_plan(build(BenchConfig, {**values, "stages": "mel,pipeline"}))
+    assert len(plan.cases) == 8
+    timed = [case for case in plan.cases if "pipeline" in case.stages]
+    assert [(case.frames, case.shapes, case.batch) for case in timed] == [(500, "artifact", 1), (500, "artifact", 2)]
+    why = "neither changes the pipeline, which is timed with the first of them"
+    assert plan.left_out == {"tiny, pipeline with other shapes or frames": why}
+    assert len(make_plan(build(BenchConfig, {**values, "stages": "pipeline"})).cases) == 2
+    alone = make_plan(build(BenchConfig, {"models": [str(weights)], "frames": 500}))
+    assert ("pipeline" in alone.cases[0].stages, alone.left_out) == (True, {})
+
+
+def test_one_folder_under_two_spellings(weights: Path) -> None:
+    twice = [str(weights), f"{weights.parent}/../{weights.parent.name}/{weights.name}/"]
+    assert len(make_plan(build(BenchConfig, {"models": twice})).cases) == 1
 
 
 def test_percentiles_are_in_the_schema() -> None:
