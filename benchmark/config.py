@@ -10,7 +10,7 @@ from ovw.config import Config, UserPath, as_list, as_values, build
 from ovw.datasets.resolve import DatasetOptions
 from ovw.engines.registry import EngineRow, engine_row
 from ovw.errors import UsageError
-from ovw.transcribe.options import TranscribeOptions
+from ovw.transcribe.options import MOST_BEAMS, MOST_WINDOWS, TranscribeOptions
 
 Stage = Literal[
     "load", "compile", "first_inference", "mel", "encoder", "throughput", "prefill", "token",
@@ -52,7 +52,14 @@ class EngineEntry(Config):
 
 
 Engines = tuple[Annotated[EngineEntry, BeforeValidator(_engine)], ...]
-Ints = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(as_values), Field(min_length=1)]
+Frames = Annotated[tuple[Annotated[int, Field(ge=1, le=3000)], ...], BeforeValidator(as_values), Field(min_length=1)]
+Batches = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=MOST_WINDOWS)], ...], BeforeValidator(as_values), Field(min_length=1)
+]
+Beams = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=MOST_BEAMS)], ...], BeforeValidator(as_values), Field(min_length=1)
+]
+Threads = Annotated[tuple[Annotated[int, Field(ge=0, le=1024)], ...], BeforeValidator(as_values), Field(min_length=1)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(as_values), Field(min_length=1)]
 
 
@@ -77,7 +84,7 @@ class BenchConfig(Config):
     """OpenVINO's performance hint."""
     streams: Counts = (0,)
     """Requests that run at the same time; 0 leaves it to the hint."""
-    threads: Counts = (0,)
+    threads: Threads = (0,)
     """Inference threads; 0 for all cores."""
     inference_precision: Annotated[
         tuple[Literal["default", "f32", "bf16", "f16"], ...], BeforeValidator(as_values), Field(min_length=1)
@@ -87,11 +94,11 @@ class BenchConfig(Config):
         "artifact",
     )
     """Of the encoder: as the artifact has them, or fixed to what is fed."""
-    frames: Ints = (3000,)
+    frames: Frames = (3000,)
     """Mel frames of a window, a hundredth of a second each."""
-    batch: Ints = (1,)
+    batch: Batches = (1,)
     """Windows at once."""
-    beam_size: Ints = (1,)
+    beam_size: Beams = (1,)
     """Beams of a window; 1 is greedy decoding."""
     cache: Counts = (0, 100, 400)
     """Tokens after the prompt, at which the time of a token is taken."""

@@ -20,6 +20,8 @@ DAMAGE = (
     ArithmeticError, AssertionError, MemoryError,
 )  # fmt: skip
 """Errors of reading a file that is damaged or of another kind."""
+LINK = "For further information visit"
+"""Begins pydantic's last line, behind the one with the reason."""
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that could steer a terminal, turn a line around or not be printed at all."""
 
@@ -76,7 +78,7 @@ def reason(error: BaseException) -> str:
     """The reason of a failure: the last line of the error's message, without a full stop, or its type without one."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.strip().startswith(LINK)]
     if not lines:
         return type(error).__name__
     last = lines[-1] if lines[-1].endswith("..") else lines[-1].removesuffix(".")

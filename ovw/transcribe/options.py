@@ -15,6 +15,9 @@ from ovw.voice_activity.spans import FrameSpan, SpeechRules
 AUTO = "auto"
 """The language that asks for detection, also of an artifact that has a default language."""
 Padding = Literal["auto", "mel", "audio"]
+MOST_BEAMS = 64
+MOST_WINDOWS = 256
+"""Decoded together."""
 
 
 def _as_numbers(value: Any) -> Any:
@@ -35,7 +38,7 @@ class TranscribeOptions(Config):
     """Probability from which on one window decides the language."""
     multilingual: bool = False
     """Detect the language of every window anew."""
-    beam_size: int = Field(default=5, ge=1, le=64)
+    beam_size: int = Field(default=5, ge=1, le=MOST_BEAMS)
     """Beams at temperature 0; 1 is greedy decoding."""
     patience: float = Field(default=1.0, gt=0)
     """Beam search goes on until `beam_size * patience` hypotheses have ended."""
@@ -99,7 +102,7 @@ class TranscribeOptions(Config):
     """Longer pauses are left out, in seconds."""
     vad_pad: float = Field(default=0.4, ge=0)
     """The part of such a pause that is kept before and after speech, in seconds."""
-    batch_size: int = Field(default=0, ge=0, le=256)
+    batch_size: int = Field(default=0, ge=0, le=MOST_WINDOWS)
     """Windows decoded together; above 1 they are cut at pauses and know nothing of each other. 0 leaves the choice to
     the runner: 8, fewer where memory or the graphs take fewer, 1 for sound that arrives live and where options need
     windows in turn."""

@@ -185,9 +185,19 @@ def both(name: str, *stages: str, **facts: object) -> Case:
         ([both("d", "mel")], [], "d: missing in the second record", ["d (missing)"]),
         ([], [both("d", "mel")], "d: missing in the first record", []),
         ([both("d", "mel")], [both("d", status="hang")], "d: hang in the second record", ["d (hang)"]),
-        ([both("d", "mel")], [both("d", status="missing")], "d: not installed in the second record", ["d (not installed)"]),
+        (
+            [both("d", "mel")],
+            [both("d", status="missing")],
+            "d: not installed in the second record",
+            ["d (not installed)"],
+        ),
         ([both("d", status="crashed")], [both("d", "mel")], "d: crashed in the first record", []),
-        ([both("d", status="crashed")], [both("d", status="hang")], "d: crashed in the first record, hang in the second record", []),
+        (
+            [both("d", status="crashed")],
+            [both("d", status="hang")],
+            "d: crashed in the first record, hang in the second record",
+            [],
+        ),
         ([both("d", "mel", "load")], [both("d", "mel")], "d: missing in the second record: load", ["d load"]),
         ([both("d", "mel")], [both("d", "mel", "load")], "d: missing in the first record: load", []),
         (
@@ -198,7 +208,7 @@ def both(name: str, *stages: str, **facts: object) -> Case:
         ),
         ([both("d", "mel", "mel_roofline")], [both("d", "mel")], None, []),
     ],
-)  # fmt: skip
+)
 def test_what_one_record_has_alone(first: list[Case], second: list[Case], warning: str | None, lost: list[str]) -> None:
     found = compare(record(both("c", "mel"), *first), record(both("c", "mel"), *second))
     assert found.warnings == ([warning] if warning else [])

@@ -101,6 +101,7 @@ def test_what_could_be_made(home: Path) -> None:
         (ValueError(), "ValueError"),
         (RuntimeError("The file might be corrupted."), "The file might be corrupted"),
         (RuntimeError("no 'abc..."), "no 'abc..."),
+        (ValueError("1 error\n  too large\n    For further information visit https://x"), "too large"),
     ],
 )
 def test_reason(error: Exception, told: str) -> None:

@@ -86,6 +86,17 @@ def test_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"facts": {"version": "1"}} in results
 
 
+def test_an_engine_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(job: dict[str, object]) -> None:
+        raise ValueError("1 error\n  too large\n    For further information visit https://x")
+
+    module("ovw.engines.standalone.toy", monkeypatch, load=load)
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({"module": "toy"})))
+    monkeypatch.setattr("sys.argv", ["measure", str(tmp_path / "results.jsonl")])
+    assert measure.main("ovw.engines.standalone.") == 1
+    assert json.loads((tmp_path / "results.jsonl").read_text()) == {"error": "ValueError: too large"}
+
+
 def test_an_engine_that_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENGINES, "toy", EngineRow("toy", "toy", "toy", "own", (), (), loader="toy_engine:load"))
     module("toy_engine", monkeypatch, load=lambda spec: ("loaded", spec.model))

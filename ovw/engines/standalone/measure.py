@@ -57,8 +57,9 @@ def main(prefix: str) -> int:
             emit({"missing": error.name})
             return 1
         except Exception as error:  # engines share no base
-            lines = str(error).strip().splitlines()
-            emit({"error": f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"})
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            useful = [line for line in lines if not line.startswith("For further information visit")]  # pydantic's
+            emit({"error": f"{type(error).__name__}: {useful[-1] if useful else 'no message'}"})
             return 1
         emit({"done": True})
     return 0
