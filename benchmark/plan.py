@@ -78,7 +78,7 @@ def make_plan(config: BenchConfig, pytorch_file: PytorchFile | None = None) -> B
 
 def _artifacts(config: BenchConfig) -> list[tuple[Path, Manifest]]:
     named = [locate(name) for name in config.models]
-    once = {folder.resolve(): folder for folder in named}  # however it is spelled
+    once = {real_path(folder): folder for folder in named}  # however it is spelled
     known = [(folder, load_manifest(folder)) for folder in once.values() or installed()]
     return sorted(known, key=lambda pair: sum(file.bytes for file in pair[1].files.values()))
 
@@ -115,7 +115,7 @@ def _named_model(entry: EngineEntry, config: BenchConfig) -> BenchModel:
         folder = locate(str(path) if path.exists() else entry.model)
         return BenchModel(folder, load_manifest(folder).layout, folder.name)
     if path.exists():
-        return BenchModel(path.resolve(), None, path.stem if path.is_file() else path.name)
+        return BenchModel(real_path(path), None, path.stem if path.is_file() else path.name)
     if entry.row.fetches and "/" not in entry.model:
         return BenchModel(entry.model, None, entry.model)
     raise OvwError(f"no model {path}", "--peers names the folder it is in")
