@@ -14,7 +14,7 @@ from ovw.benchmark.case import CaseSpec
 from ovw.benchmark.config import BenchConfig, EngineEntry
 from ovw.engines.registry import AXES
 from ovw.errors import OvwError, UsageError
-from ovw.home import user_path
+from ovw.home import real_path, user_path
 from ovw.runtime.device import DeviceOptions
 
 PytorchFile = Callable[[Manifest], Path]
