@@ -335,6 +335,20 @@ def test_quality_and_what_needs_windows_in_turn(flags: tuple[str, ...], chosen: 
 
 
 @pytest.mark.parametrize(
+    ("flags", "megabytes"),
+    [
+        ((), 0.0),
+        (("--embed-audio",), 4.0),
+        (("--audio-limit", "2.5"), 2.5),
+        (("--embed-audio", "--audio-limit", 0), 0.0),
+    ],
+)
+def test_audio_of_a_report(flags: tuple[object, ...], megabytes: float) -> None:
+    resolved = yaml.safe_load(ovw("report", "x.json", *flags, "--print-config").stdout)
+    assert resolved["embed_audio"] == megabytes
+
+
+@pytest.mark.parametrize(
     ("text", "flags", "chosen"),
     [
         ("beam_size: 5", ("--quality", "fast"), {"quality": "fast", "beam_size": 1}),

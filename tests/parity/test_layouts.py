@@ -334,6 +334,8 @@ def test_reshape_refuses(every_layout: dict[str, Converted], tmp_path: Path) -> 
         reshape(every_layout["onnx"].folder, target, Bounds())
     with pytest.raises(UsageError, match=r"takes 1\.\.448"):
         reshape(every_layout["genai"].folder, target, Bounds(shapes="bounded", tokens="1..449"))
+    with pytest.raises(UsageError, match="--cache has no place"):
+        reshape(every_layout["genai"].folder, target, Bounds(shapes="bounded", cache="0..100"))
     with pytest.raises(OvwError, match="--force"):
         reshape(every_layout["genai"].folder, every_layout["stateless"].folder, Bounds())
     damaged = shutil.copytree(every_layout["genai"].folder, tmp_path / "damaged")

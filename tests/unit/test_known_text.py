@@ -89,3 +89,24 @@ def test_passages_of_lyrics(tmp_path: Path) -> None:
         "[ti:Song]\n[length:00:11]\n\n[00:00.35]And so my [fellow]\n[00:01.00][01:02.5]<00:01.00>Ask <00:01.50>not\n[00:11.00]\n"
     )
     assert read_passages(path) == ["And so my [fellow]", "Ask not"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "passages"),
+    [
+        (
+            "a.vtt",
+            "WEBVTT\n\n00:00.000 --> 00:02.000\n<v Bob>his &amp; horse</v> {softly} <00:01.000><c>y</c> a &lt;b&gt;\n",
+            ["his & horse {softly} y a <b>"],
+        ),
+        (
+            "a.srt",
+            "1\n00:00:00,000 --> 00:00:02,000\n{laughs} I <i>said</i> {\\an8}z &amp; so\non\n",
+            ["{laughs} I said z &amp; so on"],
+        ),
+    ],
+)
+def test_passages_of_subtitles(tmp_path: Path, name: str, text: str, passages: list[str]) -> None:
+    """Without markup; what WebVTT escapes is text again, and so are words in braces."""
+    (tmp_path / name).write_text(text)
+    assert read_passages(tmp_path / name) == passages

@@ -100,6 +100,20 @@ def test_lengths_begin_at_zero(name: str) -> None:
     assert checked or name in ("latency", "roofline", "sweep")
 
 
+def test_a_heat_map_is_of_one_record() -> None:
+    """Of the same artifact before and after, two numbers would stand in one cell."""
+    sweeps = [named(figures_of(*[bench_record(*SWEEP)] * count), "sweep") for count in (1, 2)]
+    assert len(sweeps[1]) == 2 * len(sweeps[0]) > 0
+    for figure in sweeps[1]:
+        cells = [(row["x"], row["y"]) for row in values(figure)]
+        assert len(set(cells)) == len(cells)
+
+
+def test_tokens_of_one_batch_share_a_chart() -> None:
+    for figure in named(figures_of(bench_record(*SWEEP)), "token-by-cache"):
+        assert len({row["rows"] for row in values(figure)}) == 1
+
+
 @pytest.mark.parametrize("name", ["wer-speed", "engines", "by-length", "token-by-cache", "trend"])
 def test_intervals_are_drawn(name: str) -> None:
     figures = named(all_charts(), name)

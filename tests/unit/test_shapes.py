@@ -58,6 +58,7 @@ def test_what_each_layout_makes_of_static() -> None:
     [
         ({"shapes": "dynamic", "batch": "1..4"}, "genai", "no place in dynamic shapes"),
         ({"shapes": "bounded", "tokens": "1..449"}, "genai", "takes 1..448"),
+        ({"shapes": "bounded", "batch": f"1..{10**23}"}, "genai", "takes 1..65536"),
         ({"shapes": "bounded", "tokens": "0..4"}, "genai", "takes 1..448"),
         ({"shapes": "bounded", "frames": "1..3001"}, "genai", "takes 1..3000"),
         ({"shapes": "bounded", "cache": "0..500"}, "stateless", "takes 0..448"),

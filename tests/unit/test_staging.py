@@ -19,6 +19,12 @@ def fill(target: Path, text: str) -> None:
         (folder / "sub" / "other").write_text(text)
 
 
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OvwError, match="cannot write"):
+        fill(tmp_path / "loop", "one")
+
+
 def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir())
 
