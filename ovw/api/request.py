@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from ovw.artifact.manifest import Manifest, show_range
-from ovw.errors import UsageError
+from ovw.errors import OvwError, UsageError
 from ovw.models import Capabilities, find_language, sizes
 from ovw.transcribe.model_sessions import can_time_words
 from ovw.transcribe.options import AUTO, TranscribeOptions
@@ -53,13 +53,13 @@ def check_decoder(folder: Path, manifest: Manifest, options: TranscribeOptions) 
         options: what is asked for.
 
     Raises:
-        UsageError: words are to be timed, which it cannot, a token is to be suppressed that it does not have, or more
-            hypotheses of a window are wanted than it takes.
+        UsageError: words are to be timed, which it cannot, or a token is to be suppressed that it does not have.
+        OvwError: more hypotheses of a window are wanted than it takes.
     """
     batch = manifest.shapes.batch
     if 0 <= batch[1] < options.rows:
         name = "beam_size" if options.beam_size == options.rows else "best_of"
-        raise UsageError(
+        raise OvwError(
             f"the decoder of {folder.name} takes batch {show_range(*batch)}, it was given {options.rows} by {name}",
             f"at most {batch[1]}, or ovw reshape with another --batch",
         )

@@ -14,12 +14,10 @@ from ovw.transcribe.tokenizer import TIME_PRECISION
 
 CARRIED = ("repetition_penalty", "no_repeat_ngram_size", "task")
 """Entries of `generation_config.json` that are options of the same name."""
-ROWS = ("beam_size", "best_of")
-"""Options that count rows of the decoder for each window."""
 
 
 def artifact_defaults(folder: Path, manifest: Manifest) -> dict[str, Any]:
-    """The options that an artifact's `generation_config.json` sets, and no more rows than its decoder takes.
+    """The options that an artifact's `generation_config.json` sets, and no more samples than its decoder takes rows.
 
     Suppressed tokens are the tokenizer's.
 
@@ -35,8 +33,9 @@ def artifact_defaults(folder: Path, manifest: Manifest) -> dict[str, Any]:
         found["max_new_tokens"] = length - 1  # the start token counts
     if (latest := config.get("max_initial_timestamp_index")) is not None:
         found["max_initial_timestamp"] = latest * TIME_PRECISION
-    defaults = {name: TranscribeOptions.model_fields[name].default for name in ROWS}
-    return found | {name: most_rows for name, rows in defaults.items() if 0 <= most_rows < rows}
+    if 0 <= most_rows < TranscribeOptions.model_fields["best_of"].default:
+        found["best_of"] = most_rows
+    return found
 
 
 def with_defaults(

@@ -186,7 +186,7 @@ def test_prompt_layout(tokenizer: Tokenizer) -> None:
 
 def test_of_a_long_carried_prompt_the_end_is_kept(tokenizer: Tokenizer) -> None:
     """As in openai/whisper, whose prompts are cut at their beginning."""
-    names = " ".join(f"name{i}" for i in range(100))
+    names = " ".join(f"name{i}" for i in range(120))
     options = TranscribeOptions(initial_prompt=names, hotwords="hot", carry_initial_prompt=True)
     builder = PromptBuilder(tokenizer, options, 448)
     builder.extend([[1, 2]], temperature=0.0)
