@@ -13,7 +13,7 @@ def user_path(path: str | os.PathLike[str]) -> Path:
 
 def real_path(path: str | os.PathLike[str]) -> Path:
     """A path through all links. One that leads in a circle stays as it is, to be refused where it is opened."""
-    return Path(os.path.realpath(path))  # noqa: PTH - pathlib's raises
+    return Path(os.path.realpath(path))  # pathlib's raises
 
 
 def home() -> Path:
