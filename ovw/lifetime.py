@@ -4,7 +4,7 @@ Both signals raise `KeyboardInterrupt` in the main thread, so that every `finall
 inference, does not notice: after `GRACE_S` seconds the process ends all the same. A process that is killed outright
 leaves its scratch folders, and the next one that makes such a folder sweeps them.
 
-The first Ctrl-C while a `LiveInput` is read ends that input alone: what was read of it is still worked off.
+The first Ctrl-C while a `LiveInput` is read ends that input alone: what was read of it is transcribed.
 """
 
 from __future__ import annotations

@@ -89,12 +89,12 @@ def _problems(folder: Path, *, foreign: bool) -> list[str]:
     """Everything that is wrong with a model; what cannot be read or run is one of the problems."""
     from ovw.artifact.check import find_problems, mask_problems
     from ovw.artifact.locate import load_manifest
-    from ovw.transcribe.checks.texts import find_way_problems
+    from ovw.transcribe.checks.texts import find_mode_problems
     from ovw.transcribe.selftest import find_golden_problems
 
     try:
         found = mask_problems(folder) if foreign else find_problems(folder) or find_golden_problems(folder)
-        return found or list(find_way_problems(folder, load_manifest(folder)))
+        return found or list(find_mode_problems(folder, load_manifest(folder)))
     except OvwError as error:
         return [str(error)]
     except DAMAGE as error:

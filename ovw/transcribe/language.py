@@ -9,7 +9,7 @@ import numpy as np
 
 from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.decoding.numeric import softmax
-from ovw.transcribe.decoding.task import windows_at_once
+from ovw.transcribe.decoding.task import batches_for
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording
@@ -32,10 +32,8 @@ def detect_languages(decoder: Decoder, audio: Sequence[Audio], tokenizer: Tokeni
         audio: the encoded windows.
         tokenizer: of the same model.
     """
-    most = windows_at_once(decoder, 1, len(audio))
-    return [
-        one for at in range(0, len(audio), most) for one in _detect_together(decoder, audio[at : at + most], tokenizer)
-    ]
+    batches = batches_for(decoder, 1, len(audio))
+    return [one for own in batches for one in _detect_together(decoder, audio[own], tokenizer)]
 
 
 def _detect_together(decoder: Decoder, audio: Sequence[Audio], tokenizer: Tokenizer) -> list[Detection]:

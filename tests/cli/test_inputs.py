@@ -156,10 +156,10 @@ def test_the_first_ctrl_c_ends_a_live_input_and_keeps_its_text(env: dict[str, st
     with subprocess.Popen(args, env=env, cwd=work, bufsize=0, **pipes) as process:  # type: ignore[call-overload]
         process.stdin.write(sound * (1 + 40 * 16_000 // len(speech())))  # returns when nearly all of it was read
         process.send_signal(signal.SIGINT)
-        out, told = process.stdout.read(), process.stderr.read()  # standard input stays open
+        out, errors = process.stdout.read(), process.stderr.read()  # standard input stays open
         process.wait()
     assert out == b"stdin.srt\n"
-    assert told == b"ovw: the input ends here; Ctrl-C once more stops at once\n"
+    assert errors == b"ovw: the input ends here; Ctrl-C once more stops at once\n"
     assert process.returncode == 130
     assert files(work) == ["stdin.srt"]
     assert (work / "stdin.srt").read_text().count(" --> ") > 1

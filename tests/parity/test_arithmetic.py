@@ -265,14 +265,14 @@ def test_an_approximation_that_loses_words_is_not_licensed(base: Converted, monk
 
 def test_verify_names_the_way_that_is_wrong(tiny: Converted, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = tiny.manifest
-    assert list(texts.find_way_problems(tiny.folder, manifest)) == []
+    assert list(texts.find_mode_problems(tiny.folder, manifest)) == []
     mode, _ = mode_of(tiny.folder)
     exact = next(guard.execution_modes(tiny.folder, manifest, DeviceOptions(), EXACTLY))
     with_faulty_decoder(mode.sessions, nan_in_last_row)
     monkeypatch.setattr(
         texts, "execution_modes", lambda folder, manifest, options, policy: iter([exact if policy is EXACTLY else mode])
     )
-    found = list(texts.find_way_problems(tiny.folder, manifest))
+    found = list(texts.find_mode_problems(tiny.folder, manifest))
     assert found
     assert not any(problem.startswith("--exact") for problem in found)
     assert any(problem.startswith("as licensed: rows of a batch") for problem in found)

@@ -26,7 +26,7 @@ def main(folder: Path) -> None:
         "capabilities": capabilities(),
         "precision": Whisper(folder).precision,
         "bf16_precision": Whisper(folder, device=DeviceOptions(precision="bf16")).precision,
-        "faults": faults + list(texts.find_way_problems(folder, manifest)),
+        "faults": faults + list(texts.find_mode_problems(folder, manifest)),
         "rows": rows.in_default,
     }
     print(json.dumps(found))

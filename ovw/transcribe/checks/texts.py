@@ -32,7 +32,7 @@ PLAUSIBLE = -1.0
 """Mean log probability of a text with a meaning; those of random weights do not."""
 
 
-def find_way_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
+def find_mode_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     """Each mode in which an artifact does not compute here what it was proved to compute, in one line."""
     if not takes_probe(manifest.shapes, manifest.dimensions()):
         return

@@ -33,16 +33,16 @@ class DecodingResult:
     temperature: float
 
 
-def windows_at_once(decoder: Decoder, rows: int, windows: int) -> int:
-    """Windows that a decoder takes at a time, at least one.
+def batches_for(decoder: Decoder, rows: int, windows: int) -> list[slice]:
+    """Windows in batches that a decoder takes, of one window at least.
 
     Args:
         decoder: which may be bounded.
         rows: of each window.
         windows: how many there are.
     """
-    most = windows if decoder.max_rows < 0 else min(windows, decoder.max_rows // rows)
-    return max(1, most)
+    most = max(1, windows if decoder.max_rows < 0 else decoder.max_rows // rows)
+    return [slice(at, at + most) for at in range(0, windows, most)]
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,8 @@ class DecodingTask:
         Returns:
             One result a window.
         """
-        most = windows_at_once(self.decoder, self._search(temperature, rng).rows, len(audio))
-        slices = [slice(at, at + most) for at in range(0, len(audio), most)]
-        return [one for own in slices for one in self._together(audio[own], prompts[own], temperature, rng)]
+        batches = batches_for(self.decoder, self._search(temperature, rng).rows, len(audio))
+        return [one for own in batches for one in self._together(audio[own], prompts[own], temperature, rng)]
 
     def _together(
         self, audio: Sequence[Audio], prompts: Sequence[Prompt], temperature: float, rng: np.random.Generator
