@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from ovw.artifact.locate import check_not_made_meanwhile, check_target
+from ovw.artifact.locate import check_not_made_meanwhile, check_target_again
 from ovw.artifact.manifest import write_manifest
 from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.artifact.staging import clean_up, staged_folder
@@ -101,5 +101,5 @@ class ModelConverter:
                 compression = self._compressions.judged(job.precision, folder if is_default else None)
                 manifest = manifest.model_copy(update={"compression": compression})
                 write_manifest(manifest, folder)
-            check_target(job.target)  # other things may have come since
+            check_target_again(folder, job.target)
         return Converted(job.target, manifest, time.perf_counter() - started, fresh=True)

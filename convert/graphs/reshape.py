@@ -13,7 +13,7 @@ from ovw.artifact.check import find_problems
 from ovw.artifact.graphs import GraphSpec
 from ovw.artifact.hashing import hash_folder
 from ovw.artifact.layouts import graphs_of, layout_row
-from ovw.artifact.locate import check_not_made_meanwhile, check_target, is_artifact
+from ovw.artifact.locate import check_not_made_meanwhile, check_target, check_target_again, is_artifact
 from ovw.artifact.manifest import Manifest, Shapes, read_manifest, write_manifest
 from ovw.artifact.names import GGML_ENCODER_ENDING
 from ovw.artifact.staging import staged_folder
@@ -56,7 +56,7 @@ def reshape(source: Path, target: Path, bounds: Bounds, *, force: bool = False) 
         made["arithmetic"] = remeasured(folder, new)
         manifest = new.model_copy(update={**made, "files": hash_folder(folder)})
         write_manifest(manifest, folder)
-        check_target(target)  # other things may have come since
+        check_target_again(folder, target)
     return manifest
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from difflib import get_close_matches
+from itertools import count
 from pathlib import Path
 
 from ovw.artifact import names
@@ -13,7 +14,7 @@ from ovw.artifact.hashing import file_sha256, hash_folder
 from ovw.artifact.layouts import split_name
 from ovw.artifact.manifest import Manifest, read_manifest
 from ovw.errors import OvwError, UsageError, did_you_mean, reason
-from ovw.files import name_problem
+from ovw.files import name_problem, short_name
 from ovw.home import models_dir, user_path
 from ovw.hub import is_reference
 from ovw.models import full_name, size_name, sizes
@@ -90,6 +91,25 @@ def check_target(target: Path) -> None:
         raise UsageError(f"{target} is a file", "give -o a folder that does not exist yet")
     if target.is_dir() and any(target.iterdir()) and not is_only_artifact(target):
         raise UsageError(f"{target} is a folder with other things in it", "give -o a folder that does not exist yet")
+
+
+def check_target_again(made: Path, target: Path) -> None:
+    """Require what `check_target` did once more, after the work; a finished folder that cannot go there stays.
+
+    Args:
+        made: the folder that shall take the target's place; renamed if it may not.
+        target: where other things may have come since the work began.
+
+    Raises:
+        OvwError: they have; it names where the finished folder is.
+    """
+    try:
+        check_target(target)
+    except UsageError as error:
+        numbered = (target.with_name(f"{short_name(target.name)}-{number}") for number in count(2))
+        free = next(path for path in numbered if not path.exists())
+        made.rename(free)
+        raise OvwError(f"{error.message} by now; what was made is {free}", "rename it") from None
 
 
 def check_not_made_meanwhile(target: Path, *, force: bool) -> None:

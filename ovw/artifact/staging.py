@@ -43,8 +43,8 @@ def staged_folder(target: Path) -> Iterator[Path]:
     with _locked(target):
         sweep(target)
         with removed_at_end(Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))) as scratch:
-            yield scratch
             scratch.chmod(0o777 & ~_umask())
+            yield scratch
             _sync(scratch)
             _put_in_place(scratch, target)
 

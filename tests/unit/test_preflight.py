@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support.tiny_whisper import convert_one
 
+from ovw.artifact.check import find_problems
 from ovw.artifact.manifest import read_manifest
 from ovw.config import read_yaml
 from ovw.convert import pipeline, preflight
@@ -126,6 +127,25 @@ def test_what_another_process_has_made_meanwhile_stays(
     monkeypatch.setattr(CompressionSelection, "compressor_of", meanwhile)
     assert "was made by another process meanwhile" in refusal(config).message
     assert read_manifest(tmp_path / "out").precision == "fp32"
+
+
+def test_a_finished_artifact_stays_where_other_things_have_come_meanwhile(
+    tmp_path: Path, tiny_pt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out"
+
+    def meanwhile(self: CompressionSelection, precision: str) -> None:
+        target.mkdir()
+        (target / "photo.jpg").write_text("precious")
+
+    monkeypatch.setattr(CompressionSelection, "compressor_of", meanwhile)
+    (tmp_path / "out-2").write_text("precious")
+    error = refusal(ConvertConfig(weights=str(tiny_pt), output=target))
+    assert "other things in it by now" in error.message
+    assert f"what was made is {tmp_path / 'out-3'}" in error.message
+    assert find_problems(tmp_path / "out-3") == []
+    assert {path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")} == {"out", "out-2", "out-3"}
+    assert [path.name for path in target.iterdir()] == ["photo.jpg"]
 
 
 def test_disk_for_all_artifacts_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
