@@ -82,7 +82,7 @@ class BenchConfig(Config):
         "latency",
     )
     """OpenVINO's performance hint."""
-    streams: Counts = (0,)
+    streams: Threads = (0,)
     """Requests that run at the same time; 0 leaves it to the hint."""
     threads: Threads = (0,)
     """Inference threads; 0 for all cores."""

@@ -28,8 +28,8 @@ def run(
     """
     from ovw.artifact.locate import locate
     from ovw.config import resolve
-    from ovw.convert.graphs.reshape import reshape
     from ovw.convert.graphs.shapes import Bounds
+    from ovw.convert.reshape import reshape
 
     given = {"batch": batch, "tokens": tokens, "cache": cache, "frames": frames}
     kind = shapes or ("bounded" if any(given.values()) else None)

@@ -62,7 +62,7 @@ def run(
     if mend:
         if foreign:
             raise UsageError(f"{folder} was not made by ovw, so --mend leaves it alone", "leave out --mend")
-        from ovw.convert.graphs.mend import mend as repair
+        from ovw.convert.mend import mend as repair
 
         repair(folder)
     problems = _problems(folder, foreign=foreign)

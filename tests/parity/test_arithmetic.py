@@ -31,7 +31,7 @@ from ovw.runtime.sessions import open_decoder
 from ovw.transcribe.checks import guard, texts
 from ovw.transcribe.checks.licence import MOST_NATS, WORST_NATS, measure_licence
 from ovw.transcribe.checks.probe import probe_windows
-from ovw.transcribe.checks.rows import relative_l2
+from ovw.transcribe.checks.rows import logits_distance
 from ovw.transcribe.exact import AS_LICENSED, EXACTLY
 from ovw.transcribe.options import TranscribeOptions
 
@@ -291,9 +291,9 @@ def test_ways_differ_from_each_other(tiny: Converted) -> None:
 
 def test_distance_of_logits() -> None:
     logits = np.random.default_rng(0).standard_normal((4, 100)).astype(np.float32)
-    assert relative_l2(logits + 3, logits) < 1e-5  # softmax does not see it
-    assert relative_l2(logits * 2, logits) == pytest.approx(1, abs=1e-4)
-    assert relative_l2(np.full_like(logits, np.nan), logits) == np.inf
+    assert logits_distance(logits + 3, logits) < 1e-5  # softmax does not see it
+    assert logits_distance(logits * 2, logits) == pytest.approx(1, abs=1e-4)
+    assert logits_distance(np.full_like(logits, np.nan), logits) == np.inf
 
 
 def test_row_tolerances() -> None:

@@ -17,11 +17,11 @@ from ovw.artifact.layouts import LAYOUTS, encoder_file
 from ovw.artifact.manifest import read_manifest, write_manifest
 from ovw.convert import pipeline
 from ovw.convert.config import ConvertConfig
-from ovw.convert.graphs.reshape import reshape
 from ovw.convert.graphs.shapes import Bounds
 from ovw.convert.layouts import whispercpp
 from ovw.convert.pipeline import convert
 from ovw.convert.plan import Converted
+from ovw.convert.reshape import reshape
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ggml import read_ggml
 from ovw.convert.sources.random import random_checkpoint

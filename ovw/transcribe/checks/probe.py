@@ -15,7 +15,7 @@ from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
 from ovw.models import Dims
 from ovw.runtime.protocols import Audio, Decoder
-from ovw.transcribe.checks.rows import relative_l2
+from ovw.transcribe.checks.rows import logits_distance
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.selftest import CLIP, clip_sha256, feed
 from ovw.voice_activity.spans import FrameSpan
@@ -122,7 +122,7 @@ def distance(decoder: Decoder, audio: Sequence[Audio], reference: ProbeReference
     logits, heads = [], [0.0]
     for at, (window, sequence) in enumerate(zip(audio, reference.tokens, strict=True)):
         found, norms = observe(decoder, window, sequence, rows)
-        logits.append(relative_l2(found[:, ::VOCABULARY_STEP], expected[at]))
+        logits.append(logits_distance(found[:, ::VOCABULARY_STEP], expected[at]))
         if expected_heads is not None and norms:
             change = np.abs(_stacked(norms) / expected_heads[at] - 1).max()
             heads.append(float(change) if np.isfinite(change) else float("inf"))

@@ -30,7 +30,7 @@ BATCH_TO_F32 = 1.5
 Logits = NDArray[np.float32]
 
 
-def relative_l2(found: Logits, expected: Logits) -> float:
+def logits_distance(found: Logits, expected: Logits) -> float:
     """Relative L2 distance of logits [n, n_vocab], whose mean over the vocabulary does not count; inf for NaN."""
     found, expected = (values - values.mean(-1, keepdims=True) for values in (found, expected))
     distance = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
@@ -63,7 +63,7 @@ def fed_equal(decoder: Decoder, audio: Audio, sequence: Sequence[int], rows: int
 
 def largest_distance(found: Sequence[Logits], expected: Sequence[Logits]) -> float:
     """The largest relative L2 distance of a row's logits from what is expected of it, up to where it left."""
-    return max(relative_l2(row, whole[: len(row)]) for row, whole in zip(found, expected, strict=True))
+    return max(logits_distance(row, whole[: len(row)]) for row, whole in zip(found, expected, strict=True))
 
 
 def _feed_rows(

@@ -17,8 +17,8 @@ from ovw.artifact.locate import check_not_made_meanwhile, check_target, check_ta
 from ovw.artifact.manifest import Manifest, Shapes, read_manifest, write_manifest
 from ovw.artifact.names import GGML_ENCODER_ENDING
 from ovw.artifact.staging import staged_folder
-from ovw.convert.graphs.mend import remeasured
 from ovw.convert.graphs.shapes import Bounds, apply_shapes
+from ovw.convert.mend import remeasured
 from ovw.errors import OvwError, UsageError
 from ovw.transcribe.selftest import golden_differences, run_golden
 
