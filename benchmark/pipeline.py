@@ -15,12 +15,12 @@ from ovw.benchmark.results.derived import finish
 from ovw.benchmark.scheduling.schedule import Bench, BenchObserver
 from ovw.extras import require_extra
 from ovw.files import write_whole
-from ovw.lifetime import scratch_folder
 from ovw.record import Record, damage_explained
 from ovw.record_tables import metric_rows, to_csv
 from ovw.report.bench_tables import markdown
 from ovw.report.pipeline import write_run_page
 from ovw.report.runs import read_run
+from ovw.scratch import scratch_folder
 
 
 def bench(

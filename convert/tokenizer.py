@@ -13,9 +13,9 @@ from typing import Any
 
 from ovw.artifact import names
 from ovw.errors import OvwError, quoted, reason
-from ovw.lifetime import foreign_scratch
 from ovw.models import END, Dims, languages
 from ovw.parsing import from_json
+from ovw.scratch import foreign_scratch
 from ovw.transcribe.bpe import load_bpe
 
 TIMESTAMPS = tuple(f"<|{i * 0.02:.2f}|>" for i in range(1501))

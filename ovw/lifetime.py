@@ -1,8 +1,7 @@
 """The end of a process: on SIGTERM as on Ctrl-C, soon, with its children, leaving nothing behind.
 
 Both signals raise `KeyboardInterrupt` in the main thread, so that every `finally` runs. Native code, such as an
-inference, does not notice: after `GRACE_S` seconds the process ends all the same. A process that is killed outright
-leaves its scratch folders, and the next one that makes such a folder sweeps them.
+inference, does not notice: after `GRACE_S` seconds the process ends all the same.
 
 The first Ctrl-C while a `LiveInput` is read ends that input alone: what was read of it is transcribed.
 """
@@ -12,29 +11,23 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 
-from ovw.files import hold, is_abandoned
+from ovw.scratch import remove_scratch
 
 GRACE_S = 1.2
 """Between a signal and the end."""
-PREFIX = "ovw-scratch-"
-LOCK = ".lock"
 _PR_SET_PDEATHSIG = 1
 _SHOW_CURSOR = "\x1b[?25h"
 INPUT_ENDS = "ovw: the input ends here; Ctrl-C once more stops at once\n"
 _received: list[int] = []
 _watching: list[int] = []
-_scratch: set[Path] = set()
 _kept: list[object] = []
 _live: list[LiveInput] = []
 _ended: list[LiveInput] = []
@@ -150,8 +143,7 @@ def _end_later() -> None:
 
 
 def _end_now() -> None:
-    for folder in list(_scratch):
-        shutil.rmtree(folder, ignore_errors=True)
+    remove_scratch()
     end_at_once(exit_code())
 
 
@@ -198,52 +190,3 @@ def _outlive_nobody(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """An empty temporary folder for this block; what processes left that were killed is removed first."""
-    sweep_scratch()
-    with removed_at_end(Path(tempfile.mkdtemp(prefix=PREFIX))) as folder:
-        lock = hold(folder / LOCK)
-        inside = folder / "files"
-        inside.mkdir()
-        try:
-            yield inside
-        finally:
-            if lock is not None:
-                os.close(lock)
-
-
-@contextmanager
-def removed_at_end(folder: Path) -> Iterator[Path]:
-    """Remove a folder behind this block, or when a signal ends the process within it."""
-    _scratch.add(folder)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        _scratch.discard(folder)
-
-
-@contextmanager
-def foreign_scratch() -> Iterator[None]:
-    """Have the temporary files that a library makes in this block in a scratch folder, for the case of a kill."""
-    with scratch_folder() as folder:
-        before, tempfile.tempdir = tempfile.tempdir, str(folder)
-        try:
-            yield
-        finally:
-            tempfile.tempdir = before
-
-
-def sweep_scratch() -> None:
-    """Remove scratch folders of this user that no living process holds."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):  # another process was quicker
-            if not folder.is_symlink() and _is_ours(folder) and is_abandoned(folder / LOCK, folder):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_ours(folder: Path) -> bool:
-    return sys.platform == "win32" or folder.stat().st_uid == os.getuid()

@@ -19,7 +19,7 @@ from ovw.benchmark.measuring.noise import NoiseMeter
 from ovw.benchmark.measuring.pace import measure_pace
 from ovw.benchmark.outcome import Ending, Outcome
 from ovw.cgroups import throttled_seconds
-from ovw.lifetime import scratch_folder
+from ovw.scratch import scratch_folder
 
 SAMPLE_S = 0.02
 """Between two looks at a process's memory."""

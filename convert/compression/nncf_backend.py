@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich import get_console
 
 from ovw.convert.compression.recipe import GraphRecipe, Recipe
-from ovw.lifetime import scratch_folder
+from ovw.scratch import scratch_folder
 
 Mel = NDArray[np.float32]
 

@@ -22,10 +22,10 @@ from ovw.convert.compression.nncf_backend import Compressor
 from ovw.convert.compression.recipe import Recipe
 from ovw.convert.compression.recipe_search import Trial, search
 from ovw.errors import NotEqualError
-from ovw.lifetime import scratch_folder
 from ovw.network import offline
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import open_encoder
+from ovw.scratch import scratch_folder
 from ovw.transcribe.selftest import clip_mel
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from ovw.artifact.lock import locked
 from ovw.errors import OvwError, reason
 from ovw.files import short_name
 from ovw.home import real_path
-from ovw.lifetime import removed_at_end
+from ovw.scratch import removed_at_end
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2

@@ -17,7 +17,7 @@ from ovw.audio.download import Remote, download, list_remote
 from ovw.audio.pipes import is_pipe
 from ovw.errors import OvwError, reason
 from ovw.home import real_path
-from ovw.lifetime import scratch_folder
+from ovw.scratch import scratch_folder
 from ovw.text_files import refuse_text
 
 STDIN = "-"

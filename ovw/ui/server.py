@@ -12,8 +12,8 @@ from typing import Any
 
 from ovw.api.whisper import Whisper
 from ovw.errors import OvwError, reason
-from ovw.lifetime import scratch_folder
 from ovw.runtime.device import DeviceOptions
+from ovw.scratch import scratch_folder
 from ovw.ui.actions import VerbActions
 from ovw.ui.config import USER, UiConfig
 from ovw.ui.origin import SameOrigin

@@ -15,12 +15,13 @@ from support.speech_files import wav
 from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.convert.plan import Converted
-from ovw.lifetime import foreign_scratch, scratch_folder
+from ovw.scratch import foreign_scratch, scratch_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 FAST = ["-m", "tiny-random", "--language", "en", "--temperature", "0", "--beam-size", "1", "--max-new-tokens", "4"]
 SCRATCH = """
-from ovw.lifetime import end_on_signals, scratch_folder
+from ovw.lifetime import end_on_signals
+from ovw.scratch import scratch_folder
 import os, time
 end_on_signals()
 with scratch_folder() as folder:

@@ -109,6 +109,7 @@ def test_our_configurations(path: Path) -> None:
         ({"batch": "257"}, ["batch", "should be less than or equal to 256"]),
         ({"beam_size": "1,100"}, ["beam_size", "should be less than or equal to 64"]),
         ({"threads": "5000"}, ["threads", "should be less than or equal to 1024"]),
+        ({"streams": "5000"}, ["streams", "should be less than or equal to 1024"]),
         ({"frames": "3001"}, ["frames", "should be less than or equal to 3000"]),
         ({"treads": 1}, ["did you mean 'threads'"]),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.modules import ROOT, modules, nodes_of, text_of
 
-from ovw import lifetime
+from ovw import lifetime, scratch
 
 POSIX_ONLY = {
     "fcntl", "resource", "pwd", "grp", "termios", "killpg", "getpgid", "setsid", "fork", "getuid", "geteuid", "sched_getaffinity", "getloadavg", "umask",
@@ -58,10 +58,10 @@ def test_processes_end_elsewhere_too(platform: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(lifetime.threading.Thread, "start", lambda thread: started.append(thread))
     lifetime.end_with_parent(os.getppid())
     assert len(started) == (platform == "darwin")
-    (tmp_path / f"{lifetime.PREFIX}young").mkdir()
-    with lifetime.scratch_folder() as folder:
+    (tmp_path / f"{scratch.PREFIX}young").mkdir()
+    with scratch.scratch_folder() as folder:
         assert folder.is_dir()
-        assert (tmp_path / f"{lifetime.PREFIX}young").is_dir()  # no lock in it: only age tells
+        assert (tmp_path / f"{scratch.PREFIX}young").is_dir()  # no lock in it: only age tells
     assert not folder.exists()
 
 
