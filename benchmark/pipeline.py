@@ -10,9 +10,10 @@ from ovw.benchmark.clips import prepare_clips
 from ovw.benchmark.config import BenchConfig
 from ovw.benchmark.journal import RecordJournal, default_path
 from ovw.benchmark.models import artifacts_of, require_devices, subjects_of
-from ovw.benchmark.plan import BenchPlan, PytorchFile, make_plan
+from ovw.benchmark.plan import BenchPlan, make_plan
 from ovw.benchmark.results.derived import finish
 from ovw.benchmark.scheduling.schedule import Bench, BenchObserver
+from ovw.engines.registry import PytorchFile
 from ovw.extras import require_extra
 from ovw.files import write_whole
 from ovw.record import Record, damage_explained

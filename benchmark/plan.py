@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -12,13 +12,11 @@ from ovw.artifact.locate import installed, load_manifest, locate, none_installed
 from ovw.artifact.manifest import Manifest
 from ovw.benchmark.case import CaseSpec
 from ovw.benchmark.config import BenchConfig, EngineEntry
-from ovw.engines.registry import AXES
+from ovw.engines.registry import AXES, PytorchFile
 from ovw.errors import OvwError, UsageError
 from ovw.home import real_path, user_path
 from ovw.runtime.device import DeviceOptions
 
-PytorchFile = Callable[[Manifest], Path]
-"""Finds or makes the checkpoint of an artifact."""
 Point = dict[str, Any]
 ONLY_GRAPHS = ("shapes", "frames")
 """Axes that the pipeline does not obey: the runner cuts windows of its own."""

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from ovw.config import Config, UserPath, as_list, build
+from ovw.engines.registry import PytorchFile
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.pipeline import Evaluation, evaluate
-from ovw.evaluate.reference import PytorchFile
 from ovw.evaluate.transcription import EvalObserver
 from ovw.files import write_whole
 from ovw.record import Case, Record, new_record, read_record, write_record

@@ -13,13 +13,13 @@ from ovw.artifact.manifest import Manifest
 from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.resolve import choose, open_dataset
 from ovw.datasets.utterance import Dataset, Problem, Utterance
-from ovw.engines.registry import EngineSpec
+from ovw.engines.registry import EngineSpec, PytorchFile
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.extra_metrics import marks_metrics, orthography_metrics, silence_metrics
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.leaderboard import write_leaderboard
-from ovw.evaluate.reference import PytorchFile, Reference, find_reference, on_same_clips
+from ovw.evaluate.reference import Reference, find_reference, on_same_clips
 from ovw.evaluate.request import default_output, request_of
 from ovw.evaluate.score import (
     BootstrapOptions,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ovw.artifact.locate import is_artifact, locate
 from ovw.artifact.manifest import Manifest
-from ovw.engines.registry import EngineSpec
+from ovw.engines.registry import EngineSpec, PytorchFile
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.journal import HYPOTHESES
@@ -19,8 +19,6 @@ from ovw.scoring.hypothesis import Hypothesis, read_hypotheses, same_sound
 logger = logging.getLogger(__name__)
 
 PYTORCH = "pytorch"
-PytorchFile = Callable[[Manifest], Path]
-"""Finds the `.pt` file an artifact was made from; handed in, since only convert knows about checkpoints."""
 
 
 @dataclass(frozen=True)

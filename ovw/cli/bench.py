@@ -18,7 +18,6 @@ from ovw.errors import OvwError, UsageError
 from ovw.extras import require_extra
 
 if TYPE_CHECKING:
-    from ovw.artifact.manifest import Manifest
     from ovw.benchmark.config import BenchConfig
     from ovw.benchmark.scheduling.schedule import BenchObserver
     from ovw.record import Record
@@ -231,7 +230,7 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
 def _measure(chosen: BenchConfig, terminal: Terminal, *, force: bool, as_json: bool) -> None:
     require_extra("bench")
     from ovw.benchmark.pipeline import bench
-    from ovw.cli.ensure import find_model
+    from ovw.cli.ensure import find_model, pytorch_file
     from ovw.hub import is_reference
     from ovw.lifetime import exit_code
     from ovw.record import has_failed, read_record
@@ -241,7 +240,7 @@ def _measure(chosen: BenchConfig, terminal: Terminal, *, force: bool, as_json: b
     seen: list[Path] = []
     try:
         with _observer(seen, terminal) as observer:
-            path, record = bench(chosen, observer, pytorch_file=_pytorch_file, force=force)
+            path, record = bench(chosen, observer, pytorch_file=pytorch_file, force=force)
     except KeyboardInterrupt:
         if seen and seen[0].exists():
             warn(f"interrupted; ovw bench --resume {seen[0]} goes on")
@@ -275,12 +274,6 @@ def _show(record: Record, path: Path, terminal: Terminal, *, as_json: bool) -> N
     else:
         with damage_explained([path], "cannot be shown"):
             print_benchmark(record, path)
-
-
-def _pytorch_file(manifest: Manifest) -> Path:
-    from ovw.convert.pytorch_file import pytorch_file
-
-    return pytorch_file(manifest)
 
 
 @contextmanager

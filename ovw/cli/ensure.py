@@ -12,11 +12,13 @@ from ovw.api.request import check_request
 from ovw.artifact.locate import OFFERED, default_artifact, installed, is_path, load_manifest, locate_or_default, of_size
 from ovw.artifact.names import PRECISIONS
 from ovw.errors import OvwError
+from ovw.extras import require_extra
 from ovw.home import models_dir
 from ovw.hub import is_reference
 from ovw.models import Capabilities, full_name, size_name, sizes
 
 if TYPE_CHECKING:
+    from ovw.artifact.manifest import Manifest
     from ovw.cli.console import Terminal
     from ovw.transcribe.options import TranscribeOptions
 
@@ -61,6 +63,18 @@ def find_model(model: str | None, terminal: Terminal) -> Path:
             bar.remark(f"{done / 1e6:.0f} MB")
 
         return fetch_export(model, on_progress)
+
+
+def pytorch_file(manifest: Manifest) -> Path:
+    """The checkpoint of an artifact as a `.pt` file, found or made.
+
+    Raises:
+        OvwError: the packages that read checkpoints are not installed, or it is not to be found here any more.
+    """
+    require_extra("convert")
+    from ovw.convert import pytorch_file as checkpoints
+
+    return checkpoints.pytorch_file(manifest)
 
 
 def missing_size(model: str | None) -> tuple[str, str] | None:

@@ -15,7 +15,6 @@ from ovw.cli.console import Terminal, show_config
 from ovw.extras import require_extra
 
 if TYPE_CHECKING:
-    from ovw.artifact.manifest import Manifest
     from ovw.evaluate.transcription import EvalObserver
 
 scoring = partial(options.option, group="Scoring")
@@ -152,14 +151,14 @@ def _single(flags: dict[str, Any], file: Path | None, terminal: Terminal, *, yes
         show_config(chosen)
         return
     require_extra("eval")
-    from ovw.cli.ensure import ensure_model
+    from ovw.cli.ensure import ensure_model, pytorch_file
     from ovw.evaluate.pipeline import evaluate
     from ovw.evaluate.terminal import print_evaluation
 
     folder = ensure_model(chosen.model, chosen.decoding(), terminal, yes=yes)
     chosen = chosen.model_copy(update={"model": str(folder)})
     with _observer(terminal) as observer:
-        done = evaluate(chosen, observer, pytorch_file=_pytorch_file)
+        done = evaluate(chosen, observer, pytorch_file=pytorch_file)
     if terminal.quiet:
         terminal.result(str(done.folder))
     else:
@@ -184,24 +183,17 @@ def _matrix(
         return
     planned = cells(chosen, flags)
     require_extra("eval")
-    from ovw.cli.ensure import ensure_model
+    from ovw.cli.ensure import ensure_model, pytorch_file
     from ovw.evaluate.terminal import print_table
 
     for cell in planned:
         ensure_model(cell.config.model, cell.config.decoding(), terminal, yes=yes)
     with _observer(terminal) as observer:
-        record = evaluate_matrix(chosen, flags, observer, pytorch_file=_pytorch_file)
+        record = evaluate_matrix(chosen, flags, observer, pytorch_file=pytorch_file)
     if terminal.quiet:
         terminal.result(chosen.output)
     else:
         print_table(front_rows(record), chosen.output)
-
-
-def _pytorch_file(manifest: Manifest) -> Path:
-    require_extra("convert")
-    from ovw.convert.pytorch_file import pytorch_file
-
-    return pytorch_file(manifest)
 
 
 @contextmanager

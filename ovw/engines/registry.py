@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Literal
 from ovw.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from ovw.artifact.manifest import Manifest
     from ovw.engines.base import Engine
     from ovw.runtime.device import DeviceOptions
 
 AXES = ("device", "hint", "streams", "threads", "inference_precision", "shapes", "frames", "batch", "beam_size")
 """Axes of a benchmark."""
 Models = Literal["artifacts", "folders", "checkpoints", "own"]
+PytorchFile = Callable[["Manifest"], Path]
+"""Finds or makes the `.pt` file an artifact was made from; handed in, since only convert knows about checkpoints."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ovw.benchmark.measuring.pace import Pace
 from ovw.benchmark.plan import make_plan
 from ovw.benchmark.results.derived import note_slowed
 from ovw.benchmark.results.result import add_memory, add_round, whole_rounds
+from ovw.cli.ensure import pytorch_file
 from ovw.config import NOTHING, build, resolve
 from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
@@ -192,6 +193,12 @@ def test_the_pipeline_is_timed_once_for_all_frames_and_shapes(weights: Path) -> 
 def test_one_folder_under_two_spellings(weights: Path) -> None:
     twice = [str(weights), f"{weights.parent}/../{weights.parent.name}/{weights.name}/"]
     assert len(make_plan(build(BenchConfig, {"models": twice})).cases) == 1
+
+
+def test_checkpoints_need_packages_that_read_them(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ovw.extras.find_spec", lambda name: None)
+    plan = make_plan(build(BenchConfig, {"models": [str(weights)], "engines": ["pytorch"]}), pytorch_file)
+    assert "pip install 'ovw[convert]'" in plan.left_out["pytorch"]
 
 
 def test_percentiles_are_in_the_schema() -> None:
