@@ -55,7 +55,8 @@ def summary(record: Record) -> list[str]:
         again, made_up = show(found["fallback_rate"]), show(found["hallucination_rate"])
         lines.append(f"  speed {found['speed'].value:.1f}x real time; decoded again {again}; made up {made_up}")
     if reference := record.facts.get("reference"):
-        lines += [f"  against {reference['name']}: {verdict}" for verdict in reference["verdict"].values()]
+        verdicts = reference["verdict"].items()
+        lines += [f"  {unit.upper()} against {reference['name']}: {verdict}" for unit, verdict in verdicts]
     if seen := record.facts.get("calibrated_on"):
         lines.append(f"  {len(seen)} of the clips calibrated this artifact: the figure is too good")
     problems = record.facts["problems"]

@@ -23,7 +23,7 @@ def summary_rows(record: Record) -> list[Row]:
 def about_rows(record: Record) -> list[Row]:
     """Everything needed to repeat the run."""
     engine, dataset, normalizer = (record.facts[key] for key in ("engine", "dataset", "normalizer"))
-    chosen = record.config
+    chosen, reference = record.config, record.facts.get("reference", {"name": "", "verdict": {}})
     rows = {
         "dataset": f"{dataset['name']}, {dataset['utterances']} clips, {dataset['origin']}",
         "fingerprint": dataset["fingerprint"],
@@ -32,7 +32,7 @@ def about_rows(record: Record) -> list[Row]:
         "decoding": f"beam {chosen['beam_size']}, temperature {chosen['temperature']}, pad {chosen['pad']}",
         "machine": f"{record.environment.cpu}, {record.environment.usable_cores} cores",
         "problems": record.facts["problems"]["count"],
-        **{f"vs {record.facts['reference']['name']}": verdict for verdict in _verdicts(record)},
+        **{f"{unit.upper()} vs {reference['name']}": verdict for unit, verdict in reference["verdict"].items()},
     }
     return [{"fact": key, "value": value} for key, value in rows.items()]
 
@@ -45,10 +45,6 @@ def breakdowns(record: Record) -> dict[str, list[Row]]:
 def confusion_rows(record: Record) -> list[Row]:
     """The most frequent errors."""
     return record.tables.get("confusions", [])
-
-
-def _verdicts(record: Record) -> list[str]:
-    return list(record.facts.get("reference", {}).get("verdict", {}).values())
 
 
 def markdown(record: Record, worst: Sequence[ScoredUtterance]) -> str:

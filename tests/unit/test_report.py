@@ -22,6 +22,7 @@ from ovw.report import explorer
 from ovw.report.charts import all_figures
 from ovw.report.charts.figure import Figure
 from ovw.report.config import ReportConfig
+from ovw.report.eval_tables import about_rows
 from ovw.report.explorer import AudioSource
 from ovw.report.measured import measured_cases
 from ovw.report.page import html_page
@@ -32,6 +33,16 @@ from ovw.scoring.hypothesis import Hypothesis
 
 CLIP = ROOT / "ovw" / "assets" / "selftest.flac"
 CPU = new_record("bench", {}).environment
+
+
+def test_verdicts_of_words_and_characters_are_both_reported() -> None:
+    verdict = {"wer": "better by 1 point", "cer": "worse by 2 points"}
+    made = eval_record()
+    compared = made.model_copy(update={"facts": made.facts | {"reference": {"name": "base-fp32", "verdict": verdict}}})
+    shown = {row["fact"]: row["value"] for row in about_rows(compared)}
+    assert shown["WER vs base-fp32"] == "better by 1 point"
+    assert shown["CER vs base-fp32"] == "worse by 2 points"
+    assert set(shown) - {row["fact"] for row in about_rows(made)} == {"WER vs base-fp32", "CER vs base-fp32"}
 
 
 @cache
