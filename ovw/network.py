@@ -16,6 +16,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from ovw.errors import OvwError
+from ovw.switches import is_on
 
 LARGEST = 32 << 30
 """Bytes of a file; the weights of the largest Whisper are 6 GB."""
@@ -64,7 +65,7 @@ def is_offline(*, hub: bool = False) -> bool:
         hub: to the Hugging Face hub, which has a variable of its own.
     """
     names = (OFFLINE, OFFLINE_OF_HUB) if hub else (OFFLINE,)
-    return any(os.environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"} for name in names)
+    return any(is_on(name) for name in names)
 
 
 def require_online(what: str) -> None:

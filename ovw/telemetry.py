@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from ovw.switches import is_on
+
 SWITCH = "OVW_TELEMETRY"
 PACKAGE = "openvino_telemetry"
 OFF = {
@@ -23,7 +25,7 @@ OFF = {
 
 def is_allowed() -> bool:
     """Whether the user allows usage reports."""
-    return os.environ.get(SWITCH, "").strip().lower() in {"1", "true", "yes", "on"}
+    return is_on(SWITCH)
 
 
 def disable_telemetry() -> None:

@@ -22,7 +22,6 @@ from ovw.ui.tabs import LoadedModels, Tabs
 FONTS = ["system-ui", "sans-serif"]
 MONOSPACE = ["ui-monospace", "monospace"]
 POLL_S = 3600.0
-SILENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 def serve(config: UiConfig, actions: VerbActions, on_ready: Callable[[str], None] = lambda address: None) -> None:
@@ -54,7 +53,7 @@ def opened_page(config: UiConfig, actions: VerbActions) -> Iterator[str]:
         OvwError: the port is taken.
     """
     with scratch_folder() as folder:
-        os.environ.update(SILENT | {"GRADIO_TEMP_DIR": str(folder)})  # read when Gradio is imported
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)  # read when Gradio is imported
 
         from starlette.middleware import Middleware
 

@@ -43,10 +43,32 @@ def test_one_switch_allows_them(tmp_path: Path) -> None:
     assert python(f"import ovw; {BLOCKED}", tmp_path, OVW_TELEMETRY="0").split() == ["None"]
 
 
-def test_engines_without_ovw_are_silent(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("values", "seen"), [({}, "False"), ({"GRADIO_ANALYTICS_ENABLED": "True"}, "True")])
+def test_the_page_leaves_what_the_user_set(
+    values: dict[str, str], seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GRADIO_ANALYTICS_ENABLED", raising=False)  # set by the import of ovw in this process
+    code = """
+import os, sys, types
+from ovw.ui.config import UiConfig
+from ovw.ui.server import opened_page
+sys.modules["ovw.ui.page"] = types.SimpleNamespace(CSS="", Page=lambda *_: 1 / 0)
+try:
+    opened_page(UiConfig(), None).__enter__()
+except ZeroDivisionError:
+    print(os.environ.get("GRADIO_ANALYTICS_ENABLED"))
+"""
+    assert python(code, tmp_path, **values).split() == [seen]
+
+
+@pytest.mark.parametrize(
+    ("switch", "seen"),
+    [("", "None"), ("0", "None"), ("off", "None"), ("No", "None"), ("on", "free"), (" True", "free")],
+)
+def test_engines_without_ovw_obey_the_switch(switch: str, seen: str, tmp_path: Path) -> None:
     folder = Path(standalone.__file__).parent
     code = f"import io, runpy, sys; sys.argv[1:] = ['{tmp_path}/r']; sys.stdin = io.StringIO('{{')\ntry: runpy.run_path('{folder}', run_name='__main__')\nexcept ValueError: {BLOCKED}"
-    assert python(code, tmp_path).split() == ["None"]
+    assert python(code, tmp_path, OVW_TELEMETRY=switch).split() == [seen]
 
 
 def test_the_guard_guards(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    if not __package__ and os.environ.get("OVW_TELEMETRY", "") in ("", "0"):
-        # run as a folder, there may be no ovw here whose import turns OpenVINO's usage reports off
+    # run as a folder, there may be no ovw here whose import turns OpenVINO's usage reports off, as ovw.telemetry does
+    if not __package__ and os.environ.get("OVW_TELEMETRY", "").strip().lower() not in ("1", "true", "yes", "on"):
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: not to outlive the benchmark
