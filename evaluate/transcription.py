@@ -14,7 +14,7 @@ from ovw.datasets.audio import Clip, read_clip
 from ovw.datasets.utterance import Item, Problem, Utterance
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.pending import pending
 from ovw.models import languages
@@ -160,7 +160,7 @@ class TranscribeClips:
 
 def _problem(utterance: Utterance, error: OvwError | RuntimeError) -> Problem:
     """The problem of a clip, in a line."""
-    message = error.message if isinstance(error, OvwError) else str(error).strip().splitlines()[-1]
+    message = error.message if isinstance(error, OvwError) else reason(error)
     return Problem(utterance.id, utterance.location, message.removeprefix(f"{utterance.location}: "))
 
 

@@ -76,13 +76,19 @@ def quoted(value: object) -> str:
 
 def reason(error: BaseException) -> str:
     """The reason of a failure: the last line of the error's message, without a full stop, or its type without one."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if described := getattr(error, "strerror", None):
+        return str(described)
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.strip().startswith(LINK)]
     if not lines:
         return type(error).__name__
     last = lines[-1] if lines[-1].endswith("..") else lines[-1].removesuffix(".")
     return f"{last} is missing" if isinstance(error, KeyError) else last
+
+
+def unexpected(error: BaseException) -> str:
+    """An error that nobody foresaw, in a line: its type, and its message if it has one."""
+    message = " ".join(str(error).split())
+    return f"unexpected {type(error).__name__}" + (f": {message}" if message else "")
 
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:

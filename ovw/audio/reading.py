@@ -20,7 +20,7 @@ from av.stream import Disposition
 
 from ovw.audio.choice import DEFAULT, SoundChoice, choose_track
 from ovw.audio.pipes import is_pipe, open_pipe
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.lifetime import LiveInput, was_interrupted
 
 Source = Path | BinaryIO
@@ -167,9 +167,8 @@ def _open(source: Source | _Once, name: str, pcm: Pcm | None) -> InputContainer:
     except IsADirectoryError:
         raise OvwError(f"{name} is a folder", "name a media file") from None
     except MEDIA_ERRORS as error:
-        reason = getattr(error, "strerror", None) or str(error)
         hint = "it may be no media, or incomplete" + ("" if is_path else "; headerless samples need --pcm")
-        raise OvwError(f"{name}: cannot be read as audio or video: {reason}", hint) from None
+        raise OvwError(f"{name}: cannot be read as audio or video: {reason(error)}", hint) from None
 
 
 def choose_stream(container: InputContainer, name: str, choice: SoundChoice = DEFAULT) -> AudioStream:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ovw.datasets.columns import Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
-from ovw.errors import OvwError, UsageError
+from ovw.errors import OvwError, UsageError, reason
 from ovw.extras import require
 from ovw.hub import hub_endpoint
 from ovw.network import require_online
@@ -68,7 +68,7 @@ class HubDataset:
             for number, row in enumerate(_undecoded(rows, columns.audio)):
                 yield self._item(row, columns, number)
         except (OSError, ValueError) as error:
-            raise OvwError(f"{self.origin} broke off: {_first_line(error)}", "run again to go on") from None
+            raise OvwError(f"{self.origin} broke off: {reason(error)}", "run again to go on") from None
 
     def _item(self, row: Mapping[str, Any], columns: Columns, number: int) -> Item:
         audio = row[columns.audio] or {}
@@ -94,9 +94,9 @@ class HubDataset:
                 return library.load_dataset(self.repository, data_files=files, revision=PARQUET_BRANCH, **options)
         except ValueError as error:
             hint = "choose with --split, and a configuration with hf:owner/name@config"
-            raise UsageError(f"{self.origin} cannot be read: {_first_line(error)}", hint) from None
+            raise UsageError(f"{self.origin} cannot be read: {reason(error)}", hint) from None
         except (OSError, RuntimeError) as error:
-            raise OvwError(f"{self.origin} cannot be read: {_first_line(error)}", self.or_else) from None
+            raise OvwError(f"{self.origin} cannot be read: {reason(error)}", self.or_else) from None
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class SavedDataset:
         try:
             saved = library.load_from_disk(str(self.path)) if _is_saved(self.path) else self._parquet(library)
         except (OSError, ValueError, RuntimeError) as error:
-            raise OvwError(f"{self.origin} cannot be read: {_first_line(error)}", "is it whole?") from None
+            raise OvwError(f"{self.origin} cannot be read: {reason(error)}", "is it whole?") from None
         if not isinstance(saved, library.DatasetDict):
             return saved
         name = pick_split(list(saved), self.split, self.path)
@@ -228,7 +228,3 @@ def _audio_bytes(rows: Any, column: str, number: int, where: str) -> bytes:
     if audio.get("path"):
         return Path(audio["path"]).read_bytes()
     raise OvwError(f"{where}:{number}: no audio in this row")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.extras import require
 from ovw.transcribe.options import AUTO, TranscribeOptions
 
@@ -47,8 +47,7 @@ class OpenaiWhisperEngine(Engine):
         try:
             self._model = whisper.load_model(str(checkpoint), device="cpu")
         except (RuntimeError, OSError, KeyError, TypeError, EOFError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise OvwError(f"{checkpoint} cannot be loaded: {reason}", "give an OpenAI .pt file") from None
+            raise OvwError(f"{checkpoint} cannot be loaded: {reason(error)}", "give an OpenAI .pt file") from None
 
     def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> EngineResult:
         """Transcribe samples [n] at 16 kHz.

@@ -85,7 +85,7 @@ class _RayCrew:
             value = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             self._pending = {ref: entry for ref, entry in self._pending.items() if entry[0] != worker}
-            return Died(worker, str(error).strip().splitlines()[0])
+            return Died(worker, reason(error))
         if tag is not None:
             return Result(worker, tag, value)
         if value is not None:
@@ -112,8 +112,7 @@ def _connect(address: str, cpus: int) -> Any:
         else:
             ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        message = str(error).strip().splitlines()[0].rstrip(".")
-        raise OvwError(f"no Ray at {address}: {message}", HINT) from None
+        raise OvwError(f"no Ray at {address}: {reason(error)}", HINT) from None
     return ray
 
 

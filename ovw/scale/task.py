@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ovw.errors import unexpected
+
 logger = logging.getLogger(__name__)
 
 
@@ -49,8 +51,7 @@ def attempt(work: Callable[[Any], Any], item: Any) -> Any:
         return work(item)
     except Exception as error:
         logger.debug("%s", item, exc_info=True)
-        reason = " ".join(str(error).split())
-        return Lost(item, f"unexpected {type(error).__name__}: {reason}")
+        return Lost(item, unexpected(error))
 
 
 class Here:

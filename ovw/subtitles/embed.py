@@ -18,7 +18,7 @@ from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
 from ovw.audio.reading import MEDIA_ERRORS, opened
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 from ovw.files import name_problem, scratch_beside
 from ovw.models import TrackForm, track_language
 from ovw.subtitles.ass import HEADER
@@ -153,8 +153,9 @@ def embed_subtitles(video: Path, cues: Sequence[Cue], target: Path, language: st
             _check(video, target, overwrite=overwrite)
             scratch.replace(target)
     except MEDIA_ERRORS as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OvwError(f"cannot write {target}: {reason}", "the subtitle files can be used beside the video") from None
+        raise OvwError(
+            f"cannot write {target}: {reason(error)}", "the subtitle files can be used beside the video"
+        ) from None
 
 
 def _add_copies(

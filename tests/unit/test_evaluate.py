@@ -135,8 +135,10 @@ def test_config() -> None:
 def test_manifest_clip_that_is_no_media(tmp_path: Path) -> None:
 
     class Silent:
+        message = "first line\nno memory"
+
         def transcribe(self, samples: np.ndarray, options: TranscribeOptions):
-            raise RuntimeError("first line\nno memory")
+            raise RuntimeError(self.message)
 
         def describe(self) -> dict:
             return {}
@@ -148,6 +150,9 @@ def test_manifest_clip_that_is_no_media(tmp_path: Path) -> None:
     (outcome,) = task.transcribe(Silent(), [Utterance("a", wav(), "a.wav", "x")])
     assert isinstance(outcome, Problem)
     assert outcome.reason == "no memory"
+    Silent.message = ""
+    (outcome,) = task.transcribe(Silent(), [Utterance("a", wav(), "a.wav", "x")])
+    assert getattr(outcome, "reason", None) == "RuntimeError"
 
 
 def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:

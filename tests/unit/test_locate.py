@@ -6,7 +6,7 @@ import pytest
 
 from ovw.artifact.locate import default_artifact, locate, locate_or_default
 from ovw.cli.ensure import missing_size
-from ovw.errors import OvwError, UsageError, reason
+from ovw.errors import OvwError, UsageError, reason, unexpected
 from ovw.models import full_name
 
 
@@ -106,3 +106,11 @@ def test_what_could_be_made(home: Path) -> None:
 )
 def test_reason(error: Exception, told: str) -> None:
     assert reason(error) == told
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [(RuntimeError("two\n lines"), "unexpected RuntimeError: two lines"), (ValueError(), "unexpected ValueError")],
+)
+def test_errors_nobody_foresaw_are_a_line(error: Exception, line: str) -> None:
+    assert unexpected(error) == line

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovw.cli.console import warn
-from ovw.errors import OvwError
+from ovw.errors import OvwError, unexpected
 
 if TYPE_CHECKING:
     from ovw.audio.download import Remote
@@ -81,8 +81,7 @@ class FailureCollector:
             raise
         except Exception as error:
             logger.debug("%s", label, exc_info=True)
-            reason = " ".join(str(error).split())
-            self.fail(OvwError(f"{label}: unexpected {type(error).__name__}: {reason}", "ovw -v shows where"))
+            self.fail(OvwError(f"{label}: {unexpected(error)}", "ovw -v shows where"))
         finally:
             self._label = None
 
