@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ovw.audio.inputs import MEDIA_SUFFIXES
+from ovw.audio.inputs import find_media
 from ovw.datasets.utterance import Item, Problem, Utterance
+from ovw.errors import reason
 from ovw.home import real_path
 from ovw.text_files import read_text
 
 
 @dataclass(frozen=True)
 class AudioFolder:
-    """`talk.mp3` and `talk.txt`, in sub-folders too; a clip goes by its path without the ending.
+    """`talk.mp3` and `talk.txt`, in sub-folders too, but no hidden ones; a clip goes by its path without the ending.
 
     Without `texts` the sound is enough, and every reference is empty.
     """
@@ -33,7 +34,7 @@ class AudioFolder:
         return f"folder {self.path}"
 
     def __iter__(self) -> Iterator[Item]:
-        for path in media_files(self.path):
+        for path in sorted(find_media(self.path)):
             name = path.relative_to(self.path).with_suffix("").as_posix()
             if not self.texts:
                 yield Utterance(name, path, str(path), "", self.language)
@@ -42,12 +43,7 @@ class AudioFolder:
             try:
                 reference = read_text(text).strip()
             except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "not text"
-                yield Problem(name, str(path), f"{text.name}: {reason}")
+                found = reason(error) if isinstance(error, OSError) else "not text"
+                yield Problem(name, str(path), f"{text.name}: {found}")
                 continue
             yield Utterance(name, path, str(path), reference, self.language)
-
-
-def media_files(folder: Path) -> list[Path]:
-    """Every media file below a folder, by path."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES and path.is_file())

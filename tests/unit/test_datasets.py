@@ -183,6 +183,15 @@ def test_folder(tmp_path: Path) -> None:
     assert "c.txt" in c.reason
 
 
+def test_a_folder_without_what_is_hidden_and_links_once(tmp_path: Path) -> None:
+    for name in ("a.wav", "._a.wav", ".trash/b.wav", "day/c.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(wav())
+        (tmp_path / name).with_suffix(".txt").write_text("one", encoding="utf-8")
+    (tmp_path / "day" / "loop").symlink_to(tmp_path)
+    assert [clip.id for clip in items(tmp_path)] == ["a", "day/c"]
+
+
 def test_common_voice(tmp_path: Path) -> None:
     for language, sentence in (("de", "Guten Tag"), ("zh-CN", "你好")):
         (tmp_path / language / "clips").mkdir(parents=True)
