@@ -11,15 +11,15 @@ from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
 from ovw.models import find_language
 from ovw.scale.config import RunConfig
-from ovw.transcribe.options import AUTO
+from ovw.transcribe.options import AUTO, MOST_BEAMS, MOST_WINDOWS
 
 
 class EvalConfig(RunConfig, DatasetOptions):
     """The options of `ovw eval`, from a command line or a YAML file."""
 
-    beam_size: int = Field(default=1, ge=1, le=64)
+    beam_size: int = Field(default=1, ge=1, le=MOST_BEAMS)
     """Beams at temperature 0; 1 is greedy decoding."""
-    batch_size: int = Field(default=1, ge=0, le=256)
+    batch_size: int = Field(default=1, ge=0, le=MOST_WINDOWS)
     """Windows decoded together, of one clip or of several; 0 chooses for each clip as `ovw transcribe` does."""
     reference: str | None = None
     """The reference: `pytorch`, a `.pt` file, an artifact, an earlier run's folder, or a JSONL of hypotheses."""

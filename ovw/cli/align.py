@@ -11,7 +11,6 @@ import typer
 
 from ovw.cli import options
 from ovw.cli.console import Terminal, warn
-from ovw.cli.transcribe import Formats
 from ovw.errors import OvwError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def run(
         typer.Argument(help="Its text: .srt, .vtt, .ass or .lrc, whose cues are timed anew, another text file, or -."),
     ],
     model: options.Model = None,
-    formats: Formats = None,
+    formats: options.Formats = None,
     output: Annotated[
         str | None,
         options.output("--output", "-o", text="Write into this folder, or print with -. Default: beside the media."),
@@ -60,6 +59,7 @@ def run(
     Every line or sentence of a text, and every cue of a subtitle file, becomes a cue at the time of its words.
     """
     from ovw.cli.transcription.config import TranscribeConfig
+    from ovw.cli.values import check_exact
     from ovw.config import build
     from ovw.network import go_offline
 
@@ -72,6 +72,7 @@ def run(
         "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
         "overwrite": overwrite or None,
     }  # fmt: skip
+    check_exact(flags)
     chosen = build(TranscribeConfig, {key: value for key, value in flags.items() if value is not None})
     _align(media, text, chosen, Terminal(quiet=quiet), yes=yes)
 

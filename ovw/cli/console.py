@@ -105,6 +105,11 @@ class ProgressBar:
         """Move to `done` of `total`."""
         self._update(completed=done, total=total)
 
+    def downloaded(self, done: int, total: int | None) -> None:
+        """Move to `done` of `total` bytes; a total of 0 or `None` is not known."""
+        self.at(done, total or None)
+        self.remark(f"{done / 1e6:.0f} MB")
+
     def advance(self) -> None:
         """Move by one."""
         self._update(advance=1)

@@ -176,11 +176,7 @@ def convert_with_progress(plan: ConvertConfig, terminal: Terminal) -> Iterator[C
             bar.step(text)
             bar.remark("")
 
-        def on_download(done: int, total: int) -> None:
-            bar.at(done, total or None)
-            bar.remark(f"{done / 1e6:.0f} MB")
-
-        observer = ConvertObserver(on_step, on_download, on_failure=lambda failure: warn(str(failure)))
+        observer = ConvertObserver(on_step, bar.downloaded, on_failure=lambda failure: warn(str(failure)))
         yield from convert(plan, observer)
 
 

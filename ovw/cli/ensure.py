@@ -57,12 +57,7 @@ def find_model(model: str | None, terminal: Terminal) -> Path:
     from ovw.artifact.exports import fetch_export
 
     with terminal.bar(model) as bar:
-
-        def on_progress(done: int, total: int) -> None:
-            bar.at(done, total or None)
-            bar.remark(f"{done / 1e6:.0f} MB")
-
-        return fetch_export(model, on_progress)
+        return fetch_export(model, bar.downloaded)
 
 
 def pytorch_file(manifest: Manifest) -> Path:

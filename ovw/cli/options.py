@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ovw.home import models_dir
+from ovw.subtitles import FORMATS
 
 
 def option(*names: str, text: str, group: str | None = None, choices: Sequence[str] = ()) -> Any:
@@ -72,6 +73,10 @@ AudioContext = Annotated[
         choices=("auto", "full"),
         text="Merge padding and positions that are alike (auto, the default), or compute every window in full.",
     ),
+]
+Formats = Annotated[
+    list[str] | None,
+    output("--format", "-f", choices=(*FORMATS, "all"), text="Write this format; may be repeated. Default srt."),
 ]
 Exact = Annotated[bool, speed("--exact", text="Follow openai/whisper's algorithm in f32, with no approximation.")]
 Device = Annotated[str | None, speed(text="Run on this OpenVINO device. Default CPU.")]

@@ -9,14 +9,6 @@ import typer
 
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config
-from ovw.subtitles import FORMATS
-
-Formats = Annotated[
-    list[str] | None,
-    options.output(
-        "--format", "-f", choices=(*FORMATS, "all"), text="Write this format; may be repeated. Default srt."
-    ),
-]
 
 
 def run(
@@ -25,7 +17,7 @@ def run(
         typer.Argument(help="Audio or video files, folders, .jsonl/.csv lists, http(s) addresses, or - for stdin."),
     ],
     model: options.Model = None,
-    formats: Formats = None,
+    formats: options.Formats = None,
     output: Annotated[
         str | None,
         options.output("--output", "-o", text="Write into this folder, or print with -. Default: beside the input."),

@@ -16,6 +16,7 @@ AUTO = "auto"
 """The language that asks for detection, also of an artifact that has a default language."""
 Padding = Literal["auto", "mel", "audio"]
 MOST_BEAMS = 64
+"""Hypotheses of a window: beams, or samples."""
 MOST_WINDOWS = 256
 """Decoded together."""
 
@@ -42,7 +43,7 @@ class TranscribeOptions(Config):
     """Beams at temperature 0; 1 is greedy decoding."""
     patience: float = Field(default=1.0, gt=0)
     """Beam search goes on until `beam_size * patience` hypotheses have ended."""
-    best_of: int = Field(default=5, ge=1, le=64)
+    best_of: int = Field(default=5, ge=1, le=MOST_BEAMS)
     """Samples drawn above temperature 0."""
     length_penalty: float | None = Field(default=None, ge=0, le=1)
     """Alpha of Google NMT's length penalty when ranking hypotheses; plain mean log probability if not given."""

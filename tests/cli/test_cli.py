@@ -156,6 +156,11 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
         (("transcribe", clip, *tiny, "--language", "klingon"), 2, ["unknown language 'klingon'", "zh", " more."]),
         (("transcribe", clip, *tiny, "--exact", "--batch-size", "8"), 2, ["--exact goes with --batch-size 1 only"]),
         (
+            ("align", clip, clip, *tiny, "--exact", "--inference-precision", "bf16"),
+            2,
+            ["--exact goes with --inference-precision f32 only"],
+        ),
+        (
             ("transcribe", clip, *tiny, "--exact", "--vad"),
             2,
             ["--exact goes with --no-vad only", "leave one of them out"],

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +12,7 @@ from ovw.cli.console import warn
 from ovw.errors import OvwError, unexpected
 
 if TYPE_CHECKING:
-    from ovw.audio.download import Remote
     from ovw.audio.inputs import Input
-    from ovw.audio.samples import Media
-    from ovw.cli.console import Terminal
     from ovw.cli.transcription.config import TranscribeConfig
 
 logger = logging.getLogger(__name__)
@@ -101,30 +96,3 @@ class FailureCollector:
         if self._total == 1:
             raise OvwError(named, self._failures[0].hint)
         raise OvwError(f"{len(self._failed)} of {self._total} inputs failed: {named}")
-
-
-@contextmanager
-def media_of(item: Input, config: TranscribeConfig, terminal: Terminal) -> Iterator[Media]:
-    """The media of an input: its file, a download that is removed afterwards, or a stream."""
-    from ovw.audio.decode import stream_audio
-    from ovw.audio.inputs import fetched
-    from ovw.audio.reading import Pcm
-
-    if item.reads_once:
-        pcm = Pcm(config.pcm, config.pcm_rate, config.pcm_channels) if config.pcm else None
-        yield stream_audio(item.path or sys.stdin.buffer, config.sound(), pcm)
-        return
-    with fetched(item, partial(_download, terminal)) as file:
-        yield file
-
-
-def _download(terminal: Terminal, remote: Remote, folder: Path) -> Path:
-    from ovw.audio.download import download
-
-    with terminal.bar(f"download {remote.title}") as bar:
-
-        def on_progress(done: int, total: int | None) -> None:
-            bar.at(done, total)
-            bar.remark(f"{done / 1e6:.0f} MB")
-
-        return download(remote, folder, on_progress)

@@ -155,7 +155,7 @@ class _Work:
     def alone(self, job: _Job) -> None:
         """Transcribe one input."""
         from ovw.audio.mel import FRAMES_PER_SECOND
-        from ovw.cli.transcription.failures import media_of
+        from ovw.cli.transcription.media import media_of
 
         config, item = self._config, job.item
         with self._batch.turn(item.label), media_of(item, config, self._terminal) as sound:
