@@ -22,7 +22,7 @@ def timed(call: Callable[[], object]) -> Run:
     return run
 
 
-def collect(run: Run, timing: Timing, limit: float) -> list[float]:
+def collect(run: Run, timing: Timing, limit: float) -> tuple[list[float], int]:
     """Iterate until there were enough iterations and seconds, or until the limit.
 
     Args:
@@ -31,7 +31,7 @@ def collect(run: Run, timing: Timing, limit: float) -> list[float]:
         limit: seconds after which it ends in any case, with one sample at least.
 
     Returns:
-        Milliseconds of the iterations after the warm-up.
+        Milliseconds of the iterations after the warm-up, and the number of those within it.
     """
     begun = time.perf_counter()
     warmed = 0
@@ -43,7 +43,7 @@ def collect(run: Run, timing: Timing, limit: float) -> list[float]:
         if samples and time.perf_counter() - begun >= limit:
             break
         samples += run()
-    return [1000 * seconds for seconds in samples]
+    return [1000 * seconds for seconds in samples], warmed
 
 
 def _enough(count: int, seconds: float, timing: Timing) -> bool:

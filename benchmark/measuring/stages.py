@@ -194,11 +194,12 @@ class GraphBench:
 
     def _steady(self, run: Run) -> Callable[[str, float], None]:
         def measure(stage: str, limit: float) -> None:
-            samples: list[float] = []
-            joules = self._energy.joules(lambda: samples.extend(collect(run, self._job.timing, limit)))
+            collected: list[tuple[list[float], int]] = []
+            joules = self._energy.joules(lambda: collected.append(collect(run, self._job.timing, limit)))
+            ((samples, warmed),) = collected
             self._report(stage, "ms", samples)
             if joules is not None:
-                self._report(f"{stage}_energy", "J", [joules / (len(samples) + self._job.timing.warmup)])
+                self._report(f"{stage}_energy", "J", [joules / (len(samples) + warmed)])
 
         return measure
 
@@ -216,7 +217,8 @@ class GraphBench:
                 self._fill(decoder, audio, cached)
                 return [timed(lambda: decoder.step(one, same))()[0] for _ in range(STEPS)]
 
-            self._report(stage, "ms", collect(run, self._job.timing, limit))
+            samples, _ = collect(run, self._job.timing, limit)
+            self._report(stage, "ms", samples)
 
         return measure
 

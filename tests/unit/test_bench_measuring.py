@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -14,15 +16,30 @@ from ovw.benchmark.measuring.clock import collect, timed
 from ovw.benchmark.measuring.energy import EnergyMeter
 from ovw.benchmark.measuring.noise import NoiseMeter
 from ovw.benchmark.measuring.pace import Pace, fastest, measure_pace
+from ovw.benchmark.measuring.stages import GraphBench
 
 
 def test_enough_iterations_and_seconds() -> None:
     def run() -> list[float]:
         return [0.25, 0.25]
 
-    assert collect(run, Timing(iterations=5, seconds=0, warmup=2, limit=9), 9) == [250.0] * 6
-    assert len(collect(timed(lambda: None), Timing(iterations=3, seconds=0.01, warmup=0, limit=9), 9)) > 3
-    assert collect(run, Timing(iterations=99, seconds=9, warmup=99, limit=0), 0) == [250.0] * 2
+    assert collect(run, Timing(iterations=5, seconds=0, warmup=2, limit=9), 9) == ([250.0] * 6, 2)
+    assert len(collect(timed(lambda: None), Timing(iterations=3, seconds=0.01, warmup=0, limit=9), 9)[0]) > 3
+    assert collect(run, Timing(iterations=99, seconds=9, warmup=99, limit=0), 0) == ([250.0] * 2, 0)
+
+
+def test_energy_is_shared_by_the_iterations_that_ran() -> None:
+    class Meter:
+        def joules(self, work: Callable[[], object]) -> float:
+            work()
+            return 6.0
+
+    emitted: list[dict] = []
+    stages = GraphBench.__new__(GraphBench)
+    stages._energy, stages._emit = Meter(), emitted.append
+    stages._job = SimpleNamespace(timing=Timing(iterations=99, seconds=9, warmup=99, limit=0))
+    stages._steady(lambda: [0.25, 0.25])("encoder", 0)
+    assert [line["samples"] for line in emitted] == [[250.0, 250.0], [3.0]]
 
 
 def test_energy_counter_that_starts_anew(tmp_path: Path) -> None:
