@@ -51,6 +51,12 @@ class Whisper:
         device: how to run it.
         exact: openai/whisper's own algorithm in f32: no approximation, no batches, silence is not left out.
 
+    Attributes:
+        folder: of the artifact.
+        manifest: of the artifact.
+        capabilities: of the model.
+        threads: that it runs on; 0 for all usable cores.
+
     Raises:
         OvwError: no such artifact, or one that cannot be read.
     """
@@ -65,10 +71,10 @@ class Whisper:
         folder = locate_or_default(model)
         options = self._policy.device(device or DeviceOptions())
         self.folder = folder
-        self._threads = options.threads
+        self.threads = options.threads
         self.manifest = load_manifest(folder)
-        self._opener = RecordingOpener(self.manifest.dimensions(), self._policy.whole_loudness, self._threads)
-        self._vad_executor = None if exact else speech_worker(self._threads)
+        self._opener = RecordingOpener(self.manifest.dimensions(), self._policy.whole_loudness, self.threads)
+        self._vad_executor = None if exact else speech_worker(self.threads)
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
             self._sessions = self._open(options)
@@ -234,7 +240,7 @@ class Whisper:
 
     def _together(self, jobs: Sequence[Job], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
         # spectrograms and voice activity leave the interpreter free, but one of the threads is mostly waiting for it
-        with ThreadPoolExecutor((self._threads or usable_cores()) + 1) as pool:
+        with ThreadPoolExecutor((self.threads or usable_cores()) + 1) as pool:
             recordings = list(pool.map(lambda job: self._opener.open(job[0], job[1], options), jobs))
         steered = AUTO if asked is None else self._steering(asked)
         found = transcribe_many(self._sessions, recordings, steered, options)

@@ -145,7 +145,7 @@ def transcribe_live(recording: MicrophoneRecording, whisper: Whisper, options: M
     Yields:
         The text so far, after every part of the recording.
     """
-    cutter, text, chosen = PhraseCutter(), LiveText(), dict(options)
+    cutter, text, chosen = PhraseCutter(whisper.threads), LiveText(), dict(options)
     for part in recording.parts():
         if recording.stopped.is_set():
             return

@@ -18,6 +18,7 @@ from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
 from ovw.errors import OvwError
 from ovw.transcribe.result import Detection, Segment
+from ovw.ui import recording as recording_module
 from ovw.ui.phrases import LONGEST_S, Phrase, PhraseCutter
 from ovw.ui.recording import MicrophoneRecording, transcribe_live
 from ovw.ui.tabs import Tabs
@@ -159,6 +160,8 @@ class SameResult:
 class SameModel:
     """A model that finds the same words in everything, and a language where none is given."""
 
+    threads = 1
+
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
 
@@ -187,6 +190,18 @@ def test_text_comes_while_it_goes_on(tmp_path: Path, demo_samples: np.ndarray) -
     assert text.seconds == pytest.approx(11.0, abs=0.1)
     assert model.asked[0] == {"task": "translate"}
     assert all(asked == {"task": "translate", "language": "de"} for asked in model.asked[1:])
+
+
+def test_speech_detection_runs_on_the_threads_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def cutter(threads: int = 0) -> PhraseCutter:
+        asked.append(threads)
+        return PhraseCutter(threads)
+
+    monkeypatch.setattr(recording_module, "PhraseCutter", cutter)
+    next(transcribe_live(begun(tmp_path), SameModel(), {}))  # type: ignore[arg-type]
+    assert asked == [SameModel.threads]
 
 
 def test_it_ends_when_it_is_stopped(tmp_path: Path) -> None:
