@@ -6,16 +6,21 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
+from ovw.artifact import foreign, masks
 from ovw.convert.plan import Converted
 from ovw.home import compiled_dir
+from ovw.runtime import device, fast, stateless, with_past
 from ovw.runtime.device import EXACT, DeviceOptions, instruction_sets
 from ovw.runtime.fast import compiled, graphs
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
+from ovw.transcribe.checks import guard, probe, rows
+from ovw.transcribe.exact import AS_LICENSED, EXACTLY
 
 PROMPT = [11, 12, 13]
 
@@ -136,8 +141,37 @@ def test_the_code_is_part_of_what_it_was_made_of(
     logits(copy, tiny, EXACT)
     changed = Path(shutil.copytree(Path(graphs.__file__).parent, tmp_path / "fast"))
     (changed / "graphs.py").write_text("# different\n")
-    monkeypatch.setattr(compiled, "__file__", str(changed / "compiled.py"))
-    compiled._own_code.cache_clear()
+    monkeypatch.setattr(fast, "__file__", str(changed / "__init__.py"))
+    compiled.code_digest.cache_clear()
     logits(copy, tiny, EXACT)
-    compiled._own_code.cache_clear()  # the next test has the real one again
+    compiled.code_digest.cache_clear()  # the next test has the real one again
     assert len(kept()) == 4
+
+
+@pytest.mark.parametrize("module", [device, foreign, with_past], ids=lambda module: module.__name__)
+def test_so_is_code_of_other_rooms(
+    module: ModuleType, tiny: Converted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = compiled.fingerprint(tiny.folder, "decoder", EXACT)
+    _change(module, tmp_path, monkeypatch)
+    assert compiled.fingerprint(tiny.folder, "decoder", EXACT) != before
+    compiled.code_digest.cache_clear()
+
+
+@pytest.mark.parametrize("module", [guard, probe, rows, stateless, masks], ids=lambda module: module.__name__)
+def test_outcomes_of_the_check_depend_on_its_code(
+    module: ModuleType, tiny: Converted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = guard._fingerprint(tiny.folder, EXACT, AS_LICENSED)
+    assert guard._fingerprint(tiny.folder, EXACT, EXACTLY) != before
+    _change(module, tmp_path, monkeypatch)
+    assert guard._fingerprint(tiny.folder, EXACT, AS_LICENSED) != before
+    compiled.code_digest.cache_clear()
+
+
+def _change(module: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a module have another source."""
+    changed = folder / "changed.py"
+    changed.write_bytes(Path(str(module.__file__)).read_bytes() + b"# different\n")
+    monkeypatch.setattr(module, "__file__", str(changed))
+    compiled.code_digest.cache_clear()

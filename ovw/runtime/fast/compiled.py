@@ -11,23 +11,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import openvino as ov
 
-from ovw.artifact import masks, names, weights
+from ovw.artifact import foreign, masks, names, weights
 from ovw.errors import OvwError
 from ovw.files import sweep_halves, write_whole
 from ovw.home import compiled_dir
-from ovw.runtime import graph_walk, saturation, with_past
+from ovw.runtime import device, fast, graph_walk, saturation, with_past
 from ovw.runtime.device import DeviceOptions, compile_model, core, hardware, instruction_sets
 
 LARGEST = 2**30
 """Bytes of an artifact's weights above which nothing is kept: OpenVINO needs several times the size to write it."""
 UNUSED_DAYS = 30
 """After which a kept graph goes."""
-ELSEWHERE = (masks, weights, graph_walk, saturation, with_past)
-"""Modules that graphs are made by too."""
+ELSEWHERE = (foreign, masks, weights, device, graph_walk, saturation, with_past)
+"""Modules that graphs are made and compiled by too."""
 DIGEST = hashlib.sha256().digest_size
 """Bytes at the end of a kept file: the SHA-256 of its name and of the graph before them."""
 
@@ -69,13 +70,20 @@ def load_or_compile(
     return CompiledGraph(compiled)
 
 
-def fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
-    """A hash of everything that a compiled graph depends on, this code among it."""
-    device = (*hardware(options), instruction_sets())
+def fingerprint(artifact: Path, part: str, options: DeviceOptions, code: bytes = b"") -> str:
+    """A hash of everything that a compiled graph depends on, this code among it.
+
+    Args:
+        artifact: folder that the graph is made from.
+        part: which of its graphs.
+        options: device, precision and threads.
+        code: digest of the modules that what is kept depends on too.
+    """
+    machine = (*hardware(options), instruction_sets())
     graphs = sorted(path for path in artifact.iterdir() if path.suffix in (".xml", ".bin"))
     files = [(path.name, found.st_size, found.st_mtime_ns) for path, found in ((p, p.stat()) for p in graphs)]
-    known = hashlib.sha256(repr((part, ov.__version__, device, options.properties(), files)).encode())
-    known.update(_own_code())
+    known = hashlib.sha256(repr((part, ov.__version__, machine, options.properties(), files)).encode())
+    known.update(code_digest(fast, *ELSEWHERE) + code)
     for description in (names.MANIFEST, names.CONFIG):  # one is there: folders of other programs have no manifest
         if (artifact / description).is_file():
             known.update((artifact / description).read_bytes())
@@ -83,10 +91,14 @@ def fingerprint(artifact: Path, part: str, options: DeviceOptions) -> str:
 
 
 @cache
-def _own_code() -> bytes:
-    """A digest of the modules that make graphs."""
-    sources = (*sorted(Path(__file__).parent.glob("*.py")), *(Path(str(one.__file__)) for one in ELSEWHERE))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).digest()
+def code_digest(*modules: ModuleType) -> bytes:
+    """A digest of the source of modules; a package stands for all that are in its folder."""
+    digest = hashlib.sha256()
+    for module in modules:
+        own = Path(str(module.__file__))
+        for source in sorted(own.parent.glob("*.py")) if hasattr(module, "__path__") else [own]:
+            digest.update(source.read_bytes())
+    return digest.digest()
 
 
 def _load(kept: Path, options: DeviceOptions) -> CompiledGraph | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,10 +23,13 @@ from ovw.errors import OvwError, reason
 from ovw.files import sweep_halves, write_whole
 from ovw.home import checked_dir
 from ovw.memory import give_back
+from ovw.runtime import decoder, encoder, stateless
 from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.device import EXACT, DeviceOptions, require_device
-from ovw.runtime.fast.compiled import fingerprint
+from ovw.runtime.fast.compiled import code_digest, fingerprint
 from ovw.runtime.protocols import Audio, Decoder
+from ovw.transcribe import model_sessions, selftest
+from ovw.transcribe.checks import probe, rows
 from ovw.transcribe.checks.probe import (
     STRETCHES_S,
     Distance,
@@ -55,6 +59,8 @@ since other kernels round some of them otherwise: 0.03 and 0.01 (tiny.en, base).
 APPROXIMATED = Distance(logits=0.6, heads=0.5)
 """With merged padding and tokens: 0.14 and 0.13 (base), 0.16 and 0.14 (tiny.en); what that costs in words, the licence
 measures."""
+CODE = (probe, rows, selftest, model_sessions, decoder, encoder, stateless)
+"""Modules beside this one by which an outcome comes about, and those of `ovw.runtime.fast.compiled`."""
 BATCH = (0, 1, 0, 1, 0)
 """The stretches in the rows of the batch."""
 
@@ -92,7 +98,7 @@ def open_checked(
     require_unchanged(folder, manifest, names.TOKENIZER)  # a small file, and another vocabulary writes other words
     candidates = list(execution_modes(folder, manifest, options, policy))
     sweep_halves(checked_dir())
-    kept = checked_dir() / f"{fingerprint(folder, f'check {policy.own_graphs}', options)}.json"
+    kept = checked_dir() / f"{_fingerprint(folder, options, policy)}.json"
     outcome = _recall(kept, candidates)
     if outcome is None:
         outcome = _first_sound(folder, manifest, candidates)
@@ -173,8 +179,8 @@ def find_fault(mode: ExecutionMode, reference: ProbeReference, manifest: Manifes
     if fault := _beyond(found, mode.allowed):
         return fault
     if most < 0 or most >= len(BATCH):
-        rows = [sessions.detached(window) for window in audio]
-        if fault := _batch_fault(sessions.decoder, rows, reference, found.logits):
+        detached = [sessions.detached(window) for window in audio]
+        if fault := _batch_fault(sessions.decoder, detached, reference, found.logits):
             return fault
     if manifest.source.kind == "random" or not sessions.approximations.merged_padding:
         return None
@@ -214,6 +220,11 @@ def reference_of(folder: Path, manifest: Manifest) -> ProbeReference:
     del exact, audio
     give_back()
     return reference
+
+
+def _fingerprint(folder: Path, options: DeviceOptions, policy: RunPolicy) -> str:
+    """A hash of everything that an outcome depends on, the code of the check and of the sessions among it."""
+    return fingerprint(folder, f"check {policy.own_graphs}", options, code_digest(sys.modules[__name__], *CODE))
 
 
 def _recall(kept: Path, candidates: Sequence[ExecutionMode]) -> tuple[ExecutionMode, list[str]] | None:
