@@ -16,16 +16,15 @@ from ovw.artifact.masks import decoders_without_batch
 from ovw.errors import NotEqualError
 from ovw.memory import give_back
 from ovw.models import Dims
-from ovw.runtime.device import EXACT, DeviceOptions, capabilities, cpu_name, inference_precision
+from ovw.runtime.device import EXACT, DeviceOptions, capabilities, cpu_name
 from ovw.runtime.sessions import open_decoder, open_encoder
 from ovw.transcribe.checks.licence import measure_licence
 from ovw.transcribe.checks.probe import make_reference, probe_mels, takes_probe
 from ovw.transcribe.checks.rows import (
-    BATCH_TO_F32,
     BATCHES,
     SAME_IN_F32,
-    SHARE_OF_ARITHMETIC,
     Logits,
+    batch_fault,
     fed_batch,
     fed_equal,
     largest_distance,
@@ -146,18 +145,12 @@ def require_equal_rows(rows: RowCheck, precision: str) -> None:
     Raises:
         NotEqualError: by more than is allowed, or NaN.
     """
-    by_others, batch_to_f32 = rows.by_others or 0.0, rows.batch_to_f32 or 0.0
-    share, most = (factor * rows.default_to_f32 for factor in (SHARE_OF_ARITHMETIC, BATCH_TO_F32))
-    figures = [
-        (rows.in_f32, SAME_IN_F32, "rows of a batch differ from the same rows alone: {} in f32"),
-        (by_others, max(SAME_IN_F32, share), f"rows of a batch depend on each other: {{}} in {precision}"),
-        (batch_to_f32, max(SAME_IN_F32, most), f"rows of a batch are less exact than one alone: {{}} in {precision}"),
-    ]
-    for found, allowed, message in figures:
-        if not found <= allowed:
-            raise NotEqualError(
-                f"{message.format(f'{found:.2g}')}, {allowed:.2g} is allowed", "nothing was written; please report it"
-            )
+    hint = "nothing was written; please report it"
+    if not rows.in_f32 <= SAME_IN_F32:
+        seen = f"{rows.in_f32:.2g} in f32, {SAME_IN_F32:.2g} is allowed"
+        raise NotEqualError(f"rows of a batch differ from the same rows alone: {seen}", hint)
+    if fault := batch_fault(rows.by_others or 0.0, rows.batch_to_f32 or 0.0, rows.default_to_f32):
+        raise NotEqualError(f"in {precision}, {fault}", hint)
 
 
 def _measure_rows(
@@ -174,11 +167,10 @@ def _measure_rows(
     reference = reference or make_reference(decoder, audio, prompt, least(shapes))
     if shapes.kind == "dynamic":
         audio = [hidden[:POSITIONS] for hidden in audio]
-    compiled = getattr(decoder, "compiled", None)
     pairs = list(zip(audio, reference.tokens, strict=True))
     rows = _Rows(
         reference,
-        inference_precision(compiled) if compiled else "f32",
+        decoder.precision,
         [fed_equal(decoder, *pair, least(shapes)) for pair in pairs],
     )
     for size in _batches(shapes):

@@ -80,10 +80,7 @@ class DecoderSession(OpenVinoDecoder):
         return outputs
 
     def head_norms(self) -> dict[str, NDArray[np.float32]]:
-        """Root mean square of what is cached now, by the name of the state: [rows, heads] each.
-
-        A measure of the arithmetic that is finer than logits: of one head, the error of all others does not hide it.
-        """
+        """As `Decoder.head_norms`, of what is cached now, by the name of the state."""
         return state_head_norms(self._request)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -63,6 +63,13 @@ class Decoder(Protocol):
     def release(self) -> None:
         """Forget the windows, whose memory may then go, until the next `start`."""
         return
+
+    def head_norms(self) -> Mapping[str, NDArray[np.float32]]:
+        """Root mean square of the keys and values of each head, [rows, heads], by name; none where they are not seen.
+
+        A measure of the arithmetic that is finer than logits: of one head, the error of all others does not hide it.
+        """
+        return {}
 
     def step(
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None

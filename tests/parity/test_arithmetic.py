@@ -31,7 +31,7 @@ from ovw.runtime.sessions import open_decoder
 from ovw.transcribe.checks import guard, texts
 from ovw.transcribe.checks.licence import MOST_NATS, WORST_NATS, measure_licence
 from ovw.transcribe.checks.probe import probe_windows
-from ovw.transcribe.checks.rows import logits_distance
+from ovw.transcribe.checks.rows import batch_fault, logits_distance
 from ovw.transcribe.exact import AS_LICENSED, EXACTLY
 from ovw.transcribe.options import TranscribeOptions
 
@@ -305,6 +305,16 @@ def test_row_tolerances() -> None:
     for figures in ((2e-4, 0, 0.03), (0, 0.004, 0.03), (0, float("inf"), 0.03), (0, 0, 0.05), (0, 0, float("nan"))):
         with pytest.raises(NotEqualError):
             check(*figures)
+
+
+def test_a_batch_at_first_use_has_the_tolerances_of_conversion() -> None:
+    assert batch_fault(0.002, 0.04, 0.03) is None
+    assert (
+        batch_fault(0.004, 0.03, 0.03)
+        == "rows of a batch depend on each other: logits differ by 0.004, 0.003 is allowed"
+    )
+    assert batch_fault(0, 0.05, 0.03) == "rows of a batch are 0.05 from f32, 0.045 is allowed"
+    assert batch_fault(0, float("nan"), 0.03) is not None
 
 
 def test_packed_arrays_come_back() -> None:

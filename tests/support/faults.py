@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,9 @@ class FaultyDecoder(Decoder):
 
     def release(self) -> None:
         self._decoder.release()
+
+    def head_norms(self) -> Mapping[str, np.ndarray]:
+        return dict(self._decoder.head_norms())
 
     def step(self, tokens: np.ndarray, beam_idx: np.ndarray, at: Sequence[int] | None = None) -> np.ndarray:
         return self._spoil(self._decoder.step(tokens, beam_idx, at))

@@ -38,14 +38,7 @@ from ovw.transcribe.checks.probe import (
     probe_windows,
     takes_probe,
 )
-from ovw.transcribe.checks.rows import (
-    BATCH_TO_F32,
-    SAME_IN_F32,
-    SHARE_OF_ARITHMETIC,
-    fed_batch,
-    fed_equal,
-    largest_distance,
-)
+from ovw.transcribe.checks.rows import batch_fault, fed_batch, fed_equal, largest_distance
 from ovw.transcribe.exact import AS_LICENSED, RunPolicy
 from ovw.transcribe.model_sessions import FastModelSessions, ModelSessions, has_fast_path
 from ovw.transcribe.selftest import clip_sha256, golden_prompt
@@ -191,14 +184,8 @@ def _batch_fault(decoder: Decoder, audio: Sequence[Audio], reference: ProbeRefer
     """The fault of a batch, whose rows alone are at a distance from f32."""
     equal = [fed_equal(decoder, *pair, len(BATCH)) for pair in zip(audio, reference.tokens, strict=True)]
     batch = fed_batch(decoder, audio, reference.tokens, BATCH)
-    moved, allowed = largest_distance(batch, [equal[w] for w in BATCH]), max(SAME_IN_F32, SHARE_OF_ARITHMETIC * alone)
-    if not moved <= allowed:
-        return f"rows of a batch depend on each other: logits differ by {moved:.2g}, {allowed:.2g} is allowed"
-    together = distance(decoder, audio, reference, len(BATCH)).logits
-    allowed = max(SAME_IN_F32, BATCH_TO_F32 * alone)
-    if not together <= allowed:
-        return f"rows of a batch are {together:.2g} from f32, {allowed:.2g} is allowed"
-    return None
+    moved = largest_distance(batch, [equal[w] for w in BATCH])
+    return batch_fault(moved, distance(decoder, audio, reference, len(BATCH)).logits, alone)
 
 
 def _beyond(found: Distance, allowed: Distance) -> str | None:

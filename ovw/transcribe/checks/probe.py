@@ -110,7 +110,7 @@ def observe(
     """Logits [n, n_vocab] of a sequence over a window, and the norms of the heads behind it where they are seen."""
     decoder.start([audio] * rows)
     logits = feed(decoder, np.array([sequence] * rows))[0]
-    heads: HeadNorms = getattr(decoder, "head_norms", dict)()
+    heads = decoder.head_norms()
     decoder.release()
     return logits, heads
 

@@ -27,6 +27,33 @@ SHARE_OF_ARITHMETIC = 0.1
 BATCH_TO_F32 = 1.5
 """Distance of a batch from f32, as a multiple of that of a row alone."""
 
+
+def allowed_between_rows(to_f32: float) -> float:
+    """Distance that other rows may move a row whose arithmetic alone is at a distance from f32."""
+    return max(SAME_IN_F32, SHARE_OF_ARITHMETIC * to_f32)
+
+
+def allowed_from_f32(to_f32: float) -> float:
+    """Distance from f32 that a batch may have whose rows alone are at a distance from it."""
+    return max(SAME_IN_F32, BATCH_TO_F32 * to_f32)
+
+
+def batch_fault(by_others: float, batch_to_f32: float, to_f32: float) -> str | None:
+    """The fault of a batch; `None` if it changes its rows by no more than is allowed, and NaN is more.
+
+    Args:
+        by_others: distance that other rows move a row.
+        batch_to_f32: distance of the batch from f32.
+        to_f32: distance of rows alone from f32.
+    """
+    between, from_f32 = allowed_between_rows(to_f32), allowed_from_f32(to_f32)
+    if not by_others <= between:
+        return f"rows of a batch depend on each other: logits differ by {by_others:.2g}, {between:.2g} is allowed"
+    if not batch_to_f32 <= from_f32:
+        return f"rows of a batch are {batch_to_f32:.2g} from f32, {from_f32:.2g} is allowed"
+    return None
+
+
 Logits = NDArray[np.float32]
 
 
