@@ -16,14 +16,14 @@ from ovw.errors import OvwError, quoted, reason
 from ovw.evaluate.leaderboard import remove_leaderboard
 from ovw.files import write_whole
 from ovw.parsing import load_json
+from ovw.record import HYPOTHESES_FILE, RECORD_FILE
 from ovw.scoring.hypothesis import Hypothesis, parse
 from ovw.text_files import lines_of
 
-HYPOTHESES = "hypotheses.jsonl"
 REQUEST = "request.json"
 ENGINE = "engine.json"
 DAMAGED = "hypotheses.damaged.jsonl"
-OURS = (HYPOTHESES, REQUEST, ENGINE, "record.json", "report.md", "report.html")
+OURS = (HYPOTHESES_FILE, REQUEST, ENGINE, RECORD_FILE, "report.md", "report.html")
 MARKS = {"dataset", "beam_size"}
 """Keys that every request has: a folder whose `request.json` lacks them was not written by a run."""
 
@@ -45,7 +45,7 @@ class HypothesisJournal:
 
     def __init__(self, folder: Path, request: Mapping[str, Any], *, force: bool = False) -> None:
         self.folder = folder
-        self.path = folder / HYPOTHESES
+        self.path = folder / HYPOTHESES_FILE
         self.done: dict[str, Hypothesis] = {}
         self._request = json.loads(json.dumps(request))
         try:

@@ -17,13 +17,12 @@ from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.pipeline import Evaluation, evaluate
 from ovw.evaluate.transcription import EvalObserver
 from ovw.files import write_whole
-from ovw.record import Case, Record, new_record, read_record, write_record
+from ovw.record import RECORD_FILE, Case, Record, new_record, read_record, write_record
 from ovw.record_tables import Row, case_rows, metric_rows, to_csv, to_markdown
 from ovw.scoring.front import pareto_front
 
 Values = dict[str, Any]
-RECORD = "record.json"
-OURS = (RECORD, "table.md", "table.csv")
+OURS = (RECORD_FILE, "table.md", "table.csv")
 
 
 class MatrixConfig(Config):
@@ -91,7 +90,7 @@ def evaluate_matrix(
     planned = cells(matrix, flags)
     done = [(cell, evaluate(cell.config, observer, pytorch_file=pytorch_file)) for cell in planned]
     record = new_record("eval", matrix.model_dump(mode="json"), cases=tuple(_case(*entry) for entry in done))
-    write_record(record, folder / RECORD)
+    write_record(record, folder / RECORD_FILE)
     write_whole(folder / "table.md", to_markdown(front_rows(record)))
     write_whole(folder / "table.csv", to_csv(metric_rows([record])))
     return record
@@ -103,7 +102,7 @@ def _require_ours(folder: Path) -> None:
     if not here:
         return
     try:
-        known = read_record(folder / RECORD).config.keys() >= {"models", "datasets"}
+        known = read_record(folder / RECORD_FILE).config.keys() >= {"models", "datasets"}
     except OvwError:
         known = False
     if not known:

@@ -31,20 +31,19 @@ from ovw.evaluate.score import (
     score,
     tables,
     utterances,
-    worst,
 )
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
 from ovw.files import write_whole
 from ovw.home import real_path
 from ovw.models import find_language
-from ovw.record import Metric, Record, describe_artifact, new_record, write_record
+from ovw.record import RECORD_FILE, REFERENCE_FOLDER, Metric, Record, describe_artifact, new_record, write_record
 from ovw.report.eval_tables import markdown
 from ovw.report.pipeline import write_run_page
 from ovw.report.runs import Run
 from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import describe_normalizer
 from ovw.scoring.paired import PairedComparison
-from ovw.scoring.utterances import ScoredUtterance
+from ovw.scoring.utterances import ScoredUtterance, worst_first
 
 LISTED = 100
 """Problems named one by one; all are counted."""
@@ -101,7 +100,8 @@ def evaluate(
     comparisons = compare_with(scored, other, sampling) if other else {}
     figures = metrics(scored, sampling)
     extra = marks_metrics(hypotheses, figures, sampling) | orthography_metrics(hypotheses, sampling) | silence
-    bad = worst(scored, config.worst, other)
+    listed = utterances(scored, other)
+    bad = [entry for entry in worst_first(listed) if entry.errors][: config.worst]
 
     facts = {
         "dataset": describe_dataset(dataset, hypotheses),
@@ -119,11 +119,11 @@ def evaluate(
         metrics=figures | extra | delta_metrics(comparisons),
         tables=tables(scored, sampling),
     )
-    write_record(record, output / "record.json")
+    write_record(record, output / RECORD_FILE)
     write_whole(output / "report.md", markdown(record, bad))
     if "leaderboard" in config.format:
         write_leaderboard(hypotheses, folder.name, dataset.name, output)
-    write_run_page(Run(output.name, record, {"": utterances(scored, other)}, output), output / "report.html")
+    write_run_page(Run(output.name, record, {"": listed}, output), output / "report.html")
     return Evaluation(output, record, bad, problems)
 
 
@@ -161,7 +161,7 @@ def _hypotheses_of(
     if reference is None or reference.spec is None:
         return reference.hypotheses if reference else None
     request = request_of(config, reference.spec, reference.spec.identity_sha256())
-    with HypothesisJournal(output / "reference", request, force=config.force) as journal:
+    with HypothesisJournal(output / REFERENCE_FOLDER, request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {reference.name}")
         return _transcribe(config, reference.spec, dataset, total, journal, watch)[0]
 

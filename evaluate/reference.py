@@ -12,8 +12,8 @@ from ovw.artifact.manifest import Manifest
 from ovw.engines.registry import EngineSpec, PytorchFile
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
-from ovw.evaluate.journal import HYPOTHESES
 from ovw.home import real_path, user_path
+from ovw.record import HYPOTHESES_FILE
 from ovw.scoring.hypothesis import Hypothesis, read_hypotheses, same_sound
 
 logger = logging.getLogger(__name__)
@@ -57,8 +57,8 @@ def find_reference(config: EvalConfig, manifest: Manifest, pytorch_file: Pytorch
         return _pytorch(path, config)
     if path.suffix == ".jsonl":
         return Reference(str(path), hypotheses=read_hypotheses(path))
-    if (path / HYPOTHESES).is_file() and not is_artifact(path):
-        return Reference(str(path), hypotheses=read_hypotheses(path / HYPOTHESES))
+    if (path / HYPOTHESES_FILE).is_file() and not is_artifact(path):
+        return Reference(str(path), hypotheses=read_hypotheses(path / HYPOTHESES_FILE))
     return _artifact(name, config)
 
 

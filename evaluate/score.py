@@ -1,4 +1,4 @@
-"""From hypotheses to figures: rates with intervals, tables, the worst utterances, the difference to a reference."""
+"""From hypotheses to figures: rates with intervals, tables, the utterances, the difference to a reference."""
 
 from __future__ import annotations
 
@@ -220,29 +220,17 @@ LENGTH_NAMES = (
 )
 
 
-def worst(scored: Scored, how_many: int, reference: Scored | None = None) -> list[ScoredUtterance]:
-    """The utterances with the most errors, the shorter first where they have as many."""
-    c = scored.counts
-    order = sorted(range(len(scored.hypotheses)), key=lambda i: (-int(c.errors[i]), int(c.lengths[i]), i))
-    return utterances(scored, reference, [i for i in order if c.errors[i] > 0][:how_many])
-
-
-def utterances(
-    scored: Scored, reference: Scored | None = None, which: Sequence[int] | None = None
-) -> list[ScoredUtterance]:
-    """Utterances with their alignment; nothing is counted again.
+def utterances(scored: Scored, reference: Scored | None = None) -> list[ScoredUtterance]:
+    """Every utterance with its alignment; nothing is counted again.
 
     Args:
         scored: the run.
         reference: another system on the same clips.
-        which: places in `scored`, by default all.
     """
     c = scored.counts
-    marks = all_flags(scored)
     theirs = {h.id: h for h in reference.hypotheses} if reference else {}
-    places = range(len(scored.hypotheses)) if which is None else which
-    chosen = [(i, scored.hypotheses[i]) for i in places]
-    return [align_utterance(h, int(c.errors[i]), int(c.lengths[i]), marks[i], theirs.get(h.id)) for i, h in chosen]
+    columns = zip(scored.hypotheses, c.errors.tolist(), c.lengths.tolist(), all_flags(scored), strict=True)
+    return [align_utterance(h, errors, length, marks, theirs.get(h.id)) for h, errors, length, marks in columns]
 
 
 def flag_counts(scored: Scored) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +20,24 @@ from ovw.parsing import from_json
 from ovw.text_files import read_text
 
 SCHEMA_VERSION = 1
+RECORD_FILE = "record.json"
+"""Of a run's folder, as `ovw eval` writes it."""
+HYPOTHESES_FILE = "hypotheses.jsonl"
+REFERENCE_FOLDER = "reference"
+"""Folder within a run's own that holds the reference system's hypotheses."""
 ROOFS = "_roofline"
 """Suffix of the metric that holds the share of the roof that a stage reaches, behind the stage's name."""
 ENDED_BADLY = ("failed", "crashed", "out of memory", "hang")
 """Values of a benchmark case's `status`."""
+
+
+def peak_key(axes: Mapping[str, Any]) -> str:
+    """The key of cases with the same peaks, in a record's `peaks`: `CPU`, or `CPU threads=1`.
+
+    Args:
+        axes: with `device` and `threads`.
+    """
+    return str(axes.get("device")) + (f" threads={axes['threads']}" if axes.get("threads") else "")
 
 
 class Part(BaseModel):

@@ -9,9 +9,9 @@ from ovw.benchmark.clips import Clips
 from ovw.benchmark.config import BenchConfig
 from ovw.benchmark.journal import RecordJournal
 from ovw.benchmark.measuring.pace import SLOWED, Pace, fastest
-from ovw.benchmark.roofline.roofs import add_shares, peak_key, roofline_rows
+from ovw.benchmark.roofline.roofs import add_shares, roofline_rows
 from ovw.extras import missing
-from ovw.record import Metric
+from ovw.record import Metric, peak_key
 
 SCORERS = ("jiwer", "whisper_normalization")
 """Modules that count errors."""

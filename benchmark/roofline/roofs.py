@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,15 +55,6 @@ def bandwidth(size: float, rates: Sequence[Sequence[float]]) -> float:
     """
     fitting = [rate for megabytes, rate in rates if megabytes * 1e6 <= size]
     return fitting[-1] if fitting else rates[0][1]
-
-
-def peak_key(axes: Mapping[str, Any]) -> str:
-    """The key of cases with the same peaks: `CPU`, or `CPU threads=1`.
-
-    Args:
-        axes: with `device` and `threads`.
-    """
-    return str(axes["device"]) + (f" threads={axes['threads']}" if axes.get("threads") else "")
 
 
 def add_shares(case: Case, peaks: dict[str, Any]) -> Case:

@@ -20,10 +20,10 @@ from ovw.benchmark.journal import RecordJournal
 from ovw.benchmark.models import weights_mb
 from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.result import add_memory, add_round, texts_of, whole_rounds
-from ovw.benchmark.roofline.roofs import better_peaks, peak_key
+from ovw.benchmark.roofline.roofs import better_peaks
 from ovw.benchmark.scheduling.subprocesses import run_child, worker_command
 from ovw.engines.registry import engine_row
-from ovw.record import Artifact, Case, has_failed, is_skipped
+from ovw.record import Artifact, Case, has_failed, is_skipped, peak_key
 from ovw.runtime.device import DeviceOptions
 
 STANDALONE = Path(engines.__path__[0]) / "standalone"

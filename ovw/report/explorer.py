@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ovw.home import real_path
 from ovw.report.measured import MeasuredCase
 from ovw.scoring.counts import Step
-from ovw.scoring.utterances import ScoredUtterance
+from ovw.scoring.utterances import ScoredUtterance, worst_first
 
 MOST = 3000
 """Utterances of a system in the page; of more, those with the most errors."""
@@ -72,9 +72,9 @@ def explorer_data(cases: Sequence[MeasuredCase], audio: AudioSource) -> list[dic
     for case in cases:
         rows = case.run.utterances.get(case.case.name, case.run.utterances.get("", []))
         if rows:
-            worst = sorted(rows, key=lambda row: (-row.errors, row.length, row.hypothesis.id))[:MOST]
             listed = [
-                _row(row, audio.of(row.hypothesis.audio, case.run.folder, row.hypothesis.duration_s)) for row in worst
+                _row(row, audio.of(row.hypothesis.audio, case.run.folder, row.hypothesis.duration_s))
+                for row in worst_first(rows)[:MOST]
             ]
             found.append({"label": case.label, "total": len(rows), "rows": listed})
     return found

@@ -18,6 +18,7 @@ from ovw.report.measured import measured_cases
 from ovw.report.overview import compared_lines, overview_rows
 from ovw.report.page import default_title, html_page
 from ovw.report.runs import Run, read_runs
+from ovw.scoring.utterances import worst_first
 from ovw.subtitles.output import check_writable, keep_inputs
 from ovw.subtitles.written import refusals, write_own
 
@@ -126,7 +127,7 @@ def _record_markdown(run: Run) -> str:
         return bench_tables.markdown(run.record)
     if run.record.cases:
         return ""
-    worst = sorted(run.utterances.get("", []), key=lambda entry: (-entry.errors, entry.length))[:WORST]
+    worst = worst_first(run.utterances.get("", []))[:WORST]
     return eval_tables.markdown(run.record, [entry for entry in worst if entry.errors])
 
 

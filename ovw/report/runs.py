@@ -10,14 +10,9 @@ from typing import Any
 
 from ovw.errors import OvwError
 from ovw.home import real_path
-from ovw.record import Record, read_record
+from ovw.record import HYPOTHESES_FILE, RECORD_FILE, REFERENCE_FOLDER, Record, read_record
 from ovw.scoring.hypothesis import Hypothesis, read_hypotheses
 from ovw.scoring.utterances import ScoredUtterance, score_utterances
-
-RECORD = "record.json"
-HYPOTHESES = "hypotheses.jsonl"
-REFERENCE = "reference"
-"""Folder within a run's own that holds the reference system's hypotheses."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +53,16 @@ def read_run(path: Path) -> Run:
     """
     record = read_record(path)
     found = _of_bench(record) if record.kind == "bench" else _of_eval(record, path.parent)
-    name = path.parent.name if path.name == RECORD else path.stem
+    name = path.parent.name if path.name == RECORD_FILE else path.stem
     return Run(name, record, {case: score_utterances(*texts) for case, texts in found.items()}, path.parent)
 
 
 def _record_file(path: Path) -> Path:
     if not path.is_dir():
         return path
-    if (path / RECORD).is_file():
-        return path / RECORD
-    seen = f"{path} is a folder without {RECORD}"
+    if (path / RECORD_FILE).is_file():
+        return path / RECORD_FILE
+    seen = f"{path} is a folder without {RECORD_FILE}"
     raise OvwError(seen, "name a record, or a folder that ovw eval wrote")
 
 
@@ -86,7 +81,7 @@ def _of_bench(record: Record) -> dict[str, Texts]:
 def _of_eval(record: Record, folder: Path) -> dict[str, Texts]:
     """Of an evaluation's own folder, or of those of a matrix' cases, as far as they are still there."""
     folders = {case.name: _case_folder(case.config, folder) for case in record.cases} or {"": folder}
-    return {name: _texts(where) for name, where in folders.items() if where and (where / HYPOTHESES).is_file()}
+    return {name: _texts(where) for name, where in folders.items() if where and (where / HYPOTHESES_FILE).is_file()}
 
 
 def _case_folder(config: dict[str, Any], beside: Path) -> Path | None:
@@ -98,6 +93,6 @@ def _case_folder(config: dict[str, Any], beside: Path) -> Path | None:
 
 
 def _texts(folder: Path) -> Texts:
-    reference = folder / REFERENCE / HYPOTHESES
+    reference = folder / REFERENCE_FOLDER / HYPOTHESES_FILE
     others = read_hypotheses(reference) if reference.is_file() else []
-    return read_hypotheses(folder / HYPOTHESES), {other.id: other for other in others}
+    return read_hypotheses(folder / HYPOTHESES_FILE), {other.id: other for other in others}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ovw.scoring.counts import Pair, Step, align, count
@@ -46,6 +46,11 @@ def align_utterance(
     steps = align(Pair(hypothesis.reference, hypothesis.hypothesis, hypothesis.language))
     compared = align(Pair(hypothesis.reference, other.hypothesis, hypothesis.language)) if other else None
     return ScoredUtterance(hypothesis, errors, length, marks, steps, compared)
+
+
+def worst_first(utterances: Iterable[ScoredUtterance]) -> list[ScoredUtterance]:
+    """By errors, the shorter first where they have as many, then by id."""
+    return sorted(utterances, key=lambda entry: (-entry.errors, entry.length, entry.hypothesis.id))
 
 
 def score_utterances(

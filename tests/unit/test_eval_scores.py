@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from support.hypotheses import hypothesis_of
 
-from ovw.evaluate.score import BootstrapOptions, compare_with, length_class, metrics, score, tables, worst
+from ovw.evaluate.score import BootstrapOptions, compare_with, length_class, metrics, score, tables, utterances
 from ovw.evaluate.terminal import diff
 from ovw.record_tables import number
 from ovw.report.eval_tables import diff_markdown
 from ovw.scoring.counts import Pair, align
+from ovw.scoring.utterances import score_utterances, worst_first
 
 
 def test_figures() -> None:
@@ -34,7 +35,14 @@ def test_figures() -> None:
     ]  # fmt: skip
     assert {r["speaker"] for r in made["speaker"]} == {"1", "2", ""}
     assert {r["language"] for r in made["language"]} == {"en", "zh"}
-    assert [(b.hypothesis.id, b.errors) for b in worst(scored, 2)] == [("a", 2), ("c", 1)]
+    assert [(b.hypothesis.id, b.errors) for b in worst_first(utterances(scored))[:2]] == [("a", 2), ("c", 1)]
+
+
+def test_the_worst_come_first_in_one_order_everywhere() -> None:
+    texts = {"d": "a b", "c": "a b c", "b": "x b c", "a": "x b c", "e": "x y c"}
+    hypotheses = [hypothesis_of(name, "a b c", text) for name, text in texts.items()]
+    for listed in (utterances(score(hypotheses)), score_utterances(hypotheses)[::-1]):
+        assert [entry.hypothesis.id for entry in worst_first(listed)] == ["e", "a", "b", "d", "c"]
 
 
 def test_a_rate_is_rounded_once() -> None:

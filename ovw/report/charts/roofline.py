@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from ovw.record import peak_key
 from ovw.record_tables import Row
 from ovw.report.charts.figure import Figure, colour_by, layered, shapes, source
 from ovw.report.measured import MeasuredCase, grouped
@@ -17,16 +18,10 @@ def roofline_figures(cases: Sequence[MeasuredCase]) -> list[Figure]:
     figures: list[Figure] = []
     for group in grouped(cases, lambda case: id(case.run.record) if "roofline" in case.run.record.tables else None):
         for key, peaks in group[0].run.record.facts.get("peaks", {}).items():
-            chosen = [case for case in group if _peaks_of(case) == key]
+            chosen = [case for case in group if peak_key(case.case.config) == key]
             if points := _points(chosen):
                 figures.append(_roofline(f"roofline-{len(figures) + 1}", group[0], key, peaks, chosen, points))
     return figures
-
-
-def _peaks_of(case: MeasuredCase) -> str:
-    """The device, and threads where they are set: what a record's peaks are listed by."""
-    axes = case.case.config
-    return str(axes.get("device")) + (f" threads={axes['threads']}" if axes.get("threads") else "")
 
 
 def _points(cases: Sequence[MeasuredCase]) -> list[Row]:
