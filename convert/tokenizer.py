@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.artifact import names
+from ovw.artifact.vocabulary import added_ids
 from ovw.errors import OvwError, quoted, reason
 from ovw.models import END, Dims, languages
 from ovw.parsing import from_json
@@ -20,7 +21,7 @@ from ovw.transcribe.bpe import load_bpe
 
 TIMESTAMPS = tuple(f"<|{i * 0.02:.2f}|>" for i in range(1501))
 NO_TIMESTAMPS = "<|notimestamps|>"
-TASKS = ("<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>")
+CONTROL_TOKENS = ("<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>")
 SPELLINGS = {"<|nospeech|>": ("<|nospeech|>", "<|nocaptions|>")}
 OFFICIAL_VOCABULARIES = (51864, 51865, 51866)
 PADDING = "<|padding_"
@@ -77,15 +78,15 @@ def _means_official(own: dict[str, Any], official: dict[str, Any]) -> bool:
     One that is whole is believed even so: a token added to the vocabulary of 51865 makes the size of large-v3's.
     """
     words = [{t: i for t, i in x["model"]["vocab"].items() if t != END} for x in (own, official)]
-    known = {token["content"]: token["id"] for token in official["added_tokens"]}
-    moved = any(known.get(token["content"], token["id"]) != token["id"] for token in own["added_tokens"])
-    whole = not set(TIMESTAMPS) - {token["content"] for token in own["added_tokens"]}
+    known, found = added_ids(official), added_ids(own)
+    moved = any(known.get(name, token) != token for name, token in found.items())
+    whole = found.keys() >= set(TIMESTAMPS)
     return words[0] == words[1] and not (moved and whole)
 
 
 def _require_timestamps(tokenizer: dict[str, Any], n_vocab: int) -> None:
     """Refuse a vocabulary without timestamp tokens: windows are cut and subtitles timed by them."""
-    own = {token["content"] for token in tokenizer["added_tokens"]}
+    own = added_ids(tokenizer)
     missing = sum(name not in own for name in TIMESTAMPS)
     if missing and n_vocab - (_highest(tokenizer) + 1) < missing - MAX_PADDING:
         found = len(TIMESTAMPS) - missing
@@ -114,9 +115,9 @@ def _check_ids(tokenizer: dict[str, Any], n_vocab: int) -> None:
             f"the tokenizer ends at token {highest}, the model's vocabulary has {n_vocab}",
             "give weights together with their own tokenizer",
         )
-    ids = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
+    ids = added_ids(tokenizer)
     _check_twins(tokenizer["model"]["vocab"] | ids)
-    wanted = [END, "<|startoftranscript|>", *TASKS, NO_TIMESTAMPS]
+    wanted = [END, "<|startoftranscript|>", *CONTROL_TOKENS, NO_TIMESTAMPS]
     missing = [name for name in wanted if not any(spelling in ids for spelling in SPELLINGS.get(name, (name,)))]
     if missing:
         raise OvwError(f"the tokenizer has no {', '.join(missing)}", "give weights of a Whisper model")
@@ -143,7 +144,7 @@ def _highest(tokenizer: dict[str, Any]) -> int:
 def control_names(n_languages: int) -> list[str]:
     """Whisper's control tokens in the order of their ids, without the timestamps."""
     language_tokens = [f"<|{code}|>" for code in list(languages())[:n_languages]]
-    return [END, "<|startoftranscript|>", *language_tokens, *TASKS, NO_TIMESTAMPS]
+    return [END, "<|startoftranscript|>", *language_tokens, *CONTROL_TOKENS, NO_TIMESTAMPS]
 
 
 def _added(token: int, content: str, *, special: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Literal
@@ -93,6 +93,19 @@ class Dims:
         first = self.n_text_layer // 2
         own = {(layer, head) for layer, head in heads if first <= layer < self.n_text_layer and head < self.n_text_head}
         return len(own) == len(heads) == (self.n_text_layer - first) * self.n_text_head
+
+    def has_head(self, layer: int, head: int) -> bool:
+        """Whether the decoder has an attention head."""
+        return 0 <= layer < self.n_text_layer and 0 <= head < self.n_text_head
+
+    def usable_heads(self, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]] | None:
+        """The (layer, head) pairs by which words can be timed; `None` where a file gives none that can be meant.
+
+        Those of a larger decoder are not: a distilled one may still have its teacher's. Nor is the whole upper half,
+        which CTranslate2's converter writes for checkpoints whose heads it does not know.
+        """
+        inside = all(self.has_head(layer, head) for layer, head in pairs)
+        return list(pairs) if pairs and inside and not self.is_upper_half(pairs) else None
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)

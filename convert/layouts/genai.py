@@ -9,6 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
+from ovw.artifact.vocabulary import added_ids
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import HOP_LENGTH, N_FFT
 from ovw.convert.layouts.export import Export
@@ -116,7 +117,7 @@ def _boundary_tokens(ids: dict[str, int]) -> dict[str, int]:
 
 
 def _control_ids(tokenizer_json: str) -> dict[str, int]:
-    return {token["content"]: token["id"] for token in json.loads(tokenizer_json)["added_tokens"]}
+    return added_ids(json.loads(tokenizer_json))
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:

@@ -126,10 +126,7 @@ class CheckpointFormat:
 
 
 def alignment_heads(value: Any, dims: Dims) -> tuple[tuple[int, int], ...] | None:
-    """The alignment heads that a configuration file gives.
-
-    `None` where it gives none, or those of a larger decoder: a distilled one may still have its teacher's. `None` also
-    for the whole upper half, which CTranslate2's converter writes for checkpoints whose heads it does not know.
+    """The alignment heads that a configuration file gives; `None` without usable ones, see `Dims.usable_heads`.
 
     Raises:
         ValueError: something else than pairs of layer and head.
@@ -139,9 +136,8 @@ def alignment_heads(value: Any, dims: Dims) -> tuple[tuple[int, int], ...] | Non
     pairs = [tuple(pair) for pair in value if isinstance(pair, list | tuple)] if isinstance(value, list) else []
     if len(pairs) != len(value) or not all(len(p) == 2 and all(type(i) is int and i >= 0 for i in p) for p in pairs):
         raise ValueError(f"alignment_heads is not a list of [layer, head]: {str(value)[:80]}")
-    heads = tuple((layer, head) for layer, head in pairs)
-    inside = all(layer < dims.n_text_layer and head < dims.n_text_head for layer, head in heads)
-    return heads if inside and not dims.is_upper_half(heads) else None
+    heads = dims.usable_heads([(layer, head) for layer, head in pairs])
+    return tuple(heads) if heads else None
 
 
 def narrow(tensor: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ovw.artifact.generation import TASKS
+from ovw.artifact.names import TASKS
+from ovw.artifact.vocabulary import added_ids
 from ovw.errors import UsageError, quoted
 from ovw.models import Dims, find_language, languages
 
@@ -158,8 +159,8 @@ def _forced(pairs: Any, tokenizer: Mapping[str, Any] | None, dims: Dims) -> tupl
 
 def _control_names(tokenizer: Mapping[str, Any] | None, dims: Dims) -> dict[int, str]:
     """Token id -> control token, of the checkpoint's tokenizer or of OpenAI's vocabulary of that size."""
-    if tokenizer and tokenizer.get("added_tokens"):
-        return {token["id"]: token["content"] for token in tokenizer["added_tokens"]}
+    if own := added_ids(tokenizer or {}):
+        return {token: name for name, token in own.items()}
     start = 50258 if dims.multilingual else 50257  # <|startoftranscript|>
     tasks = [f"<|{task}|>" for task in ("translate", "transcribe")]
     tongues = [f"<|{code}|>" for code in list(languages())[: dims.n_languages]]
@@ -168,8 +169,7 @@ def _control_names(tokenizer: Mapping[str, Any] | None, dims: Dims) -> dict[int,
 
 def _check_no_timestamps(token: Any, tokenizer: Mapping[str, Any] | None) -> None:
     """Warn of an id that the vocabulary contradicts: timestamps are counted from it, so the vocabulary decides."""
-    own = {t["content"]: t["id"] for t in (tokenizer or {}).get("added_tokens") or ()}
-    known = own.get("<|notimestamps|>", token)
+    known = added_ids(tokenizer or {}).get("<|notimestamps|>", token)
     if token not in (None, known):
         logger.warning(
             "generation_config.json: no_timestamps_token_id is %s, the tokenizer has %s, which is used",

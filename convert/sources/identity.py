@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ovw.artifact.vocabulary import added_ids
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES, control_names, read_ranks
 from ovw.errors import OvwError
@@ -48,7 +49,7 @@ def declared_capabilities(
         tokenizer: its `tokenizer.json`, if it has one.
         dims: of the model.
     """
-    control = {token["content"]: token["id"] for token in tokenizer["added_tokens"]} if tokenizer else {}
+    control = added_ids(tokenizer or {})
     steered = generation.get("is_multilingual", control.get(END) != ENGLISH_END if control else None)
     if not isinstance(steered, bool):
         return None, None

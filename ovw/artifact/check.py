@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovw.artifact import names
+from ovw.artifact.generation import ALLOWED, SUPPRESSED
 from ovw.artifact.hashing import file_sha256
 from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.manifest import FileEntry, Manifest, is_as_written, read_manifest, show_range
-from ovw.errors import OvwError, reason
+from ovw.errors import OvwError, printable, reason
 from ovw.models import Dims
 from ovw.parsing import load_json
 
@@ -44,7 +45,7 @@ def description_problems(manifest: Manifest) -> list[str]:
         f"{names.MANIFEST}: alignment head {layer}, {head} of a decoder with {dims['n_text_layer']} layers of "
         f"{dims['n_text_head']} heads"
         for layer, head in heads
-        if not (0 <= layer < dims["n_text_layer"] and 0 <= head < dims["n_text_head"])
+        if not manifest.dimensions().has_head(layer, head)
     ]
     return problems
 
@@ -160,23 +161,24 @@ def config_problems(folder: Path, manifest: Manifest) -> list[str]:
         if not isinstance(found, dict):
             problems.append(f"{name}: holds a {type(found).__name__}, expected an object")
             continue
-        problems += _shape_problems(name, found, manifest.dims["n_vocab"]) if name == names.GENERATION_CONFIG else []
+        problems += _value_problems(name, found, manifest.dims["n_vocab"]) if name == names.GENERATION_CONFIG else []
         for key, value in values.items():
             if found.get(key) != value:
                 problems.append(f"{name}: {key} is {found.get(key)}, the manifest has {value}")
     return problems
 
 
-def _shape_problems(name: str, config: dict[str, Any], n_vocab: int) -> list[str]:
-    """Values of the generation config that decoding could not use."""
+def _value_problems(name: str, config: dict[str, Any], n_vocab: int) -> list[str]:
+    """Values of the generation config that decoding could not use, and those that an artifact does not lack."""
     problems = []
-    for key in ("suppress_tokens", "begin_suppress_tokens"):
-        tokens = config.get(key)
-        if not isinstance(tokens, list) or not all(type(t) is int and 0 <= t < n_vocab for t in tokens):
-            problems.append(f"{name}: {key} is no list of token ids below {n_vocab}")
-    for key, known in (("task", ("transcribe", "translate")), ("language", config.get("lang_to_id") or ())):
-        if config.get(key) is not None and config[key] not in known:
-            problems.append(f"{name}: {key} is {config[key]!r}, known are {', '.join(known) or 'none'}")
-    if not isinstance(config.get("is_multilingual"), bool):
-        problems.append(f"{name}: is_multilingual is {config.get('is_multilingual')}, expected true or false")
+    for key, (fits, allowed) in ALLOWED.items():
+        value = config.get(key)
+        if key in SUPPRESSED:
+            if not fits(value) or not all(0 <= token < n_vocab for token in value):
+                problems.append(f"{name}: {key} is no list of token ids below {n_vocab}")
+        elif not fits(value) if value is not None else key == "is_multilingual":
+            problems.append(f"{name}: {key} is {printable(str(value))}, expected {allowed}")
+    language, known = config.get("language"), config.get("lang_to_id") or ()
+    if isinstance(language, str) and language not in known:
+        problems.append(f"{name}: language is {language!r}, known are {', '.join(known) or 'none'}")
     return problems

@@ -14,6 +14,7 @@ from typing import Any
 from ovw.artifact import names
 from ovw.artifact.generation import read_generation
 from ovw.artifact.manifest import SCHEMA_VERSION, FileEntry, Manifest, Shapes, Source
+from ovw.artifact.vocabulary import added_ids
 from ovw.errors import DAMAGE, OvwError, quoted, reason
 from ovw.home import real_path
 from ovw.models import CONFIG_KEYS, END, ENGLISH_END, Dims, languages
@@ -53,10 +54,9 @@ def foreign_manifest(folder: Path) -> Manifest:
         dims = Dims(**{name: config[key] for name, key in CONFIG_KEYS.items()})
         if problems := dims.problems():
             raise ValueError("; ".join(problems))
-        heads = [(layer, head) for layer, head in generation.get("alignment_heads") or ()]
-        inside = all(layer < dims.n_text_layer and head < dims.n_text_head for layer, head in heads)
+        heads = dims.usable_heads([(layer, head) for layer, head in generation.get("alignment_heads") or ()])
         complete = generation.get("is_multilingual") is False or {"is_multilingual", "lang_to_id"} <= generation.keys()
-        tokens = {} if complete else _control_tokens(folder)
+        tokens = {} if complete else added_ids(read_object(folder / names.TOKENIZER))
         known = [code.strip("<|>") for code in generation.get("lang_to_id") or tokens]
         multilingual = bool(generation.get("is_multilingual", tokens.get(END) != ENGLISH_END))
         return Manifest(
@@ -70,7 +70,7 @@ def foreign_manifest(folder: Path) -> Manifest:
             dims={name: getattr(dims, name) for name in CONFIG_KEYS},
             languages=[code for code in known if code in languages()] if multilingual else ["en"],
             translate=multilingual,
-            alignment_heads=heads if heads and inside and not dims.is_upper_half(heads) else None,
+            alignment_heads=heads,
             shapes=Shapes(
                 kind="dynamic",
                 batch=(1, -1),
@@ -86,12 +86,6 @@ def foreign_manifest(folder: Path) -> Manifest:
         )
     except DAMAGE as error:
         raise OvwError(f"{folder}: {names.CONFIG} or {names.GENERATION_CONFIG} is damaged: {reason(error)}") from error
-
-
-def _control_tokens(folder: Path) -> dict[str, int]:
-    """The control tokens of such a folder's tokenizer, and their ids."""
-    added = read_object(folder / names.TOKENIZER).get("added_tokens") or ()
-    return {token["content"]: token["id"] for token in added}
 
 
 def has_state(folder: Path) -> bool:

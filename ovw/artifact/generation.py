@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ovw.artifact import names
+from ovw.artifact.names import TASKS
 from ovw.errors import OvwError, quoted, reason
 from ovw.models import LARGEST_DIMS
 from ovw.parsing import load_json
 
-TASKS = ("transcribe", "translate")
 MOST = LARGEST_DIMS["n_vocab"]
+SUPPRESSED = ("suppress_tokens", "begin_suppress_tokens")
 
 
 def read_generation(folder: Path, n_vocab: int = MOST) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def read_generation(folder: Path, n_vocab: int = MOST) -> dict[str, Any]:
         value = config.get(key)
         if value is not None and not fits(value):
             raise OvwError(f"{path}: {key} is {quoted(value)}, expected {allowed}", hint)
-    for key in ("suppress_tokens", "begin_suppress_tokens"):
+    for key in SUPPRESSED:
         if beyond := [token for token in config.get(key) or () if token >= n_vocab]:
             raise OvwError(f"{path}: {key} has {beyond[0]}, of a vocabulary of {n_vocab} tokens", hint)
     return config

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ovw.artifact.names import TASKS
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config
 from ovw.extras import require_extra
@@ -61,7 +62,7 @@ def run(
     ] = None,
     task: Annotated[
         str | None,
-        options.decoding(choices=options.TASKS, text="Transcribe (the default), or translate into English."),
+        options.decoding(choices=TASKS, text="Transcribe (the default), or translate into English."),
     ] = None,
     language: Annotated[str | None, options.decoding(text="Language of every clip. Default: the dataset's.")] = None,
     detect_language: Annotated[

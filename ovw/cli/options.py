@@ -35,7 +35,6 @@ output = partial(option, group="Output")
 shapes = partial(option, group="Layout and shapes")
 dataset = partial(option, group="Dataset")
 
-TASKS = ("transcribe", "translate")
 PRECISIONS_OF_DEVICES = ("f32", "bf16", "f16")
 KINDS_OF_SHAPES = ("dynamic", "bounded", "static")
 

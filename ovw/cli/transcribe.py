@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ovw.artifact.names import TASKS
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config
 
@@ -24,7 +25,7 @@ def run(
     ] = None,
     task: Annotated[
         str | None,
-        options.option(choices=options.TASKS, text="Transcribe (the default), or translate into English."),
+        options.option(choices=TASKS, text="Transcribe (the default), or translate into English."),
     ] = None,
     language: Annotated[
         str | None,

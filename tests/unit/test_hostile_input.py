@@ -352,6 +352,8 @@ def test_bytes_too_many_in_the_old_form(tmp_path: Path) -> None:
 
 
 def test_heads_of_a_model_of_any_size() -> None:
+    assert TINY.usable_heads([(1, 0), (0, 1)]) == [(1, 0), (0, 1)]
+    assert [TINY.usable_heads(pairs) for pairs in ([], [(9, 0)], [(-1, 0)], TINY.upper_half)] == [None] * 4
     assert TINY.is_upper_half(TINY.upper_half)
     assert not TINY.is_upper_half(TINY.upper_half[1:])
     assert not TINY.is_upper_half([*TINY.upper_half[1:], (0, 0)])
