@@ -9,7 +9,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import IO
@@ -138,13 +138,23 @@ class Transfer:
             raise OvwError(seen, f"make room; {RESERVE / 1e6:.0f} MB stay free")
 
 
-def is_private(url: str) -> bool:
-    """Whether an address leads into a private network or to this machine; `False` where the name is not known."""
+def addresses_of(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """The addresses of a host; none where its name is not known here."""
+    with suppress(ValueError):  # a name
+        return [ipaddress.ip_address(host)]
     try:
-        found = socket.getaddrinfo(urlsplit(url).hostname or "", None)
-        return any(not ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_global for entry in found)
+        found = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None)}
+        return [ipaddress.ip_address(one) for one in sorted(found)]
     except (OSError, ValueError):
-        return False
+        return []
+
+
+def is_private(url: str) -> bool:
+    """Whether an address leads into a private network or to this machine.
+
+    `False` where the name is not known: behind a proxy, which looks it up, none is.
+    """
+    return any(not address.is_global for address in addresses_of(urlsplit(url).hostname or ""))
 
 
 def check_stray(asked: str, led_to: str) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 from ovw.config import build
 from ovw.errors import OvwError, UsageError, did_you_mean
 from ovw.home import user_path
+from ovw.outputs import write_own
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
 from ovw.subtitles.options import LayoutOptions
-from ovw.subtitles.written import write_own
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording
 from ovw.transcribe.result import Detection, Segment

@@ -15,6 +15,7 @@ from ovw.parsing import load_json
 
 MOST = LARGEST_DIMS["n_vocab"]
 SUPPRESSED = ("suppress_tokens", "begin_suppress_tokens")
+SHOWN = ("language", "task", "max_length", "max_initial_timestamp_index", "repetition_penalty", "no_repeat_ngram_size")
 
 
 def read_generation(folder: Path, n_vocab: int = MOST) -> dict[str, Any]:
@@ -43,6 +44,16 @@ def read_generation(folder: Path, n_vocab: int = MOST) -> dict[str, Any]:
         if beyond := [token for token in config.get(key) or () if token >= n_vocab]:
             raise OvwError(f"{path}: {key} has {beyond[0]}, of a vocabulary of {n_vocab} tokens", hint)
     return config
+
+
+def describe_decoding(folder: Path) -> str:
+    """`88 tokens suppressed, 2 at the start, is_multilingual True, ...`; empty without a generation config."""
+    if not (folder / names.GENERATION_CONFIG).is_file():
+        return ""
+    config = read_generation(folder)
+    suppressed, first = (len(config.get(key) or ()) for key in SUPPRESSED)
+    values = [f"{key} {config[key]}" for key in (*SHOWN, "is_multilingual", "no_timestamps_token_id") if key in config]
+    return ", ".join([f"{suppressed} tokens suppressed, {first} at the start", *values])
 
 
 def _whole(low: int, high: int) -> tuple[Callable[[Any], bool], str]:

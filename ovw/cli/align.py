@@ -80,9 +80,9 @@ def run(
 def _align(media: Path, text: str, config: TranscribeConfig, terminal: Terminal, *, yes: bool) -> None:
     from ovw.api.whisper import Whisper
     from ovw.cli.ensure import ensure_model
+    from ovw.outputs import check_writable, keep_inputs, refusals
     from ovw.subtitles import FORMATS
-    from ovw.subtitles.output import check_writable, keep_inputs, output_folder, write_outputs
-    from ovw.subtitles.written import refusals
+    from ovw.subtitles.output import output_folder, write_outputs
 
     passages = _passages(text)
     folder = output_folder(None if config.output == "-" else config.output) or media.parent

@@ -109,7 +109,7 @@ def describe_good(folder: Path, manifest: Manifest, *, proved: bool) -> list[str
         manifest: of it.
         proved: it was compared with a checkpoint just now.
     """
-    from ovw.artifact.decoding import describe_decoding
+    from ovw.artifact.generation import describe_decoding
     from ovw.transcribe.model_sessions import has_fast_path
 
     if manifest.golden is None:

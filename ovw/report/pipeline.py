@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ovw.errors import OvwError, UsageError
 from ovw.extras import missing, require_extra
 from ovw.home import user_path
+from ovw.outputs import check_writable, keep_inputs, refusals, write_own
 from ovw.record import damage_explained
 from ovw.record_tables import to_markdown
 from ovw.report import bench_tables, eval_tables
@@ -19,8 +20,6 @@ from ovw.report.overview import compared_lines, overview_rows
 from ovw.report.page import default_title, html_page
 from ovw.report.runs import Run, read_runs
 from ovw.scoring.utterances import worst_first
-from ovw.subtitles.output import check_writable, keep_inputs
-from ovw.subtitles.written import refusals, write_own
 
 if TYPE_CHECKING:
     from ovw.report.charts.figure import Figure

@@ -13,11 +13,11 @@ import numpy as np
 import openvino as ov
 from pydantic import Field
 
-from ovw.artifact.weights import split_scales
 from ovw.cgroups import limited_cores
 from ovw.config import Config
 from ovw.errors import UsageError
 from ovw.runtime.saturation import compute_in_f32, quantizers, saturation_probe
+from ovw.runtime.weight_scales import split_scales
 
 PRECISION = "INFERENCE_PRECISION_HINT"
 

@@ -70,6 +70,11 @@ TRACKS = {
 }
 
 
+def copy_name(video: Path) -> str:
+    """The name of a video's copy with subtitles."""
+    return f"{video.stem}.subtitled{video.suffix}"
+
+
 def plan_embedding(video: Path | None, label: str, folder: Path, *, overwrite: bool = False) -> Path:
     """Where the copy with subtitles goes: `<stem>.subtitled.<ext>`.
 
@@ -84,7 +89,7 @@ def plan_embedding(video: Path | None, label: str, folder: Path, *, overwrite: b
     """
     if video is None:
         raise OvwError(f"{label}: subtitles can be embedded only in a file that is here", "download it first")
-    target = folder / f"{video.stem}.subtitled{video.suffix}"
+    target = folder / copy_name(video)
     if problem := name_problem(target):
         raise OvwError(f"{target} cannot be written: {problem}", "shorten the name, or choose another folder with -o")
     _check(video, target, overwrite=overwrite)

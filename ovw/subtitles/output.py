@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ovw.audio.inputs import Input
 from ovw.errors import OvwError
-from ovw.files import scratch_beside
-from ovw.home import real_path
+from ovw.outputs import keep_inputs, write_own
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
 from ovw.subtitles.embed import embed_subtitles
 from ovw.subtitles.layout import lay_out
 from ovw.subtitles.options import LayoutOptions
-from ovw.subtitles.written import write_own
 
 
 def output_folder(name: str | None) -> Path | None:
@@ -51,33 +49,6 @@ def plan_outputs(inputs: Sequence[Input], formats: Sequence[str], folder: Path |
                 raise OvwError(f"{both} would both be written to {target}", "transcribe them into different folders")
     keep_inputs(sources, (item.path for item in inputs if item.path))
     return planned
-
-
-def keep_inputs(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """Refuse to write over an input.
-
-    Raises:
-        OvwError: a target is one.
-    """
-    taken = {real_path(path) for path in inputs}
-    for target in targets:
-        if real_path(target) in taken:
-            raise OvwError(f"{target} is one of the inputs and would be overwritten", "choose another folder with -o")
-
-
-def check_writable(folders: Iterable[Path]) -> None:
-    """Have the folders, and find out before the work whether they can be written.
-
-    Raises:
-        OvwError: one cannot.
-    """
-    for folder in set(folders):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with scratch_beside(folder / "any"):
-                pass
-        except OSError as error:
-            raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
 
 
 def write_outputs(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import shutil
-import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ovw.audio.inputs import expand, fetched
 from ovw.audio.reading import opened
 from ovw.errors import OvwError
+from ovw.network import addresses_of
 from ovw.text_files import refuse_text
 
 SHOWN = (".mp4", ".m4v", ".webm", ".mov", ".ogv")
@@ -57,20 +56,10 @@ def check_address(address: str, *, local: bool) -> None:
         raise OvwError(f"'{address}' is no web address", "it begins with https://")
     if local:
         return
-    if not all(address.is_global for address in _addresses_of(parts.hostname)):
+    if not (addresses := addresses_of(parts.hostname)):
+        raise OvwError(f"{parts.hostname} is not known", "check the address")
+    if not all(address.is_global for address in addresses):
         raise OvwError(f"{parts.hostname} is within this network and is not read", "give a public address")
-
-
-def _addresses_of(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    try:
-        return [ipaddress.ip_address(host)]
-    except ValueError:
-        pass  # a name
-    try:
-        found = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None)}
-    except OSError:
-        raise OvwError(f"{host} is not known", "check the address") from None
-    return [ipaddress.ip_address(one) for one in found]
 
 
 def has_picture(media: Path) -> bool:

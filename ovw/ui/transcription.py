@@ -14,8 +14,7 @@ from ovw.errors import OvwError
 from ovw.files import write_whole
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
-from ovw.subtitles.embed import embed_subtitles, track_of
-from ovw.subtitles.layout import lay_out
+from ovw.subtitles.embed import copy_name, track_of
 from ovw.subtitles.options import PLAIN
 from ovw.subtitles.output import write_outputs
 from ovw.transcribe.result import Segment
@@ -153,13 +152,9 @@ def write_files(document: Document, media: Path, formats: Sequence[str], folder:
         OvwError: a video is asked for of something that cannot hold subtitles.
     """
     targets = {form: folder / f"{media.stem}.{form}" for form in formats if form in FORMATS}
-    written = list(write_outputs(document, targets, PLAIN, write=write_whole))
-    if VIDEO_COPY in formats:
-        check_copy(media, formats)
-        copy = folder / f"{media.stem}.subtitled{media.suffix}"
-        embed_subtitles(media, lay_out(document), copy, document.text_language)
-        written.append(copy)
-    return written
+    check_copy(media, formats)
+    copy = folder / copy_name(media) if VIDEO_COPY in formats else None
+    return list(write_outputs(document, targets, PLAIN, video=media, copy=copy, write=write_whole))
 
 
 def check_copy(media: Path, formats: Sequence[str]) -> None:

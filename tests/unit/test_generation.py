@@ -15,7 +15,7 @@ from support.tiny_whisper import TINY, TINY_EN
 
 from ovw import Whisper
 from ovw.artifact.check import config_problems
-from ovw.artifact.decoding import describe_decoding
+from ovw.artifact.generation import describe_decoding
 from ovw.artifact.manifest import read_manifest
 from ovw.convert.layouts.genai import generation_config
 from ovw.convert.plan import Converted, same_generation

@@ -21,10 +21,10 @@ from ovw.cli.transcription.in_process import transcribe_all
 from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.files import name_problem, scratch_beside, short_name, write_whole
+from ovw.outputs import refusals, remember, write_own
 from ovw.subtitles import written
 from ovw.subtitles.cues import Atom, Cue
 from ovw.subtitles.embed import embed_subtitles, is_output
-from ovw.subtitles.written import refusals, remember, write_own
 
 CUE = Cue(0, 900, ((Atom("Hello", "", 0, 900),),))
 KEPT = "was not written by ovw, or was edited since: it is kept"

@@ -11,7 +11,7 @@ import srt
 
 from ovw.api.transcription import Transcription
 from ovw.errors import OvwError, UsageError
-from ovw.subtitles.written import refusals
+from ovw.outputs import refusals
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.result import Detection, Segment
 

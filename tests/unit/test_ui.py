@@ -115,6 +115,11 @@ def test_addresses_within_the_network_are_not_read_for_others(host: str) -> None
     check_address(f"http://{host}/a.mp4", local=True)
 
 
+def test_names_that_are_not_known_are_not_read_for_others() -> None:
+    with pytest.raises(OvwError, match=r"nowhere\.invalid is not known"):
+        check_address("http://nowhere.invalid/a.mp4", local=False)
+
+
 def test_nothing_to_transcribe(tmp_path: Path) -> None:
     with pytest.raises(OvwError, match="nothing to transcribe"):
         chosen_media(None, " ", tmp_path, local=True)

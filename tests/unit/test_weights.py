@@ -5,7 +5,7 @@ import openvino as ov
 import openvino.opset15 as ops
 import pytest
 
-from ovw.artifact.weights import split_scales
+from ovw.runtime.weight_scales import split_scales
 
 INPUTS, OUTPUTS = 512, 96
 RANDOM = np.random.default_rng(0)

@@ -43,7 +43,7 @@ class FailureCollector:
 
     def writable(self, targets: dict[str, Path], *, overwrite: bool) -> dict[str, Path]:
         """The outputs that may and can be written; what keeps the others from it is noted."""
-        from ovw.subtitles.written import refusals
+        from ovw.outputs import refusals
 
         refused = refusals(targets.values(), overwrite=overwrite)
         for problem in refused.values():

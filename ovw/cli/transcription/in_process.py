@@ -36,7 +36,8 @@ def transcribe_all(media: list[str], config: TranscribeConfig, terminal: Termina
     from ovw.cli.transcription.workers import transcribe_with_workers
     from ovw.datasets.manifest import listed_audio
     from ovw.errors import UsageError
-    from ovw.subtitles.output import check_writable, output_folder, plan_outputs
+    from ovw.outputs import check_writable
+    from ovw.subtitles.output import output_folder, plan_outputs
 
     inputs, problems = expand(media, listed_audio)
     inputs = _channels(_without_outputs(inputs), problems, config)

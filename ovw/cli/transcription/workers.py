@@ -34,8 +34,8 @@ def transcribe_with_workers(
         terminal: for progress, a list of files and a summary.
     """
     from ovw.cli.console import warn
+    from ovw.outputs import remember
     from ovw.scale.bulk import Failed, TranscribeFiles, transcribe_files
-    from ovw.subtitles.written import remember
 
     files = list(_files(plan, config, batch))
     todo = [file for file in files if config.force or not file.is_done()]

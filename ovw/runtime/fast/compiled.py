@@ -16,18 +16,18 @@ from types import ModuleType
 import numpy as np
 import openvino as ov
 
-from ovw.artifact import foreign, masks, names, weights
+from ovw.artifact import foreign, masks, names
 from ovw.errors import OvwError
 from ovw.files import sweep_halves, write_whole
 from ovw.home import compiled_dir
-from ovw.runtime import device, fast, graph_walk, saturation, with_past
+from ovw.runtime import device, fast, graph_walk, saturation, weight_scales, with_past
 from ovw.runtime.device import DeviceOptions, compile_model, core, hardware, instruction_sets
 
 LARGEST = 2**30
 """Bytes of an artifact's weights above which nothing is kept: OpenVINO needs several times the size to write it."""
 UNUSED_DAYS = 30
 """After which a kept graph goes."""
-ELSEWHERE = (foreign, masks, weights, device, graph_walk, saturation, with_past)
+ELSEWHERE = (foreign, masks, device, graph_walk, saturation, weight_scales, with_past)
 """Modules that graphs are made and compiled by too."""
 DIGEST = hashlib.sha256().digest_size
 """Bytes at the end of a kept file: the SHA-256 of its name and of the graph before them."""

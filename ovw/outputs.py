@@ -1,4 +1,7 @@
-"""Which outputs are ovw's own: their hashes as written, kept under `$OVW_HOME`, so that edited files are known."""
+"""Output files: which may be written, and which are ovw's own.
+
+Their hashes as written are kept under `$OVW_HOME`, so that edited files are known.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 
 from ovw.artifact.hashing import file_sha256
 from ovw.errors import OvwError, reason
-from ovw.files import name_problem, write_whole
+from ovw.files import name_problem, scratch_beside, write_whole
 from ovw.home import home, real_path
 
 logger = logging.getLogger(__name__)
@@ -69,6 +72,33 @@ def refusals(outputs: Iterable[Path], *, overwrite: bool) -> dict[Path, OvwError
                     "--overwrite replaces it, -o writes elsewhere",
                 )
     return found
+
+
+def keep_inputs(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse to write over an input.
+
+    Raises:
+        OvwError: a target is one.
+    """
+    taken = {real_path(path) for path in inputs}
+    for target in targets:
+        if real_path(target) in taken:
+            raise OvwError(f"{target} is one of the inputs and would be overwritten", "choose another folder with -o")
+
+
+def check_writable(folders: Iterable[Path]) -> None:
+    """Have the folders, and find out before the work whether they can be written.
+
+    Raises:
+        OvwError: one cannot.
+    """
+    for folder in set(folders):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with scratch_beside(folder / "any"):
+                pass
+        except OSError as error:
+            raise OvwError(f"cannot write to {folder}: {error.strerror}", "choose another folder with -o") from None
 
 
 def _written_in(folder: Path) -> dict[str, set[str]]:
