@@ -21,12 +21,12 @@ from ovw.convert.layouts.genai import generation_config
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.tokenizer import build_tokenizer_json
 from ovw.datasets.audio import clip_sha256
-from ovw.datasets.hub import PREFIX
 from ovw.datasets.registry import DATASETS
 from ovw.datasets.resolve import DatasetOptions, open_dataset
 from ovw.datasets.utterance import Utterance
 from ovw.errors import OvwError, UsageError
 from ovw.home import models_dir
+from ovw.hub import SCHEME
 from ovw.models import ModelInfo, find_size
 from ovw.record_tables import to_html
 
@@ -208,7 +208,7 @@ def _is_set(made: SpeechSet, asked: DatasetOptions, *, texts: bool) -> bool:
     dataset = open_dataset(asked, texts=texts)
     if (made.name, made.limit) != (dataset.name, asked.limit):
         return False
-    if asked.dataset in DATASETS or asked.dataset.startswith(PREFIX):
+    if asked.dataset in DATASETS or asked.dataset.startswith(SCHEME):
         return True
     found = {one.id: clip_sha256(one) for one in dataset if isinstance(one, Utterance) and one.id in made.audio}
     return found == made.audio

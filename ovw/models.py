@@ -25,6 +25,8 @@ LARGEST_DIMS = {
     "n_text_layer": 1 << 10,
 }
 """Several times the largest of any Whisper."""
+FRAMES_PER_POSITION = 2
+"""Mel frames of a position of the encoder."""
 END = "<|endoftext|>"
 ENGLISH_END = 50256
 """Id of `END` in GPT-2's vocabulary, which English-only models have; others have it at 50257."""
@@ -59,7 +61,7 @@ class Dims:
     @property
     def n_frames(self) -> int:
         """Mel frames of one window: the second convolution halves them to `n_audio_ctx`."""
-        return 2 * self.n_audio_ctx
+        return FRAMES_PER_POSITION * self.n_audio_ctx
 
     @property
     def multilingual(self) -> bool:

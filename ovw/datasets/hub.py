@@ -15,13 +15,12 @@ from ovw.datasets.columns import Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError, reason
 from ovw.extras import require
-from ovw.hub import hub_endpoint
+from ovw.hub import SCHEME, hub_endpoint
 from ovw.network import require_online
 
 if TYPE_CHECKING:
     import datasets
 
-PREFIX = "hf:"
 CONNECT_TIMEOUT_S = 5
 PARQUET_BRANCH = "refs/convert/parquet"
 """Where the Hub keeps its own Parquet copy of datasets that still need a script, which `datasets` 4 no longer runs."""
@@ -76,7 +75,7 @@ class HubDataset:
         path = str(audio.get("path") or f"row-{number:07}")
         file = Path(path)
         key = None if self.id_from_audio else columns.value(row, "id")
-        location = f"{PREFIX}{self.repository}/{self.split}/{file.name}"
+        location = f"{SCHEME}{self.repository}/{self.split}/{file.name}"
         data = audio.get("bytes") or (partial(_fetch, path) if IN_REPOSITORY in path else None)
         if data is None:
             return Problem(key or file.stem, location, "no audio in this row")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -237,14 +238,24 @@ def _item(corpus: Corpus, row: dict[str, str] | str, where: str, find: Files, la
 
 
 def _audio_finder(folder: Path, split: str) -> Files:
-    """Look a clip up by its file name: in the usual sub-folders, or in archives that were not unpacked."""
+    """Look a clip up by its file name: in archives of its split, in the usual sub-folders, then in other archives."""
     places = [folder / "clips", folder / "audio" / split, folder / split, folder]
     archives = [p for p in [*folder.glob("audio/*"), *folder.glob("*"), *folder.glob(f"{split}/*")] if is_archive(p)]
-    packed = {PurePosixPath(n).name: read for path in archives for n, read in Archive(path).readers()}
+
+    @cache
+    def packed(of_split: bool) -> dict[str, Audio]:
+        chosen = [path for path in archives if (split in _words_of(path.relative_to(folder))) == of_split]
+        return {PurePosixPath(n).name: read for path in chosen for n, read in Archive(path).readers()}
 
     def find(file: str) -> Audio | None:
-        if file in packed:
-            return packed[file]
-        return next((place / file for place in places if (place / file).is_file()), None)
+        if file in packed(True):
+            return packed(True)[file]
+        unpacked = next((place / file for place in places if (place / file).is_file()), None)
+        return unpacked or packed(False).get(file)
 
     return find
+
+
+def _words_of(path: Path) -> list[str]:
+    """`audio/en_test_0.tar.gz` -> audio, en, test, 0, tar, gz."""
+    return re.split(r"[\W_]+", path.as_posix())

@@ -12,12 +12,13 @@ from ovw.config import Config, as_values
 from ovw.datasets import librispeech, manifest
 from ovw.datasets.columns import language_code
 from ovw.datasets.folder import AudioFolder
-from ovw.datasets.hub import PREFIX, HubDataset, SavedDataset, is_datasets_folder
+from ovw.datasets.hub import HubDataset, SavedDataset, is_datasets_folder
 from ovw.datasets.manifest import ManifestDataset
 from ovw.datasets.registry import DATASETS, NamedDataset
 from ovw.datasets.utterance import Dataset, Item, Problem, select
 from ovw.errors import UsageError, did_you_mean
 from ovw.home import user_path
+from ovw.hub import SCHEME
 
 
 class DatasetOptions(Config):
@@ -50,10 +51,10 @@ def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
         UsageError: no such dataset, split or language.
         OvwError: it cannot be read.
     """
-    data = user_path(options.data) if options.data and not options.data.startswith(PREFIX) else None
+    data = user_path(options.data) if options.data and not options.data.startswith(SCHEME) else None
     if row := DATASETS.get(options.dataset):
         return _named(row, options, data)
-    if options.dataset.startswith(PREFIX):
+    if options.dataset.startswith(SCHEME):
         return _from_hub(options.dataset, options)
     path = user_path(options.dataset)
     if path.suffix in manifest.ENDINGS:
@@ -98,7 +99,7 @@ def _named(row: NamedDataset, options: DatasetOptions, data: Path | None) -> Dat
 
 def _from_hub(reference: str, options: DatasetOptions) -> Dataset:
     """`hf:owner/name` or `hf:owner/name@config`."""
-    repository, _, config = reference.removeprefix(PREFIX).partition("@")
+    repository, _, config = reference.removeprefix(SCHEME).partition("@")
     if repository.count("/") != 1:
         raise UsageError(f"'{reference}' is not a dataset of the Hub", "write hf:owner/name or hf:owner/name@config")
     language = options.languages[0] if len(options.languages) == 1 else None

@@ -16,7 +16,7 @@ from ovw.extras import require
 
 PACKAGE = "whisper-normalization"
 CHARACTER_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
-"""Written without spaces between words: scored by characters."""
+"""Written without spaces between words: scored by characters; words are timed in fewer, see `words.split.UNSPACED`."""
 
 BYTE_ORDER_MARK = "\ufeff"
 """Not a part of any text, wherever an editor or a concatenation has left it."""

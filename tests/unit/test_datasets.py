@@ -233,6 +233,21 @@ def test_fleurs_packed_and_voxpopuli(tmp_path: Path) -> None:
     assert (one.id, one.reference, one.speaker, one.language) == ("v1", "hallo", "5", "de")
 
 
+@pytest.mark.parametrize("split", ["dev", "test", "train"])
+def test_a_clip_comes_from_the_archive_of_its_split(split: str, tmp_path: Path) -> None:
+    import tarfile
+
+    folder = tmp_path / "en_us"
+    (folder / "audio").mkdir(parents=True)
+    for number, name in enumerate(("dev", "test", "train"), 1):
+        (folder / f"{name}.tsv").write_text("7\tx1.wav\tRaw.\traw\tr\t9600\tMALE\n", encoding="utf-8")
+        (tmp_path / "x1.wav").write_bytes(wav(number / 10))
+        with tarfile.open(folder / "audio" / f"{name}.tar.gz", "w:gz") as tar:
+            tar.add(tmp_path / "x1.wav", f"{name}/x1.wav")
+    (one,) = good("fleurs", data=str(tmp_path), languages=["en"], split=split)
+    assert len(read_clip(one).samples) == {"dev": 1600, "test": 3200, "train": 4800}[split]
+
+
 def test_no_network_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("datasets")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")

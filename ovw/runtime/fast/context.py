@@ -15,7 +15,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-FRAMES_PER_POSITION = 2
+from ovw.models import FRAMES_PER_POSITION
+
 EDGE = 2
 """Positions at the end of a shortened mel that feel its edge: the reach of the two convolutions."""
 MARGIN = 25

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ovw.models import FRAMES_PER_POSITION
 from ovw.runtime import aligner
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.numeric import softmax
@@ -16,7 +17,6 @@ from ovw.transcribe.words.dtw import warp
 from ovw.transcribe.words.split import split_words
 
 POSITIONS_PER_SECOND = 50
-FRAMES_PER_POSITION = 2
 MEDIAN_WIDTH = 7
 
 

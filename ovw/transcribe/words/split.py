@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from ovw.transcribe.tokenizer import Tokenizer
 
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
-"""Languages that put no spaces between words; every character counts as one."""
+"""Languages that put no spaces between words; every character counts as one.
+
+openai-whisper's list, so that words are timed as there. Khmer is not in it, though it is scored by characters.
+"""
 BROKEN = "\ufffd"
 
 
