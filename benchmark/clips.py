@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.resolve import choose, open_dataset
 from ovw.datasets.utterance import Problem, Utterance
 from ovw.errors import OvwError
-from ovw.transcribe.selftest import CLIP
+from ovw.transcribe.selftest import CLIP, bundled_file
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def prepare_clips(config: BenchConfig, folder: Path) -> Clips:
     """
     speech = config.speech()
     if speech is None:
-        with as_file(files("ovw.assets").joinpath(CLIP)) as path:
+        with bundled_file() as path:
             bundled = Utterance(CLIP, path, CLIP, "", "en")
             found = [_decode(bundled, folder, 0)]
         return Clips([found[0][0]], {"name": CLIP, "clips": 1, "sha256": found[0][1]})

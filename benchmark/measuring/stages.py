@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from importlib.resources import as_file, files
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 from ovw.artifact.layouts import encoder_file, layout_row
 from ovw.artifact.locate import load_manifest
 from ovw.audio import SAMPLE_RATE
-from ovw.audio.decode import load_audio
 from ovw.audio.mel import FRAMES_PER_SECOND, log_mel_spectrogram, pad_frames
 from ovw.benchmark.case import GraphJob
 from ovw.benchmark.measuring.clock import Run, collect, timed
@@ -30,7 +28,7 @@ from ovw.runtime.sessions import open_decoder, open_encoder, require_runnable
 from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.model_sessions import FastModelSessions, has_fast_path
 from ovw.transcribe.recording import Recording, Window
-from ovw.transcribe.selftest import CLIP, golden_prompt
+from ovw.transcribe.selftest import bundled_clip, golden_prompt
 from ovw.transcribe.tokenizer import Tokenizer
 from ovw.voice_activity.spans import FrameSpan
 
@@ -72,9 +70,7 @@ class GraphBench:
     @cached_property
     def speech(self) -> NDArray[np.float32]:
         """The bundled clip, repeated to fill a window, [n]."""
-        with as_file(files("ovw.assets").joinpath(CLIP)) as path:
-            clip = load_audio(path)
-        return np.resize(clip, self._case.frames * SAMPLE_RATE // FRAMES_PER_SECOND)
+        return np.resize(bundled_clip(), self._case.frames * SAMPLE_RATE // FRAMES_PER_SECOND)
 
     @cached_property
     def mel(self) -> NDArray[np.float32]:

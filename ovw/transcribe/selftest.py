@@ -7,6 +7,7 @@ itself does. There, tokens may be others where two are nearly as likely.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -36,6 +37,17 @@ ROUNDED_LOGITS = 0.5
 """Logits by which a token may lie behind the likeliest there; rounding makes it up to 0.06."""
 
 
+def bundled_file(name: str = CLIP) -> AbstractContextManager[Path]:
+    """A file of `ovw.assets`, as long as the block lasts; by default the bundled clip."""
+    return as_file(files("ovw.assets").joinpath(name))
+
+
+def bundled_clip(name: str = CLIP) -> NDArray[np.float32]:
+    """The samples of the bundled clip, or of other sound in `ovw.assets`, [n]."""
+    with bundled_file(name) as path:
+        return load_audio(path)
+
+
 def clip_mel(dims: Dims, shapes: Shapes | None = None) -> NDArray[np.float32]:
     """The bundled clip as one window, silence behind it, [1, n_mels, frames].
 
@@ -43,16 +55,14 @@ def clip_mel(dims: Dims, shapes: Shapes | None = None) -> NDArray[np.float32]:
         dims: of the model.
         shapes: what the artifact takes: fewer frames cut the window, a batch of at least B repeats it B times.
     """
-    with as_file(files("ovw.assets").joinpath(CLIP)) as path:
-        samples = load_audio(path)
-    full = log_mel_spectrogram(samples, dims.n_mels, dims.n_frames)
+    full = log_mel_spectrogram(bundled_clip(), dims.n_mels, dims.n_frames)
     frames = shapes.frames[1] if shapes else dims.n_frames
     return np.repeat(full[None, :, :frames], shapes.batch[0] if shapes else 1, axis=0)
 
 
 def clip_sha256() -> str:
     """Hash of the bundled clip."""
-    with as_file(files("ovw.assets").joinpath(CLIP)) as path:
+    with bundled_file() as path:
         return file_sha256(path)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +18,19 @@ from numpy.typing import NDArray
 
 from ovw.artifact.arithmetic import ApproximationCost
 from ovw.audio import SAMPLE_RATE
-from ovw.audio.decode import load_audio
 from ovw.memory import give_back
 from ovw.models import Dims
 from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.protocols import Audio
-from ovw.transcribe.checks.texts import PLAUSIBLE, word_changes
+from ovw.transcribe.checks.texts import PLAUSIBLE, decode_windows, prompt_of, word_changes
 from ovw.transcribe.decoding.numeric import log_softmax
-from ovw.transcribe.decoding.task import DecodingTask
 from ovw.transcribe.model_sessions import FastModelSessions
 from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.prompt import Prompt, PromptBuilder
+from ovw.transcribe.prompt import Prompt
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.second_search import BEAMS
-from ovw.transcribe.selftest import default_language
+from ovw.transcribe.selftest import bundled_clip
 from ovw.voice_activity.spans import FrameSpan
 
 CLIPS = (
@@ -49,7 +46,7 @@ MOST_NATS = 0.02
 """A token, on average over the texts: the differences between precisions are of this size."""
 WORST_NATS = 0.3
 """A token, of any text: words are lost from about here on."""
-GREEDY = TranscribeOptions(beam_size=1, temperature=(0.0,), language="en", vad=False)
+GREEDY = TranscribeOptions(beam_size=1, temperature=(0.0,), vad=False)
 
 
 @dataclass(frozen=True)
@@ -109,8 +106,7 @@ def licence_windows(dims: Dims) -> list[Window]:
     """The clips, each a recording of its own."""
     windows = []
     for name, seconds in CLIPS:
-        with as_file(files("ovw.assets") / "speech" / "test" / f"{name}.opus") as path:
-            samples = load_audio(path)
+        samples = bundled_clip(f"speech/test/{name}.opus")
         cut = samples if seconds is None else samples[: round(seconds * SAMPLE_RATE)]
         recording = Recording(iter([cut]), dims, "audio")
         windows.append(Window(recording, FrameSpan(0, recording.expected_frames), "en"))
@@ -129,15 +125,12 @@ class _Scorer:
 
     def decode(self, audio: Sequence[Audio], beam_size: int = 1) -> list[_Text]:
         """Greedy texts of encoded windows in a batch, or those of a beam search."""
-        options = GREEDY.model_copy(update={"beam_size": beam_size})
-        task = DecodingTask(self._sessions.decoder, self._sessions.tokenizer, options, self._sessions.dims.n_text_ctx)
-        results = task.run(audio, [self._prompt] * len(audio), 0.0, np.random.default_rng(0))
+        results = decode_windows(self._sessions, audio, GREEDY.model_copy(update={"beam_size": beam_size}))
         return [_Text(self._prompt, result.tokens) for result in results]
 
     @cached_property
     def _prompt(self) -> Prompt:
-        tokenizer = self._sessions.tokenizer
-        return PromptBuilder(tokenizer, GREEDY, self._sessions.dims.n_text_ctx).build(default_language(tokenizer))
+        return prompt_of(self._sessions, GREEDY)
 
     def nats(self, audio: Sequence[Audio], texts: Sequence[_Text]) -> NDArray[np.float64]:
         """Negative log-likelihood of each text and its end, nats [texts]; shorter ones are filled up for the batch."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 from ovw.artifact.arithmetic import ProbeReference, pack_array, unpack_array
 from ovw.artifact.manifest import Shapes
 from ovw.audio import SAMPLE_RATE
-from ovw.audio.decode import load_audio
 from ovw.models import Dims
 from ovw.runtime.protocols import Audio, Decoder
 from ovw.transcribe.checks.rows import logits_distance
 from ovw.transcribe.recording import Recording, Window
-from ovw.transcribe.selftest import CLIP, clip_sha256, feed
+from ovw.transcribe.selftest import bundled_clip, clip_sha256, feed
 from ovw.voice_activity.spans import FrameSpan
 
 STRETCHES_S = ((0.0, 3.0), (0.8, 3.8))
@@ -52,9 +50,7 @@ def takes_probe(shapes: Shapes, dims: Dims) -> bool:
 
 def probe_windows(dims: Dims) -> list[Window]:
     """The stretches, each a recording of its own."""
-    with as_file(files("ovw.assets").joinpath(CLIP)) as path:
-        samples = load_audio(path)
-    windows = []
+    samples, windows = bundled_clip(), []
     for stretch in STRETCHES_S:
         start, stop = (round(seconds * SAMPLE_RATE) for seconds in stretch)
         recording = Recording(iter([samples[start:stop]]), dims, "audio")

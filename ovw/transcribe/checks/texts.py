@@ -18,7 +18,7 @@ from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.exact import AS_LICENSED, EXACTLY
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.prompt import PromptBuilder
+from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.selftest import default_language
 
 BATCHES = (8, 16)
@@ -83,11 +83,19 @@ def _texts(sessions: ModelSessions, audio: Sequence[Audio], beam_size: int) -> l
 
 
 def _decode(sessions: ModelSessions, audio: Sequence[Audio], beam_size: int) -> list[DecodingResult]:
-    tokenizer, n_text_ctx = sessions.tokenizer, sessions.dims.n_text_ctx
-    options = TEXT.model_copy(update={"beam_size": beam_size})
-    prompt = PromptBuilder(tokenizer, options, n_text_ctx).build(default_language(tokenizer))
-    task = DecodingTask(sessions.decoder, tokenizer, options, n_text_ctx)
-    return task.run(audio, [prompt] * len(audio), 0.0, np.random.default_rng(0))
+    return decode_windows(sessions, audio, TEXT.model_copy(update={"beam_size": beam_size}))
+
+
+def decode_windows(sessions: ModelSessions, audio: Sequence[Audio], options: TranscribeOptions) -> list[DecodingResult]:
+    """Encoded windows decoded together at temperature 0, after the same prompt."""
+    task = DecodingTask(sessions.decoder, sessions.tokenizer, options, sessions.dims.n_text_ctx)
+    return task.run(audio, [prompt_of(sessions, options)] * len(audio), 0.0, np.random.default_rng(0))
+
+
+def prompt_of(sessions: ModelSessions, options: TranscribeOptions) -> Prompt:
+    """The prompt of bundled speech: English, or the first language there is."""
+    tokenizer = sessions.tokenizer
+    return PromptBuilder(tokenizer, options, sessions.dims.n_text_ctx).build(default_language(tokenizer))
 
 
 def _spelled(sessions: ModelSessions, results: Sequence[DecodingResult]) -> list[str]:
