@@ -10,7 +10,7 @@ from ovw.artifact.generation import ALLOWED, SUPPRESSED
 from ovw.artifact.hashing import file_sha256
 from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.manifest import FileEntry, Manifest, is_as_written, read_manifest, show_range
-from ovw.errors import OvwError, printable, reason
+from ovw.errors import OvwError, quoted, reason
 from ovw.models import Dims
 from ovw.parsing import load_json
 
@@ -174,10 +174,12 @@ def _value_problems(name: str, config: dict[str, Any], n_vocab: int) -> list[str
     for key, (fits, allowed) in ALLOWED.items():
         value = config.get(key)
         if key in SUPPRESSED:
-            if not fits(value) or not all(0 <= token < n_vocab for token in value):
+            if not fits(value) or not all(0 <= token < n_vocab for token in value or ()):
                 problems.append(f"{name}: {key} is no list of token ids below {n_vocab}")
-        elif not fits(value) if value is not None else key == "is_multilingual":
-            problems.append(f"{name}: {key} is {printable(str(value))}, expected {allowed}")
+        elif value is None and key != "is_multilingual":
+            continue
+        elif not fits(value):
+            problems.append(f"{name}: {key} is {quoted(value)}, expected {allowed}")
     language, known = config.get("language"), config.get("lang_to_id") or ()
     if isinstance(language, str) and language not in known:
         problems.append(f"{name}: language is {language!r}, known are {', '.join(known) or 'none'}")
