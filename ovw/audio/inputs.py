@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ovw.audio.choice import SoundChoice, channel_name
-from ovw.audio.download import Remote, download, list_remote
 from ovw.audio.pipes import is_pipe
 from ovw.errors import OvwError, reason
 from ovw.home import real_path
 from ovw.scratch import scratch_folder
 from ovw.text_files import refuse_text
+
+if TYPE_CHECKING:
+    from ovw.audio.download import Remote
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -167,12 +170,12 @@ def _listed(entry: str, folder: Path) -> _Argument:
 
 
 @contextmanager
-def fetched(item: Input, fetch: Callable[[Remote, Path], Path] = download) -> Iterator[Path]:
+def fetched(item: Input, fetch: Callable[[Remote, Path], Path] | None = None) -> Iterator[Path]:
     """The file of an input that is not standard input; a download is removed afterwards.
 
     Args:
         item: an input.
-        fetch: downloads into an empty folder.
+        fetch: downloads into an empty folder; by default `ovw.audio.download.download`.
 
     Raises:
         OvwError: it cannot be downloaded.
@@ -181,6 +184,8 @@ def fetched(item: Input, fetch: Callable[[Remote, Path], Path] = download) -> It
         yield item.path
         return
     assert item.remote is not None  # callers see to standard input
+    if fetch is None:
+        from ovw.audio.download import download as fetch
     with scratch_folder() as folder:
         file = fetch(item.remote, folder)
         with _called(str(file), item.label):
@@ -213,10 +218,10 @@ def _inputs_of(argument: str) -> list[Input]:
             )
         return [Input("standard input", STDIN_NAME, Path())]
     if _is_address(argument):
-        return [
-            Input(f"{remote.url} ({remote.title})", remote.title, Path(), remote=remote)
-            for remote in list_remote(argument)
-        ]
+        from ovw.audio.download import list_remote  # what opens connections takes 20 ms to import
+
+        found = list_remote(argument)
+        return [Input(f"{remote.url} ({remote.title})", remote.title, Path(), remote=remote) for remote in found]
     if re.match(r"[a-z][a-z0-9+.-]*://", argument, re.IGNORECASE):
         raise OvwError(f"{argument}: only http and https addresses are opened", "download it first")
     path = Path(argument)

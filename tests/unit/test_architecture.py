@@ -60,7 +60,9 @@ def test_only_pictures_import_packages_that_draw() -> None:
     assert not imported_from(PICTURES, but=DRAWING)
 
 
-@pytest.mark.parametrize("module", ["ovw", "ovw.cli", "ovw.cli.app", "ovw.transcribe", "ovw.api.whisper"])
+@pytest.mark.parametrize(
+    "module", ["ovw", "ovw.cli", "ovw.cli.app", "ovw.transcribe", "ovw.api.whisper", "ovw.audio.inputs"]
+)
 def test_importing_stays_light(module: str) -> None:
     code = f"import json, sys, {module}; print(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
@@ -68,6 +70,8 @@ def test_importing_stays_light(module: str) -> None:
     assert not loaded & (HEAVY | PICTURES | {"jinja2"})
     if module in ("ovw", "ovw.cli", "ovw.cli.app"):
         assert not loaded & {"openvino", "numpy", "pydantic", "av"}
+    if module == "ovw.audio.inputs":
+        assert "http" not in loaded  # what opens connections is for addresses only
 
 
 def test_every_package_is_installed() -> None:

@@ -54,7 +54,7 @@ def test_each_input_comes_once_and_problems_apart(talks: Path) -> None:
 
 
 def test_a_list_stands_for_what_it_names(talks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ovw.audio.inputs.list_remote", lambda url: [Remote(url, "far")])
+    monkeypatch.setattr("ovw.audio.download.list_remote", lambda url: [Remote(url, "far")])
     entries = [
         "talks/b.mp3", "talks/day 2/deep", "gone.mp3", OvwError("row 4"), "../elsewhere.mp3", str(talks / "a.MP4"), "-",
         "https://example.org/far",
