@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ovw.api.transcription import Transcription
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.errors import UsageError
 from ovw.transcribe.known_text import KnownWord, TextPart, matches, parts_of, passages_of
 from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.result import Word
+from ovw.transcribe.result import Segment, Word
 from ovw.voice_activity.spans import FrameSpan
 
 logger = logging.getLogger(__name__)
@@ -19,6 +19,10 @@ TO_RECOGNISE = TranscribeOptions(beam_size=1, task="transcribe", word_timestamps
 """Options of the transcription that the text is compared with: its words only have to be found again."""
 FITTING = 0.5
 """Share of the words that are recognised where a text is that of its recording."""
+UNLIKELY = -1.0
+"""Mean log probability of a passage below which the text may be of another part of a short recording."""
+LONGEST_WORD_S = 2.0
+"""A word that takes longer may have swallowed speech that is not in the text."""
 
 
 def require_passages(text: str | Sequence[str]) -> list[str]:
@@ -33,17 +37,45 @@ def require_passages(text: str | Sequence[str]) -> list[str]:
     return found
 
 
-def locate_parts(result: Transcription, known: Sequence[KnownWord], window: int) -> list[TextPart]:
-    """The parts of a text, each with the stretch of the recording that it is in.
+def timed(
+    result: Transcription,
+    known: Sequence[KnownWord],
+    window: int,
+    align: Callable[[Sequence[TextPart]], Iterator[Segment]],
+) -> Iterator[Segment]:
+    """The passages of a text with the times of their words.
+
+    A recording of one window is aligned with the whole text at once. It is transcribed only where that leaves doubt:
+    the text may be of a part of the recording.
 
     Args:
-        result: of the recording, with words; it is decoded only if the recording is longer than a window.
+        result: of the recording, with words, not decoded yet.
         known: words of the text.
         window: mel frames of the model's window.
+        align: times the words of parts.
+
+    Raises:
+        UsageError: a part has more text than the decoder takes.
     """
     frames = round(result.duration * FRAMES_PER_SECOND)
-    if result.is_read and frames <= window:
-        return [TextPart(FrameSpan(0, frames), known)]
+    if not result.is_read or frames > window:
+        yield from align(_located(result, known))
+        return
+    whole = [TextPart(FrameSpan(0, frames), known)]
+    segments: Iterable[Segment] = list(align(whole))
+    if any(map(_is_doubtful, segments)) and (parts := _located(result, known)) != whole:
+        segments = align(parts)
+    yield from segments
+
+
+def _is_doubtful(segment: Segment) -> bool:
+    """Whether a passage may be elsewhere: its words are unlikely there, or one takes longer than a word does."""
+    longest = max((word.end - word.start for word in segment.words or ()), default=0.0)
+    return segment.avg_logprob < UNLIKELY or longest > LONGEST_WORD_S
+
+
+def _located(result: Transcription, known: Sequence[KnownWord]) -> list[TextPart]:
+    """The parts of a text, each with the stretch of the recording that it is in."""
     recognised: list[Word] = [word for segment in result for word in segment.words or ()]
     share = len(matches(known, recognised)) / max(len(known), 1)
     if share < FITTING:

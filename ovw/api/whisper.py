@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ovw.api.align import TO_RECOGNISE, locate_parts, require_passages
+from ovw.api.align import TO_RECOGNISE, require_passages, timed
 from ovw.api.batches import Job, batch_size_for, groups_of, is_live, outcomes_of, seconds_of, title_of
 from ovw.api.recordings import RecordingOpener
 from ovw.api.request import check_decoder, check_request
@@ -31,7 +31,7 @@ from ovw.transcribe.artifact_defaults import artifact_defaults, with_defaults
 from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.exact import run_policy
 from ovw.transcribe.forced_alignment import align_parts
-from ovw.transcribe.known_text import known_words
+from ovw.transcribe.known_text import TextPart, known_words
 from ovw.transcribe.language import identify
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import AUTO, TranscribeOptions
@@ -205,8 +205,8 @@ class Whisper:
     ) -> Transcription:
         """The times of the words of a text that is known: lyrics, a script, corrected subtitles.
 
-        Recordings of up to a window (30 s) are aligned at once (openai/whisper, `timing.py`). Longer ones are
-        transcribed first, to find out which part of the text belongs where.
+        Recordings of up to a window (30 s) are aligned at once (openai/whisper, `timing.py`). Longer ones, and those
+        where that leaves doubt, are transcribed to find out which part of the text belongs where.
 
         Args:
             media: as `transcribe` takes it; an open file, a pipe or blocks are held in memory.
@@ -230,12 +230,13 @@ class Whisper:
         found = self.transcribe(media, TO_RECOGNISE, stream=stream, language=language)
         if found.is_read and not found.duration:
             raise OvwError(f"{name or 'the recording'} has no sound to align a text with", "check what it holds")
-        known = known_words(passages, found.language)
-        parts = locate_parts(found, known, self.manifest.dimensions().n_frames)
-        recording = self._opener.open(media, stream, found.options, self._vad_executor)
-        segments = align_parts(
-            self._sessions, recording, parts, self._steering(found.language), found.options, on_progress
-        )
+        steered = self._steering(found.language)
+
+        def align(parts: Sequence[TextPart]) -> Iterator[Segment]:
+            recording = self._opener.open(media, stream, found.options, self._vad_executor)
+            return align_parts(self._sessions, recording, parts, steered, found.options, on_progress)
+
+        segments = timed(found, known_words(passages, found.language), self.manifest.dimensions().n_frames, align)
         return replace(found.with_segments(segments), media=name)
 
     def _together(self, jobs: Sequence[Job], asked: str | None, options: TranscribeOptions) -> list[Transcription]:

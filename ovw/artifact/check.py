@@ -10,7 +10,7 @@ from ovw.artifact.generation import ALLOWED, SUPPRESSED
 from ovw.artifact.hashing import file_sha256
 from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.manifest import FileEntry, Manifest, is_as_written, read_manifest, show_range
-from ovw.errors import OvwError, quoted, reason
+from ovw.errors import OvwError, printable, quoted, reason
 from ovw.models import Dims
 from ovw.parsing import load_json
 
@@ -172,13 +172,13 @@ def _value_problems(name: str, config: dict[str, Any], n_vocab: int) -> list[str
     """Values of the generation config that decoding could not use, and those that an artifact does not lack."""
     problems = []
     for key, (fits, allowed) in ALLOWED.items():
-        value = config.get(key)
+        value: Any = config.get(key)
         if key in SUPPRESSED:
-            if not fits(value) or not all(0 <= token < n_vocab for token in value or ()):
+            if not fits(value) or not all(0 <= token < n_vocab for token in value):
                 problems.append(f"{name}: {key} is no list of token ids below {n_vocab}")
-        elif value is None and key != "is_multilingual":
-            continue
-        elif not fits(value):
+        elif key == "is_multilingual":
+            problems += [] if fits(value) else [f"{name}: {key} is {printable(str(value))}, expected {allowed}"]
+        elif value is not None and not fits(value):
             problems.append(f"{name}: {key} is {quoted(value)}, expected {allowed}")
     language, known = config.get("language"), config.get("lang_to_id") or ()
     if isinstance(language, str) and language not in known:

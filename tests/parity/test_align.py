@@ -114,3 +114,17 @@ def test_from_the_command_line(base: Converted, tmp_path: Path) -> None:
     (tmp_path / "empty.srt").write_text("", encoding="utf-8")
     assert "empty.srt" in refused("align", media, tmp_path / "empty.srt", *options, code=1)
     assert "none.txt cannot be read as text" in refused("align", media, tmp_path / "none.txt", *options, code=1)
+
+
+def test_a_text_of_a_part_of_the_recording(whisper: Whisper, demo_samples: np.ndarray) -> None:
+    """What has no text, before, between and behind it, is in no cue; of short recordings and of long ones."""
+    whole = whisper.align(demo_samples, TEXT.splitlines(), language="en").segments
+    (last,) = whisper.align(demo_samples, TEXT.splitlines()[-1:], language="en").segments
+    assert (last.start, last.end) == pytest.approx((whole[-1].start, whole[-1].end), abs=0.3)
+    step = len(demo_samples) / 16_000
+    twice = np.concatenate([demo_samples, demo_samples])
+    around = [TEXT.splitlines()[0], TEXT.splitlines()[-1]]
+    first, second = whisper.align(twice, around, language="en").segments
+    assert first.end == pytest.approx(whole[0].end, abs=0.3)
+    assert min(abs(second.start - whole[-1].start), abs(second.start - whole[-1].start - step)) <= 0.5
+    assert second.end - second.start <= whole[-1].end - whole[-1].start + 1

@@ -251,8 +251,8 @@ def rewritten(folder: Path, name: str, text: str) -> Path:
         (names.GENERATION_CONFIG, {"suppress_tokens": "all"}, "suppress_tokens is no list of token ids below 51865"),
         (names.GENERATION_CONFIG, {"suppress_tokens": [51865]}, "suppress_tokens is no list of token ids below 51865"),
         (names.GENERATION_CONFIG, {"is_multilingual": "yes"}, "is_multilingual is yes, expected true or false"),
-        (names.GENERATION_CONFIG, {"max_length": "all"}, "max_length is all, expected a whole number from 2"),
-        (names.GENERATION_CONFIG, {"task": "sing"}, "task is sing, expected transcribe or translate"),
+        (names.GENERATION_CONFIG, {"max_length": "all"}, "max_length is 'all', expected a whole number from 2"),
+        (names.GENERATION_CONFIG, {"task": "sing"}, "task is 'sing', expected transcribe or translate"),
         (names.GENERATION_CONFIG, {"is_multilingual": False}, "is_multilingual is False, the manifest has True"),
     ],
 )

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from ovw.subtitles.read import read_passages
-from ovw.transcribe.known_text import LONGEST_S, KnownWord, known_words, matches, parts_of, passages_of
+from ovw.transcribe.known_text import LONGEST_S, KnownWord, TextPart, known_words, matches, parts_of, passages_of
 from ovw.transcribe.result import Word
+from ovw.voice_activity.spans import FrameSpan
 
 WORDS = [f"w{i}" for i in range(300)]
 
@@ -62,6 +63,50 @@ def test_parts_end_at_the_longest_pause_in_reach() -> None:
     first, *_ = parts_of(known_words([" ".join(WORDS[:120])], "en"), words, words[-1].end)
     assert len(first.words) == 50
     assert words[49].end < first.span.end / 100 < words[50].start
+
+
+OTHER = [f"x{i}" for i in range(120)]
+
+
+def spans_of(parts: list[TextPart]) -> dict[str, FrameSpan]:
+    return {word.text.strip(): part.span for part in parts for word in part.words}
+
+
+def test_speech_without_text_is_in_no_part() -> None:
+    """Before, between and behind what the text has; also where a word beside it was not recognised."""
+    spoken = [*OTHER[:60], *WORDS[:10], *OTHER[60:80], "v10", *WORDS[11:20], *OTHER[80:]]
+    words = recognised(spoken)
+    at = {word.word.strip(): word for word in words}
+    known = known_words([" ".join(WORDS[:10]), " ".join(WORDS[10:20])], "en")
+    parts = parts_of(known, words, words[-1].end + 1)
+    assert [word for part in parts for word in part.words] == known
+    spans = spans_of(parts)
+    assert spans["w0"].start / 100 == pytest.approx(at["w0"].start, abs=0.51)
+    assert spans["w9"].end / 100 == pytest.approx(at["w9"].end, abs=0.51)
+    assert spans["w10"].start / 100 == pytest.approx(at["v10"].start - 2 * 0.4, abs=0.51)  # one of three words
+    assert spans["w19"].end / 100 == pytest.approx(at["w19"].end, abs=0.51)
+
+
+def test_an_aside_within_a_passage_is_in_no_part() -> None:
+    words = recognised([*WORDS[:30], *OTHER[:10], *WORDS[30:60]])
+    parts = parts_of(known_words([" ".join(WORDS[:60])], "en"), words, words[-1].end)
+    spans = spans_of(parts)
+    assert spans["w29"].end / 100 == pytest.approx(words[29].end, abs=0.01)
+    assert spans["w30"].start / 100 == pytest.approx(words[40].start, abs=0.01)
+
+
+def test_a_word_of_the_text_amid_other_speech_is_chance() -> None:
+    """A word at the edge was not recognised, and stands by chance in the speech that has no text."""
+    words = recognised([*OTHER[:20], "w0", *OTHER[20:40], "v0", *WORDS[1:20]])
+    first, *_ = parts_of(known_words([" ".join(WORDS[:20])], "en"), words, words[-1].end)
+    assert first.span.start / 100 >= words[38].start - 0.51
+
+
+def test_other_words_for_the_text_are_no_other_speech() -> None:
+    """Three recognised words for one of the text; hesitations of a second."""
+    words = recognised([*WORDS[:10], "a", "b", "c", *WORDS[11:20], "er", "um", *WORDS[20:30]])
+    (part,) = parts_of(known_words([" ".join(WORDS[:30])], "en"), words, words[-1].end)
+    assert (part.span.start, part.span.end) == (0, round(100 * words[-1].end))
 
 
 def test_a_passage_may_be_in_two_parts() -> None:
