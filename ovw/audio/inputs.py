@@ -184,10 +184,10 @@ def fetched(item: Input, fetch: Callable[[Remote, Path], Path] | None = None) ->
         yield item.path
         return
     assert item.remote is not None  # callers see to standard input
-    if fetch is None:
-        from ovw.audio.download import download as fetch
+    from ovw.audio.download import download
+
     with scratch_folder() as folder:
-        file = fetch(item.remote, folder)
+        file = (fetch or download)(item.remote, folder)
         with _called(str(file), item.label):
             yield file
 
@@ -220,8 +220,8 @@ def _inputs_of(argument: str) -> list[Input]:
     if _is_address(argument):
         from ovw.audio.download import list_remote  # what opens connections takes 20 ms to import
 
-        found = list_remote(argument)
-        return [Input(f"{remote.url} ({remote.title})", remote.title, Path(), remote=remote) for remote in found]
+        listed = list_remote(argument)
+        return [Input(f"{remote.url} ({remote.title})", remote.title, Path(), remote=remote) for remote in listed]
     if re.match(r"[a-z][a-z0-9+.-]*://", argument, re.IGNORECASE):
         raise OvwError(f"{argument}: only http and https addresses are opened", "download it first")
     path = Path(argument)

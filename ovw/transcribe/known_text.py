@@ -228,9 +228,9 @@ def _end_behind(recognised: Sequence[Word], number: int) -> float:
 def _cuts(pairs: Sequence[Pair], recognised: Sequence[Word]) -> Iterator[_Cut]:
     for (a, b), (c, d) in pairwise(pairs):
         if (c, d) == (a + 1, b + 1):
-            spoken = recognised[b].end
-            pause = max(0.0, recognised[d].start - spoken)
-            yield _Cut(c, _end_behind(recognised, b), max(spoken, _begin_before(recognised, d)), pause)
+            ended = recognised[b].end
+            pause = max(0.0, recognised[d].start - ended)
+            yield _Cut(c, _end_behind(recognised, b), max(ended, _begin_before(recognised, d)), pause)
 
 
 def _next_cut(cuts: Sequence[_Cut], word: int, begin: float, section: _Section) -> _Cut:
