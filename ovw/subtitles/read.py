@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ TIMED = (".srt", ".vtt", ".ass", ".ssa")
 """Endings of files whose cues are the passages."""
 OVERRIDE = re.compile(r"\{\\[^}]*\}")
 """A change of style, such as `{\\i1}`; pysubs2 turns other markup into it."""
+DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?=\{[^{}]*\\p0|\Z)", re.DOTALL)
+"""Shapes: behind `{\\p1}`, lines and curves stand where text does, up to `{\\p0}`."""
 VTT_TAG = re.compile(r"<[^>]*>")
 """Tags that pysubs2 leaves: times of words."""
 LRC_TAG = re.compile(r"\[[a-z#]+:[^\]]*\]|[\[<]\d+:\d\d(?:[.:]\d+)?[\]>]", re.IGNORECASE)
@@ -38,7 +42,7 @@ def read_passages(path: Path) -> str | Sequence[str]:
 
 
 def cue_texts(text: str, name: str, ending: str) -> list[str]:
-    """The texts of cues, one line each.
+    """The texts of cues in the order of their times, one line each.
 
     Args:
         text: of the file.
@@ -54,14 +58,16 @@ def cue_texts(text: str, name: str, ending: str) -> list[str]:
         events = pysubs2.SSAFile.from_string(text, format_=ending).events
     except (pysubs2.exceptions.Pysubs2Error, ValueError, IndexError) as error:
         raise OvwError(f"{name} cannot be read as subtitles: {reason(error)}", WANTED) from error
-    cues = [" ".join(_plain(event, ending).split()) for event in events if not event.is_comment]
+    shown = sorted((event for event in events if not event.is_comment), key=attrgetter("start"))
+    cues = [" ".join(_plain(event, ending).split()) for event in shown]
     if not any(cues):
         raise OvwError(f"{name} has no cue in it", "a text that is not timed belongs into a .txt file")
     return [cue for cue in cues if cue]
 
 
 def _plain(event: Any, ending: str) -> str:
-    """The text of a cue without markup; of SubRip and WebVTT, words in braces are text."""
+    """The text of a cue without markup and drawings; of SubRip and WebVTT, words in braces are text."""
+    event = replace(event, text=DRAWING.sub("", event.text))
     if ending not in ("srt", "vtt"):
         return str(event.plaintext)
     text = OVERRIDE.sub("", event.text.replace(r"\N", "\n"))

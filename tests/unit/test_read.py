@@ -1,0 +1,38 @@
+"""Texts of subtitle files and of other files, as `ovw align` takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ovw.subtitles.ass import HEADER
+from ovw.subtitles.read import read_passages
+
+
+def event(start: str, text: str) -> str:
+    return f"Dialogue: 0,{start},9:00:00.00,Default,,0,0,0,,{text}\n"
+
+
+def test_cues_are_in_the_order_of_their_times(tmp_path: Path) -> None:
+    """Editors group the events of an ASS file by style; those of one time stay as they are."""
+    events = event("0:00:02.00", "third") + event("0:00:01.00", "first") + event("0:00:01.00", "second")
+    (tmp_path / "a.ass").write_text(HEADER.format(title="") + events)
+    assert read_passages(tmp_path / "a.ass") == ["first", "second", "third"]
+    (tmp_path / "a.srt").write_text(
+        "1\n00:00:02,000 --> 00:00:03,000\nsecond\n\n2\n00:00:01,000 --> 00:00:02,000\nfirst\n"
+    )
+    assert read_passages(tmp_path / "a.srt") == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("text", "passages"),
+    [
+        (r"{\an7\p1}m 0 0 l 100 0 100 50 0 50", ["Hello"]),
+        (r"{\p2}m 0 0 l 100 0{\i1} 100 50{\pos(1,2)\p0}a sign", ["a sign", "Hello"]),
+        (r"{\pos(10,20)}a sign", ["a sign", "Hello"]),
+    ],
+)
+def test_drawings_are_no_text(tmp_path: Path, text: str, passages: list[str]) -> None:
+    (tmp_path / "a.ass").write_text(HEADER.format(title="") + event("0:00:00.00", text) + event("0:00:01.00", "Hello"))
+    assert read_passages(tmp_path / "a.ass") == passages
