@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ VTT_TAG = re.compile(r"<[^>]*>")
 """Tags that pysubs2 leaves: times of words."""
 LRC_TAG = re.compile(r"\[[a-z#]+:[^\]]*\]|[\[<]\d+:\d\d(?:[.:]\d+)?[\]>]", re.IGNORECASE)
 """Tags of lyrics: title and the like, times of lines and of words."""
+LRC_TIMES = re.compile(r"(?:\[\d+:\d\d(?:[.:]\d+)?\])+")
+"""When a line is sung; a chorus has several times."""
+LRC_TIME = re.compile(r"\[(\d+):(\d\d)(?:[.:](\d+))?\]")
 
 
 def read_passages(path: Path) -> str | Sequence[str]:
@@ -37,8 +40,21 @@ def read_passages(path: Path) -> str | Sequence[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise OvwError(f"{path} cannot be read as text: {reason(error)}", WANTED) from error
     if path.suffix.lower() == ".lrc":
-        return [line for line in (" ".join(LRC_TAG.sub("", one).split()) for one in text.splitlines()) if line]
+        return _lyrics(text)
     return cue_texts(text, str(path), path.suffix.lower().removeprefix(".")) if path.suffix.lower() in TIMED else text
+
+
+def _lyrics(text: str) -> list[str]:
+    """The lines of lyrics in the order of their times, as often as each is sung; one without times follows the last."""
+    lines: list[tuple[float, str]] = []
+    times = [0.0]
+    for line in text.splitlines():
+        if found := LRC_TIMES.match(line.strip()):
+            tags = LRC_TIME.findall(found[0])
+            times = [60 * int(minutes) + int(seconds) + float(f"0.{part or 0}") for minutes, seconds, part in tags]
+        if words := " ".join(LRC_TAG.sub("", line).split()):
+            lines += [(time, words) for time in times]
+    return [words for _, words in sorted(lines, key=itemgetter(0))]
 
 
 def cue_texts(text: str, name: str, ending: str) -> list[str]:

@@ -36,3 +36,21 @@ def test_cues_are_in_the_order_of_their_times(tmp_path: Path) -> None:
 def test_drawings_are_no_text(tmp_path: Path, text: str, passages: list[str]) -> None:
     (tmp_path / "a.ass").write_text(HEADER.format(title="") + event("0:00:00.00", text) + event("0:00:01.00", "Hello"))
     assert read_passages(tmp_path / "a.ass") == passages
+
+
+@pytest.mark.parametrize(
+    ("text", "passages"),
+    [
+        ("[00:30.30][00:11.30]chorus\n[00:20.00]verse\n", ["chorus", "verse", "chorus"]),
+        (
+            "[00:10][01:10]one\ntwo\n[00:40:50]<00:40.50>three <00:41.00>four\n",
+            ["one", "two", "three four", "one", "two"],
+        ),
+        ("[ti:Song]\nno times\nat all\n", ["no times", "at all"]),
+        ("[99:59.99]last\n[0:01]first\n[00:02.00]\n", ["first", "last"]),
+        ("[00:00.70]second\n[00:00.350]first\n", ["first", "second"]),
+    ],
+)
+def test_lyrics_come_as_often_as_they_are_sung(tmp_path: Path, text: str, passages: list[str]) -> None:
+    (tmp_path / "a.lrc").write_text(text)
+    assert read_passages(tmp_path / "a.lrc") == passages
