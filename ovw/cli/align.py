@@ -27,7 +27,9 @@ def run(
     media: Annotated[Path, typer.Argument(help="Audio or video file.")],
     text: Annotated[
         str,
-        typer.Argument(help="Its text: .srt, .vtt, .ass or .lrc, whose cues are timed anew, another text file, or -."),
+        typer.Argument(
+            help="Its text: .srt, .vtt, .ass, .lrc, or ovw's .json or .tsv, whose cues are timed anew; a text; or -."
+        ),
     ],
     model: options.Model = None,
     formats: options.Formats = None,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
 from ovw.errors import OvwError, reason
+from ovw.parsing import from_json
+from ovw.subtitles import tsv
 from ovw.text_files import decode_text, read_text
 
-WANTED = "give a text file, or subtitles as .srt, .vtt, .ass or .lrc"
-TIMED = (".srt", ".vtt", ".ass", ".ssa")
-"""Endings of files whose cues are the passages."""
+WANTED = "give a text file, or subtitles as .srt, .vtt, .ass or .lrc, or as .json or .tsv of ovw"
+OF_OTHERS = frozenset({".ttml", ".dfxp", ".xml", ".smi", ".sami", ".sub", ".sbv", ".csv", ".jsonl"})
+"""Endings of subtitles and data that are not read: as plain text, their markup and times would be words."""
 OVERRIDE = re.compile(r"\{\\[^}]*\}")
 """A change of style, such as `{\\i1}`; pysubs2 turns other markup into it."""
 DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?=\{[^{}]*\\p0|\Z)", re.DOTALL)
@@ -33,18 +35,51 @@ def read_passages(path: Path) -> str | Sequence[str]:
     """The cues of a subtitle file, without their times and markup; the whole text of any other file.
 
     Raises:
-        OvwError: it cannot be read, or is no subtitle file though it is named like one.
+        OvwError: it cannot be read, or not as the subtitles or data that its ending names.
     """
     try:
         text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise OvwError(f"{path} cannot be read as text: {reason(error)}", WANTED) from error
-    if path.suffix.lower() == ".lrc":
-        return _lyrics(text)
-    return cue_texts(text, str(path), path.suffix.lower().removeprefix(".")) if path.suffix.lower() in TIMED else text
+    ending, name = path.suffix.lower(), str(path)
+    if ending in OF_OTHERS:
+        raise _unreadable(name, f"{ending} is not supported")
+    read = READERS.get(ending)
+    return read(text, name) if read else text
 
 
-def _lyrics(text: str) -> list[str]:
+def _unreadable(name: str, why: str) -> OvwError:
+    return OvwError(f"{name} cannot be read as subtitles: {why}", WANTED)
+
+
+def _present(cues: Iterable[str], name: str) -> list[str]:
+    """The cues that have text, one line each."""
+    found = [line for line in (" ".join(cue.split()) for cue in cues) if line]
+    if not found:
+        raise OvwError(f"{name} has no cue in it", "a text that is not timed belongs into a .txt file")
+    return found
+
+
+def _of_json(text: str, name: str) -> list[str]:
+    """The segments of a transcript: `json` and `verbose_json` of ovw, and what openai-whisper writes."""
+    try:
+        cues = [segment["text"] for segment in from_json(text)["segments"]]
+    except (ValueError, LookupError, TypeError):
+        cues = [None]
+    if not all(isinstance(cue, str) for cue in cues):
+        raise _unreadable(name, "it is no transcript of ovw")
+    return _present(cues, name)
+
+
+def _of_tsv(text: str, name: str) -> list[str]:
+    header, *rows = text.rstrip("\n").split("\n")
+    cells = [row.split("\t", 2) for row in rows]
+    if header != tsv.HEADER or any(len(row) < 3 for row in cells):
+        raise _unreadable(name, "it is no table of ovw, with start, end and text")
+    return _present((row[2] for row in cells), name)
+
+
+def _of_lrc(text: str, name: str) -> list[str]:
     """The lines of lyrics in the order of their times, as often as each is sung; one without times follows the last."""
     lines: list[tuple[float, str]] = []
     times = [0.0]
@@ -57,28 +92,17 @@ def _lyrics(text: str) -> list[str]:
     return [words for _, words in sorted(lines, key=itemgetter(0))]
 
 
-def cue_texts(text: str, name: str, ending: str) -> list[str]:
-    """The texts of cues in the order of their times, one line each.
-
-    Args:
-        text: of the file.
-        name: of it, for messages.
-        ending: of it, one of `TIMED` without the dot.
-
-    Raises:
-        OvwError: there is no cue in it.
-    """
+def _of_subtitles(text: str, name: str) -> list[str]:
+    """The texts of cues in the order of their times."""
     import pysubs2
 
+    ending = Path(name).suffix.lower().removeprefix(".")
     try:
         events = pysubs2.SSAFile.from_string(text, format_=ending).events
     except (pysubs2.exceptions.Pysubs2Error, ValueError, IndexError) as error:
-        raise OvwError(f"{name} cannot be read as subtitles: {reason(error)}", WANTED) from error
+        raise _unreadable(name, reason(error)) from error
     shown = sorted((event for event in events if not event.is_comment), key=attrgetter("start"))
-    cues = [" ".join(_plain(event, ending).split()) for event in shown]
-    if not any(cues):
-        raise OvwError(f"{name} has no cue in it", "a text that is not timed belongs into a .txt file")
-    return [cue for cue in cues if cue]
+    return _present((_plain(event, ending) for event in shown), name)
 
 
 def _plain(event: Any, ending: str) -> str:
@@ -88,6 +112,15 @@ def _plain(event: Any, ending: str) -> str:
         return str(event.plaintext)
     text = OVERRIDE.sub("", event.text.replace(r"\N", "\n"))
     return html.unescape(VTT_TAG.sub("", text)) if ending == "vtt" else text
+
+
+READERS: Mapping[str, Callable[[str, str], list[str]]] = {
+    **dict.fromkeys((".srt", ".vtt", ".ass", ".ssa"), _of_subtitles),
+    ".lrc": _of_lrc,
+    **dict.fromkeys((".json", ".verbose_json"), _of_json),
+    ".tsv": _of_tsv,
+}
+"""Ending -> the passages of a text, given with its file's name."""
 
 
 def decode_passages(data: bytes, name: str) -> str:

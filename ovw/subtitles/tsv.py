@@ -6,8 +6,10 @@ from ovw.subtitles.document import Document
 from ovw.subtitles.layout import lay_out
 from ovw.subtitles.options import PLAIN, LayoutOptions
 
+HEADER = "start\tend\ttext"
+
 
 def render(document: Document, layout: LayoutOptions = PLAIN) -> str:
     """A header, then a line a cue."""
     rows = (f"{cue.start_ms}\t{cue.end_ms}\t{cue.one_line}\n" for cue in lay_out(document, layout))
-    return "start\tend\ttext\n" + "".join(rows)
+    return f"{HEADER}\n" + "".join(rows)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from ovw.errors import OvwError
+from ovw.subtitles import FORMATS, Document, LayoutOptions
 from ovw.subtitles.ass import HEADER
 from ovw.subtitles.read import read_passages
+from ovw.transcribe.result import Segment
 
 
 def event(start: str, text: str) -> str:
@@ -54,3 +58,41 @@ def test_drawings_are_no_text(tmp_path: Path, text: str, passages: list[str]) ->
 def test_lyrics_come_as_often_as_they_are_sung(tmp_path: Path, text: str, passages: list[str]) -> None:
     (tmp_path / "a.lrc").write_text(text)
     assert read_passages(tmp_path / "a.lrc") == passages
+
+
+@pytest.mark.parametrize("ending", ["json", "verbose_json", "tsv"])
+def test_what_ovw_writes_is_read(tmp_path: Path, ending: str) -> None:
+    segments = [
+        Segment(0, 0.0, 1.0, " Hello\tthere.", [], 0.0, 0.0, 1.0, 0.0, 0),
+        Segment(1, 1.0, 2.0, ' "Ask" not.', [], 0.0, 0.0, 1.0, 0.0, 0),
+    ]
+    path = tmp_path / f"a.{ending}"
+    path.write_text(FORMATS[ending](Document("a.wav", 2.0, "en", None, segments), LayoutOptions()), encoding="utf-8")
+    assert read_passages(path) == ["Hello there.", '"Ask" not.']
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("a.ttml", "<tt><body>Hello</body></tt>", ".ttml is not supported"),
+        ("a.SBV", "0:00:00.000,0:00:01.000\nHello\n", ".sbv is not supported"),
+        ("a.json", '{"cues": ["Hello"]}', "it is no transcript of ovw"),
+        ("a.json", '{"segments": [{"text": 1}]}', "it is no transcript of ovw"),
+        ("a.json", "Hello", "it is no transcript of ovw"),
+        ("a.json", "[]", "it is no transcript of ovw"),
+        ("a.tsv", "path\tsentence\na.wav\tHello\n", "it is no table of ovw, with start, end and text"),
+        ("a.tsv", "start\tend\ttext\n0\t900\n", "it is no table of ovw, with start, end and text"),
+    ],
+)
+def test_other_data_is_refused(tmp_path: Path, name: str, text: str, why: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(OvwError, match=re.escape(f"{name} cannot be read as subtitles: {why}")) as caught:
+        read_passages(tmp_path / name)
+    assert "give a text file, or subtitles as" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.json", '{"segments": []}'), ("a.tsv", "start\tend\ttext\n")])
+def test_nothing_to_align(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(OvwError, match=f"{name} has no cue in it"):
+        read_passages(tmp_path / name)
