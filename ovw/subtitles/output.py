@@ -30,17 +30,16 @@ def place_of(item: Input, folder: Path | None) -> Path:
 def plan_outputs(inputs: Sequence[Input], formats: Sequence[str], folder: Path | None) -> dict[Input, dict[str, Path]]:
     """The file of every input and format.
 
-    Inputs that would share a name (`talk.mp3` and `talk.mp4`) keep their own ending: `talk.mp3.srt`.
+    Inputs that would share a name (`talk.mp3` and `talk.mp4`) keep their own ending: `talk.mp3.srt`. So does one whose
+    name another then has: `talk.mp3.wav`, `talk.mp3.wav.srt`.
 
     Raises:
         OvwError: two inputs would be written to one file, or a file would overwrite one of the inputs.
     """
-    places = [place_of(item, folder) for item in inputs]
-    shared = Counter((place, item.stem) for place, item in zip(places, inputs, strict=True))
-    planned: dict[Input, dict[str, Path]] = {}
-    for place, item in zip(places, inputs, strict=True):
-        name = item.stem if shared[place, item.stem] == 1 else item.name
-        planned[item] = {ending: place / f"{name}.{ending}" for ending in formats}
+    planned = {
+        item: {ending: place / f"{name}.{ending}" for ending in formats}
+        for item, (place, name) in _own_names(inputs, folder).items()
+    }
     sources: dict[Path, Input] = {}
     for item, files in planned.items():
         for target in files.values():
@@ -49,6 +48,17 @@ def plan_outputs(inputs: Sequence[Input], formats: Sequence[str], folder: Path |
                 raise OvwError(f"{both} would both be written to {target}", "transcribe them into different folders")
     keep_inputs(sources, (item.path for item in inputs if item.path))
     return planned
+
+
+def _own_names(inputs: Sequence[Input], folder: Path | None) -> dict[Input, tuple[Path, str]]:
+    """The place and the name of each input's outputs: its stem where no other has that name, else its name."""
+    found = {item: (place_of(item, folder), item.stem) for item in inputs}
+    while True:
+        counts = Counter(found.values())
+        longer = {item: (place, item.name) for item, (place, name) in found.items() if counts[place, name] > 1}
+        if longer.items() <= found.items():
+            return found
+        found |= longer
 
 
 def write_outputs(

@@ -107,6 +107,14 @@ def test_shared_names_keep_their_endings(tmp_path: Path) -> None:
         names(inputs)
 
 
+def test_files_of_a_folder_have_outputs_of_their_own(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.mp4", "a.wav", "a.wav.wav", "a.wav.wav.wav", "b.wav", "c.wav.wav")))
+    inputs, _ = expand([str(tmp_path)])
+    assert names(inputs) == [
+        f"out/{name}.srt" for name in ("a.mp4", "a.wav", "a.wav.wav", "a.wav.wav.wav", "b", "c.wav")
+    ]
+
+
 def test_an_input_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ovw.audio.inputs.refuse_text", lambda path: None)  # sound may have any name
     touch(tmp_path / "talk.srt", tmp_path / "talk.mp3")
