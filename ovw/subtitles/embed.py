@@ -23,6 +23,7 @@ from ovw.files import name_problem, scratch_beside
 from ovw.models import TrackForm, track_language
 from ovw.subtitles.ass import HEADER
 from ovw.subtitles.cues import MS, Cue
+from ovw.subtitles.srt import break_tags
 from ovw.subtitles.vtt import escaped
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ TRACKS = {
     ".mp4": Track("mp4", "mov_text", _timed_text, "terminology"),
     ".m4v": Track("mp4", "mov_text", _timed_text, "terminology"),
     ".mov": Track("mov", "mov_text", _timed_text, "quicktime"),
-    ".mkv": Track("matroska", "subrip", str.encode),
+    ".mkv": Track("matroska", "subrip", lambda text: break_tags(text).encode()),
     ".webm": Track("webm", "webvtt", lambda text: escaped(text).encode()),
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ovw.errors import OvwError, reason
 from ovw.parsing import from_json
-from ovw.subtitles import tsv
+from ovw.subtitles import srt, tsv
 from ovw.text_files import decode_text, read_text
 
 WANTED = "give a text file, or subtitles as .srt, .vtt, .ass or .lrc, or as .json or .tsv of ovw"
@@ -111,7 +111,7 @@ def _plain(event: Any, ending: str) -> str:
     if ending not in ("srt", "vtt"):
         return str(event.plaintext)
     text = OVERRIDE.sub("", event.text.replace(r"\N", "\n"))
-    return html.unescape(VTT_TAG.sub("", text)) if ending == "vtt" else text
+    return html.unescape(VTT_TAG.sub("", text)) if ending == "vtt" else srt.mend_tags(text)
 
 
 READERS: Mapping[str, Callable[[str, str], list[str]]] = {

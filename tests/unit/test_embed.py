@@ -18,6 +18,7 @@ from ovw.subtitles.layout import lay_out
 
 CUES = lay_out(document(segment(0.5, 1, " Hello <b>x</b> & {y}"), segment(1, 1.75, " Zwei\nZeilen ü 😀"), duration=2.0))
 TEXTS = ["Hello <b>x</b> & {y}", "Zwei\nZeilen ü 😀"]
+SUBRIP = ["Hello <\u2060b>x<\u2060/b> & {y}", TEXTS[1]]
 
 
 def make_video(path: Path, codec: str, start: int = 0) -> Path:
@@ -75,7 +76,7 @@ def test_demo_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "codec", "expected"),
     [
-        ("a.mkv", "libx264", ("srt", "ger", timed(TEXTS))),
+        ("a.mkv", "libx264", ("srt", "ger", timed(SUBRIP))),
         ("a.webm", "libvpx", ("webvtt", "ger", timed([t.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for t in TEXTS]))),
         ("a.mov", "libx264", ("mov_text", "ger", timed(TEXTS))),
         ("a.M4V", "libx264", ("mov_text", "deu", timed(TEXTS))),
@@ -92,7 +93,7 @@ def test_containers(tmp_path: Path, name: str, codec: str, expected: tuple) -> N
 def test_cues_count_from_the_start_of_the_video(tmp_path: Path) -> None:
     source = make_video(tmp_path / "late.mkv", "libvpx", start=5)
     embed_subtitles(source, CUES, tmp_path / "out.mkv", "en")
-    assert read_back(tmp_path / "out.mkv")[2] == timed(TEXTS, origin=5.0)
+    assert read_back(tmp_path / "out.mkv")[2] == timed(SUBRIP, origin=5.0)
 
 
 def test_a_second_track_joins_the_first(tmp_path: Path) -> None:

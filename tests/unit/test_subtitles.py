@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 from support.transcripts import document, segment, spoken
 
@@ -14,6 +15,7 @@ from ovw.files import write_whole
 from ovw.subtitles import FORMATS
 from ovw.subtitles.cues import clock
 from ovw.subtitles.options import PLAIN, LayoutOptions
+from ovw.subtitles.read import read_passages
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -143,3 +145,28 @@ def test_an_arrow_beside_a_script_without_spaces_is_no_time_line(name: str, text
     written = FORMATS[name](document(segment(0, 2, text)))
     assert written.count("-->") == 1
     assert text.strip("->").partition("-")[0] in written
+
+
+def shown(path: Path) -> list[str]:
+    """The cues of a file as FFmpeg decodes them, with its own markup."""
+    with av.open(str(path)) as container:
+        rects = [rect for packet in container.demux() for rect in packet.decode() if packet.size]
+        return [rect.ass.decode().split(",", 8)[8] for rect in rects]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "text", ["a <b>x</b>", "see < i >", "<3> <br/>", "</u>x<u", "a {\\an8} b", "1 <2 <font size=1>"]
+)
+@pytest.mark.parametrize("highlight_words", [False, True])
+def test_players_take_no_text_of_srt_for_markup(tmp_path: Path, text: str, highlight_words: bool) -> None:
+    layout = LayoutOptions(highlight_words=highlight_words)
+    (tmp_path / "a.srt").write_text(FORMATS["srt"](document(spoken(0, 2, f" {text}")), layout), encoding="utf-8")
+    found = [cue.replace("\u2060", "").replace("{\\u1}", "").replace("{\\u0}", "") for cue in shown(tmp_path / "a.srt")]
+    assert set(found) == {text}
+    if not highlight_words:
+        assert read_passages(tmp_path / "a.srt") == [text]
+
+
+def test_no_joiner_where_nothing_looks_like_a_tag() -> None:
+    text = "I <3 you, {softly} a->b & c > d"
+    assert text in FORMATS["srt"](document(spoken(0, 2, f" {text}")))

@@ -20,6 +20,7 @@ from webvtt.models import Timestamp
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
 from ovw.subtitles.options import PLAIN, LayoutOptions
+from ovw.subtitles.srt import mend_tags
 from ovw.subtitles.text import LINE_END, SPACES, clean, no_arrow
 from ovw.subtitles.timing import READING_CPS
 from ovw.transcribe.result import Segment, Word
@@ -34,7 +35,10 @@ Cues = list[tuple[int, int, str]]
 def read_srt(text: str) -> Cues:
     found = list(srt.parse(text, ignore_errors=False))
     assert [cue.index for cue in found] == list(range(1, len(found) + 1))
-    return [(round(c.start.total_seconds() * 1000), round(c.end.total_seconds() * 1000), c.content) for c in found]
+    return [
+        (round(c.start.total_seconds() * 1000), round(c.end.total_seconds() * 1000), mend_tags(c.content))
+        for c in found
+    ]
 
 
 def read_vtt(text: str) -> Cues:
