@@ -17,12 +17,20 @@ from ovw.home import user_path
 from ovw.outputs import write_own
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
-from ovw.subtitles.options import LayoutOptions
+from ovw.subtitles.options import WITHOUT_TIMES, LayoutOptions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording
 from ovw.transcribe.result import Detection, Segment
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _ReadRecording:
+    """A recording of which all was read and only its length is kept, in seconds."""
+
+    duration: float
+    ended: bool = True
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,8 @@ class Transcription:
         result.save("talk.srt")
 
     Iterating it again gives the same segments without decoding again, and ends in the same error where decoding failed.
-    `text`, `segments`, `document` and `save` decode what is left first. Threads may iterate one together.
+    `text`, `segments`, `document` and `save` decode what is left first, as copying and pickling do: a copy holds the
+    finished segments, without the model. Threads may iterate one together.
 
     Attributes:
         language: code of the language that was asked for or detected.
@@ -50,7 +59,7 @@ class Transcription:
     options: TranscribeOptions
     media: str
     model: Mapping[str, Any] = field(repr=False)
-    _recording: Recording = field(repr=False)
+    _recording: Recording | _ReadRecording = field(repr=False)
     _left: Iterator[Segment] = field(repr=False)
     _decoded: list[Segment] = field(repr=False, default_factory=list)
     _failures: list[OvwError] = field(init=False, repr=False, compare=False, default_factory=list)
@@ -79,6 +88,13 @@ class Transcription:
     def text(self) -> str:
         """The whole text."""
         return "".join(segment.text for segment in self).strip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The finished transcription, for pickle and copy; raises as iterating does."""
+        segments = self.segments
+        read = _ReadRecording(self.duration)
+        parts = (self.language, self.detection, self.options, self.media, dict(self.model), read, iter(()), segments)
+        return type(self), parts
 
     def __iter__(self) -> Iterator[Segment]:
         at = 0
@@ -138,11 +154,13 @@ class Transcription:
             **layout: fields of `ovw.subtitles.LayoutOptions`.
 
         Raises:
-            UsageError: no such format, or layout options that contradict each other.
+            UsageError: no such format, or layout options that contradict each other or need times of words.
         """
         if ending not in FORMATS:
             raise UsageError(f"no subtitle format '{ending}'", did_you_mean(ending, FORMATS))
         options = build(LayoutOptions, layout)  # before anything is decoded
+        if options.highlight_words and not self.options.word_timestamps:
+            raise UsageError(WITHOUT_TIMES, "transcribe with word_timestamps=True")
         return FORMATS[ending](self.document(), options)
 
     def to_srt(self, **layout: Any) -> str:
@@ -164,7 +182,7 @@ class Transcription:
             OvwError: it cannot be written.
         """
         target = user_path(path)
-        rendered = self.render(target.suffix.removeprefix("."), **layout)
+        rendered = self.render(target.suffix.lower().removeprefix("."), **layout)
         write_own(target, rendered)
         return target
 

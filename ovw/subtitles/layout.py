@@ -9,7 +9,7 @@ from itertools import chain, pairwise
 from ovw.errors import UsageError
 from ovw.subtitles.cues import Cue
 from ovw.subtitles.document import Document
-from ovw.subtitles.options import PLAIN, LayoutOptions
+from ovw.subtitles.options import PLAIN, WITHOUT_TIMES, LayoutOptions
 from ovw.subtitles.spans import last_tick, on_tick, spans_of
 from ovw.subtitles.split import cues_of
 from ovw.subtitles.timing import time_cues
@@ -27,7 +27,7 @@ def lay_out(document: Document, options: LayoutOptions = PLAIN, tick_ms: int = 1
         UsageError: words are to be highlighted and their times are not known.
     """
     if options.highlight_words and any(s.words is None and s.text.strip() for s in document.segments):
-        raise UsageError("words can be highlighted only where their times are known", "add --word-timestamps")
+        raise UsageError(WITHOUT_TIMES, "add --word-timestamps")
     last_ms = last_tick(document.duration, tick_ms)
     spans = spans_of(document.segments, last_ms, tick_ms)
     cues = list(chain.from_iterable(cues_of(span, options, tick_ms) for span in spans))

@@ -8,6 +8,7 @@ from ovw.config import Config
 
 DEFAULT_LINES = 2
 LONGEST_S = 3600.0
+WITHOUT_TIMES = "words can be highlighted only where their times are known"
 
 
 class LayoutOptions(Config):

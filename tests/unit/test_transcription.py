@@ -1,6 +1,8 @@
 """The result of `Whisper.transcribe`: iterated once or often, as text, as files."""
 
-from collections.abc import Iterator
+import copy
+import pickle
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
@@ -102,6 +104,41 @@ def test_wrong_formats_and_options(tmp_path: Path) -> None:
     with pytest.raises(OvwError, match=r"folder\.srt"):
         result.save(tmp_path / "no" / "folder.srt")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("copied", [lambda it: pickle.loads(pickle.dumps(it)), copy.deepcopy])
+def test_a_copy_is_finished(copied: Callable[[Transcription], Transcription]) -> None:
+    result, decoded = transcription()
+    next(iter(result))
+    found = copied(result)
+    assert decoded == [0, 1, 2]
+    assert found.segments == result.segments
+    assert (found.text, found.duration, found.is_read) == (result.text, 6.0, True)
+    assert found.render("json") == result.render("json")
+    assert copied(found).to_srt() == result.to_srt()
+
+
+def test_what_failed_is_not_copied() -> None:
+    def segments() -> Iterator[Segment]:
+        yield Segment(0, 0.0, 1.5, " Hello.", [1], 0.0, -0.2, 1.1, 0.0, 0)
+        raise OvwError("the media breaks off")
+
+    with pytest.raises(OvwError, match="the media breaks off"):
+        pickle.dumps(transcription()[0].with_segments(segments()))
+
+
+def test_endings_in_capitals(home: Path, tmp_path: Path) -> None:
+    result, _ = transcription()
+    assert result.save(tmp_path / "x.SRT").read_text(encoding="utf-8") == result.to_srt()
+
+
+def test_words_without_times_are_not_highlighted(tmp_path: Path) -> None:
+    """Nothing is decoded first, and the option is named as Python has it."""
+    result, decoded = transcription()
+    with pytest.raises(UsageError, match="words can be highlighted only where") as caught:
+        result.save(tmp_path / "x.srt", highlight_words=True)
+    assert caught.value.hint == "transcribe with word_timestamps=True"
+    assert decoded == []
 
 
 def test_in_a_notebook() -> None:
