@@ -99,6 +99,17 @@ def test_matrix_cells() -> None:
         cells(build(MatrixConfig, values | {"options": [{"beam_siz": 1}]}), {})
 
 
+@pytest.mark.parametrize(("flag", "part"), [("beam_size", "options"), ("limit", "datasets")])
+def test_a_flag_does_not_change_what_runs_are_named_after(flag: str, part: str) -> None:
+    values = {
+        "models": ["m"],
+        "datasets": [{"dataset": "librispeech"}, {"dataset": "fleurs", "limit": 3}],
+        "options": [{"beam_size": 1}, {"beam_size": 5}],
+    }
+    with pytest.raises(UsageError, match=rf"--{flag.replace('_', '-')} beside a matrix that sets {flag} .*{part}"):
+        cells(build(MatrixConfig, values), {flag: 2})
+
+
 def test_runs_with_one_short_name_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     values = {
