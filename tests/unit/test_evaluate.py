@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from ovw.evaluate.request import request_of
 from ovw.evaluate.score import score
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
 from ovw.record import Case, Metric, new_record, write_record
-from ovw.scale.task import Here
+from ovw.scale.task import Here, Lost
 from ovw.transcribe.options import TranscribeOptions
 
 
@@ -199,6 +200,52 @@ def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:
     short = Utterance("e", wav(seconds=0.03), "e.wav", "x", "en")
     found = task.transcribe(Together(), [clips[0], short])
     assert [o.reason if isinstance(o, Problem) else o.hypothesis for o in found] == ["alone", "too short"]
+
+
+def test_any_error_is_that_of_one_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of reading it, of decoding it beside others or alone."""
+
+    class Exhausted(Engine):
+        def transcribe(self, samples: np.ndarray, options: TranscribeOptions) -> EngineResult:
+            if len(samples) < 1000:
+                raise MemoryError("unable to allocate 2 GB")
+            return EngineResult("alone")
+
+        def transcribe_many(self, clips: list, options: TranscribeOptions) -> list[EngineResult]:
+            raise MemoryError("unable to allocate 9 GB")
+
+    def reading(utterance: Utterance) -> Clip:
+        if utterance.id == "odd":
+            raise LookupError("nowhere")
+        return read_clip(utterance)
+
+    monkeypatch.setattr(transcription, "read_clip", reading)
+    task = TranscribeClips(EngineSpec("openvino", tmp_path), TranscribeOptions(batch_size=2))
+    clips = [Utterance(key, wav(seconds=s), key, "x", "en") for key, s in (("a", 0.6), ("odd", 0.6), ("short", 0.03))]
+    found = task.transcribe(Exhausted(), clips)
+    expected = ["alone", "unexpected LookupError: nowhere", "unexpected MemoryError: unable to allocate 2 GB"]
+    assert [o.reason if isinstance(o, Problem) else o.hypothesis for o in found] == expected
+
+
+def test_a_clip_that_kills_its_worker_costs_no_other(tmp_path: Path) -> None:
+    class Deadly:
+        """A pool whose workers die at clip `u3`."""
+
+        def __init__(self) -> None:
+            self.groups: list[list[str]] = []
+
+        def run(self, task: Echo, items: Iterable[list[Utterance]]) -> Iterator[object]:
+            for group in items:
+                self.groups.append([clip.id for clip in group])
+                yield Lost(group, "3 workers died at it") if "u3" in self.groups[-1] else task.load()(group)
+
+    echo, pool = Echo(), Deadly()
+    echo.group = 4
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        done, problems = run(utterances(6), echo, pool, journal)
+    assert [h.id for h in done] == ["u0", "u1", "u2", "u4", "u5"]
+    assert [(p.id, p.reason) for p in problems] == [("u3", "3 workers died at it")]
+    assert pool.groups == [["u0", "u1", "u2", "u3"], ["u4", "u5"], ["u0"], ["u1"], ["u2"], ["u3"]]
 
 
 def test_the_manifest_of_the_leaderboard(tmp_path: Path) -> None:
