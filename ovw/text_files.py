@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, AnyStr
+from typing import IO, Any, AnyStr
 from unicodedata import category
 
 from ovw.errors import OvwError
@@ -70,6 +70,20 @@ def require_file(path: Path, most: int = LARGEST) -> None:
         raise OSError(errno.EINVAL, "it is a pipe or a device, a file is expected", str(path))
     if found.st_size > most:
         raise OSError(errno.EFBIG, f"it has {found.st_size} bytes, at most {most} are read", str(path))
+
+
+def escaped(text: str) -> str:
+    """A text with what is not UTF-8 in it, as in names of files, written as backslash escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def escaped_values(data: Any) -> Any:
+    """Values as JSON has them, every text in them `escaped`, so that they can be written and read back."""
+    if isinstance(data, str):
+        return escaped(data)
+    if isinstance(data, dict):
+        return {escaped_values(key): escaped_values(value) for key, value in data.items()}
+    return [escaped_values(value) for value in data] if isinstance(data, list) else data
 
 
 def read_text(path: Path) -> str:

@@ -1,6 +1,8 @@
 """A run from clips to record: problems, matrices, configurations, exports."""
 
 import json
+import os
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -27,7 +29,7 @@ from ovw.evaluate.reference import on_same_clips
 from ovw.evaluate.request import request_of
 from ovw.evaluate.score import score
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
-from ovw.record import Case, Metric, new_record, write_record
+from ovw.record import Case, Metric, new_record, read_record, write_record
 from ovw.scale.task import Here, Lost
 from ovw.transcribe.options import TranscribeOptions
 
@@ -276,6 +278,21 @@ def test_a_request_names_its_files_and_its_machine(tmp_path: Path, monkeypatch: 
     assert requests[0]["data"] == "librispeech"
     assert {"cpu", "ovw", "openvino"} <= requests[0].keys()
     assert "torch" not in requests[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
+def test_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"a\xff")
+    folder.mkdir()
+    config = build(EvalConfig, {"dataset": str(folder)})
+    request = request_of(config, EngineSpec("openvino", tmp_path, config.running()), "0")
+    assert request["dataset"] == str(tmp_path / r"a\udcff")
+    for _ in range(2):
+        with HypothesisJournal(folder / "run", request) as journal:
+            run([replace(utterances(1)[0], location=f"{folder}/u0.wav")], Echo(), Here(), journal)
+    record = new_record("eval", config.model_dump(mode="json"), facts={"problems": {"listed": [{"id": str(folder)}]}})
+    write_record(record, folder / "record.json")
+    assert read_record(folder / "record.json").config["dataset"] == request["dataset"]
 
 
 def test_seconds_count_reading_in_a_batch_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
