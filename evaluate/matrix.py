@@ -53,12 +53,14 @@ def cells(matrix: MatrixConfig, flags: Mapping[str, Any]) -> list[Cell]:
 
     Args:
         matrix: the file.
-        flags: of the command line; they win over the file.
+        flags: of the command line; they win over `defaults`.
 
     Raises:
-        UsageError: an unknown key, a value out of range, or a run that is there twice.
+        UsageError: an unknown key, a value out of range, a run that is there twice, or a flag that sets what a dataset
+            or an option of the file sets.
     """
     given = {key: value for key, value in flags.items() if value is not None and key not in ("output", "dataset")}
+    _require_free(matrix, given)
     runs = [(model, data, option) for data in matrix.datasets for model in matrix.models for option in matrix.options]
     short, whole = [_name(*run) for run in runs], [_whole_name(*run) for run in runs]
     names = [brief if short.count(brief) == 1 else full for brief, full in zip(short, whole, strict=True)]
@@ -71,6 +73,16 @@ def cells(matrix: MatrixConfig, flags: Mapping[str, Any]) -> list[Cell]:
         output = str(Path(matrix.output) / folder)
         made.append(Cell(name, build(EvalConfig, values | {"output": output}, f" in {name}")))
     return made
+
+
+def _require_free(matrix: MatrixConfig, given: Mapping[str, Any]) -> None:
+    """Refuse flags over what makes runs differ: their names would not be true."""
+    for part, entries in (("datasets", matrix.datasets), ("options", matrix.options)):
+        if taken := [key for key in given if any(key in entry for entry in entries)]:
+            flag = f"--{taken[0].replace('_', '-')}"
+            raise UsageError(
+                f"{flag} beside a matrix that sets {taken[0]} under `{part}`", f"leave out {flag}, or change the matrix"
+            )
 
 
 def evaluate_matrix(

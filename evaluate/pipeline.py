@@ -86,44 +86,43 @@ def evaluate(
     with HypothesisJournal(output, request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {folder.name}")
         hypotheses, problems = _transcribe(config, spec, dataset, total, journal, watch)
-        engine = journal.engine
-    compared = _hypotheses_of(reference, config, dataset, total, output, watch)
+        compared = _hypotheses_of(reference, config, dataset, total, output, watch)
 
-    watch.on_step("scoring")
-    scored = score(hypotheses)
-    other = score(on_same_clips(compared, hypotheses)) if compared is not None else None
-    silence = silence_metrics(scored) if config.score_silence else {}
-    if not (scored.counts.scored.any() or silence):
-        seen = f": {problems[0].id}: {problems[0].reason}" if problems else ""
-        raise OvwError(f"no clip of {dataset.name} could be scored{seen}", f"{dataset.origin} was read")
-    sampling = BootstrapOptions(config.interval, config.draws, config.seed)
-    comparisons = compare_with(scored, other, sampling) if other else {}
-    figures = metrics(scored, sampling)
-    extra = marks_metrics(hypotheses, figures, sampling) | orthography_metrics(hypotheses, sampling) | silence
-    listed = utterances(scored, other)
-    bad = [entry for entry in worst_first(listed) if entry.errors][: config.worst]
+        watch.on_step("scoring")
+        scored = score(hypotheses)
+        other = score(on_same_clips(compared, hypotheses)) if compared is not None else None
+        silence = silence_metrics(scored) if config.score_silence else {}
+        if not (scored.counts.scored.any() or silence):
+            seen = f": {problems[0].id}: {problems[0].reason}" if problems else ""
+            raise OvwError(f"no clip of {dataset.name} could be scored{seen}", f"{dataset.origin} was read")
+        sampling = BootstrapOptions(config.interval, config.draws, config.seed)
+        comparisons = compare_with(scored, other, sampling) if other else {}
+        figures = metrics(scored, sampling)
+        extra = marks_metrics(hypotheses, figures, sampling) | orthography_metrics(hypotheses, sampling) | silence
+        listed = utterances(scored, other)
+        bad = [entry for entry in worst_first(listed) if entry.errors][: config.worst]
 
-    facts = {
-        "dataset": describe_dataset(dataset, hypotheses),
-        "normalizer": normalizer,
-        "engine": engine,
-        "problems": describe_problems(scored, problems, silence=config.score_silence),
-        "flags": flag_counts(scored),
-        "calibrated_on": calibrated_on(manifest, hypotheses),
-    }
-    record = new_record(
-        "eval",
-        config.model_dump(mode="json"),
-        artifact=describe_artifact(folder, manifest, manifest_sha256),
-        facts=facts | describe_reference(reference, comparisons),
-        metrics=figures | extra | delta_metrics(comparisons),
-        tables=tables(scored, sampling),
-    )
-    write_record(record, output / RECORD_FILE)
-    write_whole(output / "report.md", markdown(record, bad))
-    if "leaderboard" in config.format:
-        write_leaderboard(hypotheses, folder.name, dataset.name, output)
-    write_run_page(Run(output.name, record, {"": listed}, output), output / "report.html")
+        facts = {
+            "dataset": describe_dataset(dataset, hypotheses),
+            "normalizer": normalizer,
+            "engine": journal.engine,
+            "problems": describe_problems(scored, problems, silence=config.score_silence),
+            "flags": flag_counts(scored),
+            "calibrated_on": calibrated_on(manifest, hypotheses),
+        }
+        record = new_record(
+            "eval",
+            config.model_dump(mode="json"),
+            artifact=describe_artifact(folder, manifest, manifest_sha256),
+            facts=facts | describe_reference(reference, comparisons),
+            metrics=figures | extra | delta_metrics(comparisons),
+            tables=tables(scored, sampling),
+        )
+        write_record(record, output / RECORD_FILE)
+        write_whole(output / "report.md", markdown(record, bad))
+        if "leaderboard" in config.format:
+            write_leaderboard(hypotheses, folder.name, dataset.name, output)
+        write_run_page(Run(output.name, record, {"": listed}, output), output / "report.html")
     return Evaluation(output, record, bad, problems)
 
 

@@ -13,6 +13,7 @@ from ovw.environment import read_environment
 from ovw.evaluate.config import EvalConfig
 from ovw.files import short_name
 from ovw.home import home, real_path, user_path
+from ovw.text_files import escaped_values
 
 WITHOUT_INFLUENCE = {
     "output", "format", "reference", "strict", "force", "interval", "draws", "worst", "score_silence", "workers",
@@ -34,7 +35,8 @@ def request_of(config: EvalConfig, spec: EngineSpec, model_sha256: str) -> dict[
     here = read_environment()
     wanted = OWN_PACKAGES if spec.name == "openvino" else PACKAGES
     packages = {name: version for name, version in here.packages.items() if name in wanted}
-    return {"engine": spec.name, "model_sha256": model_sha256, **fields, **places, "cpu": here.cpu, **packages}
+    request = {"engine": spec.name, "model_sha256": model_sha256, **fields, **places, "cpu": here.cpu, **packages}
+    return dict(escaped_values(request))
 
 
 def _resolved(place: str) -> str:

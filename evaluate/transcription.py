@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -14,13 +15,15 @@ from ovw.datasets.audio import Clip, read_clip
 from ovw.datasets.utterance import Item, Problem, Utterance
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
-from ovw.errors import OvwError, reason
+from ovw.errors import OvwError, reason, unexpected
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.pending import pending
 from ovw.models import languages
 from ovw.scale.task import Lost, Pool
 from ovw.scoring.hypothesis import Hypothesis
 from ovw.transcribe.options import AUTO, TranscribeOptions
+
+logger = logging.getLogger(__name__)
 
 GROUPED_BATCHES = 4
 
@@ -97,7 +100,7 @@ class TranscribeClips:
             started = time.perf_counter()
             try:
                 clip = read_clip(utterance)
-            except OvwError as error:
+            except Exception as error:
                 found[utterance.id] = _problem(utterance, error)
                 continue
             opened = _Opened(utterance, clip, time.perf_counter() - started)
@@ -112,7 +115,8 @@ class TranscribeClips:
         options = self.options.model_copy(update={"language": language})
         try:
             results = engine.transcribe_many([one.clip.samples for one in group], options)
-        except (OvwError, RuntimeError):
+        except Exception:
+            logger.debug("%d clips together", len(group), exc_info=True)
             return {one.utterance.id: self._one(engine, one.utterance) for one in group}
         pace = (time.perf_counter() - started) / max(1, sum(len(one.clip.samples) for one in group))
         return {
@@ -128,7 +132,7 @@ class TranscribeClips:
         try:
             clip = read_clip(utterance)
             result = engine.transcribe(clip.samples, options)
-        except (OvwError, RuntimeError) as error:  # the latter are OpenVINO's and PyTorch's own
+        except Exception as error:
             return _problem(utterance, error)
         return self._hypothesis(utterance, clip, result, time.perf_counter() - started)
 
@@ -158,9 +162,15 @@ class TranscribeClips:
         )
 
 
-def _problem(utterance: Utterance, error: OvwError | RuntimeError) -> Problem:
+def _problem(utterance: Utterance, error: Exception) -> Problem:
     """The problem of a clip, in a line."""
-    message = error.message if isinstance(error, OvwError) else reason(error)
+    if isinstance(error, OvwError):
+        message = error.message
+    elif isinstance(error, RuntimeError):  # OpenVINO's and PyTorch's own
+        message = reason(error)
+    else:
+        logger.debug("%s", utterance.id, exc_info=True)
+        message = unexpected(error)
     return Problem(utterance.id, utterance.location, message.removeprefix(f"{utterance.location}: "))
 
 
@@ -217,8 +227,8 @@ def run(
         watch.on_problem(problem)
 
     todo = pending(items, journal, tally.order, note, task.language, silence=silence)
-    for group in pool.run(task, _grouped(todo, task.group)):
-        for outcome in _outcomes(group):
+    for outcomes in _worked_off(todo, task, pool):
+        for outcome in outcomes:
             if isinstance(outcome, Problem):
                 note(outcome)
             else:
@@ -228,6 +238,18 @@ def run(
                 tally.seconds += outcome.hypothesis.seconds or 0.0
         watch.on_clip(len(journal.done), total, tally.audio_s, tally.seconds)
     return journal.finish(tally.order), tally.problems
+
+
+def _worked_off(clips: Iterable[Utterance], task: TranscribeClips, pool: Pool) -> Iterator[list[Outcome]]:
+    """Outcomes group by group; the clips of a group that was lost are tried once more, each alone."""
+    lost: list[Utterance] = []
+    for group in pool.run(task, _grouped(clips, task.group)):
+        if isinstance(group, Lost) and len(group.item) > 1:
+            lost += group.item
+        else:
+            yield _outcomes(group)
+    if lost:
+        yield from map(_outcomes, pool.run(task, _grouped(lost, 1)))
 
 
 def _grouped(utterances: Iterable[Utterance], size: int) -> Iterator[list[Utterance]]:

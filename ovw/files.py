@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from ovw.errors import OvwError, reason
+from ovw.text_files import escaped
 
 if sys.platform != "win32":
     import fcntl
@@ -148,7 +149,7 @@ def write_whole(target: Path, content: str | bytes) -> None:
     try:
         with scratch_beside(target) as scratch:
             with scratch.open("wb") as stream:
-                stream.write(content.encode() if isinstance(content, str) else content)
+                stream.write(escaped(content).encode() if isinstance(content, str) else content)
                 stream.flush()
                 os.fsync(stream.fileno())
             scratch.replace(target)

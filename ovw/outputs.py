@@ -16,6 +16,7 @@ from ovw.artifact.hashing import file_sha256
 from ovw.errors import OvwError, reason
 from ovw.files import name_problem, scratch_beside, write_whole
 from ovw.home import home, real_path
+from ovw.text_files import escaped
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def write_own(target: Path, content: str | bytes) -> None:
     Raises:
         OvwError: the disk refuses.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = escaped(content).encode() if isinstance(content, str) else content
     _note(target, hashlib.sha256(data).hexdigest())
     write_whole(target, data)
 

@@ -17,7 +17,7 @@ from ovw.environment import Environment, read_environment
 from ovw.errors import OvwError, quoted, reason
 from ovw.files import write_whole
 from ovw.parsing import from_json
-from ovw.text_files import read_text
+from ovw.text_files import escaped_values, read_text
 
 SCHEMA_VERSION = 1
 RECORD_FILE = "record.json"
@@ -166,7 +166,7 @@ def write_record(record: Record, path: Path) -> None:
     Raises:
         OvwError: the disk refuses.
     """
-    data = record.model_dump(mode="json", exclude_none=True)
+    data = escaped_values(record.model_dump(mode="json", exclude_none=True))
     write_whole(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, AnyStr
+from typing import IO, Any, AnyStr
 from unicodedata import category
 
 from ovw.errors import OvwError
@@ -32,12 +32,29 @@ LARGEST = 48 << 20
 """Bytes of a file that is read whole: a tokenizer has a few millions. As empty JSON objects they take 1.4 GB."""
 WESTERN = "cp1252"
 """Latin-1 as Windows has it, which agrees with it in every printable character."""
+BY_CHANCE = 10
+"""Bytes that are no UTF-8 to one sequence that looks like it by chance, in a text in Windows-1252."""
+NOT_ASCII = bytes(range(128, 256))
 
 
 LARGEST_TABLE = 1 << 30
 """Bytes of a file that is read line by line: some millions of lines."""
 LONGEST_LINE = 1 << 24
 TEXT_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa", ".lrc", ".txt", ".pdf", ".docx", ".md"})
+
+
+class BrokenUtf8Error(UnicodeDecodeError):
+    """A text in UTF-8 with something else in it.
+
+    Args:
+        line: in which that is.
+    """
+
+    def __init__(self, line: int) -> None:
+        super().__init__("utf-8", b"", 0, 0, f"line {line} is not UTF-8, other lines are")
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 def require_file(path: Path, most: int = LARGEST) -> None:
@@ -55,12 +72,26 @@ def require_file(path: Path, most: int = LARGEST) -> None:
         raise OSError(errno.EFBIG, f"it has {found.st_size} bytes, at most {most} are read", str(path))
 
 
+def escaped(text: str) -> str:
+    """A text with what is not UTF-8 in it, as in names of files, written as backslash escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def escaped_values(data: Any) -> Any:
+    """Values as JSON has them, every text in them `escaped`, so that they can be written and read back."""
+    if isinstance(data, str):
+        return escaped(data)
+    if isinstance(data, dict):
+        return {escaped_values(key): escaped_values(value) for key, value in data.items()}
+    return [escaped_values(value) for value in data] if isinstance(data, list) else data
+
+
 def read_text(path: Path) -> str:
     """A whole text file, every line end as a line feed.
 
     Raises:
         OSError: it cannot be read, or is more than `require_file` allows.
-        UnicodeDecodeError: it is no text.
+        UnicodeDecodeError: it is no text, or UTF-8 but for a few bytes.
     """
     require_file(path)
     with path.open(encoding=encoding_of(path)) as stream:
@@ -91,7 +122,7 @@ def encoding_of(path: Path) -> str:
         return _encoding(stream, str(path))
 
 
-def _encoding(stream: io.BufferedIOBase | io.BytesIO, name: str) -> str:
+def _encoding(stream: IO[bytes], name: str) -> str:
     head = stream.read(SAMPLE)
     if marked := next((encoding for mark, encoding in MARKS if head.startswith(mark)), None):
         return marked
@@ -109,10 +140,29 @@ def _encoding(stream: io.BufferedIOBase | io.BytesIO, name: str) -> str:
         while chunk := stream.read(CHUNK):
             if CONTROLS.search(chunk):
                 raise
+        _require_no_utf8(stream)
+        stream.seek(0)
+        while chunk := stream.read(CHUNK):
             chunk.decode(WESTERN)
         logger.warning("%s: is not UTF-8, read as Windows-1252", name)
         return WESTERN
     return "utf-8"
+
+
+def _require_no_utf8(stream: IO[bytes]) -> None:
+    """Refuse a text that is UTF-8 but for a few bytes: in another encoding every letter beyond ASCII would be wrong."""
+    sequences = broken = first = 0
+    stream.seek(0)
+    for number, line in enumerate(lines_of(stream), 1):
+        if line.isascii():
+            continue
+        valid = line.decode("utf-8", "ignore")
+        sequences += len(valid) - len(line.translate(None, NOT_ASCII))
+        bad = line.decode("utf-8", "replace").count("\ufffd") - valid.count("\ufffd")
+        broken += bad
+        first = first or (number if bad else 0)
+    if BY_CHANCE * sequences >= broken and sequences:
+        raise BrokenUtf8Error(first)
 
 
 def _unmarked_wide(head: bytes) -> str | None:

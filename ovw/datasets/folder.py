@@ -10,7 +10,7 @@ from ovw.audio.inputs import find_media
 from ovw.datasets.utterance import Item, Problem, Utterance
 from ovw.errors import reason
 from ovw.home import real_path
-from ovw.text_files import read_text
+from ovw.text_files import BrokenUtf8Error, read_text
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class AudioFolder:
             try:
                 reference = read_text(text).strip()
             except (OSError, UnicodeDecodeError) as error:
-                found = reason(error) if isinstance(error, OSError) else "not text"
+                found = reason(error) if isinstance(error, OSError | BrokenUtf8Error) else "not text"
                 yield Problem(name, str(path), f"{text.name}: {found}")
                 continue
             yield Utterance(name, path, str(path), reference, self.language)

@@ -108,7 +108,7 @@ class LibriSpeechArchive(_LibriSpeech):
             str(PurePosixPath(name).parent / f"{key}.flac"): text
             for name, read in files.items()
             if name.endswith(".trans.txt")
-            for key, text in _lines(decode_text(read(), f"{self.path}!{name}"))
+            for key, text in _lines(_decoded(read(), f"{self.path}!{name}"))
         }
         in_order = [name for name in files if name in texts] + [name for name in texts if name not in files]
         for name in in_order:
@@ -153,6 +153,13 @@ def _read_text(path: Path) -> str:
         return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise OvwError(f"{path} cannot be read: {error}", "fetch the data again") from None
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return decode_text(data, name)
+    except UnicodeDecodeError as error:
+        raise OvwError(f"{name} cannot be read: {error}", "fetch the data again") from None
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

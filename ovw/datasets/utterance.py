@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ovw.text_files import escaped
+
 Audio = Path | bytes | Callable[[], bytes]
 """A media file: where it lies, what it holds, or how to get what it holds."""
 
@@ -35,6 +37,9 @@ class Utterance:
     speaker: str | None = None
     duration_s: float | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "location", escaped(self.location))
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -49,6 +54,10 @@ class Problem:
     id: str
     location: str
     reason: str
+
+    def __post_init__(self) -> None:
+        for name in ("id", "location", "reason"):
+            object.__setattr__(self, name, escaped(getattr(self, name)))
 
 
 Item = Utterance | Problem
@@ -73,7 +82,7 @@ class Dataset(Protocol):
 
 
 def select(items: Iterable[Item], *, limit: int | None = None, shuffle: bool = False, seed: int = 0) -> Iterator[Item]:
-    """The utterances to use, ids seen before turned into problems.
+    """The utterances to use; ids seen before, and those that are not UTF-8, turned into problems.
 
     Args:
         items: of a dataset.
@@ -100,6 +109,9 @@ def select(items: Iterable[Item], *, limit: int | None = None, shuffle: bool = F
 def _without_repeats(items: Iterable[Item]) -> Iterator[Item]:
     seen: set[str] = set()
     for item in items:
+        if isinstance(item, Utterance) and escaped(item.id) != item.id:
+            yield Problem(item.id, item.location, "its name is not UTF-8")
+            continue
         if isinstance(item, Utterance) and item.id in seen:
             yield Problem(item.id, item.location, "this id was seen before")
             continue

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 from ovw.errors import OvwError
 from ovw.lifetime import end_with_parent, was_interrupted
 from ovw.memory import share_heaps
-from ovw.scale.dispatch import Died, Ready, Result, dispatch
+from ovw.scale.dispatch import AHEAD, Died, Ready, Result, dispatch
 from ovw.scale.task import Task, attempt
 
 GRACE_S = 0.5
@@ -110,6 +112,25 @@ def _serve(pipe: Connection, parent: int, pickled: bytes) -> None:
         greeting = ("failed", 0, error)
     with contextlib.suppress(EOFError, OSError):  # the other end is closed
         pipe.send(greeting)
-        while work:
-            tag, item = pipe.recv()
-            pipe.send(("result", tag, attempt(work, item)))
+        if work:
+            for message in _received(pipe):
+                tag, item = pickle.loads(message)  # noqa: S301, of the parent
+                pipe.send(("result", tag, attempt(work, item)))
+
+
+def _received(pipe: Connection) -> Iterator[bytes]:
+    """Messages until the other end is closed, each taken off the pipe as it comes.
+
+    Without that, a parent that sends a large item would wait for a worker that sends a large result, for ever.
+    """
+    messages: Queue[bytes | None] = Queue(AHEAD)
+
+    def receive() -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                messages.put(pipe.recv_bytes())
+        messages.put(None)
+
+    Thread(target=receive, daemon=True).start()
+    while (message := messages.get()) is not None:
+        yield message

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ovw.errors import OvwError, quoted
+from ovw.errors import OvwError, quoted, reason
 from ovw.parsing import from_json
 from ovw.text_files import encoding_of, lines_of
 
@@ -94,6 +94,8 @@ def read_hypotheses(path: Path) -> list[Hypothesis]:
                 found.append(parse(line))
     except OSError as error:
         raise OvwError(f"{path}: {error.strerror}", "ovw eval -o writes hypotheses.jsonl") from None
+    except UnicodeDecodeError as error:
+        raise OvwError(f"{path} cannot be read: {reason(error)}", "hypotheses are text in UTF-8") from None
     except ValueError as error:
         raise OvwError(f"{path}:{len(found) + 1} is no hypothesis: {error}", "one JSON object a line") from None
     return found

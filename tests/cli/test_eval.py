@@ -13,7 +13,9 @@ from ovw.config import build
 from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
+from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.pipeline import Evaluation, evaluate
+from ovw.evaluate.transcription import EvalObserver
 from ovw.record import read_record
 
 OPTIONS = {
@@ -113,6 +115,20 @@ def test_references(tmp_path: Path, models: Path) -> None:
     assert len(rows(tmp_path / "artifact" / "reference")) == 5
     with pytest.raises(UsageError, match="no reference 'nothing'"):
         here("librispeech", first, data=str(root), reference="nothing")
+
+
+def test_a_folder_takes_one_run_until_it_is_scored(tmp_path: Path) -> None:
+    root, refusals = librispeech(tmp_path), []
+
+    def intrude(step: str) -> None:
+        with pytest.raises(OvwError, match="another run is writing"):
+            HypothesisJournal(tmp_path / "out", {}, force=True)
+        refusals.append(step)
+
+    values = {"dataset": "librispeech", "data": str(root), "limit": 1, "reference": "tiny-random"}
+    config = build(EvalConfig, {**OPTIONS, **values, "output": str(tmp_path / "out")})
+    evaluate(config, EvalObserver(on_step=intrude))
+    assert refusals == ["librispeech test-other: tiny-random"] * 2 + ["scoring"]
 
 
 def test_pytorch_reference_hears_the_same(tmp_path: Path, tiny_pt: Path, options: list[object]) -> None:

@@ -1,6 +1,8 @@
 """Every source of speech gives the same utterances, and names what is wrong with it."""
 
 import csv
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -190,6 +192,27 @@ def test_a_folder_without_what_is_hidden_and_links_once(tmp_path: Path) -> None:
         (tmp_path / name).with_suffix(".txt").write_text("one", encoding="utf-8")
     (tmp_path / "day" / "loop").symlink_to(tmp_path)
     assert [clip.id for clip in items(tmp_path)] == ["a", "day/c"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
+def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"a\xff")
+    (tmp_path / odd).mkdir()
+    for name in (f"{odd}.wav", "b.wav", f"{odd}/c.wav", f"{odd}-without-text.wav"):
+        (tmp_path / name).write_bytes(wav())
+        if "without" not in name:
+            (tmp_path / name).with_suffix(".txt").write_text("one", encoding="utf-8")
+    found = items(tmp_path)
+    assert [item.id for item in found if isinstance(item, Utterance)] == ["b"]
+    assert [(p.id, p.reason) for p in found if isinstance(p, Problem)] == [
+        (r"a\udcff/c", "its name is not UTF-8"),
+        (r"a\udcff-without-text", r"a\udcff-without-text.txt: No such file or directory"),
+        (r"a\udcff", "its name is not UTF-8"),
+    ]
+    (clip,) = items(tmp_path / odd)
+    assert isinstance(clip, Utterance)
+    assert (clip.id, clip.location) == ("c", str(tmp_path / r"a\udcff" / "c.wav"))
+    assert len(read_clip(clip).samples) == 9600
 
 
 def test_common_voice(tmp_path: Path) -> None:

@@ -183,6 +183,30 @@ def test_a_task_that_cannot_be_loaded() -> None:
     assert list(Here().run(Broken(), [])) == []
 
 
+class Returns:
+    """Gives each item back."""
+
+    def load(self) -> Callable[[bytes], bytes]:
+        return lambda item: item
+
+
+LARGE = """
+    from test_dispatch import Returns
+    from ovw.scale.processes import Processes
+
+    items = (bytes(4 << 20) for _ in range(6))
+    print([len(result) >> 20 for result in Processes(2).run(Returns(), items)])
+"""
+
+
+def test_large_items_and_large_results() -> None:
+    """Both larger than a pipe holds: neither end may wait for the other to read first."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", textwrap.dedent(LARGE)]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == str([4] * 6)
+
+
 class Stumbles:
     def load(self) -> Callable[[int], float]:
         return lambda item: 1 / item

@@ -1,7 +1,10 @@
 """A run from clips to record: problems, matrices, configurations, exports."""
 
 import json
+import os
+import sys
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,8 +29,8 @@ from ovw.evaluate.reference import on_same_clips
 from ovw.evaluate.request import request_of
 from ovw.evaluate.score import score
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
-from ovw.record import Case, Metric, new_record, write_record
-from ovw.scale.task import Here
+from ovw.record import Case, Metric, new_record, read_record, write_record
+from ovw.scale.task import Here, Lost
 from ovw.transcribe.options import TranscribeOptions
 
 
@@ -97,6 +100,17 @@ def test_matrix_cells() -> None:
     assert len({c.config.output for c in made}) == 4
     with pytest.raises(UsageError, match="did you mean 'beam_size'"):
         cells(build(MatrixConfig, values | {"options": [{"beam_siz": 1}]}), {})
+
+
+@pytest.mark.parametrize(("flag", "part"), [("beam_size", "options"), ("limit", "datasets")])
+def test_a_flag_does_not_change_what_runs_are_named_after(flag: str, part: str) -> None:
+    values = {
+        "models": ["m"],
+        "datasets": [{"dataset": "librispeech"}, {"dataset": "fleurs", "limit": 3}],
+        "options": [{"beam_size": 1}, {"beam_size": 5}],
+    }
+    with pytest.raises(UsageError, match=rf"--{flag.replace('_', '-')} beside a matrix that sets {flag} .*{part}"):
+        cells(build(MatrixConfig, values), {flag: 2})
 
 
 def test_runs_with_one_short_name_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,6 +204,52 @@ def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:
     assert [o.reason if isinstance(o, Problem) else o.hypothesis for o in found] == ["alone", "too short"]
 
 
+def test_any_error_is_that_of_one_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of reading it, of decoding it beside others or alone."""
+
+    class Exhausted(Engine):
+        def transcribe(self, samples: np.ndarray, options: TranscribeOptions) -> EngineResult:
+            if len(samples) < 1000:
+                raise MemoryError("unable to allocate 2 GB")
+            return EngineResult("alone")
+
+        def transcribe_many(self, clips: list, options: TranscribeOptions) -> list[EngineResult]:
+            raise MemoryError("unable to allocate 9 GB")
+
+    def reading(utterance: Utterance) -> Clip:
+        if utterance.id == "odd":
+            raise LookupError("nowhere")
+        return read_clip(utterance)
+
+    monkeypatch.setattr(transcription, "read_clip", reading)
+    task = TranscribeClips(EngineSpec("openvino", tmp_path), TranscribeOptions(batch_size=2))
+    clips = [Utterance(key, wav(seconds=s), key, "x", "en") for key, s in (("a", 0.6), ("odd", 0.6), ("short", 0.03))]
+    found = task.transcribe(Exhausted(), clips)
+    expected = ["alone", "unexpected LookupError: nowhere", "unexpected MemoryError: unable to allocate 2 GB"]
+    assert [o.reason if isinstance(o, Problem) else o.hypothesis for o in found] == expected
+
+
+def test_a_clip_that_kills_its_worker_costs_no_other(tmp_path: Path) -> None:
+    class Deadly:
+        """A pool whose workers die at clip `u3`."""
+
+        def __init__(self) -> None:
+            self.groups: list[list[str]] = []
+
+        def run(self, task: Echo, items: Iterable[list[Utterance]]) -> Iterator[object]:
+            for group in items:
+                self.groups.append([clip.id for clip in group])
+                yield Lost(group, "3 workers died at it") if "u3" in self.groups[-1] else task.load()(group)
+
+    echo, pool = Echo(), Deadly()
+    echo.group = 4
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        done, problems = run(utterances(6), echo, pool, journal)
+    assert [h.id for h in done] == ["u0", "u1", "u2", "u4", "u5"]
+    assert [(p.id, p.reason) for p in problems] == [("u3", "3 workers died at it")]
+    assert pool.groups == [["u0", "u1", "u2", "u3"], ["u4", "u5"], ["u0"], ["u1"], ["u2"], ["u3"]]
+
+
 def test_the_manifest_of_the_leaderboard(tmp_path: Path) -> None:
     results = [hypothesis_of("a", "Ä, b.", " Raw text!"), hypothesis_of("b", "x", "y", seconds=None)]
     path = write_leaderboard(results, "base-fp16", "librispeech test-clean", tmp_path)
@@ -218,6 +278,21 @@ def test_a_request_names_its_files_and_its_machine(tmp_path: Path, monkeypatch: 
     assert requests[0]["data"] == "librispeech"
     assert {"cpu", "ovw", "openvino"} <= requests[0].keys()
     assert "torch" not in requests[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
+def test_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"a\xff")
+    folder.mkdir()
+    config = build(EvalConfig, {"dataset": str(folder)})
+    request = request_of(config, EngineSpec("openvino", tmp_path, config.running()), "0")
+    assert request["dataset"] == str(tmp_path / r"a\udcff")
+    for _ in range(2):
+        with HypothesisJournal(folder / "run", request) as journal:
+            run([replace(utterances(1)[0], location=f"{folder}/u0.wav")], Echo(), Here(), journal)
+    record = new_record("eval", config.model_dump(mode="json"), facts={"problems": {"listed": [{"id": str(folder)}]}})
+    write_record(record, folder / "record.json")
+    assert read_record(folder / "record.json").config["dataset"] == request["dataset"]
 
 
 def test_seconds_count_reading_in_a_batch_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

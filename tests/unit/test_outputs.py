@@ -22,7 +22,6 @@ from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.files import name_problem, scratch_beside, short_name, write_whole
 from ovw.outputs import refusals, remember, write_own
-from ovw.subtitles import written
 from ovw.subtitles.cues import Atom, Cue
 from ovw.subtitles.embed import embed_subtitles, is_output
 
@@ -64,9 +63,9 @@ def test_own_files_are_known(tmp_path: Path, home: Path):
 def test_a_kill_makes_no_file_anothers(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (own := tmp_path / "own.srt").touch()
     for moment, left in (("before", "first"), ("after", "second")):
-        monkeypatch.setattr(written, "write_whole", write_whole)
+        monkeypatch.setattr(outputs, "write_whole", write_whole)
         write_own(own, "first")
-        monkeypatch.setattr(written, "write_whole", partial(interrupted, moment))
+        monkeypatch.setattr(outputs, "write_whole", partial(interrupted, moment))
         with pytest.raises(KeyboardInterrupt):
             write_own(own, "second")
         assert own.read_text() == left

@@ -13,6 +13,7 @@ from support.speech_files import librispeech, pack, wav
 from ovw.config import build, read_yaml
 from ovw.convert.sources.reading import read_json
 from ovw.datasets.resolve import DatasetOptions, utterances
+from ovw.errors import OvwError
 from ovw.scoring.hypothesis import read_hypotheses
 from ovw.scoring.normalizer import normalize
 from ovw.text_files import decode_text, read_text
@@ -65,6 +66,41 @@ def test_what_is_no_text(tmp_path: Path, data: bytes):
     (tmp_path / "a.txt").write_bytes(data)
     with pytest.raises(UnicodeDecodeError):
         read_text(tmp_path / "a.txt")
+
+
+BROKEN = "Straße\ndéjà vu\nend\n".encode().replace(b"\nend", b"\nma\xf1ana")
+
+
+@pytest.mark.parametrize("data", [BROKEN, "Straße\ndéjà vu\nmañana".encode()[:-4], "你好\n世界\n早".encode()[:-1]])
+def test_one_bad_byte_does_not_make_it_another_encoding(tmp_path: Path, data: bytes):
+    (tmp_path / "a.txt").write_bytes(data)
+    with pytest.raises(UnicodeDecodeError, match=r"^line 3 is not UTF-8, other lines are$"):
+        read_text(tmp_path / "a.txt")
+    (tmp_path / "a.wav").write_bytes(wav())
+    (problem,) = utterances(DatasetOptions(dataset=str(tmp_path)))
+    assert getattr(problem, "reason", "") == "a.txt: line 3 is not UTF-8, other lines are"
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_transcript_with_a_bad_byte(tmp_path: Path, archived: bool):
+    root = librispeech(tmp_path)
+    for transcript in root.rglob("*.trans.txt"):
+        transcript.write_bytes(transcript.read_bytes() + "x-0 é\nx-1 ".encode() + b"\xe9\n")
+    data = pack(root, tmp_path / "a.tar.gz") if archived else root
+    with pytest.raises(OvwError, match=r"trans\.txt cannot be read: line \d is not UTF-8"):
+        list(utterances(DatasetOptions(dataset="librispeech", data=str(data), split="test-other")))
+
+
+def test_hypotheses_with_a_bad_byte(tmp_path: Path):
+    line = '{"id": "a", "reference": "Größe", "hypothesis": "x"}\n'
+    (tmp_path / "h.jsonl").write_bytes(line.encode() + line.encode("latin-1"))
+    with pytest.raises(OvwError, match=r"h\.jsonl cannot be read: line 2 is not UTF-8"):
+        read_hypotheses(tmp_path / "h.jsonl")
+
+
+def test_windows_letters_that_look_like_utf_8():
+    text = "déjà vu, mañana, Größe, née, frère, là, où, ça, être, hôtel, CAFÉ…"
+    assert decode_text(text.encode("cp1252"), "a.txt") == text
 
 
 def references(dataset: Path, **options: object) -> list[str]:
