@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
 
-from ovw import files
+from ovw import files, outputs
 from ovw.artifact.locate import check_target
 from ovw.artifact.staging import staged_folder
 from ovw.cli.console import Terminal
