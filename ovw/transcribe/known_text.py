@@ -15,6 +15,7 @@ from itertools import groupby, pairwise
 
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.transcribe.result import Word
+from ovw.transcribe.sentences import sentences_of
 from ovw.transcribe.words.split import UNSPACED
 from ovw.voice_activity.spans import FrameSpan
 
@@ -31,7 +32,6 @@ UNKNOWN_S = 2.0
 """Seconds that such speech takes at least."""
 Pair = tuple[int, int]
 """Numbers of equal words, known and recognised."""
-SENTENCE = re.compile(r".+?(?:[.!?…](?=\s)|[。！？]|$)\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,7 @@ def plain(text: str) -> str:
 
 def passages_of(text: str) -> list[str]:
     """The sentences of a text, line by line."""
-    lines = (line.strip() for line in text.splitlines())
-    return [found.strip() for line in lines if line for found in SENTENCE.findall(line) if found.strip()]
+    return [sentence for line in text.splitlines() for sentence in sentences_of(line.strip())]
 
 
 def known_words(passages: Sequence[str], language: str | None) -> list[KnownWord]:
