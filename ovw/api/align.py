@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ovw.api.transcription import Transcription
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.errors import UsageError
-from ovw.transcribe.known_text import KnownWord, TextPart, matches, parts_of, passages_of
+from ovw.transcribe.known_text import KnownWord, TextPart, matches, parts_of, passages_of, plain
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.result import Segment, Word
 from ovw.voice_activity.spans import FrameSpan
@@ -29,10 +29,10 @@ def require_passages(text: str | Sequence[str]) -> list[str]:
     """The sentences of a text, or passages as they are.
 
     Raises:
-        UsageError: there are none.
+        UsageError: there are none, or none with words.
     """
     found = passages_of(text) if isinstance(text, str) else [one for one in text if one.strip()]
-    if not found:
+    if not any(map(plain, found)):
         raise UsageError("there is no text to align", "give the words of the recording")
     return found
 

@@ -30,7 +30,7 @@ from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.artifact_defaults import artifact_defaults, with_defaults
 from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.exact import run_policy
-from ovw.transcribe.forced_alignment import align_parts
+from ovw.transcribe.forced_alignment import align_parts, with_wordless
 from ovw.transcribe.known_text import TextPart, known_words
 from ovw.transcribe.language import identify
 from ovw.transcribe.model_sessions import ModelSessions
@@ -237,6 +237,7 @@ class Whisper:
             return align_parts(self._sessions, recording, parts, steered, found.options, on_progress)
 
         segments = timed(found, known_words(passages, found.language), self.manifest.dimensions().n_frames, align)
+        segments = with_wordless(segments, passages, found.language, lambda: found.duration)
         return replace(found.with_segments(segments), media=name)
 
     def _together(self, jobs: Sequence[Job], asked: str | None, options: TranscribeOptions) -> list[Transcription]:

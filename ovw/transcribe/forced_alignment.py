@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import log
 
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.errors import UsageError
-from ovw.transcribe.known_text import TextPart
+from ovw.transcribe.known_text import TextPart, plain
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.pipeline import Progress
@@ -66,6 +66,35 @@ def align_parts(
         on_progress(stop, max(stop, recording.expected_frames))
     if pending:
         yield _rated(pending)
+
+
+def with_wordless(
+    segments: Iterable[Segment], passages: Sequence[str], language: str, duration: Callable[[], float]
+) -> Iterator[Segment]:
+    """Segments, and in the gaps between them the passages without words: notes, dashes, emoji.
+
+    Args:
+        segments: of the passages with words, in order.
+        passages: all of them; a segment has the number of its passage.
+        language: code.
+        duration: seconds of the recording, once the segments are there.
+    """
+    following, free_from = 0, 0.0
+    for segment in segments:
+        yield from _over_gap(passages, range(following, segment.id), free_from, segment.start, language)
+        yield segment
+        following, free_from = segment.id + 1, segment.end
+    yield from _over_gap(passages, range(following, len(passages)), free_from, duration(), language)
+
+
+def _over_gap(passages: Sequence[str], numbers: range, start: float, end: float, language: str) -> Iterator[Segment]:
+    """Those of some passages that have no words, in equal parts of a gap."""
+    wordless = [number for number in numbers if not plain(passages[number])]
+    share = max(0.0, end - start) / max(1, len(wordless))
+    for place, number in enumerate(wordless):
+        begin, text = start + place * share, f" {passages[number].strip()}"
+        ratio = compression_ratio(text)
+        yield Segment(number, begin, begin + share, text, [], 0.0, 0.0, ratio, 0.0, 0, language, words=())
 
 
 def _untimed(sessions: ModelSessions, part: TextPart, window: Window) -> list[Segment]:

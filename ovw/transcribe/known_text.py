@@ -105,9 +105,10 @@ def passages_of(text: str) -> list[str]:
 
 
 def known_words(passages: Sequence[str], language: str | None) -> list[KnownWord]:
-    """The words of passages; of languages without spaces, their characters."""
+    """The words of passages; of languages without spaces, their characters. Passages of signs alone have none."""
     pattern = re.compile(r"\s*\S" if language in UNSPACED else r"\s*\S+")
-    return [KnownWord(i, word) for i, text in enumerate(passages) for word in pattern.findall(f" {text.strip()}")]
+    worded = [(i, text.strip()) for i, text in enumerate(passages) if plain(text)]
+    return [KnownWord(i, word) for i, text in worded for word in pattern.findall(f" {text}")]
 
 
 def matches(known: Sequence[KnownWord], recognised: Sequence[Word]) -> list[Pair]:

@@ -61,6 +61,16 @@ def test_a_long_recording_is_aligned_in_parts(whisper: Whisper, demo_samples: np
     assert all(a.end <= b.start + 0.01 for a, b in itertools.pairwise(three))
 
 
+def test_passages_without_words_take_no_time_from_others(whisper: Whisper) -> None:
+    lines = TEXT.splitlines()
+    alone = whisper.align(DEMO_VIDEO, lines, language="en").segments
+    mixed = [part for line in lines for part in ("♪", line)] + ["..."]
+    found = whisper.align(DEMO_VIDEO, mixed, language="en").segments
+    assert [segment.text.strip() for segment in found] == mixed
+    assert [(s.start, s.end) for s in found[1::2]] == [(s.start, s.end) for s in alone]
+    assert all(a.end <= b.start + 0.01 for a, b in itertools.pairwise(found))
+
+
 def test_another_text_is_noticed(whisper: Whisper, demo_samples: np.ndarray, caplog: pytest.LogCaptureFixture) -> None:
     samples = np.concatenate([demo_samples, demo_samples])
     whisper.align(samples, "Completely different words from another planet. " * 8, language="en").segments  # noqa: B018

@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ovw.api.align import require_passages
+from ovw.errors import UsageError
+from ovw.subtitles import FORMATS, Document, LayoutOptions
 from ovw.subtitles.read import read_passages
+from ovw.transcribe.forced_alignment import with_wordless
 from ovw.transcribe.known_text import LONGEST_S, KnownWord, TextPart, known_words, matches, parts_of, passages_of
-from ovw.transcribe.result import Word
+from ovw.transcribe.result import Segment, Word
 from ovw.voice_activity.spans import FrameSpan
 
 WORDS = [f"w{i}" for i in range(300)]
@@ -35,6 +39,33 @@ def test_words_of_passages() -> None:
         (0, " Hello,"), (0, " you"), (1, " there"),
     ]  # fmt: skip
     assert [w.text for w in known_words(["你好。"], "zh")] == [" 你", "好", "。"]
+
+
+def test_passages_of_signs_have_no_words() -> None:
+    assert [(w.passage, w.text) for w in known_words(["♪", "Yes 👍", "...", "—"], "en")] == [(1, " Yes"), (1, " 👍")]
+
+
+def timed(number: int, start: float, end: float) -> Segment:
+    return Segment(number, start, end, f" passage {number}", [], 0.0, 0.0, 0.0, 0.0, 0)
+
+
+def test_passages_without_words_are_between_their_neighbours() -> None:
+    passages = ["♪", "passage 1", "...", "—", "passage 4", "!", "passage 6", "👏", "🎉"]
+    segments = [timed(1, 2.0, 3.0), timed(4, 5.0, 6.0), timed(6, 6.0, 7.0)]
+    found = list(with_wordless(segments, passages, "en", lambda: 9.0))
+    assert [(s.id, s.start, s.end) for s in found] == [
+        (0, 0.0, 2.0), (1, 2.0, 3.0), (2, 3.0, 4.0), (3, 4.0, 5.0), (4, 5.0, 6.0), (5, 6.0, 6.0), (6, 6.0, 7.0),
+        (7, 7.0, 8.0), (8, 8.0, 9.0),
+    ]  # fmt: skip
+    assert [s.text.strip() for s in found] == passages
+    document = Document("", 9.0, "en", None, found)
+    assert "00:00:03,000 --> 00:00:04,000\n...\n" in FORMATS["srt"](document, LayoutOptions())
+
+
+@pytest.mark.parametrize("text", ["♪ ... —", ["👏", "!"]])
+def test_signs_alone_cannot_be_aligned(text: str | list[str]) -> None:
+    with pytest.raises(UsageError, match="no text to align"):
+        require_passages(text)
 
 
 def test_matches_are_in_order_and_leave_out_what_differs() -> None:
