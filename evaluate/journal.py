@@ -24,6 +24,7 @@ REQUEST = "request.json"
 ENGINE = "engine.json"
 DAMAGED = "hypotheses.damaged.jsonl"
 OURS = (HYPOTHESES_FILE, REQUEST, ENGINE, RECORD_FILE, "report.md", "report.html")
+GO_ON = "run again to go on from here"
 MARKS = {"dataset", "beam_size"}
 """Keys that every request has: a folder whose `request.json` lacks them was not written by a run."""
 
@@ -71,8 +72,13 @@ class HypothesisJournal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stream.close()
-        self._lock.close()
+        try:
+            self._stream.close()
+        except OSError as refused:  # what `add` could not write is tried again
+            if error is None:
+                raise OvwError(f"cannot write {self.path}: {refused.strerror}", GO_ON) from None
+        finally:
+            self._lock.close()
 
     def add(self, result: Hypothesis) -> None:
         """Put a result on disk; a second one for the same clip is dropped.
@@ -87,7 +93,7 @@ class HypothesisJournal:
             self._stream.flush()
             os.fsync(self._stream.fileno())
         except OSError as error:
-            raise OvwError(f"cannot write {self.path}: {error.strerror}", "run again to go on from here") from None
+            raise OvwError(f"cannot write {self.path}: {error.strerror}", GO_ON) from None
         self.done[result.id] = result
 
     def keep(self, result: Hypothesis) -> None:

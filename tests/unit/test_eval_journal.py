@@ -54,6 +54,24 @@ def test_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
     assert read_hypotheses(journal.path)[1].hypothesis == "é"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+def test_a_full_disk_is_one_line_and_frees_the_folder(tmp_path: Path) -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        journal.add(hypothesis_of("a", "x", "y"))
+    held = HypothesisJournal(tmp_path, REQUEST)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+        with pytest.raises(OvwError, match=r"cannot write .*hypotheses\.jsonl: File too large"), held as journal:
+            journal.add(hypothesis_of("b", "x", "y"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        assert list(journal.done) == ["a"]
+
+
 def test_journal_keeps_runs_apart(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with HypothesisJournal(folder, REQUEST) as journal:
