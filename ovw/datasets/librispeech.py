@@ -164,7 +164,7 @@ def _decoded(data: bytes, name: str) -> str:
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
     """(utterance id, text) of every line of a transcript."""
-    for line in text.splitlines():
+    for line in text.split("\n"):  # texts may hold other characters that break lines
         key, _, words = line.strip().partition(" ")
         if key:
             yield key, words.strip()

@@ -1,6 +1,7 @@
 """Every source of speech gives the same utterances, and names what is wrong with it."""
 
 import csv
+import json
 import os
 import sys
 from pathlib import Path
@@ -92,6 +93,22 @@ def test_librispeech_splits(tmp_path: Path) -> None:
         items("librispeech", data=str(tmp_path / "empty"))
     with pytest.raises(UsageError, match="no folder or archive"):
         items("librispeech", data=str(tmp_path / "none"))
+
+
+def test_characters_that_break_lines_do_not_end_a_reference(tmp_path: Path) -> None:
+    text = "ONE\u2028TWO\x85THREE\x0bFOUR\x0cFIVE\u2029SIX"
+    root = librispeech(tmp_path)
+    (transcript,) = root.rglob("61-70969.trans.txt")
+    transcript.write_text(f"61-70969-0000 {text}\r\n", encoding="utf-8", newline="")
+    for place in (root, pack(root, tmp_path / "test-other.tar.gz")):
+        assert {u.id: u.reference for u in good("librispeech", data=str(place))} == TEXTS | {"61-70969-0000": text}
+    for name, row in (
+        ("m.jsonl", json.dumps({"audio": "a.wav", "text": text}, ensure_ascii=False)),
+        ("m.csv", f"audio,text\na.wav,{text}"),
+        ("m.tsv", f"audio\ttext\na.wav\t{text}"),
+    ):
+        (tmp_path / name).write_text(f"{row}\n", encoding="utf-8")
+        assert [u.reference for u in good(tmp_path / name)] == [text]
 
 
 def test_damaged_archive(tmp_path: Path) -> None:
