@@ -12,6 +12,9 @@ from ovw.errors import OvwError
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.scoring.hypothesis import same_sound
 
+TRANSLATED = "en"
+"""Language of every translation of Whisper."""
+
 
 def pending(
     items: Iterable[Item],
@@ -21,6 +24,7 @@ def pending(
     language: str | None,
     *,
     silence: bool,
+    translate: bool = False,
 ) -> Iterator[Utterance]:
     """Utterances still to be done, fit to be sent to another process.
 
@@ -31,13 +35,15 @@ def pending(
         note: takes what cannot be used.
         language: code that holds for every clip, if any.
         silence: transcribe clips with empty references too.
+        translate: into English.
     """
     for item in items:
         if isinstance(item, Problem):
             note(item)
             continue
         order.append(item.id)
-        if _is_done(item, language or item.language, journal):
+        source = language or item.language
+        if _is_done(item, (TRANSLATED, source) if translate else (source, None), journal):
             continue
         if not (silence or item.reference.strip()):
             note(Problem(item.id, item.location, "the reference is empty"))
@@ -48,12 +54,12 @@ def pending(
             note(Problem(item.id, item.location, error.message.removeprefix(f"{item.location}: ")))
 
 
-def _is_done(utterance: Utterance, language: str | None, journal: HypothesisJournal) -> bool:
-    """Whether the journal has a result of this clip: of the same sound, transcribed in the same language."""
+def _is_done(utterance: Utterance, languages: tuple[str | None, str | None], journal: HypothesisJournal) -> bool:
+    """Whether the journal has a result of this clip: of the same sound, and languages of the text and the source."""
     done = journal.done.get(utterance.id)
     if done is None:
         return False
-    if done.language != language or not same_sound(done.audio_sha256, _sha256(utterance)):
+    if (done.language, done.translated_from) != languages or not same_sound(done.audio_sha256, _sha256(utterance)):
         journal.drop(utterance.id)
         return False
     journal.keep(replace(done, audio=utterance.location, reference=utterance.reference, speaker=utterance.speaker))

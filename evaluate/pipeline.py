@@ -144,7 +144,7 @@ def _transcribe(
     language = find_language(config.language) if config.language else None
     task = TranscribeClips(spec, config.decoding(), language, config.detect_language)
     clips = choose(dataset, config.speech())
-    modes = {"strict": config.strict, "silence": config.score_silence}
+    modes = {"strict": config.strict, "silence": config.score_silence, "translate": config.task == "translate"}
     return run(clips, task, config.pool(), journal, total=total, observer=watch, **modes)
 
 

@@ -17,7 +17,7 @@ from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, reason, unexpected
 from ovw.evaluate.journal import HypothesisJournal
-from ovw.evaluate.pending import pending
+from ovw.evaluate.pending import TRANSLATED, pending
 from ovw.models import languages
 from ovw.scale.task import Lost, Pool
 from ovw.scoring.hypothesis import Hypothesis
@@ -144,11 +144,13 @@ class TranscribeClips:
         return language, language if language in languages() else None
 
     def _hypothesis(self, utterance: Utterance, clip: Clip, result: EngineResult, seconds: float) -> Hypothesis:
+        language = self._language(utterance)[0]
+        translate = self.options.task == "translate"
         return Hypothesis(
             id=utterance.id,
             audio=utterance.location,
             duration_s=round(len(clip.samples) / SAMPLE_RATE, 3),
-            language=self._language(utterance)[0],
+            language=TRANSLATED if translate else language,
             reference=utterance.reference,
             hypothesis=result.text,
             speaker=utterance.speaker,
@@ -159,6 +161,7 @@ class TranscribeClips:
             avg_logprob=result.avg_logprob,
             no_speech_prob=result.no_speech_prob,
             audio_sha256=clip.sha256,
+            translated_from=language if translate else None,
         )
 
 
@@ -198,6 +201,7 @@ def run(
     total: int | None = None,
     strict: bool = False,
     silence: bool = False,
+    translate: bool = False,
     observer: EvalObserver | None = None,
 ) -> tuple[list[Hypothesis], list[Problem]]:
     """Transcribe what the journal does not have yet.
@@ -210,6 +214,7 @@ def run(
         total: clips in all, if known.
         strict: stop at the first problem.
         silence: transcribe clips with empty references too.
+        translate: the task translates, and references are English.
         observer: callbacks for progress.
 
     Returns:
@@ -226,7 +231,7 @@ def run(
         tally.problems.append(problem)
         watch.on_problem(problem)
 
-    todo = pending(items, journal, tally.order, note, task.language, silence=silence)
+    todo = pending(items, journal, tally.order, note, task.language, silence=silence, translate=translate)
     for outcomes in _worked_off(todo, task, pool):
         for outcome in outcomes:
             if isinstance(outcome, Problem):

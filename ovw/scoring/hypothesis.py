@@ -22,7 +22,7 @@ class Hypothesis:
         id: of the clip.
         audio: where it lies.
         duration_s: of the decoded audio.
-        language: of the reference, from the dataset or `--language`; selects the normalizer.
+        language: of the reference, from the dataset or `--language`, of a translation English; selects the normalizer.
         reference: raw.
         hypothesis: raw.
         speaker: where the dataset names one.
@@ -33,6 +33,7 @@ class Hypothesis:
         avg_logprob: the lowest of any window.
         no_speech_prob: the highest of any window.
         audio_sha256: of the media file.
+        translated_from: language of the sound in the dataset or of `--language`, where it was translated.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Hypothesis:
     avg_logprob: float | None = None
     no_speech_prob: float | None = None
     audio_sha256: str | None = None
+    translated_from: str | None = None
 
     def to_json(self) -> str:
         """One line, keys in the order of the attributes."""

@@ -7,18 +7,25 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.hypotheses import REQUEST, Echo, hypothesis_of, utterances
-from support.speech_files import manifest
+from support.speech_files import manifest, wav
 
+from ovw.datasets.utterance import Utterance
+from ovw.engines.base import Engine, EngineResult
+from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError
 from ovw.evaluate.journal import HypothesisJournal
-from ovw.evaluate.transcription import run
+from ovw.evaluate.score import score
+from ovw.evaluate.transcription import Done, Outcome, TranscribeClips, run
 from ovw.scale.task import Here
 from ovw.scoring.hypothesis import parse, read_hypotheses
+from ovw.transcribe.options import TranscribeOptions
 
 
 def test_a_line_and_back() -> None:
@@ -111,6 +118,33 @@ def test_results_hold_for_the_clips_as_they_are_now(tmp_path: Path) -> None:
     assert [h.id for h in found] == ["u0", "u1", "u2", "u3"]
     assert (found[2].reference, found[2].speaker, found[2].hypothesis) == ("corrected", "7", "word number 2")
     assert found[3].language == "de"
+
+
+def test_translations_are_english(tmp_path: Path) -> None:
+    """They are scored by its rules; a clip whose own language has changed is translated anew."""
+
+    class Translator(Engine):
+        calls: list[str | None] = []  # noqa: RUF012, of this test alone
+
+        def transcribe(self, samples: np.ndarray, options: TranscribeOptions) -> EngineResult:
+            self.calls.append(options.language)
+            return EngineResult("Mr. Smith doesn't know", language=options.language)
+
+    class Translate(TranscribeClips):
+        def load(self) -> Callable[[list[Utterance]], list[Outcome]]:
+            return lambda clips: [Done(one, {}) for one in self.transcribe(Translator(), clips)]
+
+    task = Translate(EngineSpec("openvino", tmp_path), TranscribeOptions(task="translate"))
+    clips = [Utterance(key, wav(), f"{key}.wav", "mister smith does not know", "zh") for key in "ab"]
+    for expected in (["zh", "zh"], [], ["de"]):
+        Translator.calls.clear()
+        with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
+            found, _ = run(clips, task, Here(), journal, translate=True)
+        assert Translator.calls == expected
+        clips[1] = replace(clips[1], language="de" if not expected else clips[1].language)
+    assert [(h.language, h.translated_from) for h in found] == [("en", "zh"), ("en", "de")]
+    scored = score(found)
+    assert (scored.units, scored.counts.errors.tolist()) == (["wer"], [0, 0])
 
 
 def test_the_later_of_two_lines_of_a_clip_holds(tmp_path: Path) -> None:
