@@ -56,9 +56,9 @@ def find_reference(config: EvalConfig, manifest: Manifest, pytorch_file: Pytorch
             raise UsageError(f"no checkpoint {path}", "check the path")
         return _pytorch(path, config)
     if path.suffix == ".jsonl":
-        return Reference(str(path), hypotheses=read_hypotheses(path))
+        return _earlier(path, path)
     if (path / HYPOTHESES_FILE).is_file() and not is_artifact(path):
-        return Reference(str(path), hypotheses=read_hypotheses(path / HYPOTHESES_FILE))
+        return _earlier(path, path / HYPOTHESES_FILE)
     return _artifact(name, config)
 
 
@@ -74,12 +74,21 @@ def on_same_clips(theirs: Sequence[Hypothesis], ours: Sequence[Hypothesis]) -> l
         for one in theirs
         if one.id in known and same_sound(one.audio_sha256, known[one.id].audio_sha256)
     ]
-    if theirs and ours and not shared:
+    if ours and not theirs:
+        raise OvwError("the reference has no result of any clip", "there is nothing to compare with")
+    if ours and not shared:
         seen = f"the reference has clips such as {theirs[0].id}, this run such as {ours[0].id}: none that both have"
         raise OvwError(seen, "compare with a run on the same dataset")
     if len(shared) < len(ours):
         logger.warning("the reference has %d of the %d clips: it is compared on these", len(shared), len(ours))
     return shared
+
+
+def _earlier(path: Path, file: Path) -> Reference:
+    found = read_hypotheses(file)
+    if not found:
+        raise OvwError(f"{file} is empty: there is nothing to compare with", "run ovw eval into that folder first")
+    return Reference(str(path), hypotheses=found)
 
 
 def _pytorch(checkpoint: Path, config: EvalConfig) -> Reference:

@@ -25,7 +25,7 @@ from ovw.evaluate.extra_metrics import silence_metrics
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.leaderboard import write_leaderboard
 from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, on_front
-from ovw.evaluate.reference import on_same_clips
+from ovw.evaluate.reference import find_reference, on_same_clips
 from ovw.evaluate.request import request_of
 from ovw.evaluate.score import score
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
@@ -324,6 +324,16 @@ def test_a_reference_is_scored_by_the_texts_of_the_run(caplog: pytest.LogCapture
     assert "1 of the 3 clips" in caplog.text
     with pytest.raises(OvwError, match="none that both have"):
         on_same_clips(theirs[1:], ours)
+
+
+def test_a_reference_without_hypotheses(tmp_path: Path) -> None:
+    (tmp_path / "hypotheses.jsonl").touch()
+    for place in (tmp_path, tmp_path / "hypotheses.jsonl"):
+        config = build(EvalConfig, {"dataset": "bundled", "reference": str(place)})
+        with pytest.raises(OvwError, match=r"hypotheses\.jsonl is empty"):
+            find_reference(config, None, None)
+    with pytest.raises(OvwError, match="no result of any clip"):
+        on_same_clips([], [hypothesis_of("a", "x", "x")])
 
 
 def test_the_format_is_no_part_of_the_request(tmp_path: Path) -> None:
