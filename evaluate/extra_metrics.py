@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def silence_metrics(scored: Scored) -> dict[str, Metric]:
-    """Hallucinations over clips without speech: those whose reference is empty once normalized.
+    """Hallucinations over clips without speech: those whose reference has no words once normalized.
 
     They have no error rate, since they have no words; their insertions are counted here.
     """

@@ -186,7 +186,7 @@ def calibrated_on(manifest: Manifest, hypotheses: Sequence[Hypothesis]) -> list[
 def describe_problems(scored: Scored, problems: Sequence[Problem], *, silence: bool = False) -> dict[str, Any]:
     """Utterances that could not be used, and why; with `silence`, clips without words are of use."""
     unscored = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if not ok]
-    empty = [Problem(h.id, h.audio, "the reference is empty once normalized") for h in unscored]
+    empty = [Problem(h.id, h.audio, "the reference has no words once normalized") for h in unscored]
     found = [*problems, *([] if silence else empty)]
     return {"count": len(found), "listed": [asdict(problem) for problem in found[:LISTED]]}
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ovw.datasets.utterance import Audio, Utterance
-from ovw.errors import UsageError
+from ovw.datasets.utterance import Audio, Item, Problem, Utterance
+from ovw.errors import UsageError, quoted
 from ovw.models import known_language
 
 ALIASES = {
@@ -34,10 +34,21 @@ class Columns:
     duration_s: str | None = None
 
     def value(self, row: Mapping[str, Any], field: str) -> str | None:
-        """A cell as text; `None` if the column or the cell is missing or empty."""
+        """A cell as text; `None` if the column or the cell is missing, empty or no text."""
         column = getattr(self, field)
         value = row.get(column) if column else None
-        return None if value is None or value == "" else str(value)
+        return str(value) if value not in (None, "") and _is_plain(value) else None
+
+    def oddity(self, row: Mapping[str, Any], *, audio: bool = False) -> str:
+        """Why a row cannot be used: a value that is no text and no number; empty if there is none.
+
+        Args:
+            row: of the table.
+            audio: its audio is the name of a file.
+        """
+        columns = [column for field in ALIASES if (audio or field != "audio") and (column := getattr(self, field))]
+        odd = [column for column in columns if not _is_plain(row.get(column))]
+        return f"{odd[0]} is {quoted(row[odd[0]])}, no text" if odd else ""
 
     def seconds(self, row: Mapping[str, Any]) -> float | None:
         """The duration, if it is one."""
@@ -48,8 +59,8 @@ class Columns:
 
     def utterance(
         self, row: Mapping[str, Any], key: str, audio: Audio, location: str, language: str | None = None
-    ) -> Utterance:
-        """A row as a clip.
+    ) -> Item:
+        """A row as a clip, or as a problem.
 
         Args:
             row: of the table.
@@ -58,6 +69,8 @@ class Columns:
             location: where it lies, for people.
             language: of every clip of the table; it goes before the row's own.
         """
+        if odd := self.oddity(row):
+            return Problem(key, location, odd)
         return Utterance(
             id=key,
             audio=audio,
@@ -67,6 +80,10 @@ class Columns:
             speaker=self.value(row, "speaker"),
             duration_s=self.seconds(row),
         )
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
 
 
 def find_columns(names: Iterable[str], where: str, required: Sequence[str] = REQUIRED) -> Columns:

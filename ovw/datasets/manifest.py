@@ -42,6 +42,8 @@ class ManifestDataset:
             yield entry if isinstance(entry, Problem) else self._item(*entry)
 
     def _item(self, row: Row, columns: Columns, where: str) -> Item:
+        if odd := columns.oddity(row, audio=True):
+            return Problem(columns.value(row, "id") or where, where, odd)
         audio = columns.value(row, "audio")
         if audio is None:
             return Problem(columns.value(row, "id") or where, where, f"no {columns.audio}")

@@ -42,8 +42,8 @@ Confusion = tuple[Kind, str, str]
 class Counts:
     """Counts of several utterances, each [n].
 
-    A reference that is empty once normalized counts as nothing at all, `scored` is false there. `confusions` are the
-    errors of each utterance one by one.
+    A reference without letters and digits once normalized counts as nothing at all, `scored` is false there.
+    `confusions` are the errors of each utterance one by one.
     """
 
     hits: NDArray[np.int64]
@@ -79,7 +79,7 @@ def count(pairs: Sequence[Pair], rules: Callable[[str, str | None], str] = norma
     """Align every pair, by words or by characters as its language is written; `rules` normalize text and language."""
     table = np.zeros((len(pairs), len(KINDS)), np.int64)
     confusions: list[list[Confusion]] = [[] for _ in pairs]
-    texts = [(rules(p.reference, p.language), rules(p.hypothesis, p.language)) for p in pairs]
+    texts = [(_worded(rules(p.reference, p.language)), rules(p.hypothesis, p.language)) for p in pairs]
     for characters in (False, True):
         rows = [i for i, p in enumerate(pairs) if by_characters(p.language) == characters and texts[i][0]]
         for i, steps in zip(rows, _align([texts[i] for i in rows], characters), strict=True):
@@ -94,7 +94,7 @@ def count(pairs: Sequence[Pair], rules: Callable[[str, str | None], str] = norma
 
 def align(pair: Pair) -> list[Step]:
     """The alignment of one pair, for people to read: errors that touch are one step."""
-    texts = normalize(pair.reference, pair.language), normalize(pair.hypothesis, pair.language)
+    texts = _worded(normalize(pair.reference, pair.language)), normalize(pair.hypothesis, pair.language)
     if not texts[0]:
         return [Step("insert", "", texts[1])] if texts[1] else []
     characters = by_characters(pair.language)
@@ -109,6 +109,11 @@ def align(pair: Pair) -> list[Step]:
             Step("equal" if equal else _kind(reference_text, hypothesis_text), reference_text, hypothesis_text)
         )
     return found
+
+
+def _worded(text: str) -> str:
+    """A normalized reference; empty if it has marks alone."""
+    return text if any(map(str.isalnum, text)) else ""
 
 
 def shared_words(reference: Sequence[str], hypothesis: Sequence[str]) -> list[tuple[int, int]]:

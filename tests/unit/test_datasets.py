@@ -159,6 +159,24 @@ def test_manifest(tmp_path: Path) -> None:
     assert [u.id for u in items(path, languages="de") if isinstance(u, Utterance)] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        ("text", ["hello", "world"], "text is ['hello', 'world'], no text"), ("text", True, "text is True, no text"),
+        ("lang", {"code": "en"}, "lang is {'code': 'en'}, no text"), ("id", [7], "id is [7], no text"),
+        ("audio", {"path": "a.wav"}, "audio is {'path': 'a.wav'}, no text"),
+    ],
+)  # fmt: skip
+def test_values_that_are_no_text(tmp_path: Path, field: str, value: object, shown: str) -> None:
+    row = {"audio": "a.wav", "text": "one", "lang": "en", "id": "a"}
+    path = manifest(tmp_path / "m.jsonl", [row | {field: value}, row | {"id": 7, "text": 12}])
+    problem, clip = items(path)
+    assert isinstance(problem, Problem)
+    assert (problem.location, problem.reason) == (f"{path}:1", shown)
+    assert isinstance(clip, Utterance)
+    assert (clip.id, clip.reference) == ("7", "12")
+
+
 @pytest.mark.parametrize(("ending", "delimiter"), [("csv", ","), ("tsv", "\t")])
 def test_tables(tmp_path: Path, ending: str, delimiter: str) -> None:
     path = tmp_path / f"m.{ending}"

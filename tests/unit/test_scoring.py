@@ -174,3 +174,12 @@ def test_verdicts() -> None:
 )
 def test_flags(text: str, length: int, insertions: int, deletions: int, expected: tuple[str, ...]) -> None:
     assert flags(text, length, insertions, deletions) == expected
+
+
+@pytest.mark.parametrize("language", ["en", "de", "zh", None])
+def test_a_reference_of_marks_alone_is_not_scored(language: str | None) -> None:
+    pairs = [Pair(text, "one two", language) for text in ("... !?", "$ %", "7", "٣", "ä")]
+    counts = count(pairs)
+    assert counts.scored.tolist() == [False, False, True, True, True]
+    assert counts.errors[:2].tolist() == [0, 0]
+    assert [step.kind for step in align(pairs[0])] == ["insert"]
