@@ -11,13 +11,14 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from ovw.config import Config, UserPath, as_list, build
+from ovw.datasets.resolve import DatasetOptions, open_dataset
 from ovw.engines.registry import PytorchFile
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
-from ovw.evaluate.pipeline import Evaluation, evaluate
+from ovw.evaluate.pipeline import Evaluation, count_clips, evaluate
 from ovw.evaluate.transcription import EvalObserver
 from ovw.files import write_whole
-from ovw.record import RECORD_FILE, Case, Record, new_record, read_record, write_record
+from ovw.record import RECORD_FILE, Case, OtherSchemaError, Record, new_record, read_record, write_record
 from ovw.record_tables import Row, case_rows, metric_rows, to_csv, to_markdown
 from ovw.scoring.front import pareto_front
 
@@ -95,11 +96,15 @@ def evaluate_matrix(
     """Run every cell, taking up what is there already, and write `record.json`, `table.md` and `table.csv`.
 
     Raises:
-        OvwError: as `ovw.evaluate.pipeline.evaluate`, or the folder holds such files that no matrix left there.
+        OvwError: as `ovw.evaluate.pipeline.evaluate`, of every dataset before the first run begins, or the folder holds
+            such files that no matrix left there.
     """
     folder = Path(matrix.output)
     _require_ours(folder)
     planned = cells(matrix, flags)
+    for speech in dict.fromkeys(cell.config.speech().model_dump_json() for cell in planned):
+        options = DatasetOptions.model_validate_json(speech)
+        count_clips(options, open_dataset(options))
     done = [(cell, evaluate(cell.config, observer, pytorch_file=pytorch_file)) for cell in planned]
     record = new_record("eval", matrix.model_dump(mode="json"), cases=tuple(_case(*entry) for entry in done))
     write_record(record, folder / RECORD_FILE)
@@ -115,6 +120,8 @@ def _require_ours(folder: Path) -> None:
         return
     try:
         known = read_record(folder / RECORD_FILE).config.keys() >= {"models", "datasets"}
+    except OtherSchemaError:
+        raise
     except OvwError:
         known = False
     if not known:

@@ -11,7 +11,7 @@ from typing import Any
 from ovw.artifact.locate import identity_sha256, load_manifest, locate_or_default
 from ovw.artifact.manifest import Manifest
 from ovw.datasets.fingerprint import fingerprint
-from ovw.datasets.resolve import choose, open_dataset
+from ovw.datasets.resolve import DatasetOptions, choose, open_dataset
 from ovw.datasets.utterance import Dataset, Problem, Utterance
 from ovw.engines.registry import EngineSpec, PytorchFile
 from ovw.errors import OvwError
@@ -80,7 +80,7 @@ def evaluate(
     dataset = open_dataset(config.speech())
     spec = EngineSpec("openvino", real_path(folder), config.running(), exact=config.exact)
     request = request_of(config, spec, manifest_sha256)
-    total = _count(config, dataset)  # a dataset that is not there leaves no folder behind
+    total = count_clips(config.speech(), dataset)  # a dataset that is not there leaves no folder behind
     output = Path(config.output) if config.output else default_output(folder.name, dataset.name, request)
 
     with HypothesisJournal(output, request, force=config.force) as journal:
@@ -126,11 +126,11 @@ def evaluate(
     return Evaluation(output, record, bad, problems)
 
 
-def _count(config: EvalConfig, dataset: Dataset) -> int | None:
+def count_clips(options: DatasetOptions, dataset: Dataset) -> int | None:
     """Number of clips asked for; of a stream only the limit is known."""
     if dataset.streamed:
-        return config.limit
-    return sum(isinstance(item, Utterance) for item in choose(dataset, config.speech()))
+        return options.limit
+    return sum(isinstance(item, Utterance) for item in choose(dataset, options))
 
 
 def _transcribe(

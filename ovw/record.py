@@ -107,6 +107,10 @@ def is_skipped(case: Case) -> bool:
     return case.facts.get("status") == "missing"
 
 
+class OtherSchemaError(OvwError):
+    """A record of another version of ovw."""
+
+
 class Record(Part):
     """A result with everything that is needed to judge and repeat it."""
 
@@ -185,7 +189,8 @@ def read_record(path: Path) -> Record:
     if isinstance(data, dict) and str(data.get("schema", "")).startswith("ovw.transcript"):
         raise OvwError(f"{path} is a transcript, no record", "ovw eval and ovw bench write records")
     if seen != SCHEMA_VERSION:
-        raise OvwError(f"{path} has schema version {quoted(seen)}, this ovw reads {SCHEMA_VERSION}", "measure again")
+        kind = OtherSchemaError if isinstance(seen, int) else OvwError
+        raise kind(f"{path} has schema version {quoted(seen)}, this ovw reads {SCHEMA_VERSION}", "measure again")
     try:
         return Record(**data)
     except ValidationError as error:

@@ -122,11 +122,23 @@ def _table(stream: Any, delimiter: str | None, path: Path) -> Iterator[tuple[int
         quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
         strict=True,
     )
-    for row in reader:
+    for row in _whole_rows(reader, path):
         if None in row or None in row.values():
             yield reader.line_num, f"{len(reader.fieldnames or ())} columns in the header, not as many here"
         else:
             yield reader.line_num, dict(row)
+
+
+def _whole_rows(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a table; an error names the line in which its row begins."""
+    begin = 1
+    try:
+        for row in reader:
+            begin = reader.line_num + 1
+            yield row
+    except csv.Error as error:
+        seen = f"{path}:{begin} cannot be read: {reason(error)}"
+        raise OvwError(seen, "a quote within a text is doubled, and the text stands in quotes") from None
 
 
 def _lines(stream: Any) -> Iterator[tuple[int, Row | str]]:

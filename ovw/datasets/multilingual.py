@@ -19,6 +19,10 @@ from ovw.home import real_path
 from ovw.parsing import own_yaml
 from ovw.text_files import encoding_of, lines_of
 
+LOCALE = re.compile(
+    r"[a-z]{2,3}([-_](hans|hant|latn|cyrl|arab|deva|guru))?([-_]([a-z]{2}|[0-9]{3}))?|[a-z]{2}_accented"
+)
+"""Names of folders: `de`, `zh-CN`, `cmn_hans_cn`, `es_419`; VoxPopuli has `en_accented`."""
 Files = Callable[[str], Audio | None]
 
 
@@ -197,9 +201,14 @@ def fleurs_configs() -> dict[str, str]:
     return dict(own_yaml("fleurs.yaml")["languages"])
 
 
+def _language_of(folder: str) -> str | None:
+    """Whisper's code of a folder that is named after a language; of any other folder it is not known."""
+    return language_code(folder) if LOCALE.fullmatch(folder.lower()) else None
+
+
 def _match(language: str, there: list[str], data: Path) -> str:
     for name in there:
-        if language in (name, language_code(name)):
+        if language in (name, _language_of(name)):
             return name
     raise UsageError(f"{data} has no language '{language}'", f"--languages takes {', '.join(there)}")
 
@@ -234,7 +243,8 @@ def _item(corpus: Corpus, row: dict[str, str] | str, where: str, find: Files, la
         return Problem(key, where, f"{file}: no such file")
     location = str(audio) if isinstance(audio, Path) else f"{where}!{file}"
     speaker = row.get(corpus.speaker) if corpus.speaker else None
-    return Utterance(key, audio, location, row[corpus.text], language_code(row.get("locale") or language), speaker)
+    code = language_code(row.get("locale")) or _language_of(language)
+    return Utterance(key, audio, location, row[corpus.text], code, speaker)
 
 
 def _audio_finder(folder: Path, split: str) -> Files:

@@ -306,6 +306,26 @@ def test_a_clip_comes_from_the_archive_of_its_split(split: str, tmp_path: Path) 
     assert len(read_clip(one).samples) == {"dev": 1600, "test": 3200, "train": 4800}[split]
 
 
+@pytest.mark.parametrize(
+    ("folder", "language"),
+    [("my_data", None), ("de_test", None), ("de", "de"), ("zh-CN", "zh"), ("cmn_hans_cn", "zh"), ("es_419", "es"),
+     ("en_accented", "en"), ("eng", "en"), ("recordings", None)],
+)  # fmt: skip
+def test_a_folder_names_a_language_as_a_whole_only(tmp_path: Path, folder: str, language: str | None) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "test.tsv").write_text("7\tx1.wav\tRaw.\traw\tr\t9600\tMALE\n", encoding="utf-8")
+    (tmp_path / folder / "x1.wav").write_bytes(wav())
+    (one,) = good("fleurs", data=str(tmp_path / folder))
+    assert one.language == language
+
+
+def test_a_stray_quote_is_named_by_its_line(tmp_path: Path) -> None:
+    for text, line in (('a.wav,x\nb.wav,"two" words\nc.wav,y\n', 3), ('a.wav,x\nb.wav,"two\nc.wav,y\n', 3)):
+        (tmp_path / "m.csv").write_text(f"audio,text\n{text}", encoding="utf-8")
+        with pytest.raises(OvwError, match=rf"m\.csv:{line} cannot be read"):
+            items(tmp_path / "m.csv")
+
+
 def test_no_network_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("datasets")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")

@@ -45,6 +45,21 @@ def test_a_matrix_leaves_files_of_others(tmp_path: Path) -> None:
         evaluate_matrix(matrix, {})
 
 
+def test_every_dataset_of_a_matrix_is_opened_before_the_first_run(tmp_path: Path) -> None:
+    datasets = ({"dataset": "bundled"}, {"dataset": str(tmp_path / "none.jsonl")})
+    matrix = MatrixConfig(models=("none",), datasets=datasets, output=str(tmp_path / "out"))
+    with pytest.raises(UsageError, match="no manifest"):
+        evaluate_matrix(matrix, {})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_matrix_of_another_version_is_named_so(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text('{"schema_version": 2, "config": {"models": [], "datasets": []}}')
+    matrix = MatrixConfig(models=("none",), datasets=({"dataset": "bundled"},), output=str(tmp_path))
+    with pytest.raises(OvwError, match="has schema version 2, this ovw reads 1"):
+        evaluate_matrix(matrix, {})
+
+
 def test_problems_are_named_and_counted(tmp_path: Path) -> None:
     items = [*utterances(3), Problem("p", "m.jsonl:4", "not JSON"), replace(utterances(5)[4], reference=" ")]
     seen: list[Problem] = []
