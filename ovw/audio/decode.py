@@ -30,7 +30,7 @@ READ_ATTEMPTS = 8
 EARLY_END_S, EARLY_END_SHARE = 1.0, 0.02
 """Sound that ends earlier than its container claims, by more than both, is worth a warning."""
 EXACT, EXACT_END_S = ("flac", "aiff", "wv"), 0.1
-"""Containers that count their samples, and what may be missing of those."""
+"""Containers that count their samples, and what may be missing of those at the end; a gap between them is a loss."""
 ALONE, ALONE_END_S, ALONE_END_FRAMES = ("mov", "matroska"), 0.1, 2
 """Containers whose duration is that of their longest stream, and what may be missing of an only one: more than both."""
 MISSING_S = 1.0
@@ -154,7 +154,10 @@ class _Reader:
         self._resample = Resampler(channel)
         self._container, self._stream = container, stream
         limit = container.duration / av.time_base if container.duration else None
+        self._is_exact = container.format.name.startswith(EXACT)
         self._timeline = Timeline(start_of(container), limit)
+        if self._is_exact:
+            self._timeline.tolerance = LOSS_S
         self._damage = _Damage()
         self._frame_s = 0.0
 
@@ -183,7 +186,7 @@ class _Reader:
         claimed = duration_of(self._container, self._stream) or 0.0
         form = self._container.format.name
         allowed = max(EARLY_END_S, EARLY_END_SHARE * claimed)
-        if form.startswith(EXACT):
+        if self._is_exact:
             allowed = EXACT_END_S
         elif form.startswith(ALONE) and len(self._container.streams) == 1:
             allowed = min(allowed, max(ALONE_END_S, ALONE_END_FRAMES * self._frame_s))
@@ -194,7 +197,7 @@ class _Reader:
             return f"damaged after {_clock(end)}, transcribed up to there"
         if damage.packets:
             return f"damaged from {_clock(damage.first_at)} on ({damage.packets} packets), silence stands for the loss"
-        if damage.missing >= MISSING_S:
+        if damage.missing >= (LOSS_S if self._is_exact else MISSING_S):
             return f"no sound for {damage.missing:.1f} s from {_clock(damage.missing_at)} on, silence stands for it"
         return ""
 

@@ -57,6 +57,22 @@ def test_half_a_second_is_missed(name: str, codec: str, tmp_path: Path, caplog: 
     assert told.endswith("its header claims 00:00:04 (0.5 s less)")
 
 
+@pytest.mark.parametrize("rate", [16000, 44100])
+@pytest.mark.parametrize("damaged", [200, 3000])
+def test_a_gap_in_counted_samples_is_a_loss(
+    rate: int, damaged: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A frame of FLAC holds a tenth of a second at 44.1 kHz; what follows keeps its time."""
+    path = encode(tmp_path / "a.flac", "flac", noise(), rate=rate)
+    whole = bytearray(path.read_bytes())
+    middle = len(whole) // 2
+    whole[middle : middle + damaged] = bytes(damaged)
+    path.write_bytes(whole)
+    assert len(load_audio(path)) == 16000 * SECONDS
+    (message,) = caplog.messages
+    assert "s from 00:00:01 on, silence stands for it" in message or "damaged from 00:00:01 on" in message
+
+
 @pytest.mark.parametrize(("name", "codec"), [("a.opus", "libopus"), ("a.ogg", "flac")])
 def test_pages_that_a_decoder_drops(name: str, codec: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = encode(tmp_path / name, codec, noise(), rate=48000, container="ogg")
