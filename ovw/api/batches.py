@@ -16,7 +16,7 @@ from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
 from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media
-from ovw.errors import OvwError, unexpected
+from ovw.errors import OvwError, reason
 from ovw.memory import free_memory
 from ovw.models import Dims
 from ovw.transcribe.options import TranscribeOptions
@@ -107,7 +107,7 @@ def outcomes_of(
             yield error
         except Exception as error:  # of its file, OpenVINO's own, or a fault of ours: the others go on
             logger.debug("%s", title_of(media), exc_info=True)
-            yield OvwError(f"{title_of(media) or 'samples'}: {unexpected(error)}")
+            yield OvwError(f"{title_of(media) or 'samples'}: {type(error).__name__}: {reason(error)}")
 
 
 def is_live(media: Media) -> bool:

@@ -28,7 +28,8 @@ def run(
     text: Annotated[
         str,
         typer.Argument(
-            help="Its text: .srt, .vtt, .ass, .lrc, or ovw's .json or .tsv, whose cues are timed anew; a text; or -."
+            help="Its text: .srt, .vtt, .ass, .lrc, or .json or .tsv of ovw, whose cues are timed anew, another text "
+            "file, or -."
         ),
     ],
     model: options.Model = None,

@@ -348,7 +348,7 @@ def test_reshape_refuses(every_layout: dict[str, Converted], tmp_path: Path) -> 
 def test_reshape_notices_another_answer(
     every_layout: dict[str, Converted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ovw.convert.graphs import reshape as module
+    from ovw.convert import reshape as module
 
     monkeypatch.setattr(module, "_reshape_graph", lambda source, target, *rest: wrong_weights(source, target))
     with pytest.raises(OvwError, match="the new artifact differs"):
