@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ovw.api.transcription import Transcription
 from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.errors import UsageError
-from ovw.transcribe.known_text import KnownWord, TextPart, matches, parts_of, passages_of, plain
+from ovw.transcribe.forced_alignment import with_wordless
+from ovw.transcribe.known_text import KnownWord, TextPart, known_words, matches, parts_of, passages_of, plain
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.result import Segment, Word
 from ovw.voice_activity.spans import FrameSpan
 
 logger = logging.getLogger(__name__)
 
+Align = Callable[[Sequence[TextPart]], Iterator[Segment]]
+"""Times the words of parts of a text."""
 TO_RECOGNISE = TranscribeOptions(beam_size=1, task="transcribe", word_timestamps=True)
 """Options of the transcription that the text is compared with: its words only have to be found again."""
 FITTING = 0.5
@@ -37,25 +40,28 @@ def require_passages(text: str | Sequence[str]) -> list[str]:
     return found
 
 
-def timed(
-    result: Transcription,
-    known: Sequence[KnownWord],
-    window: int,
-    align: Callable[[Sequence[TextPart]], Iterator[Segment]],
-) -> Iterator[Segment]:
-    """The passages of a text with the times of their words.
-
-    A recording of one window is aligned with the whole text at once. It is transcribed only where that leaves doubt:
-    the text may be of a part of the recording.
+def timed_passages(result: Transcription, passages: Sequence[str], window: int, align: Align) -> Iterator[Segment]:
+    """The passages of a text, each with its time and the times of its words.
 
     Args:
         result: of the recording, with words, not decoded yet.
-        known: words of the text.
+        passages: of the text.
         window: mel frames of the model's window.
-        align: times the words of parts.
+        align: aligns parts of it.
 
     Raises:
         UsageError: a part has more text than the decoder takes.
+    """
+    known = known_words(passages, result.language)
+    segments = _with_words(result, known, window, align)
+    yield from with_wordless(segments, passages, result.language, lambda: result.duration)
+
+
+def _with_words(result: Transcription, known: Sequence[KnownWord], window: int, align: Align) -> Iterator[Segment]:
+    """The passages that have words.
+
+    A recording of one window is aligned with the whole text at once. It is transcribed only where that leaves doubt:
+    the text may be of a part of the recording.
     """
     frames = round(result.duration * FRAMES_PER_SECOND)
     if not result.is_read or frames > window:

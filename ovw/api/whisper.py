@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ovw.api.align import TO_RECOGNISE, require_passages, timed
+from ovw.api.align import TO_RECOGNISE, require_passages, timed_passages
 from ovw.api.batches import Job, batch_size_for, groups_of, is_live, outcomes_of, seconds_of, title_of
 from ovw.api.recordings import RecordingOpener
 from ovw.api.request import check_decoder, check_request
@@ -30,8 +30,8 @@ from ovw.runtime.sessions import require_runnable
 from ovw.transcribe.artifact_defaults import artifact_defaults, with_defaults
 from ovw.transcribe.checks.guard import open_checked
 from ovw.transcribe.exact import run_policy
-from ovw.transcribe.forced_alignment import align_parts, with_wordless
-from ovw.transcribe.known_text import TextPart, known_words
+from ovw.transcribe.forced_alignment import align_parts
+from ovw.transcribe.known_text import TextPart
 from ovw.transcribe.language import identify
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import AUTO, TranscribeOptions
@@ -236,8 +236,7 @@ class Whisper:
             recording = self._opener.open(media, stream, found.options, self._vad_executor)
             return align_parts(self._sessions, recording, parts, steered, found.options, on_progress)
 
-        segments = timed(found, known_words(passages, found.language), self.manifest.dimensions().n_frames, align)
-        segments = with_wordless(segments, passages, found.language, lambda: found.duration)
+        segments = timed_passages(found, passages, self.manifest.dimensions().n_frames, align)
         return replace(found.with_segments(segments), media=name)
 
     def _together(self, jobs: Sequence[Job], asked: str | None, options: TranscribeOptions) -> list[Transcription]:
