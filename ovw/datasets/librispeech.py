@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from ovw.datasets.archive import Archive, is_archive
 from ovw.datasets.hub import HubDataset
@@ -18,6 +19,7 @@ DEFAULT_SPLIT = "test-clean"
 SPLITS = (
     "test-clean", "test-other", "dev-clean", "dev-other", "train-clean-100", "train-clean-360", "train-other-500",
 )  # fmt: skip
+P = TypeVar("P", str, Path)
 HUB = "openslr/librispeech_asr"
 HOW_TO_GET = "fetch {split}.tar.gz from openslr.org/12 and give it with --data; it need not be unpacked"
 
@@ -89,7 +91,7 @@ class LibriSpeechFolder(_LibriSpeech):
 
     def __iter__(self) -> Iterator[Item]:
         for transcript in sorted(self.path.rglob("*.trans.txt")):
-            for key, text in _lines(_read_text(transcript)):
+            for key, text in _lines(_text(read_text, transcript)):
                 audio = transcript.parent / f"{key}.flac"
                 yield Utterance(key, audio, str(audio), text, "en", key.split("-")[0])
 
@@ -108,7 +110,7 @@ class LibriSpeechArchive(_LibriSpeech):
             str(PurePosixPath(name).parent / f"{key}.flac"): text
             for name, read in files.items()
             if name.endswith(".trans.txt")
-            for key, text in _lines(_decoded(read(), f"{self.path}!{name}"))
+            for key, text in _lines(_text(partial(decode_text, read()), f"{self.path}!{name}"))
         }
         in_order = [name for name in files if name in texts] + [name for name in texts if name not in files]
         for name in in_order:
@@ -148,18 +150,11 @@ def _choose(split: str | None, there: list[str], data: Path) -> str:
     raise UsageError(f"{data} does not hold {split or DEFAULT_SPLIT}", f"--split takes {', '.join(sorted(set(there)))}")
 
 
-def _read_text(path: Path) -> str:
+def _text(read: Callable[[P], str], place: P) -> str:
     try:
-        return read_text(path)
+        return read(place)
     except (OSError, UnicodeDecodeError) as error:
-        raise OvwError(f"{path} cannot be read: {error}", "fetch the data again") from None
-
-
-def _decoded(data: bytes, name: str) -> str:
-    try:
-        return decode_text(data, name)
-    except UnicodeDecodeError as error:
-        raise OvwError(f"{name} cannot be read: {error}", "fetch the data again") from None
+        raise OvwError(f"{place} cannot be read: {error}", "fetch the data again") from None
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
