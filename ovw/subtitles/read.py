@@ -24,11 +24,12 @@ DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?=\{[^{}]*\\p0|\Z)", re.DOTAL
 """Shapes: behind `{\\p1}`, lines and curves stand where text does, up to `{\\p0}`."""
 VTT_TAG = re.compile(r"<[^>]*>")
 """Tags that pysubs2 leaves: times of words."""
-LRC_TAG = re.compile(r"\[[a-z#]+:[^\]]*\]|[\[<]\d+:\d\d(?:[.:]\d+)?[\]>]", re.IGNORECASE)
+_TIME = r"(\d+):(\d\d)(?:[.:](\d+))?"
+LRC_TAG = re.compile(rf"\[[a-z#]+:[^\]]*\]|[\[<]{_TIME}[\]>]", re.IGNORECASE)
 """Tags of lyrics: title and the like, times of lines and of words."""
-LRC_TIMES = re.compile(r"(?:\[\d+:\d\d(?:[.:]\d+)?\])+")
+LRC_TIMES = re.compile(rf"(?:\[{_TIME}\])+")
 """When a line is sung; a chorus has several times."""
-LRC_TIME = re.compile(r"\[(\d+):(\d\d)(?:[.:](\d+))?\]")
+LRC_TIME = re.compile(rf"\[{_TIME}\]")
 
 
 def read_passages(path: Path) -> str | Sequence[str]:
