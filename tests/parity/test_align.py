@@ -127,7 +127,7 @@ def test_from_the_command_line(base: Converted, tmp_path: Path) -> None:
 
 
 def test_a_text_of_a_part_of_the_recording(whisper: Whisper, demo_samples: np.ndarray) -> None:
-    """What has no text, before, between and behind it, is in no cue; of short recordings and of long ones."""
+    """Speech without text, before, between and behind it, is in no cue; of short recordings and of long ones."""
     whole = whisper.align(demo_samples, TEXT.splitlines(), language="en").segments
     (last,) = whisper.align(demo_samples, TEXT.splitlines()[-1:], language="en").segments
     assert (last.start, last.end) == pytest.approx((whole[-1].start, whole[-1].end), abs=0.3)

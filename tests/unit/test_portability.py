@@ -61,7 +61,7 @@ def test_processes_end_elsewhere_too(platform: str, monkeypatch: pytest.MonkeyPa
     (tmp_path / f"{scratch.PREFIX}young").mkdir()
     with scratch.scratch_folder() as folder:
         assert folder.is_dir()
-        assert (tmp_path / f"{scratch.PREFIX}young").is_dir()  # no lock in it: only age tells
+        assert (tmp_path / f"{scratch.PREFIX}young").is_dir()  # no lock in it: its age decides
     assert not folder.exists()
 
 
