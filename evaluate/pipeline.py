@@ -2,51 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ovw.artifact.locate import identity_sha256, load_manifest, locate_or_default
-from ovw.artifact.manifest import Manifest
-from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.resolve import DatasetOptions, choose, open_dataset
 from ovw.datasets.utterance import Dataset, Problem, Utterance
 from ovw.engines.registry import EngineSpec, PytorchFile
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
-from ovw.evaluate.extra_metrics import marks_metrics, orthography_metrics, silence_metrics
+from ovw.evaluate.facts import calibrated_on, describe_dataset, describe_problems, describe_reference
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.leaderboard import write_leaderboard
-from ovw.evaluate.reference import Reference, find_reference, on_same_clips
+from ovw.evaluate.reference import Reference, find_reference
 from ovw.evaluate.request import default_output, request_of
-from ovw.evaluate.score import (
-    BootstrapOptions,
-    Scored,
-    Unit,
-    compare_with,
-    flag_counts,
-    metrics,
-    score,
-    tables,
-    utterances,
-)
+from ovw.evaluate.results import compute_results
+from ovw.evaluate.score import flag_counts
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
 from ovw.files import write_whole
 from ovw.home import real_path
 from ovw.models import find_language
-from ovw.record import RECORD_FILE, REFERENCE_FOLDER, Metric, Record, describe_artifact, new_record, write_record
+from ovw.record import RECORD_FILE, REFERENCE_FOLDER, Record, describe_artifact, new_record, write_record
 from ovw.report.eval_tables import markdown
 from ovw.report.pipeline import write_run_page
 from ovw.report.runs import Run
 from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.normalizer import describe_normalizer
-from ovw.scoring.paired import PairedComparison
 from ovw.scoring.utterances import ScoredUtterance, worst_first
-
-LISTED = 100
-"""Problems named one by one; all are counted."""
 
 
 @dataclass(frozen=True)
@@ -89,40 +71,34 @@ def evaluate(
         compared = _hypotheses_of(reference, config, dataset, total, output, watch)
 
         watch.on_step("scoring")
-        scored = score(hypotheses)
-        other = score(on_same_clips(compared, hypotheses)) if compared is not None else None
-        silence = silence_metrics(scored) if config.score_silence else {}
-        if not (scored.counts.scored.any() or silence):
+        results = compute_results(hypotheses, compared, config)
+        if results is None:
             seen = f": {problems[0].id}: {problems[0].reason}" if problems else ""
             raise OvwError(f"no clip of {dataset.name} could be scored{seen}", f"{dataset.origin} was read")
-        sampling = BootstrapOptions(config.interval, config.draws, config.seed)
-        comparisons = compare_with(scored, other, sampling) if other else {}
-        figures = metrics(scored, sampling)
-        extra = marks_metrics(hypotheses, figures, sampling) | orthography_metrics(hypotheses, sampling) | silence
-        listed = utterances(scored, other)
-        bad = [entry for entry in worst_first(listed) if entry.errors][: config.worst]
-
         facts = {
             "dataset": describe_dataset(dataset, hypotheses),
             "normalizer": normalizer,
             "engine": journal.engine,
-            "problems": describe_problems(scored, problems, silence=config.score_silence),
-            "flags": flag_counts(scored),
+            "problems": describe_problems(results.scored, problems, silence=config.score_silence),
+            "flags": flag_counts(results.scored),
             "calibrated_on": calibrated_on(manifest, hypotheses),
         }
+        if reference:
+            facts["reference"] = describe_reference(reference, results.comparisons)
         record = new_record(
             "eval",
             config.model_dump(mode="json"),
             artifact=describe_artifact(folder, manifest, manifest_sha256),
-            facts=facts | describe_reference(reference, comparisons),
-            metrics=figures | extra | delta_metrics(comparisons),
-            tables=tables(scored, sampling),
+            facts=facts,
+            metrics=results.metrics,
+            tables=results.tables,
         )
+        bad = [entry for entry in worst_first(results.utterances) if entry.errors][: config.worst]
         write_record(record, output / RECORD_FILE)
         write_whole(output / "report.md", markdown(record, bad))
         if "leaderboard" in config.format:
             write_leaderboard(hypotheses, folder.name, dataset.name, output)
-        write_run_page(Run(output.name, record, {"": listed}, output), output / "report.html")
+        write_run_page(Run(output.name, record, {"": results.utterances}, output), output / "report.html")
     return Evaluation(output, record, bad, problems)
 
 
@@ -163,47 +139,3 @@ def _hypotheses_of(
     with HypothesisJournal(output / REFERENCE_FOLDER, request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {reference.name}")
         return _transcribe(config, reference.spec, dataset, total, journal, watch)[0]
-
-
-def describe_dataset(dataset: Dataset, hypotheses: Sequence[Hypothesis]) -> dict[str, Any]:
-    """Which clips were used, with the fingerprint of texts and audio."""
-    return {
-        "name": dataset.name,
-        "origin": dataset.origin,
-        "utterances": len(hypotheses),
-        "fingerprint": fingerprint((h.id, h.reference, h.audio_sha256 or "") for h in hypotheses),
-        "languages": dict(sorted(Counter(h.language or "unknown" for h in hypotheses).items())),
-    }
-
-
-def calibrated_on(manifest: Manifest, hypotheses: Sequence[Hypothesis]) -> list[str]:
-    """Ids of scored clips that the artifact was calibrated on: its error rate on them is too good."""
-    calibration = manifest.compression.calibration if manifest.compression else None
-    used = set(calibration.audio.values()) if calibration else set()
-    return [h.id for h in hypotheses if h.audio_sha256 in used]
-
-
-def describe_problems(scored: Scored, problems: Sequence[Problem], *, silence: bool = False) -> dict[str, Any]:
-    """Utterances that could not be used, and why; with `silence`, clips without words are of use."""
-    unscored = [h for h, ok in zip(scored.hypotheses, scored.counts.scored, strict=True) if not ok]
-    empty = [Problem(h.id, h.audio, "the reference has no words once normalized") for h in unscored]
-    found = [*problems, *([] if silence else empty)]
-    return {"count": len(found), "listed": [asdict(problem) for problem in found[:LISTED]]}
-
-
-def describe_reference(reference: Reference | None, comparisons: Mapping[Unit, PairedComparison]) -> dict[str, Any]:
-    """Who was compared with and how that ended."""
-    if reference is None:
-        return {}
-    verdicts = {unit: comparison.verdict() for unit, comparison in comparisons.items()}
-    counts = {unit: asdict(comparison) for unit, comparison in comparisons.items()}
-    return {"reference": {"name": reference.name, "verdict": verdicts, "comparison": counts}}
-
-
-def delta_metrics(comparisons: Mapping[Unit, PairedComparison]) -> dict[str, Metric]:
-    """The paired difference in percentage points, and the reference's own rate on the same clips."""
-    found: dict[str, Metric] = {}
-    for unit, comparison in comparisons.items():
-        found[f"{unit}_delta"] = Metric(value=comparison.delta, unit="%", ci95=comparison.ci95)
-        found[f"{unit}_reference"] = Metric(value=comparison.reference_rate, unit="%")
-    return found

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from ovw.evaluate.extra_metrics import marks_metrics, orthography_metrics, silence_metrics
-from ovw.evaluate.pipeline import describe_problems
+from ovw.evaluate.facts import describe_problems
 from ovw.evaluate.score import BootstrapOptions, metrics, score
 from ovw.scoring.counts import Pair
 from ovw.scoring.hypothesis import Hypothesis
