@@ -23,7 +23,8 @@ from ovw.text_files import lines_of
 REQUEST = "request.json"
 ENGINE = "engine.json"
 DAMAGED = "hypotheses.damaged.jsonl"
-OURS = (HYPOTHESES_FILE, REQUEST, ENGINE, RECORD_FILE, "report.md", "report.html")
+RESULTS = (RECORD_FILE, "report.md", "report.html")
+OURS = (HYPOTHESES_FILE, REQUEST, ENGINE, *RESULTS)
 GO_ON = "run again to go on from here"
 MARKS = {"dataset", "beam_size"}
 """Keys that every request has: a folder whose `request.json` lacks them was not written by a run."""
@@ -125,23 +126,26 @@ class HypothesisJournal:
         return results
 
     def _claim(self, force: bool) -> None:
-        """Require that what is here belongs to this request; files without a request beside them are foreign."""
-        path = self.folder / REQUEST
-        earlier = _read_json(path)
+        """Require that what is here belongs to this request, or to the same one with a smaller limit.
+
+        Files without a request beside them are foreign.
+        """
+        earlier = _read_json(self.folder / REQUEST)
         if earlier == self._request and not force:
             return
         here = [name for name in OURS if (self.folder / name).exists()]
         if here and not earlier.keys() >= MARKS:
             seen = f"{self.folder} holds {', '.join(here)} of something else: no run of ovw eval left that"
             raise OvwError(seen, "choose another folder with -o")
+        goes_on = _takes_more(self._request, earlier) and not force
         held = self.path.exists() and self.path.stat().st_size > 0  # a run that came to nothing claims nothing
-        if held and not force:
+        if held and not (force or goes_on):
             seen = f"{self.folder} holds another run: {_difference(earlier, self._request)}"
             raise OvwError(seen, "--force begins anew, -o chooses another folder")
-        for name in here:
+        for name in RESULTS if goes_on else here:
             (self.folder / name).unlink(missing_ok=True)
         remove_leaderboard(self.folder)
-        write_whole(path, json.dumps(self._request, indent=2, ensure_ascii=False) + "\n")
+        write_whole(self.folder / REQUEST, json.dumps(self._request, indent=2, ensure_ascii=False) + "\n")
 
     def _resume(self) -> None:
         """Take up what is there; a last line without its end was cut off by a kill, other damage is reported."""
@@ -181,6 +185,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def _takes_more(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
+    """Whether a request differs in its limit alone, and takes the clips of the earlier one and more."""
+    before, now = earlier.get("limit"), request.get("limit")
+    return before is not None and (now is None or now > before) and {**earlier, "limit": now} == request
 
 
 def _difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from ovw.api.request import check_decoder, check_request
 from ovw.api.transcription import Transcription
 from ovw.artifact.locate import load_manifest, locate_or_default
 from ovw.audio.choice import Stream
-from ovw.audio.samples import Media, blocks_of
+from ovw.audio.samples import Media, as_media, blocks_of
 from ovw.cgroups import usable_cores
 from ovw.errors import DAMAGE, OvwError, UsageError, quoted, reason
 from ovw.memory import give_back
@@ -33,7 +33,6 @@ from ovw.transcribe.exact import run_policy
 from ovw.transcribe.forced_alignment import align_parts
 from ovw.transcribe.known_text import TextPart
 from ovw.transcribe.language import identify
-from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.pipeline import Progress, transcribe, transcribe_many
 from ovw.transcribe.recording import Recording
@@ -77,16 +76,12 @@ class Whisper:
         self._vad_executor = None if exact else speech_worker(self.threads)
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
-            self._sessions = self._open(options)
+            require_runnable(folder, self.manifest.layout)
+            self._sessions = open_checked(folder, self.manifest, options, self._policy)
             self._defaults = artifact_defaults(folder, self.manifest)
         except DAMAGE as error:
             hint = f"ovw verify {folder} lists what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
-
-    def _open(self, options: DeviceOptions) -> ModelSessions:
-        """The sessions of the artifact; raises as the constructor does."""
-        require_runnable(self.folder, self.manifest.layout)
-        return open_checked(self.folder, self.manifest, options, self._policy)
 
     @property
     def approximations(self) -> list[str]:
@@ -114,8 +109,8 @@ class Whisper:
         """Transcribe a file or samples.
 
         Args:
-            media: path of any audio or video file, an open binary file, samples at 16 kHz (any common type, mono or
-                channels), or blocks of samples as they arrive.
+            media: path of any audio or video file, an open binary file, samples at 16 kHz (an array of any common type,
+                mono or channels, or a list of floats), or blocks of samples as they arrive.
             options: decoding options.
             stream: which audio stream of the file, counted from 0, or a fuller choice.
             on_progress: called with the mel frames done and the frames in all.
@@ -124,11 +119,12 @@ class Whisper:
         Raises:
             OvwError: the media cannot be read, or the model cannot do what is asked.
         """
+        media = as_media(media)
         chosen, language = self._request(options, overrides, live=is_live(media))
         recording = self._opener.open(media, stream, chosen, self._vad_executor)
         detection = None
         if language is None:
-            detection = identify(self._sessions, recording, chosen)
+            detection = identify(self._sessions, recording, self._policy.detecting(chosen))
             language = detection.language
         segments = transcribe(self._sessions, recording, self._steering(language), chosen, on_progress)
         return self._transcription(language, detection, chosen, title_of(media), recording, segments)
@@ -185,14 +181,29 @@ class Whisper:
         """
         if isinstance(media, str | bytes | Path) or not hasattr(media, "__getitem__"):
             raise UsageError(f"{quoted(media)} is not a list of media", "transcribe takes a single one")
+        if streams and len(streams) != len(media):
+            raise UsageError(f"{len(streams)} streams for {len(media)} media", "give one for each")
         chosen, asked = self._request(options, overrides)
         alone = partial(self.transcribe, options=options, **overrides)
-        jobs = list(zip(media, streams or [None] * len(media), strict=True))
-        seconds = [seconds_of(one) if chosen.batch_size > 1 else 0.0 for one in media]  # opens files
+        jobs = [(as_media(one), stream) for one, stream in zip(media, streams or [None] * len(media), strict=True)]
+        seconds = [seconds_of(one) if chosen.batch_size > 1 else 0.0 for one, _ in jobs]  # opens files
         for group in groups_of(seconds, chosen.batch_size):
             together = partial(self._together, asked=asked, options=chosen)
             yield from zip(group, outcomes_of([jobs[i] for i in group], together, alone), strict=True)
             give_back()
+
+    def detect_language(self, media: Media, *, stream: Stream = None) -> Detection:
+        """Detect the language of a recording, as `transcribe` does without one: certain for an English-only model.
+
+        Args:
+            media: as `transcribe` takes it.
+            stream: which audio stream of the file, counted from 0, or a fuller choice.
+
+        Raises:
+            OvwError: the media cannot be read.
+        """
+        found = self.transcribe(media, language=AUTO, stream=stream)  # nothing is decoded before it is asked for
+        return found.detection or Detection(found.language, 1.0, {found.language: 1.0})
 
     def align(
         self,
@@ -223,7 +234,7 @@ class Whisper:
             UsageError: there is no text, or more than fits the recording.
         """
         passages = require_passages(text)
-        name = title_of(media)
+        name, media = title_of(media), as_media(media)
         if is_live(media):
             blocks = [np.zeros(0, np.float32), *blocks_of(media, stream)]
             media, stream = np.concatenate(blocks), None  # it is read twice

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -18,12 +19,19 @@ from ovw.errors import OvwError, UsageError, quoted
 
 logger = logging.getLogger(__name__)
 
-Media = str | Path | BinaryIO | NDArray[Any] | Iterable[NDArray[Any]]
-"""Inputs of the runner: a path, an open binary file, samples (or a tensor of them), or blocks of samples."""
+Media = str | Path | BinaryIO | NDArray[Any] | Sequence[float] | Iterable[NDArray[Any]]
+"""Inputs of the runner: a path, an open binary file, samples (a tensor or a list of them), or blocks of samples."""
 MOST_CHANNELS = 32
 LOUDEST = 100.0
 """Floating-point samples lie in [-1, 1]; a clipped mix goes a little beyond, unscaled integers go far."""
 WANTED = "give mono samples at 16 kHz in [-1, 1], shape [n]"
+
+
+def as_media(media: Media) -> Media:
+    """A list of numbers as an array of samples; anything else as it is."""
+    if isinstance(media, list | tuple) and media and isinstance(media[0], Real):
+        return np.asarray(media)
+    return media
 
 
 def blocks_of(media: Media, stream: Stream = None) -> Iterator[NDArray[np.float32]]:
@@ -45,7 +53,7 @@ def blocks_of(media: Media, stream: Stream = None) -> Iterator[NDArray[np.float3
     elif hasattr(media, "read"):
         yield from stream_audio(cast("BinaryIO", media), stream)
     elif isinstance(media, Iterable) and not isinstance(media, bytes | Mapping):
-        for block in media:
+        for block in cast("Iterable[NDArray[Any]]", media):
             yield as_samples(block)
     else:
         seen = quoted(media)

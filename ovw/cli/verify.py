@@ -9,7 +9,7 @@ import typer
 
 from ovw.cli import options
 from ovw.cli.console import Terminal, warn
-from ovw.errors import DAMAGE, OvwError, UsageError, reason
+from ovw.errors import DAMAGE, NotEqualError, OvwError, UsageError, reason
 from ovw.extras import require_extra
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ def run(
         repair(folder)
     problems = _problems(folder, foreign=foreign)
     if json_:
-        options.print_json(_described(folder, problems, against, offline=offline))
-        if problems:
+        described = _described(folder, problems, against, offline=offline)
+        options.print_json(described)
+        if not described["good"]:
             raise typer.Exit(1)
         return
     if problems:
@@ -142,8 +143,12 @@ def _described(folder: Path, problems: list[str], against: str | None, *, offlin
     keys = {"name", "precision", "layout", "shapes", "created", "arithmetic"}
     found |= manifest.model_dump(mode="json", include=keys)
     if against:
-        parity = _proved(folder, manifest, against, offline=offline)
-        found["against"] = {"checkpoint": against, **parity.model_dump(mode="json")}
+        found["against"] = {"checkpoint": against}
+        try:
+            parity = _proved(folder, manifest, against, offline=offline)
+        except NotEqualError as error:
+            return found | {"good": False, "problems": [error.message]}
+        found["against"] |= parity.model_dump(mode="json")
     return found
 
 

@@ -19,12 +19,14 @@ class RunPolicy:
         precision: arithmetic of the device; `None` leaves it to the device options.
         options: decoding options that are fixed.
         whole_loudness: the loudest sound of a recording is known before its first window; long files are read twice.
+        detection_at_start: the language is detected where a recording begins, whatever parts of it are asked for.
     """
 
     own_graphs: bool = False
     precision: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     whole_loudness: bool = False
+    detection_at_start: bool = False
 
     def device(self, device: DeviceOptions) -> DeviceOptions:
         """Device options in the policy's arithmetic."""
@@ -33,6 +35,10 @@ class RunPolicy:
     def decoding(self, options: TranscribeOptions) -> TranscribeOptions:
         """Decoding options with those that are fixed."""
         return options.model_copy(update=dict(self.options))
+
+    def detecting(self, options: TranscribeOptions) -> TranscribeOptions:
+        """Decoding options for language detection."""
+        return options.model_copy(update={"clip_timestamps": ()}) if self.detection_at_start else options
 
     def approximations_left_out(self) -> list[str]:
         """Approximations that the fixed options exclude."""
@@ -48,6 +54,7 @@ EXACTLY = RunPolicy(
     precision=EXACT.precision,
     options={"vad": False, "batch_size": 1, "audio_context": "full"},
     whole_loudness=True,
+    detection_at_start=True,
 )
 """`--exact`: window by window, over silence too."""
 AS_LICENSED = RunPolicy()

@@ -99,6 +99,9 @@ def test_the_verbs_take_it(foreign: Path, tiny_pt: Path, tiny_v3: Converted, tmp
     assert "greedy tokens equal" in shown
     other = foreign_copy(tiny_v3, tmp_path / "other")
     assert "n_mels 128, not 80" in refused("verify", other, "--against", tiny_pt, "--offline", code=1)
+    described = json.loads(ovw("verify", other, "--against", tiny_pt, "--offline", "--json", code=1).stdout)
+    assert not described["good"]
+    assert "n_mels 128, not 80" in described["problems"][0]
     options = ("--language", "en", "--max-new-tokens", 4, "--temperature", "0")
     ovw("transcribe", SELFTEST_CLIP, "-m", foreign, *options, "-o", tmp_path / "out")
     ovw("transcribe", SELFTEST_CLIP, "-m", foreign, *options, "--word-timestamps", "-f", "json", "-o", tmp_path / "out")

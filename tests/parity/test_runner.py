@@ -278,6 +278,13 @@ def test_a_fault_in_one_recording_leaves_the_others(
     found = dict(model.transcribe_each(clips, language="en", beam_size=1, batch_size=2))
     assert str(found[0]).startswith("samples: KeyError: 'a fault of ours'")
     assert "welcome" in getattr(found[1], "text", "")
+    with pytest.raises(UsageError, match="1 streams for 2 media"):
+        next(model.transcribe_each(clips, streams=[0]))
+
+
+def test_the_language_of_an_english_model_is_certain(tiny_en_random: Converted, demo_samples: np.ndarray) -> None:
+    found = opened(tiny_en_random.folder).detect_language(demo_samples.tolist())
+    assert (found.language, found.probability) == ("en", 1.0)
 
 
 def test_second_tries_are_named_with_beams_too(model: Whisper) -> None:

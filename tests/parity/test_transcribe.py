@@ -101,6 +101,9 @@ def test_language_and_translation_as_openai(ours: Whisper, theirs: OpenAiWhisper
     assert result.language == max(chances, key=chances.get) == "en"
     assert result.detection
     assert result.detection.probability == pytest.approx(chances["en"], abs=1e-3)
+    assert ours.detect_language(demo_samples).probability == pytest.approx(chances["en"], abs=1e-3)
+    later = ours.transcribe(demo_samples, clip_timestamps=(4.0,))  # detected in the first 30 s, as openai does
+    assert later.detection == result.detection
     expected = theirs.transcribe(demo_samples, task="translate")
     assert "".join(s.text for s in result) == expected["text"]
 

@@ -101,6 +101,22 @@ def test_journal_keeps_runs_apart(tmp_path: Path) -> None:
         HypothesisJournal(tmp_path / "file", REQUEST)
 
 
+@pytest.mark.parametrize("larger", [6, None])
+def test_a_run_with_a_larger_limit_goes_on(tmp_path: Path, larger: int | None) -> None:
+    folder = tmp_path / "run"
+    with HypothesisJournal(folder, REQUEST | {"limit": 3}) as journal:
+        journal.add(hypothesis_of("a", "x", "y"))
+    for name in ("record.json", "report.md", "report.html"):
+        (folder / name).write_text("{}")
+    with HypothesisJournal(folder, REQUEST | {"limit": larger}) as journal:
+        assert set(journal.done) == {"a"}
+    assert not (folder / "record.json").exists()  # it was of the three
+    with pytest.raises(OvwError, match=f"limit {larger} there, 3 now"):
+        HypothesisJournal(folder, REQUEST | {"limit": 3})
+    with pytest.raises(OvwError, match="beam_size 1 there, 5 now"):
+        HypothesisJournal(folder, REQUEST | {"limit": 9, "beam_size": 5})
+
+
 def test_results_hold_for_the_clips_as_they_are_now(tmp_path: Path) -> None:
     """Another sound or language under a known id is transcribed anew; another text is only scored anew."""
     clips = [replace(one, audio=f"sound {i}".encode()) for i, one in enumerate(utterances(4))]

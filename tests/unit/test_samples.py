@@ -13,7 +13,7 @@ from support.tiny_whisper import SELFTEST_CLIP
 from ovw.api.batches import batch_size_for, groups_of, seconds_of
 from ovw.audio.decode import load_audio, stream_audio
 from ovw.audio.reading import Pcm
-from ovw.audio.samples import as_samples, blocks_of
+from ovw.audio.samples import as_media, as_samples, blocks_of
 from ovw.audio.timeline import LONGEST_GAP_S, Timeline
 from ovw.errors import OvwError, UsageError
 from ovw.memory import FreeMemory
@@ -82,8 +82,8 @@ def test_whatever_a_caller_has_becomes_blocks() -> None:
     whole = load_audio(SELFTEST_CLIP)
     with SELFTEST_CLIP.open("rb") as file:
         sources = [SELFTEST_CLIP, str(SELFTEST_CLIP), file, whole, (part for part in np.array_split(whole, 3))]
-        for source in sources:
-            assert np.array_equal(np.concatenate(list(blocks_of(source))), whole)
+        for source in [*sources, whole.tolist(), tuple(whole)]:
+            assert np.array_equal(np.concatenate(list(blocks_of(as_media(source)))), whole)
 
 
 class Pipe:
