@@ -116,7 +116,7 @@ def run(
     ] = None,
     max_initial_timestamp: Annotated[
         str | None,
-        options.decoding(text="The first timestamp of a window is at most this many seconds; none: any. Default 1."),
+        options.decoding(text="The first timestamp of a window is at most this many seconds; none, 0: any. Default 1."),
     ] = None,
     without_timestamps: Annotated[
         bool, options.decoding("--without-timestamps", text="Decode text only; a window becomes one cue.")

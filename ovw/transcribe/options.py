@@ -80,7 +80,7 @@ class TranscribeOptions(Config):
     without_timestamps: bool = False
     """Decode text only; every window is one segment."""
     max_initial_timestamp: float | None = Field(default=1.0, ge=0)
-    """The first timestamp of a window may not be later than this, in seconds."""
+    """The first timestamp of a window may not be later than this, in seconds; any with `None` or 0."""
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Tokens to sample in a window; half of the text context if not given."""
     word_timestamps: bool = False

@@ -88,11 +88,13 @@ class PromptBuilder:
 
     def _earlier(self) -> list[int]:
         """Hotwords, the initial prompt if it is carried along, and as much of the latest text as still fits."""
-        carried, since = [], self._reset_since
-        if self._options.carry_initial_prompt:
-            carried, since = self._initial, max(len(self._initial), self._reset_since)
-        head = [*self._hotwords, *last(carried, self._room - len(self._hotwords))]
-        return [*head, *last(self._text[since:], self._room - len(head))]
+        room = self._room - len(self._hotwords)
+        if not self._options.carry_initial_prompt:
+            return [*self._hotwords, *last(self._text[self._reset_since :], room)]
+        since = max(len(self._initial), self._reset_since)
+        # the slice of openai/whisper: text goes before the head of an initial prompt that is longer than the room
+        latest = self._text[since:][len(self._initial) - room :]
+        return [*self._hotwords, *last([*self._initial, *latest], room)]
 
     def _encode(self, text: str | None) -> list[int]:
         return self._tokenizer.encode(" " + text.strip()) if text else []

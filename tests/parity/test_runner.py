@@ -195,6 +195,17 @@ def test_of_a_long_carried_prompt_the_end_is_kept(tokenizer: Tokenizer) -> None:
     assert list(builder.build("de").tokens[:224]) == [tokenizer.sot_prev, *hot, *tokens[len(hot) - 223 :]]
 
 
+def test_text_stands_behind_a_carried_prompt_that_is_too_long(tokenizer: Tokenizer) -> None:
+    """openai/whisper's slice of the text begins so many tokens in as the prompt is too long."""
+    names = " ".join(f"name{i}" for i in range(120))
+    builder = PromptBuilder(tokenizer, TranscribeOptions(initial_prompt=names, carry_initial_prompt=True), 448)
+    initial = tokenizer.encode(f" {names}")
+    beyond = len(initial) - 223
+    builder.extend([list(range(beyond + 5))], temperature=0.0)
+    expected = [*initial, *range(beyond, beyond + 5)][-223:]
+    assert list(builder.build("de").tokens[:224]) == [tokenizer.sot_prev, *expected]
+
+
 def test_votes() -> None:
     def heard(*guesses: tuple[str, float]) -> Detection:
         return vote((Detection(code, p, {}) for code, p in guesses), 0.5)

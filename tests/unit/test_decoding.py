@@ -1,6 +1,7 @@
 """Filters and searches against openai/whisper's own, on random logits."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from ovw.transcribe.decoding.filters import (
 )
 from ovw.transcribe.decoding.numeric import largest, logsumexp
 from ovw.transcribe.decoding.search import BeamSearch, DecodedSequence, Sampling, Search, best_sequence
+from ovw.transcribe.decoding.task import DecodingTask
+from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.result import compression_ratio
 from ovw.transcribe.tokenizer import Tokenizer
 
@@ -42,13 +45,13 @@ token = st.one_of(st.integers(0, EOT - 1), st.integers(BEGIN, BEGIN + 1500))
 
 
 @settings(max_examples=60, deadline=None)
-@given(sampled=st.lists(token, max_size=5), seed=st.integers(0, 1000), initial=st.sampled_from([None, 0.5, 1.0]))
+@given(sampled=st.lists(token, max_size=5), seed=st.integers(0, 1000), initial=st.sampled_from([None, 0.0, 0.5, 1.0]))
 def test_timestamp_rules_are_whispers(sampled: list[int], seed: int, initial: float | None) -> None:
     ours = random_logits(seed, 2)
     theirs = torch.from_numpy(ours.copy())
     rows = [sampled, [BEGIN, *sampled[1:]] if sampled else []]
     prompt = list(THEIRS.sot_sequence)
-    index = None if initial is None else round(initial / 0.02)
+    index = round(initial / 0.02) if initial else None  # openai/whisper takes 0 for no limit
     openai.ApplyTimestampRules(THEIRS, len(prompt), index).apply(theirs, torch.tensor([prompt + row for row in rows]))
     _Rules(initial)(ours, rows)
     assert np.array_equal(np.isneginf(ours), np.isneginf(theirs.numpy()))
@@ -130,9 +133,9 @@ class _Inference:
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("patience", [1.0, 2.0])
-def test_beam_search_is_whispers(seed: int, patience: float) -> None:
-    beams, steps, prompt = 5, 12, [50258, 50259]
+@pytest.mark.parametrize(("beams", "patience"), [(5, 1.0), (5, 2.0), (1, 2.0)])
+def test_beam_search_is_whispers(seed: int, beams: int, patience: float) -> None:
+    steps, prompt = 12, [50258, 50259]
     inference = _Inference()
     theirs = openai.BeamSearchDecoder(beams, EOT, inference, patience)
     ours = BeamSearch(beams, EOT, patience)
@@ -157,6 +160,12 @@ def test_beam_search_is_whispers(seed: int, patience: float) -> None:
     winner = best_sequence(ours.hypotheses(), None)
     assert winner.tokens == expected[0][best].tolist()[len(prompt) : -1]
     assert winner.sum_logprob == pytest.approx(logprobs[0][best], abs=1e-4)
+
+
+@pytest.mark.parametrize(("patience", "search"), [(1.0, Sampling), (1.6, BeamSearch)])
+def test_one_beam_with_patience_is_a_search(patience: float, search: type[Search]) -> None:
+    task = DecodingTask(Mock(), Mock(), TranscribeOptions(beam_size=1, patience=patience), 448)
+    assert isinstance(task._search(0.0, np.random.default_rng(0)), search)
 
 
 def test_greedy_is_whispers() -> None:

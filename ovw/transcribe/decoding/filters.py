@@ -81,7 +81,7 @@ class TimestampRules:
         self._end = tokenizer.timestamp_end
         self._eot = tokenizer.eot
         self._no_timestamps = tokenizer.no_timestamps
-        self._max_initial = None if max_initial is None else round(max_initial / TIME_PRECISION)
+        self._max_initial = round(max_initial / TIME_PRECISION) if max_initial else None
 
     def __call__(self, logits: Logits, sampled: Rows) -> None:
         logits[:, self._no_timestamps] = -np.inf

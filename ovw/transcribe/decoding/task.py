@@ -144,6 +144,6 @@ class DecodingTask:
         options, eot = self.options, self.tokenizer.eot
         if temperature > 0:
             return Sampling(options.best_of, eot, temperature, rng)
-        if options.beam_size > 1:
+        if max(options.beam_size, round(options.beam_size * options.patience)) > 1:
             return BeamSearch(options.beam_size, eot, options.patience)
         return Sampling(1, eot, 0, rng)
