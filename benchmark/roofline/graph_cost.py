@@ -13,6 +13,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from ovw.artifact import names
+from ovw.artifact.ir_names import is_cross
 from ovw.models import Dims
 from ovw.runtime.device import core
 from ovw.runtime.fast.adapt import name_states
@@ -159,7 +160,7 @@ def _without_state(model: ov.Model, dims: Dims, rows: int, cached: int, hidden_s
     heads, width = dims.n_text_head, dims.n_text_state // dims.n_text_head
     added = []
     for node in [op for op in model.get_ops() if op.get_type_name() == "ReadValue"]:
-        crosses = ".encoder." in node.get_variable_id()
+        crosses = is_cross(node.get_variable_id())
         if crosses and not cached:
             source = node.input_value(0)
         else:

@@ -2,7 +2,7 @@
 
 Every function takes graph nodes and the checkpoint's tensors and returns a node; nothing is traced, so what stands
 here is what ends up in the IR. Names follow openai/whisper's state dict, and attention nodes carry the names that
-openvino-genai looks for (`encoder_attn` marks cross attention).
+`ovw.artifact.ir_names` lists.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import openvino as ov
 import openvino.opset15 as ops
 from numpy.typing import NDArray
 
+from ovw.artifact.ir_names import norm_scale
 from ovw.models import Dims
 
 LAYER_NORM_EPS = 1e-5
@@ -71,7 +72,7 @@ def linear(x: ov.Node, w: Weights, name: str) -> ov.Node:
 def layer_norm(x: ov.Node, w: Weights, name: str) -> ov.Node:
     """Layer normalisation over the last axis with the checkpoint's scale and shift."""
     y = ops.mvn(x, i64(-1), normalize_variance=True, eps=LAYER_NORM_EPS, eps_mode="inside_sqrt")
-    return ops.add(ops.multiply(y, w[f"{name}.weight"]), w[f"{name}.bias"])
+    return ops.add(ops.multiply(y, w[norm_scale(name)]), w[f"{name}.bias"])
 
 
 def mlp(x: ov.Node, w: Weights) -> ov.Node:

@@ -12,6 +12,7 @@ import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
 
+from ovw.artifact import ir_names
 from ovw.convert.graphs.blocks import (
     Weights,
     attention,
@@ -26,10 +27,7 @@ from ovw.convert.graphs.blocks import (
     split_heads,
 )
 from ovw.models import Dims
-
-MASKED = -65504.0
-"""Added to the scores of later positions: the lowest f16, so that the mask survives any precision."""
-PARTS = ("key", "value")
+from ovw.runtime.graph_walk import named_parameter
 
 
 def build_decoder(weights: Weights, dims: Dims) -> ov.Model:
@@ -43,9 +41,9 @@ def build_decoder(weights: Weights, dims: Dims) -> ov.Model:
         `input_ids` i64 [B, n], `encoder_hidden_states` f32 [A, S, state] and `beam_idx` i32 [B] -> `logits`
         f32 [B, n, n_vocab]. A divides B: row b attends to audio b // (B / A), so the beams of a window share its audio.
     """
-    ids = parameter("input_ids", [-1, -1], np.int64)
-    audio = parameter("encoder_hidden_states", [-1, -1, dims.n_audio_state], np.float32)
-    beam_idx = parameter("beam_idx", [-1], np.int32)
+    ids = named_parameter("input_ids", [-1, -1], np.int64)
+    audio = named_parameter("encoder_hidden_states", [-1, -1, dims.n_audio_state], np.float32)
+    beam_idx = named_parameter("beam_idx", [-1], np.int32)
     cache = States(ids, beam_idx, dims)
     logits = decode(weights.at("decoder"), ids, audio, cache, dims)
     return ov.Model([ops.result(logits, name="logits")], cache.assigns, [ids, audio, beam_idx], "whisper_decoder")
@@ -84,13 +82,6 @@ def decode(w: Weights, ids: ov.Node, audio: ov.Node, cache: Cache, dims: Dims) -
     return logits
 
 
-def parameter(name: str, shape: list[int], dtype: type[np.generic]) -> ov.Node:
-    """An input of that name, -1 for a dynamic axis."""
-    node = ops.parameter(ov.PartialShape(shape), dtype, name=name)
-    node.output(0).set_names({name})
-    return node
-
-
 class States:
     """The states of a decoder graph, and what follows from how much they hold: positions and the causal mask.
 
@@ -107,9 +98,9 @@ class States:
         shape = ops.concat([batch, i64(self.heads, 0, self.head_dim)], 0)
         nothing = ops.broadcast(ops.constant(np.float32(0)), shape)
         self._self_states = {
-            (layer, part): self._read(f"past_key_values.{layer}.decoder.{part}", nothing)
+            (layer, part): self._read(ir_names.cache_state(layer, ir_names.SELF, part), nothing)
             for layer in range(dims.n_text_layer)
-            for part in PARTS
+            for part in ir_names.PARTS
         }
         self._past = {key: ops.gather(read, beam_idx, scalar(0)) for key, (read, _) in self._self_states.items()}
         past_length = dimension(self._past[0, "key"], 2, keep_axis=False)
@@ -142,7 +133,7 @@ class States:
 
     def kept(self, layer: int, part: str, projected: ov.Node) -> ov.Node:
         """A layer's cross-attention keys or values: `projected` in the first call after a reset, then the same."""
-        read, variable = self._read(f"past_key_values.{layer}.encoder.{part}", projected)
+        read, variable = self._read(ir_names.cache_state(layer, ir_names.CROSS, part), projected)
         self.assigns.append(ops.assign(read, variable))
         return read
 
@@ -162,24 +153,27 @@ def causal_mask(rows: ov.Node, columns: ov.Node, batch: ov.Node) -> ov.Node:
         What is added to the scores, f32 [B, 1, n, past + n].
     """
     visible = ops.less_equal(ops.unsqueeze(columns, i64(0)), ops.unsqueeze(rows, i64(1)))
-    mask = ops.select(visible, ops.constant(np.float32(0)), ops.constant(np.float32(MASKED)))
+    mask = ops.select(visible, ops.constant(np.float32(0)), ops.constant(np.float32(ir_names.MASKED_SCORE)))
     every_row = ops.concat([batch, i64(1, 1, 1)], 0)
     return ops.broadcast(ops.unsqueeze(mask, i64(0, 1)), every_row, broadcast_spec="BIDIRECTIONAL")
 
 
 def _block(x: ov.Node, audio: ov.Node, w: Weights, cache: Cache, dims: Dims, layer: int) -> ov.Node:
     heads, head_dim, width = cache.heads, cache.head_dim, dims.n_text_state
-    name = f"decoder.layers.{layer}"
     own = w.at("attn")
     q, *new = self_attention_inputs(layer_norm(x, w, "attn_ln"), own, heads, head_dim)
-    k, v = (cache.grown(layer, part, node) for part, node in zip(PARTS, new, strict=True))
-    x = ops.add(x, attention(q, k, v, own, width, f"{name}.self_attn", cache.mask))
+    k, v = (cache.grown(layer, part, node) for part, node in zip(ir_names.PARTS, new, strict=True))
+    name = ir_names.attention_node("decoder", layer, ir_names.SELF_ATTENTION)
+    x = ops.add(x, attention(q, k, v, own, width, name, cache.mask))
     cross = w.at("cross_attn")
-    k, v = (cache.kept(layer, part, split_heads(linear(audio, cross, part), heads, head_dim)) for part in PARTS)
+    k, v = (
+        cache.kept(layer, part, split_heads(linear(audio, cross, part), heads, head_dim)) for part in ir_names.PARTS
+    )
     # the rows that share an audio stand one behind the other among its queries, [A, heads, (B / A) * n, head_dim]
     per_audio = ops.concat([dimension(k, 0, keep_axis=True), i64(-1, heads, head_dim)], 0)
     q = ops.reshape(linear(layer_norm(x, w, "cross_attn_ln"), cross, "query"), per_audio, special_zero=False)
     # openai/whisper's "cross_attn" under the name by which openvino-genai finds it for word timestamps
-    attended = attention(ops.transpose(q, i64(0, 2, 1, 3)), k, v, cross, width, f"{name}.encoder_attn")
+    name = ir_names.attention_node("decoder", layer, ir_names.CROSS_ATTENTION)
+    attended = attention(ops.transpose(q, i64(0, 2, 1, 3)), k, v, cross, width, name)
     x = ops.add(x, ops.reshape(attended, ops.shape_of(x), special_zero=False))
     return ops.add(x, mlp(x, w))

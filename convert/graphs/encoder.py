@@ -6,6 +6,7 @@ import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
 
+from ovw.artifact import ir_names
 from ovw.convert.graphs.blocks import (
     Weights,
     attention,
@@ -34,10 +35,10 @@ def build_encoder(weights: Weights, dims: Dims) -> ov.Model:
     mel = ops.parameter(ov.PartialShape([-1, dims.n_mels, -1]), np.float32, name="input_features")
     mel.output(0).set_names({"input_features"})
     x = ops.transpose(_conv(_conv(mel, w, "conv1", 1), w, "conv2", 2), i64(0, 2, 1))
-    x = ops.add(x, _positions(w, x))
+    x = ops.add(x, _positions(weights, x))
     for i in range(dims.n_audio_layer):
-        x = _block(x, w.at(f"blocks.{i}"), dims, f"encoder.layers.{i}")
-    result = ops.result(layer_norm(x, w, "ln_post"), name="last_hidden_state")
+        x = _block(x, weights, dims, i)
+    result = ops.result(layer_norm(x, weights, ir_names.LAST_NORM), name="last_hidden_state")
     result.input_value(0).set_names({"last_hidden_state"})
     return ov.Model([result], [mel], "whisper_encoder")
 
@@ -47,14 +48,16 @@ def _conv(x: ov.Node, w: Weights, name: str, stride: int) -> ov.Node:
     return ops.gelu(ops.add(y, ops.unsqueeze(w[f"{name}.bias"], i64(0, 2))), "erf")
 
 
-def _positions(w: Weights, x: ov.Node) -> ov.Node:
+def _positions(weights: Weights, x: ov.Node) -> ov.Node:
     """As many rows of the positional embedding as `x` [B, n, state] has positions."""
-    return ops.slice(w["positional_embedding"], i64(0), dimension(x, 1, keep_axis=True), i64(1), i64(0))
+    return ops.slice(weights[ir_names.POSITIONAL_EMBEDDING], i64(0), dimension(x, 1, keep_axis=True), i64(1), i64(0))
 
 
-def _block(x: ov.Node, w: Weights, dims: Dims, name: str) -> ov.Node:
+def _block(x: ov.Node, weights: Weights, dims: Dims, layer: int) -> ov.Node:
     heads, head_dim = heads_of(dims, "audio")
+    w = weights.at(f"encoder.blocks.{layer}")
     attn = w.at("attn")
-    q, k, v = self_attention_inputs(layer_norm(x, w, "attn_ln"), attn, heads, head_dim)
-    x = ops.add(x, attention(q, k, v, attn, dims.n_audio_state, f"{name}.self_attn"))
+    q, k, v = self_attention_inputs(layer_norm(x, weights, ir_names.attention_norm(layer)), attn, heads, head_dim)
+    name = ir_names.attention_node("encoder", layer, ir_names.SELF_ATTENTION)
+    x = ops.add(x, attention(q, k, v, attn, dims.n_audio_state, name))
     return ops.add(x, mlp(x, w))

@@ -12,16 +12,18 @@ import openvino as ov
 import openvino.opset15 as ops
 
 from ovw.artifact.graphs import cache_names, cross_names
+from ovw.artifact.ir_names import PARTS
 from ovw.convert.graphs.blocks import Weights, dimension, heads_of, i64, linear, merge_heads, scalar, split_heads
-from ovw.convert.graphs.decoder import PARTS, States, causal_mask, decode, parameter
+from ovw.convert.graphs.decoder import States, causal_mask, decode
 from ovw.models import Dims
+from ovw.runtime.graph_walk import named_parameter
 
 END = int(np.iinfo(np.int64).max)
 
 
 def build_cross(weights: Weights, dims: Dims) -> ov.Model:
     """`audio_features` [A, S, state] -> `out_k_0c`, `out_v_0c` ... [A, heads, S, head_dim]."""
-    audio = parameter("audio_features", [-1, -1, dims.n_audio_state], np.float32)
+    audio = named_parameter("audio_features", [-1, -1, dims.n_audio_state], np.float32)
     outputs = []
     for layer in range(dims.n_text_layer):
         w = weights.at(f"decoder.blocks.{layer}.cross_attn")
@@ -35,7 +37,7 @@ def build_step(weights: Weights, dims: Dims) -> ov.Model:
     """`tokens` i64 [B, n], `in_k_0a` ... [B, heads, past, head_dim], `in_k_0c` ... [A, heads, S, head_dim]
     -> `logits` [B, n, n_vocab], `out_k_0a` ... [B, heads, past + n, head_dim]; A divides B.
     """  # noqa: D205
-    tokens = parameter("tokens", [-1, -1], np.int64)
+    tokens = named_parameter("tokens", [-1, -1], np.int64)
     cache = _Ports(tokens, dims)
     logits = decode(weights.at("decoder"), tokens, _nothing(dims), cache, dims)
     results = [ops.result(logits, name="logits"), *cache.results]
@@ -50,7 +52,7 @@ def build_fixed_step(weights: Weights, dims: Dims) -> ov.Model:
         `in_k_0c` ... [A, S, state] -> `logits` [B, n, n_vocab], `out_k_0a` ... [B, L, state]: the same caches with the
         new keys and values written behind the filled part.
     """
-    tokens, length = parameter("tokens", [-1, -1], np.int64), parameter("length", [1], np.int64)
+    tokens, length = named_parameter("tokens", [-1, -1], np.int64), named_parameter("length", [1], np.int64)
     cache = _FixedPorts(tokens, length, dims)
     logits = decode(weights.at("decoder"), tokens, _nothing(dims), cache, dims)
     results = [ops.result(logits, name="logits"), *cache.results]
@@ -75,9 +77,9 @@ def stateless_decoder(cross: ov.Model, step: ov.Model, dims: Dims) -> ov.Model:
         [A, S, state]; A divides B.
     """
     heads, width = heads_of(dims, "text"), dims.n_text_state
-    tokens = parameter("tokens", [-1, -1], np.int64)
-    audio = parameter("audio_features", [-1, -1, dims.n_audio_state], np.float32)
-    caches = {name: parameter(f"in_{name}", [-1, -1, width], np.float32) for name in cache_names(dims)}
+    tokens = named_parameter("tokens", [-1, -1], np.int64)
+    audio = named_parameter("audio_features", [-1, -1, dims.n_audio_state], np.float32)
+    caches = {name: named_parameter(f"in_{name}", [-1, -1, width], np.float32) for name in cache_names(dims)}
     known = dimension(caches["k_0c"], 1, keep_axis=True)
     _put(step, "tokens", tokens)
     _put(cross, "audio_features", ops.slice(audio, known, i64(END), i64(1), i64(1)))
@@ -97,9 +99,9 @@ def stateless_decoder(cross: ov.Model, step: ov.Model, dims: Dims) -> ov.Model:
 
 def stateful_decoder(cross: ov.Model, step: ov.Model, dims: Dims) -> ov.Model:
     """Both graphs as one decoder whose caches are states, the contract of `decoder.build_decoder`; uses them up."""
-    ids = parameter("input_ids", [-1, -1], np.int64)
-    audio = parameter("encoder_hidden_states", [-1, -1, dims.n_audio_state], np.float32)
-    beam_idx = parameter("beam_idx", [-1], np.int32)
+    ids = named_parameter("input_ids", [-1, -1], np.int64)
+    audio = named_parameter("encoder_hidden_states", [-1, -1, dims.n_audio_state], np.float32)
+    beam_idx = named_parameter("beam_idx", [-1], np.int32)
     states = States(ids, beam_idx, dims)
     _put(step, "tokens", ids)
     _put(cross, "audio_features", audio)
@@ -120,7 +122,7 @@ class _Ports:
     def __init__(self, tokens: ov.Node, dims: Dims) -> None:
         self.heads, self.head_dim = heads_of(dims, "text")
         shape = [-1, self.heads, -1, self.head_dim]
-        self.parameters = {name: parameter(f"in_{name}", shape, np.float32) for name in cache_names(dims)}
+        self.parameters = {name: named_parameter(f"in_{name}", shape, np.float32) for name in cache_names(dims)}
         self.results: list[ov.Node] = []
         past = dimension(self.parameters["k_0a"], 2, keep_axis=False)
         length = ops.add(past, dimension(tokens, 1, keep_axis=False))
@@ -145,7 +147,7 @@ class _FixedPorts:
         self.heads, self.head_dim = heads_of(dims, "text")
         self._width = dims.n_text_state
         shape = [-1, -1, self._width]
-        self.parameters = {name: parameter(f"in_{name}", shape, np.float32) for name in cache_names(dims)}
+        self.parameters = {name: named_parameter(f"in_{name}", shape, np.float32) for name in cache_names(dims)}
         self.results: list[ov.Node] = []
         fed = ops.range(scalar(0), dimension(tokens, 1, keep_axis=False), scalar(1), "i64")
         size = dimension(self.parameters["k_0a"], 1, keep_axis=False)

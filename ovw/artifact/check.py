@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ovw.artifact import names
 from ovw.artifact.generation import ALLOWED, SUPPRESSED
 from ovw.artifact.hashing import file_sha256
+from ovw.artifact.ir_names import cache_states
 from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.manifest import FileEntry, Manifest, is_as_written, read_manifest, show_range
 from ovw.errors import OvwError, printable, quoted, reason
-from ovw.models import Dims
 from ovw.parsing import load_json
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def graph_problems(folder: Path, manifest: Manifest) -> list[str]:
 def _inner_problems(file: str, model: ov.Model, manifest: Manifest) -> list[str]:
     """The states of an IR, and its `rt_info`, against the manifest."""
     states = {variable.info.variable_id for variable in model.get_variables()}
-    expected = decoder_states(manifest.dimensions()) if file == f"{names.DECODER}.xml" else set()
+    expected = set(cache_states(manifest.dimensions().n_text_layer)) if file == f"{names.DECODER}.xml" else set()
     problems = [f"{file}: has no state {name}" for name in sorted(expected - states)[:1]]
     problems += [f"{file}: has a state {name} of no known use" for name in sorted(states - expected)[:1]]
     facts = {"name": manifest.name, "precision": manifest.precision, "shapes": str(manifest.shapes)}
@@ -132,12 +132,6 @@ def _inner_problems(file: str, model: ov.Model, manifest: Manifest) -> list[str]
         if found != value:
             problems.append(f"{file}: rt_info {key} is {found}, the manifest has {value}")
     return problems
-
-
-def decoder_states(dims: Dims) -> set[str]:
-    """The names of all caches inside of a decoder."""
-    kinds = [f"{side}.{part}" for side in ("decoder", "encoder") for part in ("key", "value")]
-    return {f"past_key_values.{layer}.{kind}" for layer in range(dims.n_text_layer) for kind in kinds}
 
 
 def config_problems(folder: Path, manifest: Manifest) -> list[str]:

@@ -15,6 +15,7 @@ import openvino as ov
 import openvino.opset15 as ops
 from numpy.typing import NDArray
 
+from ovw.artifact import ir_names
 from ovw.errors import OvwError
 from ovw.runtime.protocols import Audio, Decoder
 
@@ -56,7 +57,7 @@ def add_scores(model: ov.Model, heads: Sequence[tuple[int, int]]) -> None:
     nodes = {op.get_friendly_name(): op for op in model.get_ops()}
     scores = []
     for layer, chosen in by_layer.items():
-        attention = nodes.get(f"decoder.layers.{layer}.encoder_attn")
+        attention = nodes.get(ir_names.attention_node("decoder", layer, ir_names.CROSS_ATTENTION))
         if attention is None:
             raise OvwError(f"the decoder has no cross attention in layer {layer}", "convert it again with this ovw")
         queries, keys = (ops.gather(attention.input_value(i), np.array(chosen), np.int64(1)) for i in range(2))

@@ -10,9 +10,10 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from ovw.artifact.ir_names import KV_CACHE_PRECISION
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions
-from ovw.runtime.fast.adapt import KV_PRECISION, name_states
+from ovw.runtime.fast.adapt import name_states
 from ovw.runtime.graph_walk import UnknownGraphError
 from ovw.runtime.protocols import Windows
 
@@ -57,4 +58,4 @@ def _prepare(model: ov.Model) -> None:
     """
     with suppress(UnknownGraphError):
         name_states(model)
-    model.set_rt_info("f16", list(KV_PRECISION))
+    model.set_rt_info("f16", list(KV_CACHE_PRECISION))

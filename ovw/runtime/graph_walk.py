@@ -1,12 +1,13 @@
-"""Ways through a graph: what is above a value, what uses it, which values are the same for all inputs."""
+"""Ways through a graph: what is above a value, what uses it, which values are constant; inputs for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import openvino as ov
+import openvino.opset15 as ops
 from numpy.typing import NDArray
 
 DEEPEST_CONSTANT = 8
@@ -60,6 +61,13 @@ def value_of(value: ov.Output) -> NDArray[Any] | None:
 def users(node: ov.Node) -> list[ov.Node]:
     """The operations that take a node's first output."""
     return [use.get_node() for use in node.output(0).get_target_inputs()]
+
+
+def named_parameter(name: str, shape: Sequence[int | ov.Dimension], dtype: type[np.generic] | ov.Type) -> ov.Node:
+    """An input of that name, -1 for a dynamic axis."""
+    node = ops.parameter(ov.PartialShape(list(shape)), dtype, name=name)
+    node.output(0).set_names({name})
+    return node
 
 
 def replace(old: ov.Node, new: ov.Output) -> None:

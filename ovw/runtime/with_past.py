@@ -7,7 +7,6 @@ audio.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,11 @@ import openvino.opset15 as ops
 from openvino.op.util import Variable, VariableInfo
 
 from ovw.artifact.foreign import DECODER_XML, WITH_PAST, has_state, is_foreign
+from ovw.artifact.ir_names import is_cache, is_cross, present_of
 from ovw.errors import OvwError
 from ovw.runtime.device import core
+from ovw.runtime.graph_walk import named_parameter
 
-PAST = re.compile(r"past_key_values\.(\d+)\.(decoder|encoder)\.(key|value)")
 KNOWN = {"input_ids", "encoder_hidden_states"}
 
 
@@ -37,19 +37,18 @@ def read_decoder_ir(artifact: Path) -> ov.Model:
 def _joined(folder: Path) -> ov.Model:
     first, later = (core().read_model(folder / name) for name in (DECODER_XML, WITH_PAST))
     ports = {port.get_any_name(): port.get_node() for port in later.inputs}
-    pasts = {name: node for name, node in ports.items() if PAST.fullmatch(name)}
+    pasts = {name: node for name, node in ports.items() if is_cache(name)}
     _require(folder, bool(pasts) and ports.keys() - pasts.keys() <= KNOWN, "inputs that are tokens and caches")
     ids = ports["input_ids"]
     _require(folder, ids.get_output_partial_shape(0).is_dynamic, "any number of tokens after a past")
     audio = first.input("encoder_hidden_states").get_node()
     _forget_tokens(first, audio)
-    beam_idx = ops.parameter([-1], ov.Type.i32, name="beam_idx")
-    beam_idx.output(0).set_names({"beam_idx"})
+    beam_idx = named_parameter("beam_idx", [-1], ov.Type.i32)
     rows = ops.gather(ops.shape_of(ids), [0], 0)
     sinks = []
     for name, past in pasts.items():
-        present = name.replace("past_key_values", "present")
-        source = first if ".encoder." in name else later
+        present = present_of(name)
+        source = first if is_cross(name) else later
         _require(folder, any(present in port.get_names() for port in source.outputs), f"an output {present}")
         value = source.output(present).get_node().input_value(0)
         read, variable = _state(name, past, value if source is first else _nothing(past, rows).output(0))

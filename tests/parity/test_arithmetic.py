@@ -16,6 +16,7 @@ from support.tiny_whisper import convert_one
 
 from ovw import Whisper
 from ovw.artifact.arithmetic import ApproximationCost, RowCheck, pack_array, unpack_array
+from ovw.artifact.ir_names import MASKED_SCORE
 from ovw.artifact.manifest import Manifest, read_manifest, write_manifest
 from ovw.artifact.masks import decoders_without_batch, give_masks_the_batch, masks_without_batch
 from ovw.artifact.names import DECODER
@@ -39,7 +40,7 @@ from ovw.transcribe.options import TranscribeOptions
 def shared_mask(rows: ov.Node, columns: ov.Node, batch: ov.Node) -> ov.Node:
     """The mask of earlier versions, [1, 1, n, L]."""
     visible = ops.less_equal(ops.unsqueeze(columns, [0]), ops.unsqueeze(rows, [1]))
-    return ops.unsqueeze(ops.select(visible, np.float32(0), np.float32(decoder.MASKED)), [0, 1])
+    return ops.unsqueeze(ops.select(visible, np.float32(0), np.float32(MASKED_SCORE)), [0, 1])
 
 
 @pytest.fixture

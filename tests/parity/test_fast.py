@@ -11,6 +11,7 @@ from support.whispers import opened
 
 from ovw import Whisper
 from ovw.api import batches
+from ovw.artifact.ir_names import MASKED_SCORE
 from ovw.audio.mel import log_mel_spectrogram, pad_frames
 from ovw.convert.plan import Converted
 from ovw.errors import OvwError
@@ -19,7 +20,7 @@ from ovw.runtime.aligner import add_scores, align
 from ovw.runtime.device import EXACT, DeviceOptions, capabilities
 from ovw.runtime.fast.decoder import FastDecoder
 from ovw.runtime.fast.encoder import FastEncoder
-from ovw.runtime.fast.window import ABSENT, join
+from ovw.runtime.fast.window import join
 from ovw.runtime.sessions import open_sessions
 from ovw.transcribe import window_decoder
 from ovw.transcribe.language import detect_languages
@@ -132,8 +133,8 @@ def test_windows_of_several_lengths_side_by_side(tiny: Converted, apart: bool) -
         windows = [encoder([mel])[0] for mel in (*mels(dims, 1, short), *mels(dims, 1, longer))]
     *caches, bias = join(windows)
     assert all(len(cache) == 2 and cache.shape[2] == bias.shape[3] for cache in caches)
-    assert (bias[0] == ABSENT).any()
-    assert not (bias[1] == ABSENT).any()
+    assert (bias[0] == MASKED_SCORE).any()
+    assert not (bias[1] == MASKED_SCORE).any()
     tokens, one = np.array([[11, 12, 13]]), np.zeros(1, np.int32)
     alone = []
     for window in windows:

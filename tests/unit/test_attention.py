@@ -7,9 +7,9 @@ import openvino as ov
 import openvino.opset15 as ops
 import pytest
 
+from ovw.artifact.ir_names import MASKED_SCORE
 from ovw.runtime.device import core
 from ovw.runtime.fast.attention import LIMIT, attend, dequantize, quantize
-from ovw.runtime.fast.window import ABSENT
 
 WINDOWS, HEADS, HEAD_DIM = 2, 3, 64
 
@@ -72,7 +72,7 @@ def test_it_is_attention(sharpness: float) -> None:
     queries = rng.standard_normal((WINDOWS, HEADS, 5, HEAD_DIM)) * sharpness * np.array([0.1, 1, 2, 3, 4])[:, None]
     keys, values = rng.standard_normal((2, WINDOWS, HEADS, 300, HEAD_DIM))
     bias = rng.uniform(0, 4, (WINDOWS, 1, 1, 300))
-    bias[0, ..., 200:] = ABSENT
+    bias[0, ..., 200:] = MASKED_SCORE
     given = [one.astype(np.float32) for one in (queries, keys, values, bias)]
     found, products = attended(*given)
     wanted = expected(*given)
@@ -95,6 +95,6 @@ def test_what_is_absent_is_not_heard() -> None:
     queries = rng.standard_normal((WINDOWS, HEADS, 1, HEAD_DIM)).astype(np.float32)
     keys, values = rng.standard_normal((2, WINDOWS, HEADS, 64, HEAD_DIM)).astype(np.float32)
     bias = np.zeros((WINDOWS, 1, 1, 64), np.float32)
-    bias[..., 1:] = ABSENT
+    bias[..., 1:] = MASKED_SCORE
     found, _ = attended(queries, keys, values, bias)
     assert np.allclose(found, values[:, :, :1], atol=0.03)

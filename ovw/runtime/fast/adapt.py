@@ -16,7 +16,7 @@ import openvino as ov
 import openvino.opset15 as ops
 from openvino.op.util import Variable, VariableInfo
 
-from ovw.artifact import names
+from ovw.artifact import ir_names, names
 from ovw.artifact.foreign import is_foreign
 from ovw.runtime.device import core
 from ovw.runtime.graph_walk import (
@@ -34,7 +34,6 @@ from ovw.runtime.with_past import read_decoder_ir
 ATTENTION = "ScaledDotProductAttention"
 HEADS_TO_FRONT = [0, 2, 1, 3]
 POSITIONS_AXIS = 1
-KV_PRECISION = ("runtime_options", "KV_CACHE_PRECISION")
 
 
 @lru_cache
@@ -76,11 +75,11 @@ def adapt_encoder(model: ov.Model) -> None:
     require(bool(attention), "encoder", f"{ATTENTION} operations")
     norms = [_norm_of(node, layer) for layer, node in enumerate(attention)]
     for layer, (node, norm) in enumerate(zip(attention, norms, strict=True)):
-        node.set_friendly_name(f"encoder.layers.{layer}.self_attn")
-        _scale_of(norm).set_friendly_name(f"encoder.blocks.{layer}.attn_ln.weight")
+        node.set_friendly_name(ir_names.attention_node("encoder", layer, ir_names.SELF_ATTENTION))
+        _scale_of(norm).set_friendly_name(ir_names.norm_scale(ir_names.attention_norm(layer)))
     last = walk_up(model.outputs[0].get_node().input_value(0), "MVN")
     require(last not in norms, "encoder", "a norm behind the last block")
-    _scale_of(last).set_friendly_name("encoder.ln_post.weight")
+    _scale_of(last).set_friendly_name(ir_names.norm_scale(ir_names.LAST_NORM))
     _free_positions(ordered)
     _name_positions(norms[0].input_value(0).get_node())
 
@@ -93,12 +92,12 @@ def adapt_decoder(model: ov.Model) -> None:
     """
     _check_vocabulary(model.output("logits").get_node().input_value(0).get_node())
     for layer, (own, cross) in enumerate(name_states(model)):
-        own.set_friendly_name(f"decoder.layers.{layer}.self_attn")
-        cross.set_friendly_name(f"decoder.layers.{layer}.encoder_attn")
+        own.set_friendly_name(ir_names.attention_node("decoder", layer, ir_names.SELF_ATTENTION))
+        cross.set_friendly_name(ir_names.attention_node("decoder", layer, ir_names.CROSS_ATTENTION))
         _check_plain(cross, "decoder")
         _share_windows(cross)
-    if not model.has_rt_info(list(KV_PRECISION)):
-        model.set_rt_info("f16", list(KV_PRECISION))
+    if not model.has_rt_info(list(ir_names.KV_CACHE_PRECISION)):
+        model.set_rt_info("f16", list(ir_names.KV_CACHE_PRECISION))
     model.validate_nodes_and_infer_types()
 
 
@@ -118,11 +117,11 @@ def name_states(model: ov.Model) -> list[tuple[ov.Node, ov.Node]]:
     require(bool(layers) and len(attention) % 2 == 0, "decoder", f"two {ATTENTION} operations a layer")
     states = {}
     for layer, (own, cross) in enumerate(layers):
-        for side, part in enumerate(("key", "value"), 1):
-            states[f"past_key_values.{layer}.decoder.{part}"] = _past_of(own.input_value(side))
-            states[f"past_key_values.{layer}.encoder.{part}"] = _kept_of(cross.input_value(side))
+        for side, part in enumerate(ir_names.PARTS, 1):
+            states[ir_names.cache_state(layer, ir_names.SELF, part)] = _past_of(own.input_value(side))
+            states[ir_names.cache_state(layer, ir_names.CROSS, part)] = _kept_of(cross.input_value(side))
     audio = model.input("encoder_hidden_states").get_node()
-    _check_audio(audio, [node for name, node in states.items() if ".encoder." in name])
+    _check_audio(audio, [node for name, node in states.items() if ir_names.is_cross(name)])
     _rename(model, states)
     return layers
 
@@ -178,7 +177,7 @@ def _name_positions(add: ov.Node) -> None:
     require(len(found) == 1, "encoder", "a table of positions")
     side, values = found[0]
     table = ops.constant(np.ascontiguousarray(values.reshape(values.shape[-2:]), np.float32))
-    table.set_friendly_name("encoder.positional_embedding")
+    table.set_friendly_name(ir_names.POSITIONAL_EMBEDDING)
     size = ops.gather(ops.shape_of(add.input_value(1 - side)), [POSITIONS_AXIS], 0)
     rows = ops.slice(table, [0], size, [1], [0])
     add.input(side).replace_source_output(rows.output(0))

@@ -10,13 +10,14 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from ovw.artifact.ir_names import MASKED_SCORE
 from ovw.models import Dims
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.fast.compiled import load_or_compile
 from ovw.runtime.fast.context import AudioContext, contexts
 from ovw.runtime.fast.graphs import AUDIO_BIAS, PAIRS, PLACES, SCALE, SOURCES, encoder_graph
 from ovw.runtime.fast.merging import blocks_to_merge_before, pairs_to_merge
-from ovw.runtime.fast.window import ABSENT, Array, EncodedBatch, EncodedWindow
+from ovw.runtime.fast.window import Array, EncodedBatch, EncodedWindow
 
 CONTEXT_STEP = 128
 """Positions between one context and the next longer one, 2.56 s: the CPU plugin makes new kernels for each length."""
@@ -90,6 +91,6 @@ class FastEncoder:
         return EncodedBatch(
             [*np.zeros((len(caches), len(full_context), heads, positions, head_dim), dtype)],
             [*np.empty((len(scales), len(full_context), heads, 1, head_dim), np.float32)],
-            np.full((len(full_context), 1, 1, positions), ABSENT, np.float32),
+            np.full((len(full_context), 1, 1, positions), MASKED_SCORE, np.float32),
             full_context,
         )

@@ -9,11 +9,21 @@ import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
 
+from ovw.artifact.ir_names import (
+    CROSS_ATTENTION,
+    KV_CACHE_PRECISION,
+    POSITIONAL_EMBEDDING,
+    SELF_ATTENTION,
+    AttentionKind,
+    attention_layer,
+    cache_order,
+    is_cross,
+)
 from ovw.artifact.masks import give_masks_the_batch
-from ovw.runtime.fast.adapt import KV_PRECISION, read_decoder, read_encoder
+from ovw.runtime.fast.adapt import read_decoder, read_encoder
 from ovw.runtime.fast.attention import attend, dequantize, quantize
 from ovw.runtime.fast.merging import merge_before
-from ovw.runtime.graph_walk import replace
+from ovw.runtime.graph_walk import named_parameter, replace
 
 AUDIO_BIAS = "audio_bias"
 SOURCES, PLACES, PAIRS = "sources", "places", "pairs"
@@ -41,7 +51,7 @@ def encoder_graph(artifact: Path, merging: Sequence[int], *, in_int8: bool) -> o
     mel = encoder.input(0).get_node()
     encoder.reshape(ov.PartialShape([1, mel.get_output_partial_shape(0)[1], -1]))
     context = _choose_positions(encoder)
-    pairs = _parameter(PAIRS, [len(merging)], ov.Type.i64)
+    pairs = named_parameter(PAIRS, [len(merging)], ov.Type.i64)
     bias = _merge(encoder, merging, pairs, context[-1].output(0))
     decoder = read_decoder(artifact)
     replace(decoder.input("encoder_hidden_states").get_node(), encoder.output(0).get_node().input_value(0))
@@ -70,11 +80,11 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
     give_masks_the_batch(decoder)
     if edit:
         edit(decoder)
-    bias = _parameter(AUDIO_BIAS, [-1, 1, 1, -1], ov.Type.f32)
-    positions = _parameter(POSITIONS, [-1], ov.Type.i64)
+    bias = named_parameter(AUDIO_BIAS, [-1, 1, 1, -1], ov.Type.f32)
+    positions = named_parameter(POSITIONS, [-1], ov.Type.i64)
     states = cross_states(decoder)
     caches, scales = _caches(states, in_int8=in_int8)
-    for layer, attention in enumerate(_attention(decoder, ".encoder_attn")):
+    for layer, attention in enumerate(_attention(decoder, CROSS_ATTENTION)):
         attention.input(3).replace_source_output(bias.output(0))
         if in_int8:
             keys, values = list(zip(caches, scales, strict=True))[2 * layer : 2 * layer + 2]
@@ -88,12 +98,12 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
     vocabulary.input(0).replace_source_output(ops.gather(vocabulary.input_value(0), positions, np.int64(1)).output(0))
     if in_int8:
         _embed_packed(vocabulary.input_value(1))
-    kept = [sink for sink in decoder.get_sinks() if not _is_cross(sink.get_attributes()["variable_id"])]
+    kept = [sink for sink in decoder.get_sinks() if not is_cross(sink.get_attributes()["variable_id"])]
     tokens = [decoder.input(name).get_node() for name in ("input_ids", "beam_idx")]
     inputs = [*tokens, bias, positions, *caches, *scales]
     cut = ov.Model([port.get_node() for port in decoder.outputs], kept, inputs, "whisper_decoder")
     # the plugin's own cache, of 8 bits, gives NaN to new rows when a batch grows
-    cut.set_rt_info(decoder.get_rt_info(list(KV_PRECISION)).astype(str), list(KV_PRECISION))
+    cut.set_rt_info(decoder.get_rt_info(list(KV_CACHE_PRECISION)).astype(str), list(KV_CACHE_PRECISION))
     return cut
 
 
@@ -101,13 +111,12 @@ def cross_states(decoder: ov.Model) -> dict[str, ov.Node]:
     """The nodes that read the cross-attention caches, by the name of the state, layer by layer."""
     reads = [op for op in decoder.get_ops() if op.get_type_name() == "ReadValue"]
     found = {op.get_attributes()["variable_id"]: op for op in reads}
-    ordered = sorted(found, key=lambda name: (int(name.split(".")[1]), name))
-    return {name: found[name] for name in ordered if _is_cross(name)}
+    return {name: found[name] for name in sorted(found, key=cache_order) if is_cross(name)}
 
 
 def cross_names(decoder: ov.CompiledModel) -> list[str]:
     """The inputs of a compiled `decoder_graph` for keys, values and scales, in the order of `encoder_graph`."""
-    return [port.get_any_name() for port in decoder.inputs if _is_cross(port.get_any_name())]
+    return [port.get_any_name() for port in decoder.inputs if is_cross(port.get_any_name())]
 
 
 def _caches(states: Mapping[str, ov.Node], *, in_int8: bool) -> tuple[list[ov.Node], list[ov.Node]]:
@@ -115,9 +124,9 @@ def _caches(states: Mapping[str, ov.Node], *, in_int8: bool) -> tuple[list[ov.No
     caches, scales = [], []
     for name, state in states.items():
         heads, head_dim = (state.get_output_partial_shape(0)[axis] for axis in (1, 3))
-        caches.append(_parameter(name, [-1, heads, -1, head_dim], ov.Type.i8 if in_int8 else ov.Type.f32))
+        caches.append(named_parameter(name, [-1, heads, -1, head_dim], ov.Type.i8 if in_int8 else ov.Type.f32))
         if in_int8:
-            scales.append(_parameter(f"{name}{SCALE}", [-1, heads, 1, head_dim], ov.Type.f32))
+            scales.append(named_parameter(f"{name}{SCALE}", [-1, heads, 1, head_dim], ov.Type.f32))
     return caches, scales
 
 
@@ -148,9 +157,9 @@ def _rows_of(table: ov.Output, rows: ov.Output) -> ov.Output:
 
 def _choose_positions(encoder: ov.Model) -> list[ov.Node]:
     """Have the encoder compute the positions that its new inputs name, with the weights that they give."""
-    sources, places = (_parameter(name, [-1], ov.Type.i64) for name in (SOURCES, PLACES))
-    bias = _parameter(AUDIO_BIAS, [1, 1, 1, -1], ov.Type.f32)
-    (table,) = (op for op in encoder.get_ops() if op.get_friendly_name() == "encoder.positional_embedding")
+    sources, places = (named_parameter(name, [-1], ov.Type.i64) for name in (SOURCES, PLACES))
+    bias = named_parameter(AUDIO_BIAS, [1, 1, 1, -1], ov.Type.f32)
+    (table,) = (op for op in encoder.get_ops() if op.get_friendly_name() == POSITIONAL_EMBEDDING)
     (use,) = table.output(0).get_target_inputs()
     (use,) = use.get_node().output(0).get_target_inputs()
     add, side = use.get_node(), use.get_index()
@@ -160,14 +169,14 @@ def _choose_positions(encoder: ov.Model) -> list[ov.Node]:
         # the plugin gathers rows of f16 at a third of the speed
         table = ops.constant(table.input_value(0).get_node().get_data().astype(np.float32))
     add.input(side).replace_source_output(ops.gather(table, places, np.int64(0)).output(0))
-    for attention in _attention(encoder, ".self_attn"):
+    for attention in _attention(encoder, SELF_ATTENTION):
         attention.input(3).replace_source_output(bias.output(0))
     return [sources, places, bias]
 
 
 def _merge(encoder: ov.Model, blocks: Sequence[int], pairs: ov.Node, bias: ov.Output) -> ov.Output:
     """Have the encoder merge neighbours before some blocks; returns the bias of what is left in the end."""
-    attention = _attention(encoder, ".self_attn")
+    attention = _attention(encoder, SELF_ATTENTION)
     for i, block in enumerate(blocks):
         bias = merge_before(encoder, block, ops.gather(pairs, np.array([i]), np.int64(0)).output(0), bias)
         for later in attention[block:]:
@@ -175,24 +184,14 @@ def _merge(encoder: ov.Model, blocks: Sequence[int], pairs: ov.Node, bias: ov.Ou
     return bias
 
 
-def _attention(model: ov.Model, ending: str) -> list[ov.Node]:
+def _attention(model: ov.Model, kind: AttentionKind) -> list[ov.Node]:
     """Its attention of a kind, layer by layer."""
     found = (op for op in model.get_ops() if op.get_type_name() == "ScaledDotProductAttention")
-    named = {op.get_friendly_name(): op for op in found if op.get_friendly_name().endswith(ending)}
-    return [named[name] for name in sorted(named, key=lambda name: int(name.split(".")[2]))]
+    by_layer = {attention_layer(op.get_friendly_name(), kind): op for op in found}
+    return [by_layer[layer] for layer in sorted(layer for layer in by_layer if layer is not None)]
 
 
 def _result(value: ov.Output, name: str) -> ov.Node:
     result = ops.result(value)
     result.input_value(0).set_names({name})
     return result
-
-
-def _parameter(name: str, shape: list[int | ov.Dimension], dtype: ov.Type) -> ov.Node:
-    node = ops.parameter(ov.PartialShape(shape), dtype, name=name)
-    node.output(0).set_names({name})
-    return node
-
-
-def _is_cross(variable: str) -> bool:
-    return ".encoder." in variable

@@ -14,6 +14,8 @@ import openvino as ov
 import openvino.opset15 as ops
 from numpy.typing import NDArray
 
+from ovw.artifact.ir_names import LAST_NORM, attention_norm, norm_scale
+
 SITES = ((0, 0.1), (1 / 3, 0.1), (2 / 3, 0.1), (1, 0.4))
 """Before which block, as a part of the encoder's depth, how large a part of the positions is merged. A little at each:
 the more at once, the less alike. More behind the last block: there neighbours have come to be alike."""
@@ -105,7 +107,7 @@ def _absorbed(hidden: ov.Output, size: ov.Node, pairs: ov.Output) -> ov.Node:
 def _input_of(encoder: ov.Model, block: int) -> ov.Output:
     """The input of a block of the encoder, or of the norm behind the last, [1, n, state]."""
     nodes = {op.get_friendly_name(): op for op in encoder.get_ops()}
-    node = nodes.get(f"encoder.blocks.{block}.attn_ln.weight") or nodes["encoder.ln_post.weight"]
+    node = nodes.get(norm_scale(attention_norm(block))) or nodes[norm_scale(LAST_NORM)]
     while node.get_type_name() != "Multiply":
         (user,) = node.output(0).get_target_inputs()
         node = user.get_node()

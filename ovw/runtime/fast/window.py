@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-ABSENT = -65504.0
-"""Added to the score of a position that is not there: the lowest f16, so that it survives any precision."""
+from ovw.artifact.ir_names import MASKED_SCORE
+
 Array = NDArray[Any]
 """Of float32 or int8."""
 
@@ -21,7 +21,7 @@ class EncodedBatch:
     Args:
         caches: for each layer keys and values, f32 or int8 [A, heads, S, head_dim].
         scales: of each of them if they are int8, f32 [A, heads, 1, head_dim].
-        bias: what attention adds to the score of each position, [A, 1, 1, S]; `ABSENT` where there is none.
+        bias: what attention adds to the score of each position, [A, 1, 1, S]; `MASKED_SCORE` where there is none.
         full_context: for each window, whether every position was computed by itself.
     """
 
@@ -95,7 +95,7 @@ def join(windows: Sequence[EncodedWindow]) -> list[Array]:
         batch.bring_to_front([window.number for window in windows])
         return [array[:count] for array in (*batch.caches, *batch.scales, batch.bias)]
     longest = max(len(window.bias) for window in windows)
-    bias = np.full((count, 1, 1, longest), ABSENT, np.float32)
+    bias = np.full((count, 1, 1, longest), MASKED_SCORE, np.float32)
     for row, window in enumerate(windows):
         bias[row, 0, 0, : len(window.bias)] = window.bias
     caches = [_filled([w.batch.caches[i][w.row] for w in windows], longest) for i in range(len(batch.caches))]
