@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
+
+from ovw.benchmark.case import Timing
+from ovw.benchmark.measuring.clock import Run, collect
 
 POWERCAP = Path("/sys/class/powercap")
+
+
+class Joulemeter(Protocol):
+    """Counts the joules used while something runs."""
+
+    def joules(self, work: Callable[[], object]) -> float | None: ...
 
 
 class EnergyMeter:
@@ -38,3 +48,16 @@ class EnergyMeter:
 
     def _spans(self) -> list[int]:
         return [int((zone / "max_energy_range_uj").read_text(encoding="ascii")) for zone in self._zones]
+
+
+def collect_with_energy(run: Run, timing: Timing, limit: float, meter: Joulemeter) -> tuple[list[float], float | None]:
+    """As `collect`, with energy.
+
+    Returns:
+        Milliseconds of the iterations after the warm-up, and joules of each of all that ran; `None` where nothing is
+        counted.
+    """
+    collected: list[tuple[list[float], int]] = []
+    joules = meter.joules(lambda: collected.append(collect(run, timing, limit)))
+    ((samples, warmed),) = collected
+    return samples, None if joules is None else joules / (len(samples) + warmed)

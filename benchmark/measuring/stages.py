@@ -17,7 +17,7 @@ from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import FRAMES_PER_SECOND, log_mel_spectrogram, pad_frames
 from ovw.benchmark.case import GraphJob
 from ovw.benchmark.measuring.clock import Run, collect, timed
-from ovw.benchmark.measuring.energy import EnergyMeter
+from ovw.benchmark.measuring.energy import EnergyMeter, collect_with_energy
 from ovw.benchmark.measuring.throughput import windows_per_second
 from ovw.benchmark.roofline.graph_cost import decoder_work, encoder_work, graph_files
 from ovw.errors import OvwError
@@ -190,12 +190,10 @@ class GraphBench:
 
     def _steady(self, run: Run) -> Callable[[str, float], None]:
         def measure(stage: str, limit: float) -> None:
-            collected: list[tuple[list[float], int]] = []
-            joules = self._energy.joules(lambda: collected.append(collect(run, self._job.timing, limit)))
-            ((samples, warmed),) = collected
+            samples, joules = collect_with_energy(run, self._job.timing, limit, self._energy)
             self._report(stage, "ms", samples)
             if joules is not None:
-                self._report(f"{stage}_energy", "J", [joules / (len(samples) + warmed)])
+                self._report(f"{stage}_energy", "J", [joules])
 
         return measure
 

@@ -25,7 +25,7 @@ from ovw.transcribe.result import Detection, Segment
 from ovw.transcribe.second_search import SecondSearch
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
 from ovw.transcribe.window_decoder import SECOND_TRY_BELOW, WindowDecoder
-from ovw.transcribe.words.timer import last_word_end, time_words
+from ovw.transcribe.words.timer import last_word_end
 from ovw.voice_activity.spans import FrameSpan
 
 SHORTEST_REST = FRAMES_PER_SECOND
@@ -219,9 +219,8 @@ class BatchedDecoder(WindowDecoder):
         """The segments with their words, if words are wanted."""
         if not self._options.word_timestamps:
             return segments
-        window, language = decoded.window, decoded.language
-        begin = window.span.start / FRAMES_PER_SECOND
-        return time_words(self._sessions, self._options, segments, decoded.audio, language, window.size, begin)
+        window = replace(decoded.window, language=decoded.language)
+        return self._words.time(segments, window, decoded.audio, window.span.start / FRAMES_PER_SECOND)
 
     def _cut(self, of: Window, result: DecodingResult) -> tuple[list[Piece], list[FrameSpan]]:
         """The pieces of a window, held inside it, and the parts of it to decode again."""

@@ -14,7 +14,7 @@ from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.pipeline import Progress
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment, compression_ratio
-from ovw.transcribe.words.timer import last_word_end, time_words
+from ovw.transcribe.words.timer import WordTimer, last_word_end
 from ovw.voice_activity.spans import FrameSpan
 
 CONTROL = 8
@@ -37,7 +37,7 @@ def align_parts(
         recording: read up to nowhere yet.
         parts: of the text, in order.
         language: code; `None` for an English-only model.
-        options: which marks belong to which word, and the task.
+        options: which punctuation belongs to which word, and the task.
         on_progress: called with the mel frames done and the frames in all.
 
     Yields:
@@ -46,6 +46,7 @@ def align_parts(
     Raises:
         UsageError: a part has more text than the decoder takes.
     """
+    timer = WordTimer(sessions, options)
     pending: Segment | None = None
     last_speech = 0.0
     for part in parts:
@@ -53,7 +54,7 @@ def align_parts(
         window = Window(recording, FrameSpan(start, max(stop, start + 1)), language)
         segments = _untimed(sessions, part, window)
         (audio,) = sessions.encode([window], full_context=True)
-        segments = time_words(sessions, options, segments, audio, language, window.size, last_speech)
+        segments = timer.time(segments, window, audio, last_speech)
         for segment in segments:
             if pending and pending.id == segment.id:
                 pending = _joined(pending, segment)
@@ -126,6 +127,6 @@ def _joined(first: Segment, second: Segment) -> Segment:
 
 def _rated(segment: Segment) -> Segment:
     """A segment with the mean log probability of its words."""
-    chances = [max(word.probability, LEAST_PROBABILITY) for word in segment.words or ()]
-    mean = sum(map(log, chances)) / len(chances) if chances else 0.0
+    probabilities = [max(word.probability, LEAST_PROBABILITY) for word in segment.words or ()]
+    mean = sum(map(log, probabilities)) / len(probabilities) if probabilities else 0.0
     return replace(segment, avg_logprob=mean, compression_ratio=compression_ratio(segment.text))

@@ -45,6 +45,9 @@ class Recording:
         lookahead: frames to read before the first window.
         vad_executor: of one worker, detects speech while the frames are computed; `None` for the same thread.
         vad_threads: of the detector; 0 for all usable cores.
+
+    Attributes:
+        window_frames: frames of a full window of the model.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class Recording:
         vad_executor: Executor | None = None,
         vad_threads: int = 0,
     ) -> None:
-        self._limit = dims.n_frames
+        self.window_frames = dims.n_frames
         self._pad = pad
         self._rules = rules
         self._expected = round(expected * FRAMES_PER_SECOND)
@@ -106,14 +109,14 @@ class Recording:
         if self._pad == "audio" or (self._pad == "auto" and size >= SHORTEST_IN_SILENCE and not zeros):
             return self._in_silence(start, size, length, own_floor=True)
         frames = normalise(self._stream.frames(start, start + size)[None], self._floor())
-        return pad_frames(frames, length or self._limit)
+        return pad_frames(frames, length or self.window_frames)
 
     def opening(self, start: int, size: int, length: int | None = None) -> Mel:
         """A window for language detection: a short recording is followed by encoded silence, not by zeros."""
         return self._in_silence(start, size, length, own_floor=self._pad != "mel")
 
     def _in_silence(self, start: int, size: int, length: int | None, *, own_floor: bool) -> Mel:
-        frames = self._stream.frames(start, start + (length or self._limit))
+        frames = self._stream.frames(start, start + (length or self.window_frames))
         if start + size < self.expected_frames:
             frames[:, size:] = SILENCE
         loudest = float(frames.max()) if own_floor else self._floor()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
-from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.transcribe.fallback import is_skippable
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment
-from ovw.transcribe.segments import Cut, Piece, make_segment, split_window, within
+from ovw.transcribe.segments import Piece, make_segment, split_window, within
 from ovw.transcribe.window_decoder import WindowDecoder
-from ovw.transcribe.words.hallucination import is_anomalous, made_up_from
-from ovw.transcribe.words.timer import last_word_end, time_words
+from ovw.transcribe.words.hallucination import drop_hallucinated
+from ovw.transcribe.words.timer import last_word_end
 from ovw.voice_activity.spans import FrameSpan
 
 
@@ -49,6 +49,7 @@ class SequentialDecoder(WindowDecoder):
         audio = self._encode([window])
         (language,) = self._languages([window], self._detections([window], audio))
         self._language = language
+        window = replace(window, language=language)
         prompt = self._prompts.build(language, first=self._first)
         (result,) = self._decode([window], audio, [prompt])
         self._first = False
@@ -59,8 +60,9 @@ class SequentialDecoder(WindowDecoder):
         segments = [make_segment(piece, result, self._sessions.tokenizer, seek, language) for piece in pieces]
         advance = cut.advance
         if self._options.word_timestamps:
-            segments = time_words(self._sessions, self._options, segments, audio[0], language, size, self._last_speech)
-            segments, advance = self._by_words(segments, cut, seek, size)
+            silence = self._options.hallucination_silence_threshold
+            segments = self._words.time(segments, window, audio[0], self._last_speech)
+            segments, advance = drop_hallucinated(segments, cut, window, self._last_speech, silence)
             self._last_speech = last_word_end(segments, self._last_speech)
         kept = [s for s in segments if s.start != s.end and s.text.strip()]
         self._prompts.extend((s.tokens for s in kept), result.temperature)
@@ -70,26 +72,3 @@ class SequentialDecoder(WindowDecoder):
         """A piece between speech and where the pause after it was cut; else the model's own time stands."""
         cut = self._options.vad and stop < self._recording.expected_frames
         return within(piece, onset, stop if cut else sys.maxsize)
-
-    def _by_words(self, segments: list[Segment], cut: Cut, seek: int, size: int) -> tuple[list[Segment], int]:
-        """Move on by the last word's end, and over silence that the text only seems to fill."""
-        begin, stop, end = (f / FRAMES_PER_SECOND for f in (seek, seek + size, seek + self._sessions.dims.n_frames))
-        advance, silence = cut.advance, self._options.hallucination_silence_threshold
-        last = last_word_end(segments, begin)
-        if not cut.closed and last > begin:
-            advance = round(last * FRAMES_PER_SECOND) - seek
-            if silence is not None and end - last <= silence:
-                advance = size
-        if silence is None:
-            return segments, advance
-        first = next((s for s in segments if s.words), None)
-        if first is not None and is_anomalous(first) and first.start - begin > silence:
-            return [], round((first.start - begin) * FRAMES_PER_SECOND)
-        kept = made_up_from(segments, begin, stop, end, self._last_speech, silence)
-        if kept < len(segments):
-            made_up = segments[kept]
-            advance = round(max(begin + 1, made_up.start) * FRAMES_PER_SECOND) - seek
-            self._recording.frames_before(round((made_up.end + silence) * FRAMES_PER_SECOND) + 1)  # it may be live
-            if self._recording.duration - made_up.end < silence:
-                advance = self._recording.expected_frames - seek
-        return segments[:kept], advance

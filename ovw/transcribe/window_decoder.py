@@ -17,6 +17,7 @@ from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import SHORTEST_IN_SILENCE, Window
 from ovw.transcribe.result import Detection
+from ovw.transcribe.words.timer import WordTimer
 
 FULL_CONTEXT_BELOW = SHORTEST_IN_SILENCE
 """Frames of a window below which it is encoded in full context, where a word or two are much of the text. It has the
@@ -42,6 +43,7 @@ class WindowDecoder:
         self._task = DecodingTask(
             sessions.decoder, sessions.tokenizer, options, sessions.dims.n_text_ctx, row_logsumexp, sessions.lock
         )
+        self._words = WordTimer(sessions, options)
         self._prompts = PromptBuilder(sessions.tokenizer, options, sessions.dims.n_text_ctx)
 
     def _encode(self, windows: Sequence[Window]) -> list[Audio]:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -13,10 +12,9 @@ import pytest
 from ovw.benchmark.case import Timing
 from ovw.benchmark.measuring import noise
 from ovw.benchmark.measuring.clock import collect, timed
-from ovw.benchmark.measuring.energy import EnergyMeter
+from ovw.benchmark.measuring.energy import EnergyMeter, collect_with_energy
 from ovw.benchmark.measuring.noise import NoiseMeter
 from ovw.benchmark.measuring.pace import Pace, fastest, measure_pace
-from ovw.benchmark.measuring.stages import GraphBench
 
 
 def test_enough_iterations_and_seconds() -> None:
@@ -34,12 +32,8 @@ def test_energy_is_shared_by_the_iterations_that_ran() -> None:
             work()
             return 6.0
 
-    emitted: list[dict] = []
-    stages = GraphBench.__new__(GraphBench)
-    stages._energy, stages._emit = Meter(), emitted.append
-    stages._job = SimpleNamespace(timing=Timing(iterations=99, seconds=9, warmup=99, limit=0))
-    stages._steady(lambda: [0.25, 0.25])("encoder", 0)
-    assert [line["samples"] for line in emitted] == [[250.0, 250.0], [3.0]]
+    timing = Timing(iterations=99, seconds=9, warmup=99, limit=0)
+    assert collect_with_energy(lambda: [0.25, 0.25], timing, 0, Meter()) == ([250.0, 250.0], 3.0)
 
 
 def test_energy_counter_that_starts_anew(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ovw.transcribe.prompt import Prompt
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment, Word
 from ovw.transcribe.segments import Cut, Piece, split_window
-from ovw.transcribe.sequential import SequentialDecoder
+from ovw.transcribe.words.hallucination import drop_hallucinated
 from ovw.voice_activity.spans import FrameSpan
 
 BEGIN = 1000
@@ -149,12 +149,9 @@ def test_what_follows_made_up_words_of_live_sound_is_awaited() -> None:
     """Only so far was read that the text seems to be the last; then more sound comes."""
     blocks = (np.zeros(16_000, np.float32) for _ in range(60))
     recording = Recording(blocks, find_size("tiny").dims, lookahead=0)
-    decoder = object.__new__(SequentialDecoder)
-    decoder._recording, decoder._last_speech = recording, 0.0
-    decoder._sessions = SimpleNamespace(dims=find_size("tiny").dims)
-    decoder._options = TranscribeOptions(word_timestamps=True, hallucination_silence_threshold=4.0)
+    window = Window(recording, FrameSpan(0, 3000), "en")
     said, made_up = (
         Segment(0, start, end, " you", [1], 0.0, -1.0, 1.0, 0.0, 0, words=(Word(start, end, " you", probability),))
         for start, end, probability in ((1.0, 2.0, 0.9), (28.0, 28.02, 0.01))
     )
-    assert decoder._by_words([said, made_up], Cut([], 2900, closed=True), 0, 3000) == ([said], 2800)
+    assert drop_hallucinated([said, made_up], Cut([], 2900, closed=True), window, 0.0, 4.0) == ([said], 2800)

@@ -15,7 +15,7 @@ from ovw.transcribe.tokenizer import Tokenizer
 from ovw.transcribe.words.alignment import WordTiming
 from ovw.transcribe.words.dtw import warp
 from ovw.transcribe.words.fit import fit_words, merge_punctuation
-from ovw.transcribe.words.hallucination import is_anomalous, made_up_from
+from ovw.transcribe.words.hallucination import WindowTimes, first_hallucinated, is_anomalous
 from ovw.transcribe.words.split import split_words
 
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
@@ -112,11 +112,12 @@ def spoken(start: float, *, probability: float = 0.9, length: float = 0.3) -> Se
 
 def test_made_up_text_is_found() -> None:
     good, bad = spoken(11.0), spoken(20.0, probability=0.05, length=0.02)
+    times = WindowTimes(10.0, 40.0, 40.0)
     assert is_anomalous(bad)
     assert not is_anomalous(good)
     assert not is_anomalous(None)
-    assert made_up_from([good, bad], 10.0, 40.0, 40.0, 9.0, 2.0) == 1
-    assert made_up_from([good, spoken(20.0)], 10.0, 40.0, 40.0, 9.0, 2.0) == 2
+    assert first_hallucinated([good, bad], times, 9.0, 2.0) == 1
+    assert first_hallucinated([good, spoken(20.0)], times, 9.0, 2.0) == 2
     # an odd word in the middle of speech is none
     between = [spoken(15.0), spoken(17.2, probability=0.05, length=0.02), spoken(19.5)]
-    assert made_up_from(between, 10.0, 40.0, 40.0, 14.9, 2.0) == 3
+    assert first_hallucinated(between, times, 14.9, 2.0) == 3

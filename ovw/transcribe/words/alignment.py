@@ -12,7 +12,8 @@ from ovw.models import FRAMES_PER_POSITION
 from ovw.runtime import aligner
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.numeric import softmax
-from ovw.transcribe.tokenizer import Tokenizer
+from ovw.transcribe.model_sessions import ModelSessions
+from ovw.transcribe.recording import Window
 from ovw.transcribe.words.dtw import warp
 from ovw.transcribe.words.split import split_words
 
@@ -36,38 +37,31 @@ class WordTiming:
 
 
 def align(
-    decoder: aligner.ScoringDecoder,
-    tokenizer: Tokenizer,
-    audio: Audio,
-    control: Sequence[int],
-    text: list[int],
-    n_frames: int,
-    language: str | None,
+    sessions: ModelSessions, window: Window, audio: Audio, control: Sequence[int], text: list[int]
 ) -> list[WordTiming]:
     """Times and probabilities of the words of a window.
 
     Args:
-        decoder: of the model, with scores.
-        tokenizer: of the same model.
+        sessions: the model.
+        window: its language decides what a word is.
         audio: the encoded window.
         control: from start-of-transcript to the task.
         text: the text tokens of the window.
-        n_frames: mel frames of it that hold audio.
-        language: code; decides what a word is.
     """
-    words = split_words(tokenizer, [*text, tokenizer.eot], language)
+    tokenizer = sessions.tokenizer
+    words = split_words(tokenizer, [*text, tokenizer.eot], window.language)
     if len(words) <= 1:
         return []
     before = [*control, tokenizer.no_timestamps]
-    logits, scores = aligner.align(decoder, audio, [*before, *text, tokenizer.eot])
-    chances = softmax(logits[len(before) - 1 : -2, : tokenizer.eot])[np.arange(len(text)), text]
-    n_positions = max(1, n_frames // FRAMES_PER_POSITION)
+    logits, scores = aligner.align(sessions.aligner, audio, [*before, *text, tokenizer.eot])
+    probabilities = softmax(logits[len(before) - 1 : -2, : tokenizer.eot])[np.arange(len(text)), text]
+    n_positions = max(1, window.size // FRAMES_PER_POSITION)
     matrix = _sharpened(scores[:, :, :n_positions])[len(before) - 1 : -1]
     tokens, positions = warp(-matrix.astype(np.float64))
     begins = positions[np.diff(tokens, prepend=-1) > 0] / POSITIONS_PER_SECOND
     bounds = np.cumsum([0, *(len(w.tokens) for w in words[:-1])])
     return [
-        WordTiming(word.text, word.tokens, float(begins[a]), float(begins[b]), float(chances[a:b].mean()))
+        WordTiming(word.text, word.tokens, float(begins[a]), float(begins[b]), float(probabilities[a:b].mean()))
         for word, a, b in zip(words, bounds[:-1], bounds[1:], strict=False)
     ]
 

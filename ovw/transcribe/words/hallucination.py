@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.transcribe.recording import Window
 from ovw.transcribe.result import Segment, Word
+from ovw.transcribe.segments import Cut
+from ovw.transcribe.words.timer import last_word_end
 
 PUNCTUATION = "\"'“¿([{-\"'.。,，!！?？:：”)]}、"
 WORDS_JUDGED = 8
@@ -14,6 +19,14 @@ LONGEST_S = 2.0
 UNLIKELY = 0.15
 EDGE_S = 2.0
 """So near to the window's edge, a segment counts as standing next to silence."""
+
+
+class WindowTimes(NamedTuple):
+    """A window in seconds: where it begins, where its audio ends, and where a full window would end."""
+
+    begin: float
+    stop: float
+    end: float
 
 
 def is_anomalous(segment: Segment | None) -> bool:
@@ -31,16 +44,12 @@ def _anomaly(word: Word) -> float:
     return unlikely + max(0.0, (SHORTEST_S - length) * 15) + max(0.0, length - LONGEST_S)
 
 
-def made_up_from(
-    segments: Sequence[Segment], begin: float, stop: float, end: float, last_speech: float, silence: float
-) -> int:
+def first_hallucinated(segments: Sequence[Segment], times: WindowTimes, last_speech: float, silence: float) -> int:
     """The first segment of a window that is anomalous between silences, or between silence and others of its kind.
 
     Args:
         segments: of the window.
-        begin: seconds at which the window begins.
-        stop: seconds at which its audio ends.
-        end: seconds at which a full window would end.
+        times: of the window.
         last_speech: seconds at which the last word before it ended.
         silence: seconds without words that count as silence.
 
@@ -52,10 +61,49 @@ def made_up_from(
             continue
         if is_anomalous(segment):
             following = next((s for s in segments[i + 1 :] if s.words), None)
-            next_start = following.words[0].start if following and following.words else stop
-            before = segment.start - last_speech > silence or segment.start < silence or segment.start - begin < EDGE_S
-            after = next_start - segment.end > silence or is_anomalous(following) or end - segment.end < EDGE_S
+            next_start = following.words[0].start if following and following.words else times.stop
+            at_begin, at_end = segment.start - times.begin < EDGE_S, times.end - segment.end < EDGE_S
+            before = segment.start - last_speech > silence or segment.start < silence or at_begin
+            after = next_start - segment.end > silence or is_anomalous(following) or at_end
             if before and after:
                 return i
         last_speech = segment.end
     return len(segments)
+
+
+def drop_hallucinated(
+    segments: list[Segment], cut: Cut, window: Window, last_speech: float, silence: float | None
+) -> tuple[list[Segment], int]:
+    """The segments of a window that are kept, and how many frames to move on.
+
+    The next window begins where the last word ends, or behind silence that the text only seems to fill.
+
+    Args:
+        segments: with their words.
+        cut: of the window, by its timestamps.
+        window: its recording may be read on.
+        last_speech: seconds at which the last word before it ended.
+        silence: seconds without words around what is dropped; `None` to keep everything.
+    """
+    recording, seek = window.recording, window.span.start
+    times = WindowTimes(
+        *(frame / FRAMES_PER_SECOND for frame in (seek, window.span.end, seek + recording.window_frames))
+    )
+    advance, last = cut.advance, last_word_end(segments, times.begin)
+    if not cut.closed and last > times.begin:
+        advance = round(last * FRAMES_PER_SECOND) - seek
+        if silence is not None and times.end - last <= silence:
+            advance = window.size
+    if silence is None:
+        return segments, advance
+    first = next((s for s in segments if s.words), None)
+    if first is not None and is_anomalous(first) and first.start - times.begin > silence:
+        return [], round((first.start - times.begin) * FRAMES_PER_SECOND)
+    kept = first_hallucinated(segments, times, last_speech, silence)
+    if kept < len(segments):
+        dropped = segments[kept]
+        advance = round(max(times.begin + 1, dropped.start) * FRAMES_PER_SECOND) - seek
+        recording.frames_before(round((dropped.end + silence) * FRAMES_PER_SECOND) + 1)  # it may be live
+        if recording.duration - dropped.end < silence:
+            advance = recording.expected_frames - seek
+    return segments[:kept], advance
