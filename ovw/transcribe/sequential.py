@@ -13,7 +13,7 @@ from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment
 from ovw.transcribe.segments import Piece, make_segment, split_window, within
 from ovw.transcribe.window_decoder import WindowDecoder
-from ovw.transcribe.words.hallucination import drop_hallucinated
+from ovw.transcribe.words.hallucination import drop_hallucinated, leading_silence
 from ovw.transcribe.words.timer import last_word_end
 from ovw.voice_activity.spans import FrameSpan
 
@@ -32,16 +32,16 @@ class SequentialDecoder(WindowDecoder):
 
     def run(self, clips: list[FrameSpan]) -> Iterator[tuple[list[Segment], int]]:
         """The segments of each window in turn, and the frame up to which the recording is done."""
-        seek = 0
         for clip in clips:
-            seek = max(seek, clip.start)
+            seek = clip.start
             while (begin := self._recording.next_speech(seek)) is not None and begin < clip.end:
                 size = self._recording.speech_end(begin, min(begin + self._sessions.dims.n_frames, clip.end)) - begin
                 onset = self._recording.onset(begin) if begin > seek else begin
                 segments, advance = self._window(begin, size, onset)
                 seek = begin + max(advance, 1)  # words that end where the window begins must not hold it up
-                yield segments, seek
-                self._recording.forget(seek)
+                done = min(seek, clip.end)  # silence behind made-up words may go on into the next clip
+                yield segments, done
+                self._recording.forget(done)
 
     def _window(self, seek: int, size: int, onset: int) -> tuple[list[Segment], int]:
         """Transcribe a window whose speech begins at `onset`: its segments, and how many frames to move on."""
@@ -62,6 +62,8 @@ class SequentialDecoder(WindowDecoder):
         if self._options.word_timestamps:
             silence = self._options.hallucination_silence_threshold
             segments = self._words.time(segments, window, audio[0], self._last_speech)
+            if (leading := leading_silence(segments, window, silence)) is not None:
+                return [], leading  # the window counts for nothing, not for the next prompt either
             segments, advance = drop_hallucinated(segments, cut, window, self._last_speech, silence)
             self._last_speech = last_word_end(segments, self._last_speech)
         kept = [s for s in segments if s.start != s.end and s.text.strip()]

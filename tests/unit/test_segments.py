@@ -11,10 +11,11 @@ from ovw.models import find_size
 from ovw.transcribe.batched import BatchedDecoder, Decoded, WindowResult, is_echo
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.prompt import Prompt
+from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import Recording, Window
 from ovw.transcribe.result import Segment, Word
 from ovw.transcribe.segments import Cut, Piece, split_window
+from ovw.transcribe.sequential import SequentialDecoder
 from ovw.transcribe.words.hallucination import drop_hallucinated
 from ovw.voice_activity.spans import FrameSpan
 
@@ -155,3 +156,56 @@ def test_what_follows_made_up_words_of_live_sound_is_awaited() -> None:
         for start, end, probability in ((1.0, 2.0, 0.9), (28.0, 28.02, 0.01))
     )
     assert drop_hallucinated([said, made_up], Cut([], 2900, closed=True), window, 0.0, 4.0) == ([said], 2800)
+
+
+class Scripted(SequentialDecoder):
+    """Decodes every window to one word, which is timed as given."""
+
+    def __init__(self, recording: Recording, options: TranscribeOptions, times: tuple[float, float]) -> None:
+        tokenizer = SimpleNamespace(encode=lambda text: [7], sot=1, sot_prev=2, language_tokens={"en": 3}, transcribe=4)
+        tokenizer.text_of, tokenizer.is_timestamp = (lambda tokens: " you"), (lambda token: False)
+        self._sessions = SimpleNamespace(tokenizer=tokenizer, dims=find_size("tiny").dims)
+        self._recording, self._language, self._options = recording, "en", options
+        self._first, self._last_speech = True, 0.0
+        self._prompts = PromptBuilder(tokenizer, options, 448)
+        self._words = SimpleNamespace(time=lambda segments, window, *_: [self._timed(segments[0], window, *times)])
+        self.windows: list[tuple[int, int]] = []
+        self.prompts: list[tuple[int, ...]] = []
+
+    def _timed(self, segment: Segment, window: Window, start: float, end: float) -> Segment:
+        begin = window.span.start / 100
+        word = Word(begin + start, begin + end, " you", 0.01)
+        return replace(segment, start=word.start, end=word.end, words=(word,))
+
+    def _encode(self, windows: list[Window]) -> list[np.ndarray]:
+        self.windows += [(window.span.start, window.size) for window in windows]
+        return [np.zeros(0)]
+
+    def _detections(self, windows: list[Window], audio: list[np.ndarray]) -> list[None]:
+        return [None]
+
+    def _decode(self, windows: list[Window], audio: list[np.ndarray], prompts: list[Prompt]) -> list[DecodingResult]:
+        self.prompts += [prompt.tokens[: prompt.sot] for prompt in prompts]
+        return [DecodingResult([5], -0.5, 0.0, 1.0, 0.0)]
+
+
+def scripted(seconds: float, times: tuple[float, float], **options: object) -> Scripted:
+    recording = Recording(iter([np.zeros(round(16_000 * seconds), np.float32)]), find_size("tiny").dims)
+    chosen = {"word_timestamps": True, "vad": False, "language": "en", "no_speech_threshold": None} | options
+    return Scripted(recording, TranscribeOptions(**chosen), times)
+
+
+def test_a_window_that_is_skipped_as_made_up_resets_no_prompt() -> None:
+    """As in openai/whisper, whose loop goes on before the prompt is reset."""
+    options = {"initial_prompt": "A", "condition_on_previous_text": False, "hallucination_silence_threshold": 2.0}
+    decoder = scripted(40, (20.0, 20.02), **options)
+    list(decoder.run([FrameSpan(0, 4000)]))
+    assert decoder.windows[:2] == [(0, 3000), (2000, 2000)]
+    assert decoder.prompts[:2] == [(2, 7), (2, 7)]
+
+
+def test_a_clip_begins_where_it_was_asked_for() -> None:
+    """Silence behind made-up words goes on beyond the clip before."""
+    decoder = scripted(40, (0.0, 29.5), hallucination_silence_threshold=8.0)
+    list(decoder.run([FrameSpan(3206, 3219), FrameSpan(3319, 3950)]))
+    assert decoder.windows[:2] == [(3206, 13), (3319, 631)]

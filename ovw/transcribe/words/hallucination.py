@@ -71,6 +71,21 @@ def first_hallucinated(segments: Sequence[Segment], times: WindowTimes, last_spe
     return len(segments)
 
 
+def leading_silence(segments: Sequence[Segment], window: Window, silence: float | None) -> int | None:
+    """Frames of silence that a window begins with, if its first words are hallucinated behind it; else `None`.
+
+    Args:
+        segments: of the window, with their words.
+        window: they belong to.
+        silence: seconds without words that count as silence; `None` if none does.
+    """
+    first = next((s for s in segments if s.words), None)
+    if silence is None or first is None or not is_anomalous(first):
+        return None
+    gap = first.start - window.span.start / FRAMES_PER_SECOND
+    return round(gap * FRAMES_PER_SECOND) if gap > silence else None
+
+
 def drop_hallucinated(
     segments: list[Segment], cut: Cut, window: Window, last_speech: float, silence: float | None
 ) -> tuple[list[Segment], int]:
@@ -96,9 +111,6 @@ def drop_hallucinated(
             advance = window.size
     if silence is None:
         return segments, advance
-    first = next((s for s in segments if s.words), None)
-    if first is not None and is_anomalous(first) and first.start - times.begin > silence:
-        return [], round((first.start - times.begin) * FRAMES_PER_SECOND)
     kept = first_hallucinated(segments, times, last_speech, silence)
     if kept < len(segments):
         dropped = segments[kept]
