@@ -11,7 +11,7 @@ from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.numeric import logsumexp
 from ovw.transcribe.decoding.task import DecodingResult, DecodingTask
 from ovw.transcribe.fallback import decode_with_fallback
-from ovw.transcribe.language import CERTAIN, CERTAIN_MERGED, detect_languages, identify
+from ovw.transcribe.language import CERTAIN_MERGED, detect_languages, identify
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.prompt import Prompt, PromptBuilder
@@ -79,8 +79,6 @@ class WindowDecoder:
             return detection
         if window.language == AUTO:
             return identify(self._sessions, window.recording, self._options)
-        if detection.probability >= CERTAIN:
-            return detection
         return self._detect(self._sessions.encode([window], full_context=True))[0]
 
     def _detect(self, audio: Sequence[Audio]) -> list[Detection]:
