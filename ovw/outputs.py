@@ -50,28 +50,41 @@ def _note(path: Path, sha256: str) -> None:
         logger.debug("cannot note %s: %s", path, reason(error))
 
 
-def refusals(outputs: Iterable[Path], *, overwrite: bool) -> dict[Path, OvwError]:
+class OwnFiles:
+    """The files that ovw wrote: what is noted of a folder is read once, however many of its files are asked about."""
+
+    def __init__(self) -> None:
+        self._written: dict[Path, dict[str, set[str]]] = {}
+
+    def is_unchanged(self, path: Path) -> bool:
+        """Whether a file is one that ovw wrote, and as it wrote it."""
+        return path.is_file() and file_sha256(path) in self._in(path.parent).get(path.name, ())
+
+    def _in(self, folder: Path) -> dict[str, set[str]]:
+        if folder not in self._written:
+            self._written[folder] = _written_in(folder)
+        return self._written[folder]
+
+
+def refusals(outputs: Iterable[Path], *, overwrite: bool, own: OwnFiles | None = None) -> dict[Path, OvwError]:
     """The files that must not or cannot be written, and why.
 
     Args:
         outputs: about to be written.
         overwrite: whether files may go that ovw did not write, or that were edited since.
+        own: the files that ovw wrote, where several calls ask about one folder.
     """
     found: dict[Path, OvwError] = {}
-    known: dict[Path, dict[str, set[str]]] = {}
+    own = own or OwnFiles()
     for path in outputs:
         if problem := name_problem(path):
             hint = "shorten the name, or choose another folder with -o"
             found[path] = OvwError(f"{path} cannot be written: {problem}", hint)
-        elif not overwrite and path.exists():
-            if path.parent not in known:
-                known[path.parent] = _written_in(path.parent)
-            written = known[path.parent]
-            if not path.is_file() or file_sha256(path) not in written[path.name]:
-                found[path] = OvwError(
-                    f"{path} was not written by ovw, or was edited since: it is kept",
-                    "--overwrite replaces it, -o writes elsewhere",
-                )
+        elif not overwrite and path.exists() and not own.is_unchanged(path):
+            found[path] = OvwError(
+                f"{path} was not written by ovw, or was edited since: it is kept",
+                "--overwrite replaces it, -o writes elsewhere",
+            )
     return found
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -132,6 +133,31 @@ def test_edited_subtitles_are_kept_by_workers(tmp_path: Path, config: Transcribe
     assert srt.read_text() == "corrected by hand"
     run(media, config, workers=1, overwrite=True)
     assert srt.read_text().startswith("1\n")
+
+
+@pytest.mark.parametrize("workers", [None, 1])
+def test_notes_are_read_once_and_made_once(
+    tmp_path: Path, home: Path, config: TranscribeConfig, monkeypatch: pytest.MonkeyPatch, workers: int | None
+):
+    for name in ("a", "b", "c"):
+        clip(tmp_path / "in" / f"{name}.flac")
+    run(tmp_path / "in", config, workers=workers, format=("srt", "vtt"))
+    (log,) = (home / "outputs").iterdir()
+    assert len(log.read_text().splitlines()) == 6
+    read: list[Path] = []
+    monkeypatch.setattr(Path, "read_text", noting(read))
+    run(tmp_path / "in", config, workers=workers, format=("srt", "vtt"), force=True)
+    assert [path for path in read if path.suffix == ".jsonl"] == [log]
+
+
+def noting(read: list[Path], read_text: Callable[..., str] = Path.read_text) -> Callable[..., str]:
+    """`Path.read_text`, which notes the path."""
+
+    def noted(path: Path, *args: str, **options: str) -> str:
+        read.append(path)
+        return read_text(path, *args, **options)
+
+    return noted
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])

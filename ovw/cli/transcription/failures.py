@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from ovw.errors import OvwError, unexpected
 if TYPE_CHECKING:
     from ovw.audio.inputs import Input
     from ovw.cli.transcription.config import TranscribeConfig
+    from ovw.outputs import OwnFiles
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +42,11 @@ class FailureCollector:
         if self._total > 1:
             warn(str(error))
 
-    def writable(self, targets: dict[str, Path], *, overwrite: bool) -> dict[str, Path]:
+    def writable(self, targets: Mapping[str, Path], own: OwnFiles, *, overwrite: bool) -> dict[str, Path]:
         """The outputs that may and can be written; what keeps the others from it is noted."""
         from ovw.outputs import refusals
 
-        refused = refusals(targets.values(), overwrite=overwrite)
+        refused = refusals(targets.values(), overwrite=overwrite, own=own)
         for problem in refused.values():
             self.fail(problem)
         return {name: target for name, target in targets.items() if target not in refused}

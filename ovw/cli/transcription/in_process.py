@@ -122,10 +122,13 @@ def _in_this_process(
 
 def _jobs(plan: Plan, config: TranscribeConfig, batch: FailureCollector) -> Iterator[_Job]:
     """The inputs with something to write; what must not be replaced is noted as a failure."""
+    from ovw.outputs import OwnFiles
+
+    own = OwnFiles()
     for item, planned in plan.items():
         job = None
         with batch.turn(item.label):
-            targets = planned if config.output == "-" else batch.writable(planned, overwrite=config.overwrite)
+            targets = planned if config.output == "-" else batch.writable(planned, own, overwrite=config.overwrite)
             job = _Job(item, targets, batch.copy_of(item, config, overwrite=config.overwrite))
         if job and (job.targets or job.copy):
             yield job

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ovw.cli.console import Terminal
     from ovw.cli.transcription.config import TranscribeConfig
     from ovw.cli.transcription.failures import FailureCollector
+    from ovw.outputs import OwnFiles
     from ovw.scale.bulk import File, Finished
 
 Plan = Mapping["Input", dict[str, Path]]
@@ -34,12 +35,13 @@ def transcribe_with_workers(
         terminal: for progress, a list of files and a summary.
     """
     from ovw.cli.console import warn
-    from ovw.outputs import remember
+    from ovw.outputs import OwnFiles, remember
     from ovw.scale.bulk import Failed, TranscribeFiles, transcribe_files
 
+    own = OwnFiles()
     files = list(_files(plan, config, batch))
     todo = [file for file in files if config.force or not file.is_done()]
-    todo = [file for file in (_writable(file, config, batch) for file in todo) if file.outputs]
+    todo = [file for file in (_writable(file, config, batch, own) for file in todo) if file.outputs]
     work = TranscribeFiles(
         real_path(artifact), config.decoding(), config.running(), config.exact, config.layout(), config.sound()
     )
@@ -53,7 +55,8 @@ def transcribe_with_workers(
                 batch.fail(outcome.error)
             else:
                 done.append(outcome)
-                remember(outcome.file.targets.values())
+                if config.ray:  # its workers may have homes of their own; processes of this machine share this one
+                    remember(outcome.file.targets.values())
                 for path in outcome.file.outputs:
                     terminal.detail(str(path))
             bar.advance()
@@ -73,9 +76,9 @@ def _files(plan: Plan, config: TranscribeConfig, batch: FailureCollector) -> Ite
             yield file
 
 
-def _writable(file: File, config: TranscribeConfig, batch: FailureCollector) -> File:
+def _writable(file: File, config: TranscribeConfig, batch: FailureCollector, own: OwnFiles) -> File:
     """The file with those of its outputs that may be written."""
-    return replace(file, targets=batch.writable(dict(file.targets), overwrite=config.overwrite))
+    return replace(file, targets=batch.writable(file.targets, own, overwrite=config.overwrite))
 
 
 def _file(item: Input, targets: dict[str, Path], config: TranscribeConfig, batch: FailureCollector) -> File:
