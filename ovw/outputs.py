@@ -32,8 +32,14 @@ def write_own(target: Path, content: str | bytes) -> None:
     write_whole(target, data)
 
 
+def announce(outputs: Iterable[Path]) -> None:
+    """Note files that other machines are about to write: a kill before `remember` must not make them another's."""
+    for path in outputs:
+        _note(path, "")
+
+
 def remember(outputs: Iterable[Path]) -> None:
-    """Note the hashes of files that were written on other machines, maybe."""
+    """Note the hashes of files that other machines wrote."""
     for path in outputs:
         _note(path, file_sha256(path))
 
@@ -55,6 +61,10 @@ class OwnFiles:
 
     def __init__(self) -> None:
         self._written: dict[Path, dict[str, set[str]]] = {}
+
+    def wrote(self, path: Path) -> bool:
+        """Whether ovw wrote a file under this name, which may have been edited since."""
+        return path.name in self._in(path.parent)
 
     def is_unchanged(self, path: Path) -> bool:
         """Whether a file is one that ovw wrote, and as it wrote it."""

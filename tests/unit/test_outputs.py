@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
@@ -22,7 +23,10 @@ from ovw.cli.transcription.in_process import transcribe_all
 from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.files import name_problem, scratch_beside, short_name, write_whole
+from ovw.home import home as home_folder
 from ovw.outputs import refusals, remember, write_own
+from ovw.scale.bulk import File
+from ovw.scale.task import Here, Task
 from ovw.subtitles.cues import Atom, Cue
 from ovw.subtitles.embed import embed_subtitles, is_output
 
@@ -133,6 +137,79 @@ def test_edited_subtitles_are_kept_by_workers(tmp_path: Path, config: Transcribe
     assert srt.read_text() == "corrected by hand"
     run(media, config, workers=1, overwrite=True)
     assert srt.read_text().startswith("1\n")
+
+
+def test_workers_count_inputs(tmp_path: Path, config: TranscribeConfig, capsys: pytest.CaptureFixture[str]):
+    folder, formats = tmp_path / "in", ("srt", "vtt")
+    media = clip(folder / "a.flac")
+    for ending in formats:
+        media.with_suffix(f".{ending}").write_text("written by hand")
+    clip(folder / "b.flac")
+    for note, changes in (
+        ("files transcribed: 1, 0:00:0", {}),
+        ("files transcribed: 0; done before: 1, --force", {}),
+        ("files transcribed: 1, 0:00:0", {"force": True}),
+    ):
+        with pytest.raises(OvwError, match=f"^1 of 2 inputs failed: .*a.srt {KEPT}; .*a.vtt {KEPT}$"):
+            shown(folder, config, workers=1, format=formats, **changes)
+        assert note in (found := capsys.readouterr().err)
+        assert ("done before" in found) is ("done before" in note)
+    shown(folder, config, workers=1, format=formats, overwrite=True)
+    assert "files transcribed: 1, 0:00:0" in (found := capsys.readouterr().err)
+    assert "done before: 1" in found
+    assert media.with_suffix(".srt").read_text().startswith("1\n")
+
+
+def shown(media: Path, config: TranscribeConfig, **changes: object) -> None:
+    transcribe_all([str(media)], config.model_copy(update=changes), Terminal(), yes=False)
+
+
+def test_workers_leave_edited_subtitles_alone(
+    tmp_path: Path, config: TranscribeConfig, capsys: pytest.CaptureFixture[str]
+):
+    media = clip(tmp_path / "talk.flac")
+    run(media, config, workers=1)
+    (srt := tmp_path / "talk.srt").write_text("corrected by hand")
+    shown(media, config, workers=1)
+    assert "files transcribed: 0; done before: 1" in capsys.readouterr().err
+    assert srt.read_text() == "corrected by hand"
+    run(media, config, workers=1, overwrite=True)
+    assert srt.read_text().startswith("1\n")
+
+
+def test_workers_do_not_repeat_what_is_there_beside_a_foreign_file(tmp_path: Path, config: TranscribeConfig):
+    media = clip(tmp_path / "talk.flac")
+    (tmp_path / "talk.srt").write_text("written by hand")
+    with pytest.raises(OvwError, match=KEPT):
+        run(media, config, workers=1, format=("srt", "vtt"))
+    os.utime(tmp_path / "talk.vtt", (4e9, 4e9))
+    with pytest.raises(OvwError, match=KEPT):
+        run(media, config, workers=1, format=("srt", "vtt"))
+    assert (tmp_path / "talk.vtt").stat().st_mtime == 4e9
+
+
+class KilledBesideAnotherMachine:
+    """A pool whose worker has a home of its own; the first process ends before it receives the result."""
+
+    def run(self, task: Task, items: Iterable[File]) -> Iterator[Any]:
+        with pytest.MonkeyPatch.context() as elsewhere:
+            elsewhere.setenv("OVW_HOME", str(home_folder().with_name("another")))
+            list(Here().run(task, items))
+        raise KeyboardInterrupt
+        yield
+
+
+def test_what_another_machine_wrote_before_a_kill_is_done(
+    tmp_path: Path, config: TranscribeConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    media = clip(tmp_path / "talk.flac")
+    with monkeypatch.context() as patched:
+        patched.setattr(TranscribeConfig, "pool", lambda _: KilledBesideAnotherMachine())
+        with pytest.raises(KeyboardInterrupt):
+            run(media, config, ray="auto")
+    assert (tmp_path / "talk.srt").is_file()
+    shown(media, config, workers=1)
+    assert "files transcribed: 0; done before: 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("workers", [None, 1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -35,13 +35,12 @@ def transcribe_with_workers(
         terminal: for progress, a list of files and a summary.
     """
     from ovw.cli.console import warn
-    from ovw.outputs import OwnFiles, remember
+    from ovw.outputs import announce, remember
     from ovw.scale.bulk import Failed, TranscribeFiles, transcribe_files
 
-    own = OwnFiles()
-    files = list(_files(plan, config, batch))
-    todo = [file for file in files if config.force or not file.is_done()]
-    todo = [file for file in (_writable(file, config, batch, own) for file in todo) if file.outputs]
+    todo, skipped = _left_of(plan, config, batch)
+    if config.ray:  # its workers may have homes of their own; processes of this machine share this one
+        announce(target for file in todo for target in file.targets.values())
     work = TranscribeFiles(
         real_path(artifact), config.decoding(), config.running(), config.exact, config.layout(), config.sound()
     )
@@ -52,33 +51,47 @@ def transcribe_with_workers(
             for warning in outcome.warnings:
                 warn(warning)
             if isinstance(outcome, Failed):
-                batch.fail(outcome.error)
+                with batch.turn(outcome.file.item.label):
+                    raise outcome.error
             else:
                 done.append(outcome)
-                if config.ray:  # its workers may have homes of their own; processes of this machine share this one
+                if config.ray:
                     remember(outcome.file.targets.values())
                 for path in outcome.file.outputs:
                     terminal.detail(str(path))
             bar.advance()
             bar.remark(_speed(done, time.perf_counter() - started))
-    skipped = len(files) - len(todo)
     if done or skipped:
         terminal.note(_summary(done, skipped, time.perf_counter() - started))
 
 
-def _files(plan: Plan, config: TranscribeConfig, batch: FailureCollector) -> Iterator[File]:
-    """Every input with its outputs, done or not; one that cannot be done is noted now."""
+def _left_of(plan: Plan, config: TranscribeConfig, batch: FailureCollector) -> tuple[list[File], int]:
+    """The files with those outputs that are to be written, and how many files are done; what is refused is noted."""
+    from ovw.outputs import OwnFiles
+
+    own, todo, skipped = OwnFiles(), [], 0
     for item, targets in plan.items():
-        file = None
         with batch.turn(item.label):
             file = _file(item, targets, config, batch)
-        if file:
-            yield file
+            if not config.force and _is_done(file, own, strict=config.overwrite):
+                skipped += 1
+                continue
+            file = replace(file, targets=batch.writable(targets, own, overwrite=config.overwrite))
+            if file.outputs and (config.force or not _is_done(file, own, strict=config.overwrite)):
+                todo.append(file)
+    return todo, skipped
 
 
-def _writable(file: File, config: TranscribeConfig, batch: FailureCollector, own: OwnFiles) -> File:
-    """The file with those of its outputs that may be written."""
-    return replace(file, targets=batch.writable(file.targets, own, overwrite=config.overwrite))
+def _is_done(file: File, own: OwnFiles, *, strict: bool) -> bool:
+    """Whether all outputs are there, none older than the media, and written by ovw.
+
+    Args:
+        file: with its outputs.
+        own: what ovw wrote.
+        strict: an output that was edited since does not count.
+    """
+    is_own = own.is_unchanged if strict else own.wrote
+    return file.is_done() and all(is_own(target) for target in file.targets.values())
 
 
 def _file(item: Input, targets: dict[str, Path], config: TranscribeConfig, batch: FailureCollector) -> File:
