@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -12,21 +13,47 @@ from ovw.cli.console import log_everything
 from ovw.cli.help import GroupedHelp
 from ovw.errors import UsageError
 
-VERBOSE = ("-v", "--verbose")
 TRUE, FALSE, NONE = "true", "false", "none"
+
+
+def _log(context: typer.Context, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        log_everything()
+
+
+@cache
+def _verbose() -> Any:
+    """`-v` as an option that every verb has, without a parameter of its function."""
+    alone = typer.Typer(add_completion=False)
+    alone.command()(_with_verbose)
+    return typer.main.get_command(alone).params[0]
+
+
+def _with_verbose(
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", is_eager=True, expose_value=False, callback=_log, help="Log what happens, to stderr."
+        ),
+    ] = False,
+) -> None: ...
 
 
 class _Arguments(GroupedHelp):
     renamed = False
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The options of a verb, `-v`, and `--help`."""
+        own = len(self.params)  # type: ignore[attr-defined]
+        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        return [*found[:own], _verbose(), *found[own:]]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
         given = dashed(args[:end])
         if self.renamed and not ctx.resilient_parsing:
             given = list(from_other_programs(given))
-        if any(one in VERBOSE for one in given):
-            log_everything()
-        parsed: list[str] = super().parse_args(ctx, [one for one in given if one not in VERBOSE] + args[end:])  # type: ignore[misc]
+        parsed: list[str] = super().parse_args(ctx, given + args[end:])  # type: ignore[misc]
         return parsed
 
 

@@ -197,14 +197,21 @@ def test_refusals(tmp_path: Path, models: Path) -> None:
             assert part in line
 
 
-def test_v_shows_what_led_to_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("before", "behind"), [("-v", []), (None, ["-v"]), (None, ["-qv"]), (None, ["-vq"])])
+def test_v_shows_what_led_to_it(before: str | None, behind: list[str], tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(b"garbage")
-    done = run_forked(["-v", "convert", "--weights", tmp_path / "a.pt", "-o", tmp_path / "out"], os.environ)
+    verb = ["convert", "--weights", tmp_path / "a.pt", "-o", tmp_path / "out", *behind]
+    done = run_forked([before, *verb] if before else verb, os.environ)
     shown = done.stderr.decode()
     assert done.returncode == 1
     assert "UnpicklingError" in shown
     assert shown.splitlines()[-1].startswith("ovw: ")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_value_may_look_like_an_option() -> None:
+    shown = ovw("transcribe", "x.mp4", "--prefix", "-v", "--print-config").stdout
+    assert yaml.safe_load(shown)["prefix"] == "-v"
 
 
 def test_rounded_weights_are_not_called_equal(tmp_path: Path) -> None:

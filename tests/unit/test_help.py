@@ -25,12 +25,16 @@ def options() -> dict[tuple[str, str], Any]:
     return {
         (verb, param.name): param
         for verb, command in verbs.items()
-        for param in command.params
+        for param in command.get_params(typer.Context(command))
         if param.param_type_name == "option"
     }
 
 
 OPTIONS = options()
+
+
+def test_every_verb_logs() -> None:
+    assert {verb for verb, name in OPTIONS if name == "verbose"} == {verb for verb, _ in OPTIONS}
 
 
 def test_every_option_is_described_in_sentences() -> None:
