@@ -64,10 +64,7 @@ def run(
     from ovw.cli.transcription.config import TranscribeConfig
     from ovw.cli.values import check_exact
     from ovw.config import build
-    from ovw.network import go_offline
 
-    if offline:
-        go_offline()
     flags: dict[str, Any] = {
         "model": model, "format": formats or None, "output": output, "language": language, "stream": stream,
         "audio_language": audio_language, "max_line_width": max_line_width, "max_lines": max_lines,

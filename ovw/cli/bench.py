@@ -144,7 +144,6 @@ def run(
         _require_no_options(context, verb)
         return
     from ovw.cli.values import optional
-    from ovw.network import go_offline
 
     flags: dict[str, Any] = {
         "models": model or None, "engines": engine or None, "peers": peers, "stages": stages, "device": device,
@@ -161,8 +160,6 @@ def run(
     if print_config:
         show_config(chosen)
         return
-    if offline:
-        go_offline()
     _measure(chosen, Terminal(quiet=quiet or json_), force=force, as_json=json_)
 
 

@@ -119,7 +119,6 @@ def run(
     Results are on disk clip by clip: after any interruption the same command goes on where it stopped.
     """
     from ovw.cli.values import check_exact, numbers
-    from ovw.network import go_offline
 
     flags: dict[str, Any] = {
         "dataset": dataset, "split": split, "data": data, "languages": languages, "limit": limit,
@@ -133,8 +132,6 @@ def run(
         "strict": strict or None, "score_silence": score_silence or None, "force": force or None,
     }  # fmt: skip
     check_exact(flags)
-    if offline:
-        go_offline()
     terminal = Terminal(quiet=quiet)
     if Path(dataset).suffix in (".yaml", ".yml"):
         _matrix(Path(dataset), flags, config, terminal, yes=yes, print_config=print_config)

@@ -44,6 +44,14 @@ def _names_here() -> list[str]:
     return sorted(path.name for path in models_dir().glob("[!.]*")) if models_dir().is_dir() else []
 
 
+def _stay_offline(asked: bool) -> bool:
+    if asked:
+        from ovw.network import go_offline
+
+        go_offline()
+    return asked
+
+
 Model = Annotated[
     str | None,
     typer.Option(
@@ -104,7 +112,8 @@ Tokens = Annotated[str | None, shapes(text="Tokens in a call of the decoder. Def
 Cache = Annotated[str | None, shapes(text="Positions of a cache that is an input. Default 0..448.")]
 Frames = Annotated[str | None, shapes(text="Mel frames of a window, 100 a second. Default 1..3000.")]
 Force = Annotated[bool, output("--force", text="Replace an artifact, once the new one has passed.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Open no connection.")]
+Offline = Annotated[bool, typer.Option("--offline", callback=_stay_offline, help="Open no connection.")]
+"""Obeyed as soon as it is read: verbs have nothing to do for it."""
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress, no segments and no list of files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

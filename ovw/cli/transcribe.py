@@ -282,8 +282,4 @@ def run(
     if print_config:
         show_config(chosen)
         return
-    if offline:
-        from ovw.network import go_offline
-
-        go_offline()
     transcribe_all(media, chosen, Terminal(quiet=quiet), yes=yes)

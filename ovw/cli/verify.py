@@ -50,11 +50,8 @@ def run(
     from ovw.artifact.foreign import is_foreign
     from ovw.artifact.locate import load_manifest
     from ovw.cli.ensure import find_model
-    from ovw.network import go_offline
     from ovw.runtime.fast.compiled import sweep_damaged
 
-    if offline:
-        go_offline()
     folder = find_model(model, Terminal(quiet=json_))
     foreign = is_foreign(folder)
     for path in sweep_damaged():

@@ -14,6 +14,7 @@ from ovw.cli.transcription.config import TranscribeConfig
 from ovw.convert.config import ConvertConfig
 from ovw.engines.registry import ENGINES
 from ovw.evaluate.config import EvalConfig
+from ovw.network import is_offline
 from ovw.report.config import FORMATS as REPORT_FORMATS
 from ovw.subtitles import FORMATS
 
@@ -35,6 +36,18 @@ OPTIONS = options()
 
 def test_every_verb_logs() -> None:
     assert {verb for verb, name in OPTIONS if name == "verbose"} == {verb for verb, _ in OPTIONS}
+
+
+def test_every_verb_obeys_offline_as_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    obeying = {verb: option for (verb, name), option in OPTIONS.items() if name == "offline"}
+    assert {*obeying} == {"align", "bench", "convert", "eval", "transcribe", "verify"}
+    for verb, option in obeying.items():
+        monkeypatch.setenv("OVW_OFFLINE", "0")
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        assert option.process_value(typer.Context(typer.main.get_command(app)), False) is False
+        assert not is_offline(hub=True), verb
+        assert option.process_value(typer.Context(typer.main.get_command(app)), True) is True
+        assert is_offline(), verb
 
 
 def test_every_option_is_described_in_sentences() -> None:
