@@ -200,6 +200,9 @@ def from_other_programs(args: Sequence[str]) -> Iterator[str]:
         typer.BadParameter: a duration that is no number.
         UsageError: an option that has no counterpart here.
     """
+    translations = dict(TRANSLATIONS)
+    if any(one.partition("=")[0] == "--batch-size" for one in args):
+        translations["--batched"] = _without_meaning  # a switch, which a size of its own goes before
     left = list(args)
     while left:
         one = left.pop(0)
@@ -207,17 +210,17 @@ def from_other_programs(args: Sequence[str]) -> Iterator[str]:
         follows = value if equals else next(iter(left), "")
         has_value = follows.lower() in (TRUE, FALSE) if name in SWITCHES else bool(follows)
         if name in THEIRS and not has_value:
-            yield from _translated(name, TRUE)
-        elif name in TRANSLATIONS and has_value:
+            yield from _translated(translations[name], name, TRUE)
+        elif name in translations and has_value:
             if not equals:
                 left.pop(0)
-            yield from _translated(name, follows)
+            yield from _translated(translations[name], name, follows)
         else:
             yield one
 
 
-def _translated(name: str, value: str) -> list[str]:
+def _translated(translation: Translation, name: str, value: str) -> list[str]:
     try:
-        return TRANSLATIONS[name](value)
+        return translation(value)
     except ValueError:
         raise typer.BadParameter(f"'{value}' is not a number", param_hint=name) from None

@@ -35,6 +35,8 @@ from ovw.errors import UsageError
         ("a.mp3 --vad_filter False --vad_onset 0.4", "a.mp3 --no-vad --vad-threshold 0.4"),
         ("a.mp3 --print_colors True --hotwords 'Ada Byron'", "a.mp3 --hotwords 'Ada Byron'"),
         ("a.mp3 --batched --print_colors --vad_filter b.mp3", "a.mp3 --batch-size 8 --vad b.mp3"),
+        ("a.mp3 --batch_size 4 --batched True", "a.mp3 --batch-size 4"),
+        ("a.mp3 --batched --batch_size=4", "a.mp3 --batch-size=4"),
         ("a.mp3 --live_transcribe False", "a.mp3"),
         ("a.mp3 --local_files_only True", "a.mp3 --offline"),
         # ours
