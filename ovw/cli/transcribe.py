@@ -238,7 +238,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Write subtitles for audio and video files."""
-    from ovw.cli.transcription.config import TranscribeConfig, settle_quality
+    from ovw.cli.transcription.config import TranscribeConfig, with_quality
     from ovw.cli.transcription.in_process import transcribe_all
     from ovw.cli.values import check_exact, config_file, numbers, optional, temperatures
     from ovw.config import resolve
@@ -266,7 +266,7 @@ def run(
         "vad_threshold": vad_threshold, "vad_min_speech": vad_min_speech, "vad_min_silence": vad_min_silence,
         "vad_pad": vad_pad, "batch_size": batch_size, "chunk_length": chunk_length,
         "audio_context": audio_context, "pad": pad, "seed": seed, "quality": quality,
-        "exact": exact or quality == "exact" or None, "device": device,
+        "exact": exact or None, "device": device,
         "inference_precision": inference_precision, "threads": threads,
         "workers": workers, "ray": ray, "force": force or None, "overwrite": overwrite or None,
         "stream": stream, "audio_language": audio_language,
@@ -276,8 +276,8 @@ def run(
         "max_cue": max_cue, "max_cps": max_cps, "min_gap": min_gap, "highlight_words": highlight_words or None,
         "embed": embed or None,
     }  # fmt: skip
+    flags = with_quality({key: value for key, value in flags.items() if value is not None})
     check_exact(flags)
-    settle_quality(flags)
     chosen = resolve(TranscribeConfig, flags, config_file("transcribe", config))
     if print_config:
         show_config(chosen)

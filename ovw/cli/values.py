@@ -38,7 +38,7 @@ def check_exact(flags: dict[str, Any]) -> None:
     from ovw.transcribe.exact import EXACTLY
 
     for key, value in EXACTLY.flags().items():
-        if flags["exact"] and flags.get(key) not in (None, value):
+        if flags.get("exact") and flags.get(key) not in (None, value):
             name = key.replace("_", "-")
             wanted = f"--no-{name}" if value is False else f"--{name} {value}"
             raise UsageError(f"--exact goes with {wanted} only", "leave one of them out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -26,20 +27,25 @@ def _formats(value: Any) -> Any:
     return chosen
 
 
-QUALITIES: dict[str, dict[str, Any]] = {"fast": {"beam_size": 1}, "balanced": {}, "exact": {"exact": True}}
+QUALITIES: dict[str, dict[str, Any]] = {
+    "fast": {"exact": False, "beam_size": 1},
+    "balanced": {"exact": False},
+    "exact": {"exact": True},
+}
 """Options that a quality stands for, where they are not given."""
 
 
-def settle_quality(flags: dict[str, Any]) -> None:
-    """Have `--quality` and `--exact` win over a configuration file, which may set what they stand for, or the other."""
-    quality, exact = flags["quality"], flags["exact"]
-    if exact and quality is None:
-        flags["quality"] = "exact"
-    elif quality is not None and not exact:
-        flags["exact"] = False
-    for key, value in QUALITIES.get(str(quality), {}).items():
-        if flags[key] is None:
-            flags[key] = value
+def with_quality(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with those that `quality` stands for; `exact` alone is a quality too.
+
+    Of a command line they so win over a configuration file, which may set what they stand for, or the other of the two.
+
+    Args:
+        given: by name, without those that are not given; they stay as they are.
+    """
+    if given.get("exact") is True and "quality" not in given:
+        return {**given, "quality": "exact"}
+    return {**QUALITIES.get(str(given.get("quality")), {}), **given}
 
 
 class TranscribeConfig(RunConfig, LayoutOptions):
@@ -75,7 +81,7 @@ class TranscribeConfig(RunConfig, LayoutOptions):
     @model_validator(mode="before")
     @classmethod
     def _of_quality(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return {**QUALITIES.get(str(given.get("quality")), {}), **given}
+        return with_quality(given)
 
     @model_validator(mode="after")
     def _check_together(self) -> TranscribeConfig:
