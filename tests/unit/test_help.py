@@ -1,5 +1,6 @@
 """`--help`: groups, choices, sentences."""
 
+import re
 from typing import Any, get_args
 
 import pytest
@@ -7,16 +8,27 @@ import typer
 from support.command import ovw
 
 from ovw.artifact.layouts import LAYOUTS
+from ovw.artifact.manifest import show_range
 from ovw.artifact.names import PRECISIONS
-from ovw.benchmark.config import STAGES, BenchConfig
+from ovw.benchmark.config import STAGES, BenchConfig, EngineEntry
+from ovw.cli import bench
 from ovw.cli.app import app
+from ovw.cli.report import EMBED_MB
 from ovw.cli.transcription.config import TranscribeConfig
+from ovw.cli.values import config_file
+from ovw.config import resolve
 from ovw.convert.config import ConvertConfig
+from ovw.convert.graphs.shapes import Bounds
+from ovw.datasets.resolve import DatasetOptions
 from ovw.engines.registry import ENGINES
 from ovw.evaluate.config import EvalConfig
+from ovw.models import find_size
 from ovw.network import is_offline
 from ovw.report.config import FORMATS as REPORT_FORMATS
+from ovw.report.config import ReportConfig
 from ovw.subtitles import FORMATS
+from ovw.subtitles.options import DEFAULT_LINES
+from ovw.ui.config import UiConfig
 
 
 def options() -> dict[tuple[str, str], Any]:
@@ -93,6 +105,93 @@ def test_lists_within_descriptions_are_those_of_the_configuration() -> None:
     for name in ("hint", "inference_precision", "shapes"):
         for value in literals(BenchConfig.model_fields[name].annotation):
             assert value in OPTIONS["bench", name].help
+
+
+CONFIGURATIONS = {
+    "transcribe": TranscribeConfig(),
+    "align": TranscribeConfig(),
+    "convert": ConvertConfig(size="base").model_copy(update={"size": ()}),
+    "eval": EvalConfig(dataset="bundled"),
+    "bench": resolve(BenchConfig, {}, config_file("bench", "quick")),
+    "report": ReportConfig(records=("record.json",)),
+    "ui": UiConfig(),
+}
+DIMS = find_size("base").dims
+SHAPES = Bounds(shapes="bounded").resolve(DIMS, "stateless")
+SETTLED_LATER = {
+    ("transcribe", "max_new_tokens"): DIMS.n_text_ctx // 2,
+    ("transcribe", "max_lines"): DEFAULT_LINES,
+    ("align", "max_lines"): DEFAULT_LINES,
+    ("convert", "fp16"): CONFIGURATIONS["convert"].precision,
+    **{(verb, "tokens"): show_range(*SHAPES.tokens) for verb in ("convert", "reshape")},
+    **{(verb, "cache"): show_range(*SHAPES.cache) for verb in ("convert", "reshape")},
+    **{(verb, "frames"): show_range(*SHAPES.frames) for verb in ("convert", "reshape")},
+    ("bench", "config"): bench.DEFAULT,
+    ("eval", "workers"): 1,
+    ("report", "audio_limit"): EMBED_MB,
+}
+"""Defaults that are not those of a field."""
+UNNAMED = {
+    ("transcribe", "prepend_punctuations"),
+    ("transcribe", "append_punctuations"),
+    ("convert", "precision"),
+    ("transcribe", "min_cue"),
+    ("transcribe", "min_gap"),
+    ("bench", "timeout"),
+    ("bench", "stages"),
+    ("bench", "formats"),
+    ("report", "embed_audio"),
+}
+"""Options whose help has no room for their default, or describes it otherwise, or another option's does."""
+NAMED_DEFAULT = re.compile(
+    r"Default (\S+?)[.:;,]?(?:\s|$)"  # Default 5.  Default 0: all cores.
+    r"|Default: (yes|no|[a-z]+:[a-z]+)\b"
+    r"|\(quick: ([\d.]+)\)"
+    r"|(\w+) \((?:the )?default\b"  # Transcribe (the default), or ...
+    r"|(\w+), the default\b"
+    r"|By default \((\w+)\)"
+    r"|: (default) \("  # the value of that name
+)
+
+
+def named_default(text: str) -> str | None:
+    """The default that a description names; `None` where it names none, or describes it."""
+    found = NAMED_DEFAULT.search(text)
+    return next(filter(None, found.groups())).lower() if found else None
+
+
+def as_in_help(value: Any) -> str | None:
+    """The default of a field as descriptions have it; `None` where it is empty or off."""
+    match value:
+        case None | False | ():
+            return None
+        case True:
+            return "yes"
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return ",".join(filter(None, map(as_in_help, value)))
+        case EngineEntry():
+            return value.name
+        case DatasetOptions():
+            return f"{value.dataset}:{value.split}"
+    return str(value).lower()
+
+
+def test_defaults_are_those_of_the_configurations() -> None:
+    keys = {"formats": "format", "engine": "engines"}
+    wrong, named = {}, set()
+    for (verb, name), option in OPTIONS.items():
+        shown, field = named_default(option.help), keys.get(name, name)
+        value = SETTLED_LATER.get((verb, name), getattr(CONFIGURATIONS.get(verb), field, None))
+        if shown:
+            named.add((verb, name))
+        if shown != as_in_help(value) and (shown or (verb, name) not in UNNAMED):
+            wrong[verb, name] = (shown, value)
+    assert wrong == {}
+    assert named.isdisjoint(UNNAMED)
+    assert named.issuperset(SETTLED_LATER)
+    assert len(named) >= 80
 
 
 def test_options_stand_in_groups() -> None:
