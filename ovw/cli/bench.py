@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT = "quick"
 DEFAULT_ENGINE = "openvino"
+RESUMED_WITH = ("rounds", "budget", "timeout")
+"""Options that may change when a record is continued."""
 ENGINE_NAMES = [name for name, row in ENGINES.items() if row.models != "own"]
 cases = partial(options.option, group="Engines and cases")
 effort = partial(options.option, group="Rounds and time")
@@ -128,7 +130,12 @@ def run(
             text="Write this format beside the record, which is always json; may be repeated.",
         ),
     ] = None,
-    resume: Annotated[Path | None, options.output(text="Continue a record that was interrupted.")] = None,
+    resume: Annotated[
+        Path | None,
+        options.output(
+            text="Continue a record that was interrupted, maybe with other --rounds, --budget or --timeout."
+        ),
+    ] = None,
     force: Annotated[bool, options.output("--force", text="Begin anew where the file holds another record.")] = False,
     print_config: options.PrintConfig = False,
     offline: options.Offline = False,
@@ -215,11 +222,10 @@ def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> 
     if resume:
         from ovw.benchmark.journal import config_of
 
-        other = [
-            key for key, value in flags.items() if value is not None and key not in ("budget", "rounds", "timeout")
-        ]
+        other = [key for key, value in flags.items() if value is not None and key not in RESUMED_WITH]
         if other or config:
-            raise UsageError("--resume takes its options from the record", "leave out all but --rounds and --budget")
+            allowed = "--{}, --{} and --{}".format(*RESUMED_WITH)
+            raise UsageError("--resume takes its options from the record", f"leave out all but {allowed}")
         return config_of(resume, flags)
     return resolve(BenchConfig, flags, config_file("bench", config or DEFAULT))
 

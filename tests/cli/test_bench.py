@@ -16,7 +16,7 @@ from support.speech_files import librispeech
 from support.tiny_whisper import tiny_once
 
 from ovw.convert.pipeline import Converted
-from ovw.record import read_record
+from ovw.record import new_record, read_record, write_record
 
 SHORT = {
     "rounds": 1, "iterations": 2, "seconds": 0, "warmup": 1, "cache": [0, 20], "memory": False, "roofline": False,
@@ -272,12 +272,22 @@ def test_without_a_home_of_artifacts(tmp_path: Path) -> None:
         (["--hint", "fast"], ["hint"]),
         (["--budget", "long"], ["not a number"]),
         (["--stages", "decode"], ["--stages 'decode': should be"]),
+        (["--resume", "r.json", "--seconds", "1"], ["leave out all but --rounds, --budget and --timeout"]),
     ],
 )
 def test_refusals(arguments: list[str], parts: list[str]) -> None:
     line = refused("bench", *arguments, code=2)
     for part in parts:
         assert part in line
+
+
+def test_what_may_change_when_a_record_is_continued(tmp_path: Path) -> None:
+    out = tmp_path / "r.json"
+    write_record(new_record("bench", {"models": ["a"], "rounds": 2}), out)
+    options = ("--rounds", 3, "--budget", 60, "--timeout", 90)
+    shown = ovw("bench", "--resume", out, *options, "--print-config").stdout
+    for line in ("models:\n- a\n", "rounds: 3\n", "budget: 60.0\n", "timeout: 90.0\n"):
+        assert line in shown
 
 
 def test_print_config() -> None:
