@@ -18,8 +18,9 @@ from ovw.models import END, Dims, languages
 from ovw.parsing import from_json
 from ovw.scratch import foreign_scratch
 from ovw.transcribe.bpe import load_bpe
+from ovw.transcribe.tokenizer import TIME_PRECISION, TIMESTAMPS
 
-TIMESTAMPS = tuple(f"<|{i * 0.02:.2f}|>" for i in range(1501))
+TIMESTAMP_TOKENS = tuple(f"<|{i * TIME_PRECISION:.2f}|>" for i in range(TIMESTAMPS))
 NO_TIMESTAMPS = "<|notimestamps|>"
 CONTROL_TOKENS = ("<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>")
 SPELLINGS = {"<|nospeech|>": ("<|nospeech|>", "<|nocaptions|>")}
@@ -45,7 +46,7 @@ def build_tokenizer_json(dims: Dims, given: str | None) -> str:
     try:
         tokenizer = _choose(from_json(given) if given else None, official)
         if tokenizer is None:
-            if dims.n_vocab + len(TIMESTAMPS) in OFFICIAL_VOCABULARIES:
+            if dims.n_vocab + len(TIMESTAMP_TOKENS) in OFFICIAL_VOCABULARIES:
                 raise _timestamps_are_missing(dims.n_vocab, "no")
             raise OvwError(
                 f"a vocabulary of {dims.n_vocab} tokens is not one of OpenAI's",
@@ -80,23 +81,23 @@ def _means_official(own: dict[str, Any], official: dict[str, Any]) -> bool:
     words = [{t: i for t, i in x["model"]["vocab"].items() if t != END} for x in (own, official)]
     known, found = added_ids(official), added_ids(own)
     moved = any(known.get(name, token) != token for name, token in found.items())
-    whole = found.keys() >= set(TIMESTAMPS)
+    whole = found.keys() >= set(TIMESTAMP_TOKENS)
     return words[0] == words[1] and not (moved and whole)
 
 
 def _require_timestamps(tokenizer: dict[str, Any], n_vocab: int) -> None:
     """Refuse a vocabulary without timestamp tokens: windows are cut and subtitles timed by them."""
     own = added_ids(tokenizer)
-    missing = sum(name not in own for name in TIMESTAMPS)
+    missing = sum(name not in own for name in TIMESTAMP_TOKENS)
     if missing and n_vocab - (_highest(tokenizer) + 1) < missing - MAX_PADDING:
-        found = len(TIMESTAMPS) - missing
-        raise _timestamps_are_missing(n_vocab, f"{found} of {len(TIMESTAMPS)}" if found else "no")
+        found = len(TIMESTAMP_TOKENS) - missing
+        raise _timestamps_are_missing(n_vocab, f"{found} of {len(TIMESTAMP_TOKENS)}" if found else "no")
 
 
 def _timestamps_are_missing(n_vocab: int, found: str) -> OvwError:
     return OvwError(
         f"the model's vocabulary of {n_vocab} tokens has {found} timestamp tokens, by which subtitles are timed",
-        "give a Whisper model that was trained with them (their 1501 tokens follow <|notimestamps|>)",
+        f"give a Whisper model that was trained with them (their {TIMESTAMPS} tokens follow {NO_TIMESTAMPS})",
     )
 
 
@@ -122,7 +123,7 @@ def _check_ids(tokenizer: dict[str, Any], n_vocab: int) -> None:
     if missing:
         raise OvwError(f"the tokenizer has no {', '.join(missing)}", "give weights of a Whisper model")
     begin = ids[NO_TIMESTAMPS] + 1
-    if any(ids.get(name) != begin + i for i, name in enumerate(TIMESTAMPS)):
+    if any(ids.get(name) != begin + i for i, name in enumerate(TIMESTAMP_TOKENS)):
         raise OvwError(
             f"the timestamp tokens do not follow {NO_TIMESTAMPS}", "give weights with Whisper's timestamp tokens"
         )
@@ -154,14 +155,14 @@ def _added(token: int, content: str, *, special: bool) -> dict[str, Any]:
 
 
 def _is_control(name: str) -> bool:
-    return name.startswith("<|") and name not in TIMESTAMPS
+    return name.startswith("<|") and name not in TIMESTAMP_TOKENS
 
 
 def _complete(tokenizer: dict[str, Any]) -> None:
     """Add the timestamp tokens that some packaged tokenizers lack."""
     known = {token["content"] for token in tokenizer["added_tokens"]}
     following = max(token["id"] for token in tokenizer["added_tokens"]) + 1
-    missing = [t for t in TIMESTAMPS if t not in known]
+    missing = [t for t in TIMESTAMP_TOKENS if t not in known]
     tokenizer["added_tokens"] += [_added(following + i, t, special=False) for i, t in enumerate(missing)]
 
 

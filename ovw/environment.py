@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ovw.cgroups import ROOT, cpu_quota, groups, memory_limit, usable_cores
+from ovw.cgroups import ROOT, cpu_quota, groups, memory_limit, read, usable_cores
 
 ISA_FLAGS = {
     "avx2": "avx2",
@@ -74,7 +74,7 @@ def read_environment() -> Environment:
         physical_cores=_physical_cores(info),
         logical_cores=os.cpu_count() or 1,
         usable_cores=usable_cores(),
-        governor=_read(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+        governor=read(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")) or None,
         load_average=_load_average(),
         memory_mb=_memory_mb(),
         container_cpus=cpu_quota(),
@@ -85,15 +85,8 @@ def read_environment() -> Environment:
     )
 
 
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None
-
-
 def _cpuinfo() -> str:
-    return _read(Path("/proc/cpuinfo")) or ""
+    return read(Path("/proc/cpuinfo"))
 
 
 def _field(info: str, name: str) -> str | None:
@@ -124,7 +117,7 @@ def _load_average() -> tuple[float, float, float] | None:
 
 
 def _memory_mb() -> float | None:
-    found = re.search(r"^MemTotal:\s*(\d+) kB", _read(Path("/proc/meminfo")) or "", re.MULTILINE)
+    found = re.search(r"^MemTotal:\s*(\d+) kB", read(Path("/proc/meminfo")), re.MULTILINE)
     return round(int(found[1]) * 1024 / 1e6, 1) if found else None
 
 

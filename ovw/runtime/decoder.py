@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import openvino as ov
@@ -16,7 +17,23 @@ from ovw.runtime.protocols import OpenVinoDecoder, Windows
 from ovw.runtime.with_past import read_decoder_ir
 
 
-class DecoderSession(OpenVinoDecoder):
+class BoundedDecoder(OpenVinoDecoder, Protocol):
+    """A decoder that takes as many tokens and rows in one call as its port of tokens."""
+
+    _tokens: PortBounds
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens that a row may have in one call; -1 without a bound."""
+        return self._tokens.high("tokens")
+
+    @property
+    def max_rows(self) -> int:
+        """Rows that it takes in one call; -1 without a bound."""
+        return self._tokens.high("batch")
+
+
+class DecoderSession(BoundedDecoder):
     """Tokens to logits over encoded audio.
 
     The cache lives in the model's state. `beam_idx` names the earlier row that each row continues, so the same call
@@ -41,16 +58,6 @@ class DecoderSession(OpenVinoDecoder):
         self._audio = PortBounds.of(
             self.compiled, "encoder_hidden_states", "the decoder", ("batch", "positions", "state")
         )
-
-    @property
-    def max_tokens(self) -> int:
-        """Tokens that a row may have in one call; -1 without a bound."""
-        return self._tokens.high("tokens")
-
-    @property
-    def max_rows(self) -> int:
-        """Rows that it takes in one call; -1 without a bound."""
-        return self._tokens.high("batch")
 
     def start(self, audio: Windows) -> None:
         """Forget the cache and attend to new windows, hidden states [A, S, state]; A divides the number of rows.

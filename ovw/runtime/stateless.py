@@ -13,14 +13,14 @@ from ovw.artifact import names
 from ovw.artifact.masks import give_masks_the_batch
 from ovw.errors import OvwError
 from ovw.runtime.bounds import PortBounds
-from ovw.runtime.decoder import chosen
+from ovw.runtime.decoder import BoundedDecoder, chosen
 from ovw.runtime.device import DeviceOptions, compile_ir, compile_model, core
 from ovw.runtime.protocols import OpenVinoDecoder, Windows
 
 Caches = dict[str, NDArray[np.float32]]
 
 
-class StatelessDecoderSession(OpenVinoDecoder):
+class StatelessDecoderSession(BoundedDecoder):
     """Tokens to logits over encoded audio, as `DecoderSession`, with growing caches outside the graph.
 
     Args:
@@ -38,16 +38,6 @@ class StatelessDecoderSession(OpenVinoDecoder):
         self._own, self._cross = _cache_ports(self.compiled)
         self._hidden = np.zeros((0, 0, 0), np.float32)
         self._caches: Caches = {}
-
-    @property
-    def max_tokens(self) -> int:
-        """Tokens that a row may have in one call; -1 without a bound."""
-        return self._tokens.high("tokens")
-
-    @property
-    def max_rows(self) -> int:
-        """Rows that it takes in one call; -1 without a bound."""
-        return self._tokens.high("batch")
 
     def start(self, audio: Windows) -> None:
         """Forget the caches and attend to new windows, hidden states [A, S, state]; A divides the number of rows."""
@@ -137,7 +127,7 @@ class FixedDecoderSession(OpenVinoDecoder):
         width = self._rows.high("width")
         self._rows.require((len(tokens), width))
         self._caches = {name: cache[beam_idx] for name, cache in self._caches.items()}
-        pieces = [self._feed(tokens[:, at : at + width], width) for at in range(0, tokens.shape[1], width)]
+        pieces = [self._feed(tokens[:, begin : begin + width], width) for begin in range(0, tokens.shape[1], width)]
         return chosen(np.concatenate(pieces, 1), at)
 
     def _feed(self, tokens: NDArray[np.int64], width: int) -> NDArray[np.float32]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ovw.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from ovw.subtitles.document import Document as Document
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "Document", "LayoutOptions", "Writer"]
 
 Writer = Callable[["Document", "LayoutOptions"], str]
-_EXPORTS = {"Document": "ovw.subtitles.document", "LayoutOptions": "ovw.subtitles.options"}
 
 
 class FormatRegistry(Mapping[str, Writer]):
@@ -51,7 +52,4 @@ MODULES = {
 FORMATS = FormatRegistry(MODULES)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module '{__name__}' has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+__getattr__ = lazy_exports(__name__, {"Document": "ovw.subtitles.document", "LayoutOptions": "ovw.subtitles.options"})
