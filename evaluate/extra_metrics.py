@@ -11,7 +11,7 @@ from ovw.evaluate.score import UNITS, BootstrapOptions, Scored, rates, score
 from ovw.record import Metric
 from ovw.scoring.counts import Pair
 from ovw.scoring.hypothesis import Hypothesis
-from ovw.scoring.normalizer import by_characters, has_marks, normalize, normalize_keeping_marks
+from ovw.scoring.normalizer import by_characters, has_diacritics, normalize, normalize_keeping_diacritics
 from ovw.scoring.orthography import compare_orthography
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def _length(hypothesis: Hypothesis) -> int:
     return len(text) if by_characters(hypothesis.language) else len(text.split())
 
 
-def marks_metrics(
+def diacritics_metrics(
     hypotheses: Sequence[Hypothesis], metrics: Mapping[str, Metric], sampling: BootstrapOptions
 ) -> dict[str, Metric]:
     """The rates again with vowel signs and other marks kept, where texts have any; a difference is logged.
@@ -51,9 +51,9 @@ def marks_metrics(
     Whisper's normalizer replaces marks by spaces, so that words of Indic and other scripts that differ in a vowel sign
     alone count as equal.
     """
-    if not any(has_marks(text) for h in hypotheses for text in (h.reference, h.hypothesis)):
+    if not any(has_diacritics(text) for h in hypotheses for text in (h.reference, h.hypothesis)):
         return {}
-    scored = score(hypotheses, normalize_keeping_marks)
+    scored = score(hypotheses, normalize_keeping_diacritics)
     found = {}
     for unit in (unit for unit in UNITS if unit in scored.units):
         found[f"{unit}_with_marks"] = kept = rates(scored, unit, sampling)[unit]
@@ -69,7 +69,7 @@ def orthography_metrics(hypotheses: Sequence[Hypothesis], sampling: BootstrapOpt
     """Errors of punctuation and case in words that are right, where references are written with both."""
     found = [compare_orthography(Pair(h.reference, h.hypothesis, h.language)) for h in hypotheses]
     counts = {
-        "punctuation": ([one.marks for one in found], [one.mark_errors for one in found]),
+        "punctuation": ([one.punctuation for one in found], [one.punctuation_errors for one in found]),
         "case": ([one.capitals for one in found], [one.case_errors for one in found]),
     }
     metrics: dict[str, Metric] = {}

@@ -26,7 +26,7 @@ DAMAGED = "hypotheses.damaged.jsonl"
 RESULTS = (RECORD_FILE, "report.md", "report.html")
 OURS = (HYPOTHESES_FILE, REQUEST, ENGINE, *RESULTS)
 GO_ON = "run again to go on from here"
-MARKS = {"dataset", "beam_size"}
+REQUEST_KEYS = {"dataset", "beam_size"}
 """Keys that every request has: a folder whose `request.json` lacks them was not written by a run."""
 
 
@@ -134,7 +134,7 @@ class HypothesisJournal:
         if earlier == self._request and not force:
             return
         here = [name for name in OURS if (self.folder / name).exists()]
-        if here and not earlier.keys() >= MARKS:
+        if here and not earlier.keys() >= REQUEST_KEYS:
             seen = f"{self.folder} holds {', '.join(here)} of something else: no run of ovw eval left that"
             raise OvwError(seen, "choose another folder with -o")
         goes_on = _takes_more(self._request, earlier) and not force

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ovw.evaluate.config import EvalConfig
-from ovw.evaluate.extra_metrics import marks_metrics, orthography_metrics, silence_metrics
+from ovw.evaluate.extra_metrics import diacritics_metrics, orthography_metrics, silence_metrics
 from ovw.evaluate.reference import on_same_clips
 from ovw.evaluate.score import BootstrapOptions, Row, Scored, Unit, compare_with, metrics, score, tables, utterances
 from ovw.record import Metric
@@ -55,7 +55,7 @@ def compute_results(
     sampling = BootstrapOptions(config.interval, config.draws, config.seed)
     comparisons = compare_with(scored, other, sampling) if other else {}
     figures = metrics(scored, sampling)
-    extra = marks_metrics(hypotheses, figures, sampling) | orthography_metrics(hypotheses, sampling) | silence
+    extra = diacritics_metrics(hypotheses, figures, sampling) | orthography_metrics(hypotheses, sampling) | silence
     return Results(
         scored,
         figures | extra | _deltas(comparisons),

@@ -230,9 +230,9 @@ def utterances(scored: Scored, reference: Scored | None = None) -> list[ScoredUt
     c = scored.counts
     theirs = {h.id: h for h in reference.hypotheses} if reference else {}
     columns = zip(scored.hypotheses, c.errors.tolist(), c.lengths.tolist(), all_flags(scored), strict=True)
-    return [align_utterance(h, errors, length, marks, theirs.get(h.id)) for h, errors, length, marks in columns]
+    return [align_utterance(h, errors, length, flags, theirs.get(h.id)) for h, errors, length, flags in columns]
 
 
 def flag_counts(scored: Scored) -> dict[str, int]:
     """The number of hypotheses with each flag."""
-    return dict(sorted(Counter(flag for marks in all_flags(scored) for flag in marks).items()))
+    return dict(sorted(Counter(flag for flags in all_flags(scored) for flag in flags).items()))

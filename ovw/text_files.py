@@ -18,9 +18,9 @@ from ovw.errors import OvwError
 
 logger = logging.getLogger(__name__)
 
-MARKS = (
+BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),  # before UTF-16, whose mark theirs begins with
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),  # before UTF-16, whose BOM theirs begins with
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 SAMPLE = 4096
@@ -116,7 +116,7 @@ def decode_text(data: bytes, name: str) -> str:
 
 
 def encoding_of(path: Path) -> str:
-    """The encoding of a text file, found by its marks, else by what its bytes can be; raises as `read_text`."""
+    """The encoding of a text file, by its byte-order mark, else by what its bytes can be; raises as `read_text`."""
     require_file(path, LARGEST_TABLE)
     with path.open("rb") as stream:
         return _encoding(stream, str(path))
@@ -124,7 +124,7 @@ def encoding_of(path: Path) -> str:
 
 def _encoding(stream: IO[bytes], name: str) -> str:
     head = stream.read(SAMPLE)
-    if marked := next((encoding for mark, encoding in MARKS if head.startswith(mark)), None):
+    if marked := next((encoding for bom, encoding in BOMS if head.startswith(bom)), None):
         return marked
     if wide := _unmarked_wide(head):
         return wide

@@ -40,7 +40,7 @@ class Died:
     reason: str
 
 
-class Crew(Protocol):
+class WorkerGroup(Protocol):
     """Workers, numbered from 0. Each works off its items in the order they were sent."""
 
     size: int
@@ -70,14 +70,14 @@ class _Entry:
 
 
 @dataclass
-class _Desk:
-    """Items in the hands of a worker."""
+class _WorkerState:
+    """Whether a worker has loaded its task, and the items that it was sent."""
 
     ready: bool = False
     entries: dict[int, _Entry] = field(default_factory=dict)
 
 
-def dispatch(crew: Crew, items: Iterable[Any]) -> Iterator[Any]:
+def dispatch(group: WorkerGroup, items: Iterable[Any]) -> Iterator[Any]:
     """Results of every item, in the order in which they come.
 
     Nothing is started without an item. A worker that dies is replaced: the item it was at is tried again, at most
@@ -89,29 +89,29 @@ def dispatch(crew: Crew, items: Iterable[Any]) -> Iterator[Any]:
     source = _Source(items)
     if not source:
         return
-    desks = {worker: _Desk() for worker in range(crew.size)}
-    stillborn = 0
+    states = {worker: _WorkerState() for worker in range(group.size)}
+    failed_loads = 0
     try:
-        for worker in desks:
-            crew.start(worker)
-        while source or any(desk.entries for desk in desks.values()):
-            event = crew.wait()
-            desk = desks[event.worker]
+        for worker in states:
+            group.start(worker)
+        while source or any(state.entries for state in states.values()):
+            event = group.wait()
+            state = states[event.worker]
             if isinstance(event, Ready):
-                desk.ready, stillborn = True, 0
+                state.ready, failed_loads = True, 0
             elif isinstance(event, Result):
-                if desk.entries.pop(event.tag, None) is not None:
+                if state.entries.pop(event.tag, None) is not None:
                     yield event.value
             else:
-                stillborn += not desk.ready
-                if stillborn >= ATTEMPTS:
+                failed_loads += not state.ready
+                if failed_loads >= ATTEMPTS:
                     raise OvwError(f"workers die while they load the model: {event.reason}", "try fewer workers")
-                yield from _take_back(desk, source, event.reason)
-                desks[event.worker] = _Desk()
-                crew.start(event.worker)
-            _hand_out(crew, desks, source)
+                yield from _take_back(state, source, event.reason)
+                states[event.worker] = _WorkerState()
+                group.start(event.worker)
+            _hand_out(group, states, source)
     finally:
-        crew.close()
+        group.close()
 
 
 class _Source:
@@ -137,17 +137,17 @@ class _Source:
         self._waiting.extendleft(reversed(list(entries)))
 
 
-def _hand_out(crew: Crew, desks: dict[int, _Desk], source: _Source) -> None:
+def _hand_out(group: WorkerGroup, states: dict[int, _WorkerState], source: _Source) -> None:
     for depth in range(AHEAD):
-        for worker, desk in desks.items():
-            if desk.ready and len(desk.entries) <= depth and source:
+        for worker, state in states.items():
+            if state.ready and len(state.entries) <= depth and source:
                 entry = source.take()
-                desk.entries[entry.tag] = entry
-                crew.send(worker, entry.tag, entry.item)
+                state.entries[entry.tag] = entry
+                group.send(worker, entry.tag, entry.item)
 
 
-def _take_back(desk: _Desk, source: _Source, reason: str) -> Iterator[Lost]:
-    entries = list(desk.entries.values())
+def _take_back(state: _WorkerState, source: _Source, reason: str) -> Iterator[Lost]:
+    entries = list(state.entries.values())
     if entries:
         entries[0].deaths += 1
         if entries[0].deaths >= ATTEMPTS:

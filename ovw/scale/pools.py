@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ovw.cgroups import usable_cores
-from ovw.scale.task import Here, Pool
+from ovw.scale.task import InProcessPool, Pool
 
 
 def pool_for(workers: int, ray: str | None, threads: int) -> Pool:
@@ -22,7 +22,7 @@ def pool_for(workers: int, ray: str | None, threads: int) -> Pool:
         from ovw.scale.processes import Processes
 
         return Processes(workers)
-    return Here()
+    return InProcessPool()
 
 
 def threads_of(workers: int, threads: int) -> int:

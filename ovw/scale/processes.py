@@ -38,7 +38,7 @@ class Processes:
 
     def run(self, task: Task, items: Iterable[Any]) -> Iterator[Any]:
         """As `ovw.scale.task.Pool.run`."""
-        return dispatch(_ProcessCrew(self._workers, task), items)
+        return dispatch(_ProcessGroup(self._workers, task), items)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _Worker:
     pipe: Connection
 
 
-class _ProcessCrew:
+class _ProcessGroup:
     def __init__(self, size: int, task: Task) -> None:
         self.size = size
         self._task = pickle.dumps(task)
@@ -72,7 +72,7 @@ class _ProcessCrew:
         try:
             kind, tag, value = pipe.recv()
         except (EOFError, OSError):
-            return Died(number, self._bury(number))
+            return Died(number, self._reap(number))
         if kind == "failed":
             raise value
         return Ready(number) if kind == "ready" else Result(number, tag, value)
@@ -87,7 +87,7 @@ class _ProcessCrew:
                 entry.process.kill()
                 entry.process.join()
 
-    def _bury(self, number: int) -> str:
+    def _reap(self, number: int) -> str:
         entry = self._workers.pop(number)
         entry.pipe.close()
         entry.process.join()

@@ -36,7 +36,7 @@ class RayPool:
 
     def run(self, task: Task, items: Iterable[Any]) -> Iterator[Any]:
         """As `ovw.scale.task.Pool.run`."""
-        return dispatch(_RayCrew(self._workers, task, self._address, self._threads), items)
+        return dispatch(_ActorGroup(self._workers, task, self._address, self._threads), items)
 
 
 class Worker:
@@ -60,7 +60,7 @@ class Worker:
         return attempt(self._work, item)
 
 
-class _RayCrew:
+class _ActorGroup:
     def __init__(self, size: int, task: Task, address: str, threads: int) -> None:
         self.size = size
         self._quiet = contextlib.ExitStack()
@@ -103,7 +103,7 @@ def _connect(address: str, cpus: int) -> Any:
     require_extra("ray")
     import ray
 
-    _knock(address)
+    _check_reachable(address)
     options = {"logging_level": "ERROR", "log_to_driver": False, "ignore_reinit_error": True}
     try:
         if address == LOCAL:
@@ -116,8 +116,8 @@ def _connect(address: str, cpus: int) -> Any:
     return ray
 
 
-def _knock(address: str) -> None:
-    """Find out in seconds that nobody answers at `host:port`; Ray would try for minutes."""
+def _check_reachable(address: str) -> None:
+    """Require within seconds that something answers at `host:port`; Ray would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host:
         return

@@ -54,7 +54,7 @@ def attempt(work: Callable[[Any], Any], item: Any) -> Any:
         return Lost(item, unexpected(error))
 
 
-class Here:
+class InProcessPool:
     """This process, one item after the other."""
 
     def run(self, task: Task, items: Iterable[Any]) -> Iterator[Any]:

@@ -42,8 +42,8 @@ def normalize(text: str, language: str | None) -> str:
     return "".join(basic.split()) if by_characters(language) else basic
 
 
-def normalize_keeping_marks(text: str, language: str | None) -> str:
-    """A text as it is scored with combining marks kept, as multilingual leaderboards do: many scripts write vowels so.
+def normalize_keeping_diacritics(text: str, language: str | None) -> str:
+    """A text as it is scored with diacritics kept, as multilingual leaderboards do: many scripts write vowels so.
 
     English has no other rules here than in `normalize`.
     """
@@ -55,8 +55,8 @@ def normalize_keeping_marks(text: str, language: str | None) -> str:
     return ("" if by_characters(language) else " ").join(kept.split())
 
 
-def has_marks(text: str) -> bool:
-    """Whether a text, composed, has combining marks."""
+def has_diacritics(text: str) -> bool:
+    """Whether a text, composed, has diacritics: combining marks, such as vowel signs."""
     if text.isascii():
         return False
     return any(unicodedata.category(character)[0] == "M" for character in unicodedata.normalize("NFKC", text))

@@ -1,7 +1,7 @@
 """Errors of punctuation and case in the words that are right.
 
-Word error rates ignore both. The rate of punctuation errors follows Meister et al., 2023 (LibriSpeech-PC): marks that
-are missing, added or another one, over the marks of the reference, counted behind words that reference and hypothesis
+Word error rates ignore both. The rate of punctuation errors follows Meister et al., 2023 (LibriSpeech-PC): signs that
+are missing, added or another one, over those of the reference, counted behind words that reference and hypothesis
 share. Errors of case are counted likewise, over the words with a capital letter.
 """
 
@@ -14,10 +14,10 @@ from ovw.scoring.counts import Pair, shared_words
 from ovw.scoring.normalizer import by_characters
 
 WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
-MARKS = {",": ",", ";": ",", ":": ",", "，": ",", "、": ",", ".": ".", "…": ".", "。": ".", "।": "."} | {
+PUNCTUATION = {",": ",", ";": ",", ":": ",", "，": ",", "、": ",", ".": ".", "…": ".", "。": ".", "।": "."} | {
     "?": "?", "？": "?", "؟": "?", "!": "!", "！": "!"
 }  # fmt: skip
-"""Marks that are scored, and what each counts as: readers disagree about `;` and `,`, not about `,` and `?`."""
+"""Signs that are scored, and what each counts as: readers disagree about `;` and `,`, not about `,` and `?`."""
 
 
 @dataclass(frozen=True)
@@ -25,21 +25,21 @@ class Orthography:
     """Counts over the words that a reference and a hypothesis share.
 
     Attributes:
-        marks: of the reference.
-        mark_errors: missing, added or other marks.
+        punctuation: signs in the reference.
+        punctuation_errors: missing, added or other signs.
         capitals: words of the reference that begin with a capital letter.
         case_errors: words whose first letter has the other case.
     """
 
-    marks: int = 0
-    mark_errors: int = 0
+    punctuation: int = 0
+    punctuation_errors: int = 0
     capitals: int = 0
     case_errors: int = 0
 
     def __add__(self, other: Orthography) -> Orthography:
         return Orthography(
-            self.marks + other.marks,
-            self.mark_errors + other.mark_errors,
+            self.punctuation + other.punctuation,
+            self.punctuation_errors + other.punctuation_errors,
             self.capitals + other.capitals,
             self.case_errors + other.case_errors,
         )
@@ -47,10 +47,10 @@ class Orthography:
 
 @dataclass(frozen=True)
 class WrittenWord:
-    """A word as it is written, and the mark behind it; empty where there is none."""
+    """A word as it is written, and the punctuation behind it; empty where there is none."""
 
     text: str
-    mark: str
+    punctuation: str
 
     @property
     def folded(self) -> str:
@@ -59,22 +59,22 @@ class WrittenWord:
 
 
 def written_words(text: str) -> list[WrittenWord]:
-    """The words of a raw text with the marks behind them."""
+    """The words of a raw text with the punctuation behind them."""
     found = list(WORD.finditer(text))
     ends = [match.start() for match in found[1:]] + [len(text)] * bool(found)
     return [
-        WrittenWord(match.group(), next((MARKS[c] for c in text[match.end() : end] if c in MARKS), ""))
+        WrittenWord(match.group(), next((PUNCTUATION[c] for c in text[match.end() : end] if c in PUNCTUATION), ""))
         for match, end in zip(found, ends, strict=True)
     ]
 
 
 def is_written(text: str) -> bool:
     """Whether a reference has punctuation and both cases, as people write."""
-    return any(c in MARKS for c in text) and text not in (text.upper(), text.lower())
+    return any(c in PUNCTUATION for c in text) and text not in (text.upper(), text.lower())
 
 
 def compare_orthography(pair: Pair) -> Orthography:
-    """The counts of a pair of raw texts; none where the reference is not written with marks and both cases.
+    """The counts of a pair of raw texts; none where the reference is not written with punctuation and both cases.
 
     Languages without spaces between words are left out too.
     """
@@ -87,4 +87,5 @@ def compare_orthography(pair: Pair) -> Orthography:
 
 def _compare(reference: WrittenWord, hypothesis: WrittenWord) -> Orthography:
     capital, other = reference.text[0].isupper(), hypothesis.text[0].isupper()
-    return Orthography(bool(reference.mark), reference.mark != hypothesis.mark, capital, capital != other)
+    wrong = reference.punctuation != hypothesis.punctuation
+    return Orthography(bool(reference.punctuation), wrong, capital, capital != other)

@@ -32,7 +32,7 @@ class ScoredUtterance:
 
 
 def align_utterance(
-    hypothesis: Hypothesis, errors: int, length: int, marks: tuple[str, ...], other: Hypothesis | None = None
+    hypothesis: Hypothesis, errors: int, length: int, flags: tuple[str, ...], other: Hypothesis | None = None
 ) -> ScoredUtterance:
     """A counted clip with its alignment.
 
@@ -40,12 +40,12 @@ def align_utterance(
         hypothesis: of the clip.
         errors: counted in it.
         length: of its reference.
-        marks: its flags.
+        flags: suspicious signs.
         other: the reference system's hypothesis of the same clip.
     """
     steps = align(Pair(hypothesis.reference, hypothesis.hypothesis, hypothesis.language))
     compared = align(Pair(hypothesis.reference, other.hypothesis, hypothesis.language)) if other else None
-    return ScoredUtterance(hypothesis, errors, length, marks, steps, compared)
+    return ScoredUtterance(hypothesis, errors, length, flags, steps, compared)
 
 
 def worst_first(utterances: Iterable[ScoredUtterance]) -> list[ScoredUtterance]:

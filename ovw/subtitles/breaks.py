@@ -12,8 +12,8 @@ SENTENCE_ENDS = frozenset(".!?…。！？｡؟۔।॥։።")
 PHRASE_ENDS = frozenset(",;:–—，、；：､،؛፣")
 CLOSERS = "\"'”’»›)]}」』）】》〉"
 OPENERS = "«‹“‘„([{「『（【《〈¿¡"
-MARKS = "".join(SENTENCE_ENDS | PHRASE_ENDS - {"–", "—"} - {".", "…"}) + CLOSERS.strip("\"'") + "%‰ๆฯໆຯៗ"
-"""Marks that belong to the word before them, also where a space is written before them, as in French."""
+TRAILING = "".join(SENTENCE_ENDS | PHRASE_ENDS - {"–", "—"} - {".", "…"}) + CLOSERS.strip("\"'") + "%‰ๆฯໆຯៗ"
+"""Punctuation that belongs to the word before it, also where a space is written between, as in French."""
 AFTER_SENTENCE, AFTER_PHRASE, ANYWHERE, AFTER_SHORT_WORD, BESIDE_MARK = 0.0, 1.0, 3.0, 5.0, 50.0
 """Costs of a break."""
 SHORT_COLUMNS = 3
@@ -27,7 +27,7 @@ WIDOW_COLUMNS = 8
 
 def break_cost(before: Atom, after: Atom) -> float:
     """Cost of a break between two atoms, by how much it disturbs the reader."""
-    if not after.text.strip(MARKS) or not before.text.strip(OPENERS):
+    if not after.text.strip(TRAILING) or not before.text.strip(OPENERS):
         return BESIDE_MARK
     mark = before.text.rstrip(CLOSERS)[-1:]
     if mark in SENTENCE_ENDS:

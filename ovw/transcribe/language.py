@@ -42,10 +42,10 @@ def _detect_together(decoder: Decoder, audio: Sequence[Audio], tokenizer: Tokeni
     logits = decoder.step(np.full((windows, 1), tokenizer.sot), np.arange(windows, dtype=np.int32))[:, 0]
     decoder.release()
     codes = list(tokenizer.language_tokens)
-    chances = softmax(logits[:, list(tokenizer.language_tokens.values())])
+    probabilities = softmax(logits[:, list(tokenizer.language_tokens.values())])
     return [
         Detection(codes[int(row.argmax())], float(row.max()), dict(zip(codes, row.tolist(), strict=True)))
-        for row in chances
+        for row in probabilities
     ]
 
 

@@ -161,7 +161,7 @@ class TranscribeOptions(Config):
         return max(self.beam_size, samples)
 
     @property
-    def needs_turns(self) -> bool:
+    def is_sequential(self) -> bool:
         """Whether windows have to be decoded one after the other."""
         wanted = bool(self.prefix) or self.condition_on_previous_text is True
         return wanted or not self.vad or self.hallucination_silence_threshold is not None

@@ -16,7 +16,7 @@ from ovw.runtime.device import DeviceOptions
 from ovw.scale.bulk import Failed, File, Finished, TranscribeFiles, transcribe_files
 from ovw.scale.cost import Fleet, main
 from ovw.scale.processes import Processes
-from ovw.scale.task import Here, Lost
+from ovw.scale.task import InProcessPool, Lost
 from ovw.transcribe.options import TranscribeOptions
 
 
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_outputs_whole_and_failures_told(folder: Path, work: TranscribeFiles) -> None:
     todo = files(folder, "a.wav", "bad.wav", "b.wav")
-    a, bad, b = transcribe_files(todo, work, Here())
+    a, bad, b = transcribe_files(todo, work, InProcessPool())
     assert isinstance(a, Finished)
     assert isinstance(b, Finished)
     assert isinstance(bad, Failed)
@@ -54,7 +54,7 @@ def test_outputs_whole_and_failures_told(folder: Path, work: TranscribeFiles) ->
 
 def test_done_is_what_has_every_output_younger_than_its_media(folder: Path, work: TranscribeFiles) -> None:
     a, b, bad = files(folder, "a.wav", "b.wav", "bad.wav")
-    list(transcribe_files([a, b, bad], work, Here()))
+    list(transcribe_files([a, b, bad], work, InProcessPool()))
     assert [file.is_done() for file in (a, b, bad)] == [True, True, False]
     later = a.targets["srt"].stat().st_mtime + 10
     os.utime(folder / "a.wav", (later, later))
@@ -67,14 +67,14 @@ def test_processes_write_the_same(folder: Path, work: TranscribeFiles) -> None:
     todo = files(folder, "a.wav", "b.wav", "c.wav")
     assert len(list(transcribe_files(todo, work, Processes(2)))) == 3
     many = [file.targets["txt"].read_text(encoding="utf-8") for file in todo]
-    list(transcribe_files(todo, work, Here()))
+    list(transcribe_files(todo, work, InProcessPool()))
     assert many == [file.targets["txt"].read_text(encoding="utf-8") for file in todo]
 
 
 def test_warnings_come_with_the_result(folder: Path, work: TranscribeFiles) -> None:
     half_of_an_mp4(folder / "a.mp4")
     handlers = logging.getLogger("ovw").handlers.copy()
-    (damaged, whole) = transcribe_files(files(folder, "a.mp4", "b.wav"), work, Here())
+    (damaged, whole) = transcribe_files(files(folder, "a.mp4", "b.wav"), work, InProcessPool())
     (told,) = damaged.warnings
     assert told.startswith(f"{folder / 'a.mp4'}: its sound ends at")
     assert whole.warnings == ()
@@ -91,7 +91,7 @@ def test_downloads_are_fetched_and_removed(
     with serve(folder) as root:
         (item,), problems = expand([f"{root}/a.wav"])
         file = File(item, {"txt": folder / "far.txt"})
-        (done,) = transcribe_files([file], work, Here())
+        (done,) = transcribe_files([file], work, InProcessPool())
     assert not problems
     assert isinstance(done, Finished)
     assert file.is_done()

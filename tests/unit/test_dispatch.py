@@ -19,14 +19,14 @@ from ovw.scale.dispatch import AHEAD, Died, Ready, Result, dispatch
 from ovw.scale.pools import pool_for, threads_of
 from ovw.scale.processes import Processes
 from ovw.scale.ray_pool import Worker
-from ovw.scale.task import Here, Lost
+from ovw.scale.task import InProcessPool, Lost
 
 
-class FakeCrew:
+class FakeGroup:
     """Workers that double a number, and die as they are told: `deaths` holds items that kill, and how often."""
 
-    def __init__(self, size: int, deaths: dict[int, int] | None = None, stillborn: int = 0) -> None:
-        self.size, self.deaths, self.stillborn = size, deaths or {}, stillborn
+    def __init__(self, size: int, deaths: dict[int, int] | None = None, failed_loads: int = 0) -> None:
+        self.size, self.deaths, self.failed_loads = size, deaths or {}, failed_loads
         self.events: deque[Any] = deque()
         self.queues: dict[int, deque[tuple[int, int]]] = {}
         self.most = self.starts = 0
@@ -35,8 +35,8 @@ class FakeCrew:
     def start(self, worker: int) -> None:
         self.starts += 1
         self.queues[worker] = deque()
-        if self.stillborn:
-            self.stillborn -= 1
+        if self.failed_loads:
+            self.failed_loads -= 1
             self.events.append(Died(worker, "no memory"))
         else:
             self.events.append(Ready(worker))
@@ -65,15 +65,15 @@ def numbers(outcomes: list[Any]) -> list[int]:
 
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_every_item_once(size: int) -> None:
-    crew = FakeCrew(size, {3: 1, 7: 2, 8: 1})
-    assert numbers(list(dispatch(crew, range(20)))) == [2 * n for n in range(20)]
-    assert crew.starts == size + 4
-    assert crew.closed
+    group = FakeGroup(size, {3: 1, 7: 2, 8: 1})
+    assert numbers(list(dispatch(group, range(20)))) == [2 * n for n in range(20)]
+    assert group.starts == size + 4
+    assert group.closed
 
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_an_item_that_kills_is_lost_alone(size: int) -> None:
-    outcomes = list(dispatch(FakeCrew(size, {4: 99}), range(10)))
+    outcomes = list(dispatch(FakeGroup(size, {4: 99}), range(10)))
     assert numbers(outcomes) == [2 * n for n in range(10) if n != 4]
     (lost,) = [o for o in outcomes if isinstance(o, Lost)]
     assert lost.item == 4
@@ -88,33 +88,33 @@ def test_items_are_taken_as_they_are_worked_off() -> None:
             taken.append(n)
             yield n
 
-    crew = FakeCrew(2)
-    results = dispatch(crew, source())
+    group = FakeGroup(2)
+    results = dispatch(group, source())
     for done, _ in enumerate(results, 1):
         assert len(taken) <= done + 2 * AHEAD + 1
-    assert crew.most == AHEAD
+    assert group.most == AHEAD
 
 
 def test_nothing_to_do_starts_nobody() -> None:
-    crew = FakeCrew(2)
-    assert list(dispatch(crew, [])) == []
-    assert crew.starts == 0
+    group = FakeGroup(2)
+    assert list(dispatch(group, [])) == []
+    assert group.starts == 0
 
 
 def test_workers_that_die_while_loading() -> None:
-    assert numbers(list(dispatch(FakeCrew(2, stillborn=2), range(3)))) == [0, 2, 4]
-    crew = FakeCrew(1, stillborn=99)
+    assert numbers(list(dispatch(FakeGroup(2, failed_loads=2), range(3)))) == [0, 2, 4]
+    group = FakeGroup(1, failed_loads=99)
     with pytest.raises(OvwError, match="die while they load the model: no memory"):
-        list(dispatch(crew, range(3)))
-    assert crew.closed
+        list(dispatch(group, range(3)))
+    assert group.closed
 
 
-def test_stopping_early_closes_the_crew() -> None:
-    crew = FakeCrew(2)
-    results = dispatch(crew, range(10))
+def test_stopping_early_closes_the_group() -> None:
+    group = FakeGroup(2)
+    results = dispatch(group, range(10))
     next(results)
     results.close()  # type: ignore[attr-defined]
-    assert crew.closed
+    assert group.closed
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,8 @@ def test_a_task_that_cannot_be_loaded() -> None:
     assert caught.value.hint == "convert one"
     assert getattr(Worker(Broken()).ready(), "hint", None) == "convert one"
     with pytest.raises(OvwError, match="no such model"):
-        list(Here().run(Broken(), range(3)))
-    assert list(Here().run(Broken(), [])) == []
+        list(InProcessPool().run(Broken(), range(3)))
+    assert list(InProcessPool().run(Broken(), [])) == []
 
 
 class Returns:
@@ -212,7 +212,7 @@ class Stumbles:
         return lambda item: 1 / item
 
 
-@pytest.mark.parametrize("pool", [Here(), Processes(2)])
+@pytest.mark.parametrize("pool", [InProcessPool(), Processes(2)])
 def test_an_error_nobody_foresaw_costs_one_item(pool: Any) -> None:
     outcomes = list(pool.run(Stumbles(), [1, 0, 1]))
     assert sorted(map(str, outcomes)) == sorted(
@@ -221,7 +221,7 @@ def test_an_error_nobody_foresaw_costs_one_item(pool: Any) -> None:
 
 
 def test_who_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(pool_for(1, None, 0), Here)
+    assert isinstance(pool_for(1, None, 0), InProcessPool)
     assert isinstance(pool_for(2, None, 1), Processes)
     monkeypatch.setattr("ovw.scale.pools.usable_cores", lambda: 8)
     assert [threads_of(n, 0) for n in (1, 2, 3, 16)] == [0, 4, 2, 1]

@@ -23,7 +23,7 @@ from ovw.errors import OvwError
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.score import score
 from ovw.evaluate.transcription import Done, Outcome, TranscribeClips, run
-from ovw.scale.task import Here
+from ovw.scale.task import InProcessPool
 from ovw.scoring.hypothesis import parse, read_hypotheses
 from ovw.transcribe.options import TranscribeOptions
 
@@ -121,13 +121,13 @@ def test_results_hold_for_the_clips_as_they_are_now(tmp_path: Path) -> None:
     """Another sound or language under a known id is transcribed anew; another text is only scored anew."""
     clips = [replace(one, audio=f"sound {i}".encode()) for i, one in enumerate(utterances(4))]
     with HypothesisJournal(tmp_path, REQUEST) as journal:
-        run(clips, Echo(), Here(), journal)
+        run(clips, Echo(), InProcessPool(), journal)
     clips[1] = replace(clips[1], audio=b"another sound")
     clips[2] = replace(clips[2], reference="corrected", speaker="7")
     clips[3] = replace(clips[3], language="de")
     with HypothesisJournal(tmp_path, REQUEST) as journal:
         again = Echo()
-        run(clips, again, Here(), journal)
+        run(clips, again, InProcessPool(), journal)
         again.seen.sort()
         assert again.seen == ["u1", "u3"]
     found = read_hypotheses(tmp_path / "hypotheses.jsonl")
@@ -155,7 +155,7 @@ def test_translations_are_english(tmp_path: Path) -> None:
     for expected in (["zh", "zh"], [], ["de"]):
         Translator.calls.clear()
         with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
-            found, _ = run(clips, task, Here(), journal, translate=True)
+            found, _ = run(clips, task, InProcessPool(), journal, translate=True)
         assert Translator.calls == expected
         clips[1] = replace(clips[1], language="de" if not expected else clips[1].language)
     assert [(h.language, h.translated_from) for h in found] == [("en", "zh"), ("en", "de")]
@@ -211,7 +211,7 @@ SCRIPT = """
     from support.hypotheses import REQUEST, Echo, utterances
     from ovw.evaluate.journal import HypothesisJournal
     from ovw.evaluate.transcription import run
-    from ovw.scale.task import Here
+    from ovw.scale.task import InProcessPool
 
     class Slow(Echo):
         def work(self, utterance):
@@ -219,7 +219,7 @@ SCRIPT = """
             return super().work(utterance)
 
     with HypothesisJournal(Path({folder!r}), REQUEST) as journal:
-        run(utterances(40), Slow(), Here(), journal)
+        run(utterances(40), Slow(), InProcessPool(), journal)
 """
 
 
@@ -242,5 +242,5 @@ def test_killed_five_times_and_taken_up(tmp_path: Path) -> None:
     assert 15 <= lines_of(path) < 40
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     with HypothesisJournal(tmp_path / "whole", REQUEST) as journal:
-        whole, _ = run(utterances(40), Echo(), Here(), journal)
+        whole, _ = run(utterances(40), Echo(), InProcessPool(), journal)
     assert read_hypotheses(path) == whole

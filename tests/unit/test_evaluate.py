@@ -30,7 +30,7 @@ from ovw.evaluate.request import request_of
 from ovw.evaluate.score import score
 from ovw.evaluate.transcription import EvalObserver, TranscribeClips, run
 from ovw.record import Case, Metric, new_record, read_record, write_record
-from ovw.scale.task import Here, Lost
+from ovw.scale.task import InProcessPool, Lost
 from ovw.transcribe.options import TranscribeOptions
 
 
@@ -64,7 +64,7 @@ def test_problems_are_named_and_counted(tmp_path: Path) -> None:
     items = [*utterances(3), Problem("p", "m.jsonl:4", "not JSON"), replace(utterances(5)[4], reference=" ")]
     seen: list[Problem] = []
     with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
-        done, problems = run(items, Echo("u1"), Here(), journal, observer=EvalObserver(on_problem=seen.append))
+        done, problems = run(items, Echo("u1"), InProcessPool(), journal, observer=EvalObserver(on_problem=seen.append))
     assert [h.id for h in done] == ["u0", "u2"]
     assert {p.id: p.reason for p in problems} == {
         "u1": "cannot be read",
@@ -74,17 +74,17 @@ def test_problems_are_named_and_counted(tmp_path: Path) -> None:
     assert seen == problems
     with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
         again = Echo()
-        done, problems = run(items, again, Here(), journal)
+        done, problems = run(items, again, InProcessPool(), journal)
         assert (again.seen, len(done), len(problems)) == (["u1"], 3, 2)  # the clip that failed was tried again
     for item in items[3:]:
         with HypothesisJournal(tmp_path / "strict", REQUEST) as journal, pytest.raises(OvwError, match="goes on"):
-            run([item], Echo(), Here(), journal, strict=True)
+            run([item], Echo(), InProcessPool(), journal, strict=True)
 
 
 def test_clips_without_words_are_transcribed_where_silence_is_scored(tmp_path: Path) -> None:
     items = [replace(item, reference=text) for item, text in zip(utterances(3), ("", " ", "words"), strict=True)]
     with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
-        done, problems = run(items, Echo(), Here(), journal, strict=True, silence=True)
+        done, problems = run(items, Echo(), InProcessPool(), journal, strict=True, silence=True)
     assert ([h.reference.strip() for h in done], problems) == (["", "", "words"], [])
     assert silence_metrics(score(done))["silence_clips"].value == 2
 
@@ -304,7 +304,7 @@ def test_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
     assert request["dataset"] == str(tmp_path / r"a\udcff")
     for _ in range(2):
         with HypothesisJournal(folder / "run", request) as journal:
-            run([replace(utterances(1)[0], location=f"{folder}/u0.wav")], Echo(), Here(), journal)
+            run([replace(utterances(1)[0], location=f"{folder}/u0.wav")], Echo(), InProcessPool(), journal)
     record = new_record("eval", config.model_dump(mode="json"), facts={"problems": {"listed": [{"id": str(folder)}]}})
     write_record(record, folder / "record.json")
     assert read_record(folder / "record.json").config["dataset"] == request["dataset"]

@@ -6,12 +6,12 @@ import logging
 
 import pytest
 
-from ovw.evaluate.extra_metrics import marks_metrics, orthography_metrics, silence_metrics
+from ovw.evaluate.extra_metrics import diacritics_metrics, orthography_metrics, silence_metrics
 from ovw.evaluate.facts import describe_problems
 from ovw.evaluate.score import BootstrapOptions, metrics, score
 from ovw.scoring.counts import Pair
 from ovw.scoring.hypothesis import Hypothesis
-from ovw.scoring.normalizer import has_marks, normalize, normalize_keeping_marks
+from ovw.scoring.normalizer import has_diacritics, normalize, normalize_keeping_diacritics
 from ovw.scoring.orthography import Orthography, compare_orthography
 
 SAMPLING = BootstrapOptions(draws=100)
@@ -52,8 +52,8 @@ def test_no_silence_no_figures():
 )
 def test_vowel_signs(one: str, other: str, language: str):
     assert normalize(one, language) == normalize(other, language)  # openai-whisper's
-    assert normalize_keeping_marks(one, language) != normalize_keeping_marks(other, language)
-    assert has_marks(one)
+    assert normalize_keeping_diacritics(one, language) != normalize_keeping_diacritics(other, language)
+    assert has_diacritics(one)
 
 
 @pytest.mark.parametrize(
@@ -67,15 +67,15 @@ def test_vowel_signs(one: str, other: str, language: str):
     ],
 )
 def test_texts_without_marks_are_normalized_as_ever(text: str, language: str):
-    assert normalize_keeping_marks(text, language) == normalize(text, language)
-    assert not has_marks(text)
+    assert normalize_keeping_diacritics(text, language) == normalize(text, language)
+    assert not has_diacritics(text)
 
 
 def test_the_rate_with_marks_and_the_warning(caplog: pytest.LogCaptureFixture):
     clips = [clip(0, "राम की किताब", "राम का किताब", "hi")]
     plain = metrics(score(clips), SAMPLING)
     with caplog.at_level(logging.WARNING):
-        found = marks_metrics(clips, plain, SAMPLING)
+        found = diacritics_metrics(clips, plain, SAMPLING)
     assert plain["wer"].value == 0
     assert found["wer_with_marks"].value == pytest.approx(100 / 3, abs=0.01)
     assert (
@@ -87,13 +87,13 @@ def test_the_rate_with_marks_and_the_warning(caplog: pytest.LogCaptureFixture):
 def test_characters_and_english(caplog: pytest.LogCaptureFixture):
     thai = [clip(0, "กิน", "กัน", "th"), clip(1, "hello there", "hello here", "en")]
     plain = metrics(score(thai), SAMPLING)
-    found = marks_metrics(thai, plain, SAMPLING)
+    found = diacritics_metrics(thai, plain, SAMPLING)
     assert plain["cer"].value == 0
     assert found["cer_with_marks"].value == pytest.approx(100 / 3, abs=0.01)
     assert found["wer_with_marks"].value == plain["wer"].value == 50.0
     assert "CER" in caplog.text
     assert "WER" not in caplog.text
-    assert marks_metrics([clip(0, "hello", "hallo", "de")], plain, SAMPLING) == {}
+    assert diacritics_metrics([clip(0, "hello", "hallo", "de")], plain, SAMPLING) == {}
 
 
 @pytest.mark.parametrize(

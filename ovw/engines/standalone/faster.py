@@ -45,18 +45,18 @@ class Faster:
         return "".join(s.text for s in found).strip(), sum(len(s.tokens) for s in found)
 
     def transcribe_all(self, clips: list[NDArray[np.float32]]) -> list[str] | None:
-        """All clips in one recording with marks between them, which its batches are cut at."""
+        """All clips in one recording with their times, by which its batches are cut."""
         if self._batch < 2 or any(len(clip) > 30 * 16000 for clip in clips):
             return None
         silence = np.zeros(GAP, np.float32)
         starts = np.cumsum([0, *(len(clip) + GAP for clip in clips[:-1])])
-        marks = [
+        times = [
             {"start": float(at) / 16000, "end": (at + len(clip)) / 16000}
             for at, clip in zip(starts, clips, strict=True)
         ]
         joined = np.concatenate([part for clip in clips for part in (clip, silence)])
         segments, _ = self._batched.transcribe(
-            joined, batch_size=self._batch, clip_timestamps=marks, vad_filter=False, **self._options
+            joined, batch_size=self._batch, clip_timestamps=times, vad_filter=False, **self._options
         )
         texts = [""] * len(clips)
         for segment in segments:
