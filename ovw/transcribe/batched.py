@@ -23,7 +23,7 @@ from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import SHORTEST_IN_SILENCE, Recording, Window
 from ovw.transcribe.result import Detection, Segment
 from ovw.transcribe.second_search import SecondSearch
-from ovw.transcribe.segments import Piece, make_segment, split_window, within
+from ovw.transcribe.segments import Piece, is_closed, make_segment, split_window, within
 from ovw.transcribe.window_decoder import SECOND_TRY_BELOW, WindowDecoder
 from ovw.transcribe.words.timer import last_word_end
 from ovw.voice_activity.spans import FrameSpan
@@ -39,6 +39,8 @@ SPARSE = 1.0
 
 SHORTEST_ECHO = 30
 """Letters of a text that counts as an echo where it repeats the text before it; people do repeat shorter phrases."""
+SHORTEST_ECHO_CLOSED = 10
+"""As `SHORTEST_ECHO`, where the model found no speech behind the text before it: the phrase does not come again."""
 
 
 @dataclass(frozen=True)
@@ -200,13 +202,14 @@ class BatchedDecoder(WindowDecoder):
         made = [make_segment(piece, result, tokenizer, window.span.start, decoded.language) for piece in pieces]
         kept = [segment for segment in made if segment.start < segment.end and segment.text.strip()]
         text = "".join(segment.text for segment in kept)
-        if is_echo(text, window.before):
+        if is_echo(text, window.before, closed=window.closed):
             return nothing
         timed = self._timed(kept, decoded)
         words_end = round(last_word_end(timed, 0.0) * FRAMES_PER_SECOND)
         again = [FrameSpan(max(span.start, words_end), span.end) for span in again if words_end < span.end]
         earlier = self._prompts_after(window, kept, result.temperature) if again else None
-        rests = [Window(window.recording, span, decoded.language, text, earlier) for span in again]
+        closed = is_closed(result.tokens, tokenizer)
+        rests = [Window(window.recording, span, decoded.language, text, closed, earlier) for span in again]
         return WindowResult(window, timed, rests, decoded.detection)
 
     def _prompts_after(self, window: Window, segments: Sequence[Segment], temperature: float) -> PromptBuilder | None:
@@ -263,7 +266,14 @@ def _whole_windows(recording: Recording, clip: FrameSpan) -> Iterator[FrameSpan]
         yield FrameSpan(begin, seek)
 
 
-def is_echo(text: str, before: str) -> bool:
-    """Whether the rest of a window only repeats how the window ended: its last timestamp came too early."""
+def is_echo(text: str, before: str, *, closed: bool) -> bool:
+    """Whether the rest of a window only repeats how the window ended: its last timestamp came too early.
+
+    Args:
+        text: of the rest.
+        before: the text of the window.
+        closed: the model found no speech behind that text.
+    """
     current = plain(text)
-    return len(current) >= SHORTEST_ECHO and plain(before).endswith(current)
+    shortest = SHORTEST_ECHO_CLOSED if closed else SHORTEST_ECHO
+    return len(current) >= shortest and plain(before).endswith(current)

@@ -233,6 +233,7 @@ class Window:
         span: its mel frames.
         language: code; `AUTO` to be detected in it, `None` for an English-only model.
         before: the text before it, when it is the rest of a window.
+        closed: the model found no speech behind that text.
         prompts: builds its prompt with that text, when it is to be decoded as it would be alone.
     """
 
@@ -240,6 +241,7 @@ class Window:
     span: FrameSpan
     language: str | None
     before: str = ""
+    closed: bool = False
     prompts: PromptBuilder | None = None
 
     @property

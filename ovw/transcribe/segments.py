@@ -36,6 +36,11 @@ class Cut:
     closed: bool
 
 
+def is_closed(tokens: list[int], tokenizer: Tokenizer) -> bool:
+    """Whether the tokens of a window end with one timestamp: the model found no speech behind it."""
+    return [tokenizer.is_timestamp(token) for token in tokens[-2:]] == [False, True]
+
+
 def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) -> Cut:
     """Cut a window at its timestamp pairs, as openai/whisper does.
 
@@ -48,7 +53,7 @@ def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) 
     offset = seek / FRAMES_PER_SECOND
     is_time = [tokenizer.is_timestamp(token) for token in tokens]
     cuts = [i for i in range(1, len(tokens)) if is_time[i - 1] and is_time[i]]
-    closed = is_time[-2:] == [False, True]
+    closed = is_closed(tokens, tokenizer)
     if not cuts:
         return Cut([_whole(tokens, tokenizer, offset, size)], size, closed)
     if closed:

@@ -67,21 +67,23 @@ def test_split_window(tokens: list[int], size: int, pieces: list, advance: int) 
 
 
 @pytest.mark.parametrize(
-    ("text", "echo"),
+    ("text", "echo", "closed"),
     [
-        (" And a moment's energy. Besides, I cannot converse.", True),
-        (" and a MOMENTS energy besides i CANNOT converse", True),
-        (" Besides, I cannot.", False),  # not the end
-        (" I cannot converse. No.", False),
-        (" Besides, I cannot converse.", False),  # short enough to have been said twice
-        ("", False),
-        (" Something else entirely.", False),
+        (" And a moment's energy. Besides, I cannot converse.", True, True),
+        (" and a MOMENTS energy besides i CANNOT converse", True, True),
+        (" Besides, I cannot.", False, False),  # not the end
+        (" I cannot converse. No.", False, False),
+        (" Besides, I cannot converse.", False, True),  # short enough to be repeated, but not behind the end
+        (" Converse.", False, False),
+        ("", False, False),
+        (" Something else entirely.", False, False),
     ],
 )
-def test_a_rest_that_only_repeats_the_end(text: str, echo: bool) -> None:
+def test_a_rest_that_only_repeats_the_end(text: str, echo: bool, closed: bool) -> None:
     before = " She replied with a sort of tartness and a moment's energy. Besides, I cannot converse."
-    assert is_echo(text, before) is echo
-    assert not is_echo(text, "")
+    assert is_echo(text, before, closed=False) is echo
+    assert is_echo(text, before, closed=True) is closed
+    assert not is_echo(text, "", closed=True)
 
 
 class Counting(BatchedDecoder):
@@ -127,7 +129,7 @@ class Worded(BatchedDecoder):
     """Gives a window's words instead of decoding it: one that ends later than the text's last timestamp."""
 
     def __init__(self, recording: Recording) -> None:
-        tokenizer = SimpleNamespace(text_of=lambda tokens: " word", eot=10)
+        tokenizer = SimpleNamespace(text_of=lambda tokens: " word", is_timestamp=lambda token: False, eot=10)
         self._sessions = SimpleNamespace(tokenizer=tokenizer, dims=find_size("tiny").dims)
         self._options = TranscribeOptions(batch_size=8, word_timestamps=True, no_speech_threshold=None)
 
