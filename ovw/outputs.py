@@ -20,6 +20,9 @@ from ovw.text_files import escaped
 
 logger = logging.getLogger(__name__)
 
+ANNOUNCED = ""
+"""In the place of a hash that is not known yet."""
+
 
 def write_own(target: Path, content: str | bytes) -> None:
     """Write a file as `write_whole` does. Its hash is noted first: a kill in between must not make it another's.
@@ -35,7 +38,7 @@ def write_own(target: Path, content: str | bytes) -> None:
 def announce(outputs: Iterable[Path]) -> None:
     """Note files that other machines are about to write: a kill before `remember` must not make them another's."""
     for path in outputs:
-        _note(path, "")
+        _note(path, ANNOUNCED)
 
 
 def remember(outputs: Iterable[Path]) -> None:
@@ -65,6 +68,11 @@ class OwnFiles:
     def wrote(self, path: Path) -> bool:
         """Whether ovw wrote a file under this name, which may have been edited since."""
         return path.name in self._in(path.parent)
+
+    def is_edited(self, path: Path) -> bool:
+        """Whether a file is one that ovw wrote, and not as it wrote it; unknown where only `announce` noted it."""
+        hashes = self._in(path.parent).get(path.name, set()) - {ANNOUNCED}
+        return bool(hashes) and file_sha256(path) not in hashes
 
     def is_unchanged(self, path: Path) -> bool:
         """Whether a file is one that ovw wrote, and as it wrote it."""

@@ -171,7 +171,7 @@ def test_workers_leave_edited_subtitles_alone(
     run(media, config, workers=1)
     (srt := tmp_path / "talk.srt").write_text("corrected by hand")
     shown(media, config, workers=1)
-    assert "files transcribed: 0; done before: 1" in capsys.readouterr().err
+    assert "files transcribed: 0; done before: 1 (1 edited since), --force" in capsys.readouterr().err
     assert srt.read_text() == "corrected by hand"
     run(media, config, workers=1, overwrite=True)
     assert srt.read_text().startswith("1\n")
@@ -209,7 +209,7 @@ def test_what_another_machine_wrote_before_a_kill_is_done(
             run(media, config, ray="auto")
     assert (tmp_path / "talk.srt").is_file()
     shown(media, config, workers=1)
-    assert "files transcribed: 0; done before: 1" in capsys.readouterr().err
+    assert "files transcribed: 0; done before: 1, --force" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("workers", [None, 1])

@@ -38,7 +38,7 @@ def transcribe_with_workers(
     from ovw.outputs import announce, remember
     from ovw.scale.bulk import Failed, TranscribeFiles, transcribe_files
 
-    todo, skipped = _left_of(plan, config, batch)
+    todo, skipped, edited = _left_of(plan, config, batch)
     if config.ray:  # its workers may have homes of their own; processes of this machine share this one
         announce(target for file in todo for target in file.targets.values())
     work = TranscribeFiles(
@@ -62,24 +62,29 @@ def transcribe_with_workers(
             bar.advance()
             bar.remark(_speed(done, time.perf_counter() - started))
     if done or skipped:
-        terminal.note(_summary(done, skipped, time.perf_counter() - started))
+        terminal.note(_summary(done, skipped, edited, time.perf_counter() - started))
 
 
-def _left_of(plan: Plan, config: TranscribeConfig, batch: FailureCollector) -> tuple[list[File], int]:
-    """The files with those outputs that are to be written, and how many files are done; what is refused is noted."""
+def _left_of(plan: Plan, config: TranscribeConfig, batch: FailureCollector) -> tuple[list[File], int, int]:
+    """The files with those outputs that are to be written; what is refused is noted as a failure.
+
+    Returns:
+        They, how many files are done, and how many of those were edited since.
+    """
     from ovw.outputs import OwnFiles
 
-    own, todo, skipped = OwnFiles(), [], 0
+    own, todo, skipped, edited = OwnFiles(), [], 0, 0
     for item, targets in plan.items():
         with batch.turn(item.label):
             file = _file(item, targets, config, batch)
             if not config.force and _is_done(file, own, strict=config.overwrite):
                 skipped += 1
+                edited += any(map(own.is_edited, file.targets.values()))
                 continue
             file = replace(file, targets=batch.writable(targets, own, overwrite=config.overwrite))
             if file.outputs and (config.force or not _is_done(file, own, strict=config.overwrite)):
                 todo.append(file)
-    return todo, skipped
+    return todo, skipped, edited
 
 
 def _is_done(file: File, own: OwnFiles, *, strict: bool) -> bool:
@@ -111,9 +116,10 @@ def _speed(done: list[Finished], elapsed_s: float) -> str:
     return f"{sum(outcome.duration_s for outcome in done) / elapsed_s:.1f}x real time" if done else ""
 
 
-def _summary(done: list[Finished], skipped: int, elapsed_s: float) -> str:
+def _summary(done: list[Finished], skipped: int, edited: int, elapsed_s: float) -> str:
     """`files transcribed: 3, 0:12:40 of audio, 14.2x real time; done before: 2, --force does them again`."""
+    before = f"{skipped} ({edited} edited since)" if edited else f"{skipped}"
     audio = timedelta(seconds=round(sum(outcome.duration_s for outcome in done)))
     figures = f", {audio} of audio, {_speed(done, elapsed_s)}" if done else ""
-    left = f"; done before: {skipped}, --force does them again (with this model and these options)" if skipped else ""
+    left = f"; done before: {before}, --force does them again (with this model and these options)" if skipped else ""
     return f"files transcribed: {len(done)}{figures}{left}"
