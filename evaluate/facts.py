@@ -12,6 +12,7 @@ from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.utterance import Dataset, Problem
 from ovw.evaluate.reference import Reference
 from ovw.evaluate.score import Scored, Unit
+from ovw.media_fragment import sharing
 from ovw.scoring.hypothesis import Hypothesis
 from ovw.scoring.paired import PairedComparison
 
@@ -33,8 +34,8 @@ def describe_dataset(dataset: Dataset, hypotheses: Sequence[Hypothesis]) -> dict
 def calibrated_on(manifest: Manifest, hypotheses: Sequence[Hypothesis]) -> list[str]:
     """Ids of scored clips that the artifact was calibrated on: its error rate on them is too good."""
     calibration = manifest.compression.calibration if manifest.compression else None
-    used = set(calibration.audio.values()) if calibration else set()
-    return [h.id for h in hypotheses if h.audio_sha256 in used]
+    is_used = sharing(calibration.audio.values() if calibration else ())
+    return [h.id for h in hypotheses if h.audio_sha256 and is_used(h.audio_sha256)]
 
 
 def describe_problems(scored: Scored, problems: Sequence[Problem], *, silence: bool = False) -> dict[str, Any]:

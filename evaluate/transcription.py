@@ -18,6 +18,7 @@ from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, reason, unexpected
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.pending import TRANSLATED, pending
+from ovw.media_fragment import split_fragment
 from ovw.models import languages
 from ovw.scale.task import Lost, Pool
 from ovw.scoring.hypothesis import Hypothesis
@@ -174,7 +175,9 @@ def _problem(utterance: Utterance, error: Exception) -> Problem:
     else:
         logger.debug("%s", utterance.id, exc_info=True)
         message = unexpected(error)
-    return Problem(utterance.id, utterance.location, message.removeprefix(f"{utterance.location}: "))
+    for named in (utterance.location, split_fragment(utterance.location)[0]):
+        message = message.removeprefix(f"{named}: ")
+    return Problem(utterance.id, utterance.location, message)
 
 
 @dataclass

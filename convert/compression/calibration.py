@@ -16,6 +16,7 @@ from ovw.datasets.audio import Clip, read_clip
 from ovw.datasets.resolve import DatasetOptions, choose, open_dataset
 from ovw.datasets.utterance import Utterance
 from ovw.errors import OvwError
+from ovw.media_fragment import sharing
 from ovw.models import Dims
 
 
@@ -61,7 +62,8 @@ def read_speech(options: DatasetOptions, count: int, *, texts: bool, but: Sequen
     dataset = open_dataset(options, texts=texts)
     drawn = options.model_copy(update={"limit": options.limit or count, "shuffle": True})
     utterances = [item for item in choose(dataset, drawn) if isinstance(item, Utterance)]
-    pairs = [(u, clip) for u in utterances if (clip := _readable(u)) and clip.sha256 not in but]
+    is_left_out = sharing(but)
+    pairs = [(u, clip) for u in utterances if (clip := _readable(u)) and not is_left_out(clip.sha256)]
     if not pairs:
         raise OvwError(f"{dataset.name} has no clip that can be used", f"{dataset.origin} was read")
     chosen, clips = zip(*pairs, strict=True)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ovw.artifact.hashing import file_sha256
+from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
 from ovw.datasets.utterance import Utterance
 from ovw.errors import OvwError, reason
+from ovw.media_fragment import short_seconds
+
+LENGTH_TOLERANCE_S = 1.0
+"""Durations in lists are rounded, and some decoders add or drop a frame: as much as a list may be off."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,8 @@ class Clip:
 
     Attributes:
         samples: [n], 16 kHz mono, in [-1, 1].
-        sha256: of the media file as the dataset has it, the same whatever holds it.
+        sha256: of the media file as the dataset has it, the same whatever holds it; of a part of a file, with the part
+            behind it (`ovw.media_fragment`).
     """
 
     samples: NDArray[np.float32]
@@ -33,27 +40,82 @@ def read_clip(utterance: Utterance) -> Clip:
     """Read and decode an utterance's audio.
 
     Raises:
-        OvwError: no such file, or one that cannot be decoded.
+        OvwError: no such file, one that cannot be decoded, a part that lies behind its end, or a whole file whose
+            length is not what the dataset has.
     """
-    if isinstance(utterance.audio, Path):
+    if not isinstance(utterance.audio, Path):
+        data = read_bytes(utterance)
+        samples = _cut(_decode(data, utterance.location), utterance)
+        return Clip(samples, hashlib.sha256(data).hexdigest() + utterance.fragment)
+    if utterance.fragment:
+        samples = _cut(_recording(*_state(utterance)), utterance)
+    else:
         samples = load_audio(utterance.audio)
-        return Clip(samples, clip_sha256(utterance))
-    data = read_bytes(utterance)
-    return Clip(_decode(data, utterance.location), hashlib.sha256(data).hexdigest())
+        _require_length(utterance, len(samples) / SAMPLE_RATE)
+    return Clip(samples, clip_sha256(utterance))
 
 
 def clip_sha256(utterance: Utterance) -> str:
-    """The hash of an utterance's media file.
+    """The hash of an utterance's media file, and its part of it.
 
     Raises:
         OvwError: it cannot be read.
     """
     if not isinstance(utterance.audio, Path):
-        return hashlib.sha256(read_bytes(utterance)).hexdigest()
+        return hashlib.sha256(read_bytes(utterance)).hexdigest() + utterance.fragment
     try:
+        if utterance.fragment:
+            return _recording_sha256(*_state(utterance)) + utterance.fragment
         return file_sha256(utterance.audio)
     except OSError as error:
         raise OvwError(f"{utterance.location}: {reason(error)}", "check the path") from None
+
+
+def _cut(samples: NDArray[np.float32], utterance: Utterance) -> NDArray[np.float32]:
+    """The utterance's part of its file; a copy, which does not hold the rest."""
+    if not utterance.fragment:
+        return samples
+    length_s = len(samples) / SAMPLE_RATE
+    start, end = utterance.start_s, length_s if utterance.end_s is None else utterance.end_s
+    if start >= length_s or end > length_s + LENGTH_TOLERANCE_S:
+        segment = f"from {short_seconds(start)} s" + (f" to {short_seconds(end)} s" if utterance.end_s else "")
+        raise OvwError(
+            f"{utterance.location}: its segment is {segment}, the file ends at {length_s:.2f} s",
+            "times are seconds from the beginning of the file",
+        )
+    return samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)].copy()
+
+
+def _require_length(utterance: Utterance, length_s: float) -> None:
+    """Refuse a clip that the list describes as a much shorter or longer one: its text is not that of the file."""
+    listed = utterance.duration_s
+    if listed is not None and listed > 0 and abs(listed - length_s) > LENGTH_TOLERANCE_S:
+        raise OvwError(
+            f"{utterance.location}: its duration is {listed:g} s in the list, the file has {length_s:.2f} s",
+            "a part of a file needs its offset, too; durations are seconds",
+        )
+
+
+def _state(utterance: Utterance) -> tuple[Path, int, int]:
+    """The file of an utterance as it is now."""
+    path = utterance.audio
+    assert isinstance(path, Path)
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise OvwError(f"{path}: {reason(error)}", "check the path") from None
+    return path, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=1)
+def _recording(path: Path, size: int, modified_ns: int) -> NDArray[np.float32]:
+    """The samples of a file that holds several clips, which lists have one behind the other."""
+    return load_audio(path)
+
+
+@lru_cache(maxsize=64)
+def _recording_sha256(path: Path, size: int, modified_ns: int) -> str:
+    return file_sha256(path)
 
 
 def read_bytes(utterance: Utterance) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,11 @@ ALIASES = {
     "speaker": ("speaker", "speaker_id", "client_id"),
     "duration_s": ("duration_s", "duration"),
 }
+TIMES = {
+    "start_s": ("start_s", "offset", "start", "start_time", "begin"),
+    "end_s": ("end_s", "end", "end_time"),
+}
+"""Where a clip lies in a media file that holds several."""
 REQUIRED = ("audio", "reference")
 
 
@@ -32,6 +38,8 @@ class Columns:
     language: str | None = None
     speaker: str | None = None
     duration_s: str | None = None
+    start_s: str | None = None
+    end_s: str | None = None
 
     def value(self, row: Mapping[str, Any], field: str) -> str | None:
         """A cell as text; `None` if the column or the cell is missing, empty or no text."""
@@ -57,8 +65,44 @@ class Columns:
         except ValueError:
             return None
 
+    def segment(self, row: Mapping[str, Any]) -> tuple[float, float | None]:
+        """Start and end of a clip within its file, in seconds; (0, None) for the whole file.
+
+        Raises:
+            ValueError: there is no such part, with the reason.
+        """
+        start, end = self._time(row, "start_s"), self._time(row, "end_s")
+        if start is None and end is None:
+            return 0.0, None
+        begin = start or 0.0
+        if end is None and (duration := self._time(row, "duration_s")) is not None:
+            end = begin + duration
+        if begin < 0 or (end is not None and end <= begin):
+            until = "" if end is None else f" to {end:g} s"
+            raise ValueError(f"its segment is from {begin:g} s{until}: there is none")
+        return begin, end
+
+    def _time(self, row: Mapping[str, Any], field: str) -> float | None:
+        column = getattr(self, field)
+        value = row.get(column) if column else None
+        if value is None or value == "":
+            return None
+        try:
+            seconds = float(value) if _is_plain(value) else math.nan
+        except (ValueError, OverflowError):
+            seconds = math.nan
+        if not math.isfinite(seconds):
+            raise ValueError(f"{column} is {quoted(value)}, no seconds")
+        return seconds
+
     def utterance(
-        self, row: Mapping[str, Any], key: str, audio: Audio, location: str, language: str | None = None
+        self,
+        row: Mapping[str, Any],
+        key: str,
+        audio: Audio,
+        location: str,
+        language: str | None = None,
+        segment: tuple[float, float | None] = (0.0, None),
     ) -> Item:
         """A row as a clip, or as a problem.
 
@@ -68,6 +112,7 @@ class Columns:
             audio: the media file.
             location: where it lies, for people.
             language: of every clip of the table; it goes before the row's own.
+            segment: its part of the file, where that is not the whole.
         """
         if odd := self.oddity(row):
             return Problem(key, location, odd)
@@ -79,6 +124,8 @@ class Columns:
             language=language or language_code(self.value(row, "language")),
             speaker=self.value(row, "speaker"),
             duration_s=self.seconds(row),
+            start_s=segment[0],
+            end_s=segment[1],
         )
 
 
@@ -98,7 +145,8 @@ def find_columns(names: Iterable[str], where: str, required: Sequence[str] = REQ
         UsageError: there is none.
     """
     present = list(names)
-    found = {field: next((a for a in aliases if a in present), None) for field, aliases in ALIASES.items()}
+    known = ALIASES | TIMES
+    found = {field: next((a for a in aliases if a in present), None) for field, aliases in known.items()}
     for field in required:
         if found[field] is None:
             seen = ", ".join(present) or "none"

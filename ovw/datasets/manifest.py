@@ -11,6 +11,7 @@ from typing import Any
 from ovw.datasets.columns import REQUIRED, Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError, quoted, reason
+from ovw.media_fragment import media_fragment
 from ovw.parsing import from_json
 from ovw.text_files import encoding_of, lines_of
 
@@ -23,7 +24,8 @@ class ManifestDataset:
     """A manifest: one clip a line, audio paths relative to the file.
 
     It must have `audio` and `reference` (or `text`), and may have `id`, `language`, `speaker` and `duration_s`; other
-    names in use are in `ovw.datasets.columns.ALIASES`. A clip without id goes by its path.
+    names in use are in `ovw.datasets.columns.ALIASES`. Where a file holds several clips, `offset` and `duration` or
+    `start` and `end` (`ovw.datasets.columns.TIMES`) cut them out. A clip without id goes by its path and segment.
     """
 
     path: Path
@@ -47,11 +49,16 @@ class ManifestDataset:
         audio = columns.value(row, "audio")
         if audio is None:
             return Problem(columns.value(row, "id") or where, where, f"no {columns.audio}")
+        try:
+            segment = columns.segment(row)
+        except ValueError as error:
+            return Problem(columns.value(row, "id") or where, where, str(error))
         path = self.path.parent / audio
         if not Path(audio).name:
             return Problem(columns.value(row, "id") or where, where, f"{columns.audio} is {quoted(audio)}, no file")
-        key = columns.value(row, "id") or Path(audio).with_suffix("").as_posix()
-        return columns.utterance(row, key, path, str(path))
+        fragment = media_fragment(*segment)
+        key = columns.value(row, "id") or Path(audio).with_suffix("").as_posix() + fragment
+        return columns.utterance(row, key, path, f"{path}{fragment}", segment=segment)
 
 
 def listed_audio(path: Path) -> Iterator[str | OvwError]:

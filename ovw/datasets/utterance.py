@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ovw.media_fragment import media_fragment
 from ovw.text_files import escaped
 
 Audio = Path | bytes | Callable[[], bytes]
@@ -26,7 +27,9 @@ class Utterance:
         reference: the text as the dataset has it.
         language: Whisper's code where the dataset has one.
         speaker: where the dataset names one.
-        duration_s: where the dataset has it.
+        duration_s: of the clip, where the dataset has it.
+        start_s: where the clip begins in its media file.
+        end_s: where it ends there; `None` for the end of the file.
     """
 
     id: str
@@ -36,9 +39,16 @@ class Utterance:
     language: str | None = None
     speaker: str | None = None
     duration_s: float | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "location", escaped(self.location))
+
+    @property
+    def fragment(self) -> str:
+        """The part of the media file, as a link writes it; empty for the whole file."""
+        return media_fragment(self.start_s, self.end_s)
 
 
 @dataclass(frozen=True)

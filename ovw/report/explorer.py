@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ovw.home import real_path
+from ovw.media_fragment import split_fragment
 from ovw.report.measured import MeasuredCase
 from ovw.scoring.counts import Step
 from ovw.scoring.utterances import ScoredUtterance, worst_first
@@ -43,9 +44,12 @@ class AudioSource:
             folder: of the run.
             duration_s: of the clip; one that will not fit is not encoded.
         """
-        found = next((path for path in (Path(audio), folder / audio) if audio and path.is_file()), None)
+        name, fragment = split_fragment(audio)
+        found = next((path for path in (Path(name), folder / name) if name and path.is_file()), None)
         if found is None:
             return None
+        if fragment:  # browsers play that part; the whole recording would not fit
+            return self._link(found) + fragment
         return self._embed(found, duration_s) or self._link(found)
 
     def _embed(self, path: Path, duration_s: float) -> str | None:

@@ -3,20 +3,25 @@
 import csv
 import json
 import os
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.speech_files import TEXTS, librispeech, manifest, pack, wav
 
 from ovw.config import build
-from ovw.datasets.audio import read_clip
+from ovw.convert.compression.calibration import read_speech
+from ovw.datasets.audio import clip_sha256, read_clip
 from ovw.datasets.columns import language_code
 from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.multilingual import fleurs_configs
 from ovw.datasets.resolve import DatasetOptions, open_dataset, utterances
 from ovw.datasets.utterance import Problem, Utterance
 from ovw.errors import OvwError, UsageError
+from ovw.media_fragment import sharing
 from ovw.models import languages
 
 
@@ -175,6 +180,92 @@ def test_values_that_are_no_text(tmp_path: Path, field: str, value: object, show
     assert (problem.location, problem.reason) == (f"{path}:1", shown)
     assert isinstance(clip, Utterance)
     assert (clip.id, clip.reference) == ("7", "12")
+
+
+SEGMENTS = [
+    ({"offset": 0, "duration": 0.5}, 0.0, 0.5),
+    ({"offset": 0.25, "duration": 1.25}, 0.25, 1.5),
+    ({"start": "1.5", "end": "2"}, 1.5, 2.0),
+    ({"start_time": 0.5, "end_time": 1}, 0.5, 1.0),
+    ({"begin": 1, "end": 1.25}, 1.0, 1.25),
+    ({"start": 2.5}, 2.5, 3.0),
+    ({"end": 0.25}, 0.0, 0.25),
+    ({"offset": 2.5, "duration": 0.51}, 2.5, 3.0),  # rounded
+]
+
+
+def test_segments_of_one_file_are_clips_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").write_bytes(wav(3))
+    (tmp_path / "copy.wav").write_bytes(wav(3))
+    rows = [{"audio": "talk.wav", "text": "x", **times} for times, _, _ in SEGMENTS]
+    found = good(manifest(tmp_path / "m.jsonl", rows))
+    whole = read_clip(Utterance("a", tmp_path / "talk.wav", "", "x"))
+    clips = [read_clip(clip) for clip in found]
+    for clip, (_, start, end) in zip(clips, SEGMENTS, strict=True):
+        assert np.array_equal(clip.samples, whole.samples[round(start * 16000) : round(end * 16000)])
+    assert len({clip.sha256 for clip in clips}) == len({u.id for u in found}) == len(SEGMENTS)
+    assert [clip_sha256(u) for u in found] == [clip.sha256 for clip in clips]
+    assert (found[1].id, found[1].location) == ("talk#t=0.25,1.5", f"{tmp_path / 'talk.wav'}#t=0.25,1.5")
+    assert sharing([clips[0].sha256])(whole.sha256)
+    assert sharing([whole.sha256])(clips[0].sha256)
+    assert not sharing([clips[0].sha256])(clips[1].sha256)
+    data = (tmp_path / "talk.wav").read_bytes()
+    assert read_clip(replace(found[1], audio=data)).sha256 == clips[1].sha256
+    copied = [{"id": u.id, "audio": "copy.wav", "text": "x", "offset": u.start_s, "end": u.end_s} for u in found]
+    assert prints(good(manifest(tmp_path / "copy.jsonl", copied))) == prints(found)
+
+
+def test_calibration_takes_segments(tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").write_bytes(wav(3))
+    rows = [{"audio": "talk.wav", "text": "x", "offset": start, "duration": 1} for start in (0, 1, 2)]
+    asked = DatasetOptions(dataset=str(manifest(tmp_path / "m.jsonl", rows)))
+    speech = read_speech(asked, 3, texts=True)
+    assert [len(clip.samples) for clip in speech.clips] == [16000] * 3
+    assert len(set(speech.describe().audio.values())) == 3
+    left = read_speech(asked, 3, texts=True, but=[speech.clips[1].sha256])
+    assert [u.id for u in left.utterances] == ["talk#t=0,1", "talk#t=2,3"]
+
+
+@pytest.mark.parametrize(
+    ("times", "shown"),
+    [
+        ({"offset": -1, "duration": 2}, "its segment is from -1 s to 1 s: there is none"),
+        ({"start": 2, "end": 1}, "its segment is from 2 s to 1 s: there is none"),
+        ({"start": 1, "end": 1}, "its segment is from 1 s to 1 s: there is none"),
+        ({"start": -1}, "its segment is from -1 s: there is none"),
+        ({"offset": 1, "duration": 1e400}, "duration is inf, no seconds"),
+        ({"start": "00:01", "end": 3}, "start is '00:01', no seconds"),
+        ({"start": [1], "end": 3}, r"start is [1], no seconds"),
+    ],
+)  # fmt: skip
+def test_segments_that_cannot_be(tmp_path: Path, times: dict[str, object], shown: str) -> None:
+    path = manifest(tmp_path / "m.jsonl", [{"audio": "a.wav", "text": "x", **times}])
+    (problem,) = items(path)
+    assert isinstance(problem, Problem)
+    assert (problem.location, problem.reason) == (f"{path}:1", shown)
+
+
+@pytest.mark.parametrize(
+    ("times", "shown"),
+    [
+        ({"start": 1, "end": 4}, "its segment is from 1 s to 4 s, the file ends at 0.60 s"),
+        ({"offset": 0.7}, "its segment is from 0.7 s, the file ends at 0.60 s"),
+        ({"duration": 2.86}, "its duration is 2.86 s in the list, the file has 0.60 s"),
+        ({"duration": 600}, "its duration is 600 s in the list, the file has 0.60 s"),
+    ],
+)  # fmt: skip
+def test_times_that_are_not_those_of_the_file(tmp_path: Path, times: dict[str, object], shown: str) -> None:
+    (tmp_path / "a.wav").write_bytes(wav())
+    (clip,) = good(manifest(tmp_path / "m.jsonl", [{"audio": "a.wav", "text": "x", **times}]))
+    with pytest.raises(OvwError, match=re.escape(f"{clip.location}: {shown}")):
+        read_clip(clip)
+
+
+@pytest.mark.parametrize("times", [{"duration": 1.5}, {"duration": -1}, {"duration": "x"}, {"offset": None}])
+def test_durations_that_do_no_harm(tmp_path: Path, times: dict[str, object]) -> None:
+    (tmp_path / "a.wav").write_bytes(wav())
+    (clip,) = good(manifest(tmp_path / "m.jsonl", [{"audio": "a.wav", "text": "x", **times}]))
+    assert (clip.id, len(read_clip(clip).samples)) == ("a", 9600)
 
 
 @pytest.mark.parametrize(("ending", "delimiter"), [("csv", ","), ("tsv", "\t")])

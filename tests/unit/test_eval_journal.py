@@ -136,6 +136,17 @@ def test_results_hold_for_the_clips_as_they_are_now(tmp_path: Path) -> None:
     assert found[3].language == "de"
 
 
+def test_another_part_of_the_file_is_done_anew(tmp_path: Path) -> None:
+    (clip,) = utterances(1)
+    seen = []
+    for end in (2.0, 2.0, 3.0):
+        echo = Echo()
+        with HypothesisJournal(tmp_path, REQUEST) as journal:
+            run([replace(clip, start_s=1.0, end_s=end)], echo, Here(), journal)
+        seen.append(echo.seen)
+    assert seen == [["u0"], [], ["u0"]]
+
+
 def test_translations_are_english(tmp_path: Path) -> None:
     """They are scored by its rules; a clip whose own language has changed is translated anew."""
 

@@ -281,6 +281,13 @@ def test_what_will_not_fit_is_not_encoded(tmp_path: Path, monkeypatch: pytest.Mo
     assert encoded == files[:1]
 
 
+def test_a_part_of_a_recording_is_a_link_to_that_part(tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").touch()
+    audio = AudioSource(tmp_path, room=4_000_000)
+    assert audio.of("talk.wav#t=2.5,7", tmp_path, duration_s=4.5) == "talk.wav#t=2.5,7"
+    assert audio.of("gone.wav#t=2.5,7", tmp_path, duration_s=4.5) is None
+
+
 def test_embedded_audio_keeps_to_its_limit(run_folder: Path) -> None:
     run = read_run(run_folder / "record.json")
     with_audio = explorer_of(html_page([run], [], AudioSource(run_folder, 4_000_000)))
