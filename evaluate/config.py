@@ -53,6 +53,11 @@ class EvalConfig(RunConfig, DatasetOptions):
             raise UsageError("language and detect_language contradict each other", "leave one of them out")
         return self
 
+    @property
+    def scores_languages(self) -> bool:
+        """Whether the languages of the dataset choose the rules of scoring."""
+        return self.language is None and self.task != "translate"
+
     def speech(self) -> DatasetOptions:
         """The dataset options alone."""
         return self.part(DatasetOptions)

@@ -15,7 +15,8 @@ from ovw.datasets.resolve import DatasetOptions, open_dataset
 from ovw.engines.registry import PytorchFile
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
-from ovw.evaluate.pipeline import Evaluation, count_clips, evaluate
+from ovw.evaluate.languages import list_languages
+from ovw.evaluate.pipeline import Evaluation, evaluate
 from ovw.evaluate.transcription import EvalObserver
 from ovw.files import write_whole
 from ovw.record import RECORD_FILE, Case, OtherSchemaError, Record, new_record, read_record, write_record
@@ -104,7 +105,7 @@ def evaluate_matrix(
     planned = cells(matrix, flags)
     for speech in dict.fromkeys(cell.config.speech().model_dump_json() for cell in planned):
         options = DatasetOptions.model_validate_json(speech)
-        count_clips(options, open_dataset(options))
+        list_languages(options, open_dataset(options))
     done = [(cell, evaluate(cell.config, observer, pytorch_file=pytorch_file)) for cell in planned]
     record = new_record("eval", matrix.model_dump(mode="json"), cases=tuple(_case(*entry) for entry in done))
     write_record(record, folder / RECORD_FILE)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from ovw.artifact.locate import identity_sha256, load_manifest, locate_or_default
-from ovw.datasets.resolve import DatasetOptions, choose, open_dataset
-from ovw.datasets.utterance import Dataset, Problem, Utterance
+from ovw.datasets.resolve import choose, open_dataset
+from ovw.datasets.utterance import Dataset, Problem
 from ovw.engines.registry import EngineSpec, PytorchFile
 from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.facts import calibrated_on, describe_dataset, describe_problems, describe_reference
 from ovw.evaluate.journal import HypothesisJournal
+from ovw.evaluate.languages import list_languages, warn_of_languages
 from ovw.evaluate.leaderboard import write_leaderboard
 from ovw.evaluate.reference import Reference, find_reference
 from ovw.evaluate.request import default_output, request_of
@@ -62,15 +64,20 @@ def evaluate(
     dataset = open_dataset(config.speech())
     spec = EngineSpec("openvino", real_path(folder), config.running(), exact=config.exact)
     request = request_of(config, spec, manifest_sha256)
-    total = count_clips(config.speech(), dataset)  # a dataset that is not there leaves no folder behind
+    listed = list_languages(config.speech(), dataset)  # a dataset that is not there leaves no folder behind
+    total = config.limit if listed is None else listed.total()
     output = Path(config.output) if config.output else default_output(folder.name, dataset.name, request)
 
     with HypothesisJournal(output, request, force=config.force) as journal:
         watch.on_step(f"{dataset.name}: {folder.name}")
+        if listed and config.scores_languages:
+            warn_of_languages(listed)
         hypotheses, problems = _transcribe(config, spec, dataset, total, journal, watch)
         compared = _hypotheses_of(reference, config, dataset, total, output, watch)
 
         watch.on_step("scoring")
+        if listed is None and config.scores_languages:
+            warn_of_languages(Counter(one.language for one in hypotheses))
         results = compute_results(hypotheses, compared, config)
         if results is None:
             seen = f": {problems[0].id}: {problems[0].reason}" if problems else ""
@@ -100,13 +107,6 @@ def evaluate(
             write_leaderboard(hypotheses, folder.name, dataset.name, output)
         write_run_page(Run(output.name, record, {"": results.utterances}, output), output / "report.html")
     return Evaluation(output, record, bad, problems)
-
-
-def count_clips(options: DatasetOptions, dataset: Dataset) -> int | None:
-    """Number of clips asked for; of a stream only the limit is known."""
-    if dataset.streamed:
-        return options.limit
-    return sum(isinstance(item, Utterance) for item in choose(dataset, options))
 
 
 def _transcribe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -30,6 +31,8 @@ FRAMES_PER_POSITION = 2
 END = "<|endoftext|>"
 ENGLISH_END = 50256
 """Id of `END` in GPT-2's vocabulary, which English-only models have; others have it at 50257."""
+PLACE = re.compile(r"\s*\([^()]*\)$")
+"""Behind the name of a language."""
 
 
 @dataclass(frozen=True)
@@ -251,11 +254,15 @@ def find_language(name: str) -> str:
 
 
 def known_language(name: str) -> str | None:
-    """The code of a language given by code (`pt`, `por`, `cmn`), locale (`pt-BR`, `zh_Hans_CN`) or English name."""
+    """The code of a language given by code (`pt`, `por`, `cmn`), locale (`pt-BR`, `zh_Hans_CN`) or English name.
+
+    A place behind the name, `English (US)`, is passed over.
+    """
     low = name.strip().lower()
-    if low in _by_name():
-        return _by_name()[low]
-    subtags = low.replace("_", "-").split("-")
+    plain = PLACE.sub("", low)
+    if (found := _by_name().get(low) or _by_name().get(plain)) is not None:
+        return found
+    subtags = plain.replace("_", "-").split("-")
     spellings = ("-".join(subtags[:2]), subtags[0])
     return next((_by_code()[spelling] for spelling in spellings if spelling in _by_code()), None)
 

@@ -26,6 +26,8 @@ TIMES = {
 }
 """Where a clip lies in a media file that holds several."""
 REQUIRED = ("audio", "reference")
+NO_LANGUAGE = ("und", "zxx", "mis", "unknown")
+"""Codes of ISO 639-2 that stand for no language, and the plain word."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,6 @@ def _hint(present: list[str], field: str) -> str:
 
 def language_code(name: str | None) -> str | None:
     """Whisper's code for a code or locale such as `zh-CN` or `pt_br`; the first part if Whisper does not know it."""
-    if not name:
+    if not name or name.strip().lower() in NO_LANGUAGE:
         return None
     return known_language(name) or name.strip().lower().replace("_", "-").split("-")[0]

@@ -458,6 +458,10 @@ def test_fingerprint_depends_on_every_part() -> None:
         (None, None),
         ("nb-NO", "no"),
         ("ger", "de"),
+        ("und", None),
+        ("Unknown", None),
+        ("Northern-Sotho", "northern"),
+        ("klingon", "klingon"),
     ],
 )
 def test_language_code(name: str | None, code: str | None) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.hypotheses import REQUEST, Echo, hypothesis_of, utterances
-from support.speech_files import wav
+from support.speech_files import manifest, wav
 
 from ovw.config import build, resolve
 from ovw.datasets.audio import Clip, read_clip
+from ovw.datasets.resolve import DatasetOptions, open_dataset
 from ovw.datasets.utterance import Problem, Utterance
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
@@ -23,6 +24,7 @@ from ovw.evaluate import transcription
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.extra_metrics import silence_metrics
 from ovw.evaluate.journal import HypothesisJournal
+from ovw.evaluate.languages import list_languages, warn_of_languages
 from ovw.evaluate.leaderboard import write_leaderboard
 from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, on_front
 from ovw.evaluate.reference import find_reference, on_same_clips
@@ -87,6 +89,19 @@ def test_clips_without_words_are_transcribed_where_silence_is_scored(tmp_path: P
         done, problems = run(items, Echo(), InProcessPool(), journal, strict=True, silence=True)
     assert ([h.reference.strip() for h in done], problems) == (["", "", "words"], [])
     assert silence_metrics(score(done))["silence_clips"].value == 2
+
+
+def test_languages_that_whisper_does_not_know(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"audio": f"{i}.wav", "text": "x", "language": name} for i, name in enumerate(("klingon", "en", "klingon"))]
+    options = DatasetOptions(dataset=str(manifest(tmp_path / "m.jsonl", rows)))
+    listed = list_languages(options, open_dataset(options))
+    assert listed == {"klingon": 2, "en": 1}
+    warn_of_languages(listed)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("Whisper does not know 'klingon', the language of 2 clips")
+    assert EvalConfig(dataset="x").scores_languages
+    assert not EvalConfig(dataset="x", language="en").scores_languages
+    assert not EvalConfig(dataset="x", task="translate").scores_languages
 
 
 def test_front() -> None:
