@@ -12,9 +12,10 @@ from ovw.config import Config, as_values
 from ovw.datasets import librispeech, manifest
 from ovw.datasets.columns import language_code
 from ovw.datasets.folder import AudioFolder
-from ovw.datasets.hub import HubDataset, SavedDataset, is_datasets_folder
+from ovw.datasets.hub import HubDataset
 from ovw.datasets.manifest import ManifestDataset
 from ovw.datasets.registry import DATASETS, NamedDataset
+from ovw.datasets.saved import SavedDataset, is_datasets_folder
 from ovw.datasets.utterance import Dataset, Item, Problem, select
 from ovw.errors import UsageError, did_you_mean
 from ovw.home import user_path

@@ -1,0 +1,120 @@
+"""Tables with audio: folders that `datasets` has saved, and Parquet files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.speech_files import wav
+
+from ovw.config import build
+from ovw.datasets.audio import read_clip
+from ovw.datasets.resolve import DatasetOptions, utterances
+from ovw.datasets.tables import ParquetTable
+from ovw.datasets.utterance import Item, Problem, Utterance
+from ovw.errors import OvwError, UsageError
+
+datasets = pytest.importorskip("datasets")
+pa = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def write_parquet(path: Path, audio: list[object], kind: object = MEDIA, **columns: list[object]) -> Path:
+    """A Parquet file with two rows a group."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = {"audio": pa.array(audio, type=kind), "text": [f"text {i}" for i in range(len(audio))], **columns}
+    parquet.write_table(pa.table(table), path, row_group_size=2)
+    return path
+
+
+def save(path: Path, audio: list[object], kind: object = MEDIA, **columns: list[object]) -> Path:
+    """A folder by `save_to_disk`."""
+    table = {"audio": pa.array(audio, type=kind), "text": [f"text {i}" for i in range(len(audio))], **columns}
+    datasets.Dataset(pa.table(table)).save_to_disk(path)
+    return path
+
+
+def media(number: int, path: str | None = None) -> dict[str, object]:
+    return {"bytes": wav(0.1 * (number + 1), number), "path": path}
+
+
+def items(folder: Path, **options: object) -> list[Item]:
+    return list(utterances(build(DatasetOptions, {"dataset": str(folder), **options})))
+
+
+def lengths(found: list[Item]) -> list[int]:
+    return [len(read_clip(one).samples) for one in found if isinstance(one, Utterance)]
+
+
+def test_parquet_is_read_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    names = [f"{i}.wav" for i in range(7)]
+    rows = [media(i, name) for i, name in enumerate(names)]
+    write_parquet(tmp_path / "set" / "test-00000-of-00002.parquet", rows[:5])
+    write_parquet(tmp_path / "set" / "test-00001-of-00002.parquet", rows[5:])
+    found = items(tmp_path / "set")
+    assert [(u.id, len(read_clip(u).samples)) for u in found] == [(str(i), 1600 * (i + 1)) for i in range(7)]
+    assert lengths(found[::-1]) == [1600 * (i + 1) for i in reversed(range(7))]
+    assert lengths(items(tmp_path / "set", limit=1)) == [1600]
+    assert not (tmp_path / "cache").exists()
+
+
+def test_rows_of_parquet_in_any_order(tmp_path: Path) -> None:
+    files = [
+        write_parquet(tmp_path / f"{i}.parquet", [str(10 * i + j) for j in range(11)], pa.string()) for i in range(2)
+    ]
+    table = ParquetTable(files)
+    every = [*(str(i) for i in range(11)), *(str(10 + i) for i in range(11))]
+    for order in (range(22), reversed(range(22)), np.random.default_rng(0).integers(0, 22, 200)):
+        assert all(table.cell("audio", int(n)) == every[n] for n in order)
+    assert [row.path for row in table.listed("audio")] == every
+
+
+@pytest.mark.parametrize("write", [save, lambda path, *args: write_parquet(path / "test.parquet", *args)])
+def test_every_form_of_audio(tmp_path: Path, write) -> None:
+    (tmp_path / "b.wav").write_bytes(wav(0.2))
+    sound = {"array": [0.0, 0.5] * 800, "sampling_rate": 8000}
+    forms = {
+        "struct": ([media(0, "a.wav"), {"bytes": None, "path": str(tmp_path / "b.wav")}], MEDIA, [1600, 3200]),
+        "bytes": ([wav(0.1), wav(0.2)], pa.binary(), [1600, 3200]),
+        "path": ([str(tmp_path / "b.wav")], pa.string(), [3200]),
+        "samples": ([sound], None, [3200]),
+        "channels": ([sound | {"array": [[0.0, 0.5] * 800, [0.5, 0.0] * 800]}], None, [3200]),
+    }
+    for name, (audio, kind, expected) in forms.items():
+        write(tmp_path / name, audio, kind)
+        assert lengths(items(tmp_path / name)) == expected
+
+
+@pytest.mark.parametrize("write", [save, lambda path, *args: write_parquet(path / "test.parquet", *args)])
+def test_rows_without_audio_are_problems(tmp_path: Path, write) -> None:
+    write(tmp_path / "set", [None, media(0), {"bytes": None, "path": None}, {"bytes": None, "path": "none.wav"}], MEDIA)
+    first, good, *rest = items(tmp_path / "set")
+    assert isinstance(first, Problem)
+    assert (first.location, first.reason) == (f"{tmp_path / 'set'}:0", "no audio in this row")
+    assert len(read_clip(good).samples) == 1600
+    for one, expected in zip(rest, ("no audio in this row", "No such file"), strict=True):
+        with pytest.raises(OvwError, match=expected):
+            read_clip(one)
+    write(tmp_path / "odd", [{"array": [0.0, 1.0], "sampling_rate": -1}], None)
+    with pytest.raises(OvwError, match="are no sound"):
+        read_clip(items(tmp_path / "odd")[0])
+
+
+@pytest.mark.parametrize("write", [save, lambda path, *args: write_parquet(path / "test.parquet", *args)])
+def test_a_column_that_holds_no_audio_is_refused(tmp_path: Path, write) -> None:
+    write(tmp_path / "set", [[0.0, 0.5]], None)
+    with pytest.raises(UsageError, match=r"the column audio is list<.*: double>, no audio"):
+        items(tmp_path / "set")
+
+
+def test_damaged_parquet(tmp_path: Path) -> None:
+    whole = write_parquet(tmp_path / "set" / "test.parquet", [media(0), media(1)]).read_bytes()
+    (tmp_path / "set" / "test.parquet").write_bytes(whole[:-8])
+    with pytest.raises(OvwError, match="cannot be read"):
+        items(tmp_path / "set")
+    (tmp_path / "set" / "test.parquet").write_bytes(b"\0" * 3000 + whole[3000:])
+    with pytest.raises(OvwError, match=r"set:0: |cannot be read"):
+        [read_clip(one) for one in items(tmp_path / "set")]
