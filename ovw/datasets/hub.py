@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ovw.datasets.columns import Columns, find_columns
-from ovw.datasets.rows import NO_AUDIO, media_of, require_audio
+from ovw.datasets.rows import NO_AUDIO, RowNames, media_of, require_audio
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError, reason
 from ovw.extras import require
@@ -66,25 +66,26 @@ class HubDataset:
             require_audio(rows.features.arrow_schema.field(columns.audio).type, columns.audio, self.origin)
         if self.reference in (rows.column_names or ()):
             columns = Columns(**{**columns.__dict__, "reference": self.reference})
+        names = RowNames(files_only=self.id_from_audio)
         try:
             for number, row in enumerate(_undecoded(rows, columns.audio)):
-                yield self._item(row, columns, number)
+                yield self._item(row, columns, names, number)
         except (OSError, ValueError) as error:
             raise OvwError(f"{self.origin} broke off: {reason(error)}", "run again to go on") from None
 
-    def _item(self, row: Mapping[str, Any], columns: Columns, number: int) -> Item:
+    def _item(self, row: Mapping[str, Any], columns: Columns, names: RowNames, number: int) -> Item:
         key = None if self.id_from_audio else columns.value(row, "id")
         place = f"{SCHEME}{self.repository}/{self.split}"
         try:
             path, media = media_of(row[columns.audio], f"{place}/{number}")
         except OvwError as error:
-            return Problem(key or f"row-{number:07}", f"{place}/{number}", error.message)
-        file = Path(path or f"row-{number:07}")
-        location = f"{place}/{file.name}"
+            return Problem(key or names(None, number), f"{place}/{number}", error.message)
+        key = key or names(path, number)
+        location = f"{place}/{Path(path).name or number}"
         data = media or (partial(_fetch, path) if IN_REPOSITORY in path else None)
         if data is None:
-            return Problem(key or file.stem, location, NO_AUDIO)
-        return columns.utterance(row, key or file.stem, data, location, self.language)
+            return Problem(key, location, NO_AUDIO)
+        return columns.utterance(row, key, data, location, self.language)
 
     def _open(self) -> datasets.IterableDataset:
         library = require_datasets(f", or {self.or_else}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,38 @@ if TYPE_CHECKING:
 NO_AUDIO = "no audio in this row"
 FLOAT_SAMPLES = 3
 """Of a WAV file's format."""
+
+
+class RowNames:
+    """Ids of rows that have none of their own, after their audio: each once, and equal on every reading.
+
+    A clip goes by its path without the ending. Of an absolute path or an address that is the file's name, where no
+    other row has it. Where the whole path was there before, the number of the row is behind it.
+
+    Args:
+        files_only: take the file's name of relative paths too.
+    """
+
+    def __init__(self, *, files_only: bool = False) -> None:
+        self._files_only = files_only
+        self._given: set[str] = set()
+
+    def __call__(self, path: str | None, number: int) -> str:
+        """The id of a row.
+
+        Args:
+            path: of its audio, where it has one.
+            number: of the row.
+        """
+        file = PurePosixPath(path or f"row-{number:07}")
+        whole = (file.with_suffix("") if file.name else file).as_posix()
+        is_short = self._files_only or file.is_absolute() or "://" in str(path)
+        known = [file.stem, whole] if is_short else [whole]
+        name = next((one for one in known if one not in self._given), known[0])
+        while name in self._given:
+            name += f"-{number}"
+        self._given.add(name)
+        return name
 
 
 def require_audio(kind: pa.DataType, column: str, where: str) -> None:

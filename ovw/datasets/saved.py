@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ovw.datasets.columns import find_columns
 from ovw.datasets.hub import require_datasets
-from ovw.datasets.rows import NO_AUDIO, media_of, require_audio
+from ovw.datasets.rows import NO_AUDIO, RowNames, media_of, require_audio
 from ovw.datasets.tables import AudioTable, ParquetTable, SavedTable
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError, reason
@@ -43,10 +43,11 @@ class SavedDataset:
     def _items(self, table: AudioTable) -> Iterator[Item]:
         columns = find_columns(table.schema.names, self.origin)
         require_audio(table.schema.field(columns.audio).type, columns.audio, self.origin)
+        names = RowNames(files_only=self.id_from_audio)
         for number, row in enumerate(table.listed(columns.audio)):
             location = f"{self.path}:{number}"
             key = None if self.id_from_audio else columns.value(row.values, "id")
-            key = key or Path(row.path or f"row-{number:07}").stem
+            key = key or names(row.path, number)
             if not row.has_audio:
                 yield Problem(key, location, NO_AUDIO)
                 continue

@@ -110,6 +110,17 @@ def test_a_column_that_holds_no_audio_is_refused(tmp_path: Path, write) -> None:
         items(tmp_path / "set")
 
 
+def test_rows_without_ids_are_all_there(tmp_path: Path) -> None:
+    names = ["s0/a.wav", "s1/a.wav", "/x/s0/b.wav", "/x/s1/b.wav", "c.wav", "c.wav", None, None]
+    ids = ["s0/a", "s1/a", "b", "/x/s1/b", "c", "c-5", "row-0000006", "row-0000007"]
+    rows = [media(i, name) for i, name in enumerate(names)]
+    for folder in (save(tmp_path / "saved", rows), write_parquet(tmp_path / "p" / "test.parquet", rows).parent):
+        assert [one.id for one in items(folder)] == ids
+        assert lengths(items(folder)) == [1600 * (i + 1) for i in range(len(names))]
+    fleurs = build(DatasetOptions, {"dataset": "fleurs", "data": str(tmp_path / "saved")})
+    assert [one.id for one in utterances(fleurs)][:2] == ["a", "s1/a"]
+
+
 def test_damaged_parquet(tmp_path: Path) -> None:
     whole = write_parquet(tmp_path / "set" / "test.parquet", [media(0), media(1)]).read_bytes()
     (tmp_path / "set" / "test.parquet").write_bytes(whole[:-8])
