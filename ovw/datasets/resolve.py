@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from ovw.datasets.folder import AudioFolder
 from ovw.datasets.hub import HubDataset
 from ovw.datasets.manifest import ManifestDataset
 from ovw.datasets.registry import DATASETS, NamedDataset
-from ovw.datasets.saved import SavedDataset, is_datasets_folder
+from ovw.datasets.saved import is_datasets_folder, open_saved
 from ovw.datasets.utterance import Dataset, Item, Problem, select
 from ovw.errors import UsageError, did_you_mean
 from ovw.home import user_path
@@ -59,12 +60,14 @@ def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
         return _from_hub(options.dataset, options)
     path = user_path(options.dataset)
     if path.suffix in manifest.ENDINGS:
+        _require_no_split(options, "a list of clips")
         return ManifestDataset(path)
     if is_datasets_folder(path):
-        return SavedDataset(path, options.split, path.name)
+        return replace(open_saved(path, options.split, ""), name=path.name)
     if path.is_dir() and librispeech.is_librispeech(path):
         return librispeech.open_librispeech(path, options.split)
     if path.is_dir():
+        _require_no_split(options, "a folder of media files")
         return AudioFolder(path, texts=texts)
     raise UsageError(
         f"no dataset '{options.dataset}'", did_you_mean(options.dataset, DATASETS) + ", a manifest or a folder"
@@ -93,9 +96,14 @@ def _named(row: NamedDataset, options: DatasetOptions, data: Path | None) -> Dat
     if options.data and data is None:
         return _from_hub(options.data, options)
     if data is not None and is_datasets_folder(data):
-        name = f"{row.name} {options.split or ''}".strip()
-        return SavedDataset(data, options.split, name, row.language, id_from_audio=row.id_from_audio)
+        return open_saved(data, options.split, row.name, row.language, id_from_audio=row.id_from_audio)
     return row.open(data, options.split, options.languages)
+
+
+def _require_no_split(options: DatasetOptions, kind: str) -> None:
+    """Refuse a split of what has none: the record would name it."""
+    if options.split:
+        raise UsageError(f"{options.dataset} is {kind}, which has no splits", "leave out --split")
 
 
 def _from_hub(reference: str, options: DatasetOptions) -> Dataset:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,17 +15,38 @@ from ovw.datasets.tables import AudioTable, ParquetTable, SavedTable
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError, reason
 from ovw.extras import require
+from ovw.parsing import load_json
 
+DICT, STATE = "dataset_dict.json", "state.json"
 UNREADABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError)
 """Errors of Arrow and of `datasets` over damaged files."""
 
 
+SHARD = re.compile(r"(.+?)-\d{5}-of-\d{5}")
+"""The name of a Parquet file as `datasets` writes it, behind its split."""
+USUAL = re.compile(r"(train|test|dev|valid|validation|eval)([-._].*)?")
+"""Names of splits."""
+DEFAULTS = ("test", "test-clean")
+NO_NAMES = ("data", "parquet")
+"""Folders that are not named after a split."""
+Split = str | None
+"""`None` where nothing names it."""
+
+
 @dataclass(frozen=True)
 class SavedDataset:
-    """A folder written by `datasets`: by `save_to_disk`, or Parquet files as the Hub has them."""
+    """A folder written by `datasets`: by `save_to_disk`, or Parquet files as the Hub has them.
+
+    Attributes:
+        path: the folder.
+        split: as it is called there.
+        name: for people.
+        language: of every clip, where no column has it.
+        id_from_audio: the id column is not unique; take file names instead.
+    """
 
     path: Path
-    split: str | None
+    split: Split
     name: str
     language: str | None = None
     id_from_audio: bool = False
@@ -57,20 +79,62 @@ class SavedDataset:
     def _open(self) -> AudioTable:
         if not _is_saved(self.path):
             require("this source", "pyarrow", extra="eval")
-            return self._parquet()
+            return ParquetTable(_parquet_files(self.path)[self.split])
         library = require_datasets()
         saved = library.load_from_disk(str(self.path))
         if isinstance(saved, library.DatasetDict):
-            saved = saved[pick_split(list(saved), self.split, self.path)]
+            saved = saved[self.split]
         return SavedTable(saved)
 
-    def _parquet(self) -> AudioTable:
-        """Every `test-00000-of-00002.parquet`, or whatever there is below a folder of the split's name."""
-        files: dict[str, list[Path]] = {}
-        for path in sorted(self.path.rglob("*.parquet")):
-            split = path.name.split("-0")[0] if "-0" in path.name else path.parent.name
-            files.setdefault(split, []).append(path)
-        return ParquetTable(files[pick_split(list(files), self.split, self.path)])
+
+def open_saved(
+    path: Path, split: str | None, name: str, language: str | None = None, *, id_from_audio: bool = False
+) -> SavedDataset:
+    """A split of a folder that `datasets` has written.
+
+    Args:
+        path: the folder.
+        split: by default the only one there, or `test`.
+        name: of the dataset. A split that was asked for becomes part of it, if the folder names its own.
+        language: of every clip, where no column has it.
+        id_from_audio: the id column is not unique; take file names instead.
+
+    Raises:
+        UsageError: the folder does not hold the split.
+        OvwError: it cannot be read.
+    """
+    chosen = pick_split(_splits(path), split, path)
+    if split and chosen is not None:
+        name = f"{name} {split}"
+    return SavedDataset(path, chosen, name, language, id_from_audio)
+
+
+def _splits(path: Path) -> list[Split]:
+    try:
+        if (path / DICT).is_file():
+            return list(load_json(path / DICT)["splits"])
+        if _is_saved(path):
+            stored = load_json(path / STATE).get("_split")
+            return [str(stored) if stored else None]
+    except (*UNREADABLE, AttributeError) as error:
+        raise OvwError(f"datasets folder {path} cannot be read: {reason(error)}", "is it whole?") from None
+    return list(_parquet_files(path))
+
+
+def _parquet_files(path: Path) -> dict[Split, list[Path]]:
+    """Split -> files: `test-00000-of-00002.parquet`, `test.parquet`, or whatever is in a folder of the split's name."""
+    found: dict[Split, list[Path]] = {}
+    for file in sorted(path.rglob("*.parquet")):
+        found.setdefault(_split_of(file, path), []).append(file)
+    return found
+
+
+def _split_of(file: Path, root: Path) -> Split:
+    if shard := SHARD.fullmatch(file.stem):
+        return shard[1]
+    if USUAL.fullmatch(file.stem):
+        return re.sub(r"-\d+$", "", file.stem)
+    return None if file.parent == root or file.parent.name in NO_NAMES else file.parent.name
 
 
 def _media_file(table: AudioTable, audio: str, number: int, where: str) -> bytes:
@@ -91,17 +155,24 @@ def is_datasets_folder(path: Path) -> bool:
 
 
 def _is_saved(path: Path) -> bool:
-    return (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
+    return (path / DICT).is_file() or (path / STATE).is_file()
 
 
-def pick_split(there: list[str], split: str | None, path: Path) -> str:
-    """The split asked for, `test-other` and `test.other` being one; the only one there is if none was asked for.
+def pick_split(there: Sequence[Split], split: str | None, path: Path) -> Split:
+    """The split asked for, or the usual one; the only one there is if none was asked for, or none is named.
 
     Raises:
         UsageError: it is not there.
     """
-    usual = there if len(there) == 1 else ["test", "test-clean", "test.clean"]
-    wanted = {split, split.replace("-", ".", 1)} if split else set(usual)
-    if found := next((name for name in there if name in wanted), None):
+    if len(there) == 1 and (split is None or there[0] is None):
+        return there[0]
+    wanted = [_plain(name) for name in ([split] if split else DEFAULTS)]
+    named = [name for name in there if name is not None]
+    if found := next((name for name in named if _plain(name) in wanted), None):
         return found
-    raise UsageError(f"{path} has no split {split or 'test'}", f"--split takes {', '.join(there)}")
+    raise UsageError(f"{path} has no split {split or DEFAULTS[0]}", f"--split takes {', '.join(named)}")
+
+
+def _plain(split: str) -> str:
+    """One spelling of `dev-other`, `validation.other` and `dev-other[:10]`."""
+    return split.partition("[")[0].replace("-", ".").replace("validation", "dev")

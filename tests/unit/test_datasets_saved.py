@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.speech_files import wav
+from support.speech_files import manifest, wav
 
 from ovw.config import build
 from ovw.datasets.audio import read_clip
-from ovw.datasets.resolve import DatasetOptions, utterances
+from ovw.datasets.resolve import DatasetOptions, open_dataset, utterances
 from ovw.datasets.tables import ParquetTable
 from ovw.datasets.utterance import Item, Problem, Utterance
 from ovw.errors import OvwError, UsageError
@@ -119,6 +119,52 @@ def test_rows_without_ids_are_all_there(tmp_path: Path) -> None:
         assert lengths(items(folder)) == [1600 * (i + 1) for i in range(len(names))]
     fleurs = build(DatasetOptions, {"dataset": "fleurs", "data": str(tmp_path / "saved")})
     assert [one.id for one in utterances(fleurs)][:2] == ["a", "s1/a"]
+
+
+def test_a_split_is_that_of_the_table(tmp_path: Path) -> None:
+    stored, unknown, both = (tmp_path / name for name in ("stored", "unknown", "both"))
+    rows = {"audio": [media(0)], "text": ["x"]}
+    datasets.Dataset.from_dict(rows, split=datasets.NamedSplit("validation.other")).save_to_disk(stored)
+    datasets.Dataset.from_dict(rows).save_to_disk(unknown)
+    datasets.DatasetDict(
+        {"train": datasets.Dataset.from_dict(rows), "test": datasets.Dataset.from_dict(rows)}
+    ).save_to_disk(both)
+    for split, folder, name in (
+        (None, stored, "librispeech"), ("dev-other", stored, "librispeech dev-other"),
+        ("test-other", unknown, "librispeech"), ("train", both, "librispeech train"), (None, both, "librispeech"),
+    ):  # fmt: skip
+        opened = open_dataset(build(DatasetOptions, {"dataset": "librispeech", "data": str(folder), "split": split}))
+        assert opened.name == name
+        assert len(list(opened)) == 1
+    for split, folder, there in (("test-other", stored, "validation.other"), ("dev", both, "train, test")):
+        with pytest.raises(UsageError, match=f"has no split {split} .--split takes {there}"):
+            open_dataset(build(DatasetOptions, {"dataset": "librispeech", "data": str(folder), "split": split}))
+    assert open_dataset(DatasetOptions(dataset=str(both), split="train")).name == "both"
+
+
+@pytest.mark.parametrize(
+    ("files", "splits"),
+    [
+        (("test-00000-of-00002", "test-00001-of-00002", "train-00000-of-00001"), {"test": 2, "train": 1}),
+        (("test", "train"), {"test": 1, "train": 1}), (("part-0", "part-1"), {None: 2}), (("data/x",), {None: 1}),
+        (("de/test/0000", "en/test/0000", "en/clean/0"), {"test": 2, "clean": 1}), (("test-0", "test-1"), {"test": 2}),
+        (("my-00000-of-00001",), {"my": 1}),
+    ],
+)  # fmt: skip
+def test_splits_of_parquet_files(tmp_path: Path, files: tuple[str, ...], splits: dict[str | None, int]) -> None:
+    for name in files:
+        write_parquet(tmp_path / f"{name}.parquet", [media(0, f"{name}.wav")])
+    for split, count in splits.items():
+        assert len(items(tmp_path, split=split)) == count
+    if None not in splits:
+        with pytest.raises(UsageError, match="has no split other"):
+            items(tmp_path, split="other")
+
+
+def test_a_split_of_what_has_none(tmp_path: Path) -> None:
+    for path in (manifest(tmp_path / "m.jsonl", [{"audio": "a.wav", "text": "x"}]), tmp_path):
+        with pytest.raises(UsageError, match="which has no splits"):
+            items(path, split="test")
 
 
 def test_damaged_parquet(tmp_path: Path) -> None:
