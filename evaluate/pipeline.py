@@ -14,7 +14,7 @@ from ovw.errors import OvwError
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.facts import calibrated_on, describe_dataset, describe_problems, describe_reference
 from ovw.evaluate.journal import HypothesisJournal
-from ovw.evaluate.languages import list_languages, warn_of_languages
+from ovw.evaluate.languages import assumed_language, in_language, list_languages, warn_of_languages
 from ovw.evaluate.leaderboard import write_leaderboard
 from ovw.evaluate.reference import Reference, find_reference
 from ovw.evaluate.request import default_output, request_of
@@ -43,6 +43,21 @@ class Evaluation:
     problems: list[Problem]
 
 
+@dataclass(frozen=True)
+class EvalClips:
+    """The clips of a run.
+
+    Attributes:
+        dataset: that has them.
+        assumed: language of those that have none.
+        total: how many, if known.
+    """
+
+    dataset: Dataset
+    assumed: str | None
+    total: int | None
+
+
 def evaluate(
     config: EvalConfig, observer: EvalObserver | None = None, *, pytorch_file: PytorchFile | None = None
 ) -> Evaluation:
@@ -64,7 +79,8 @@ def evaluate(
     dataset = open_dataset(config.speech())
     spec = EngineSpec("openvino", real_path(folder), config.running(), exact=config.exact)
     request = request_of(config, spec, manifest_sha256)
-    listed = list_languages(config.speech(), dataset)  # a dataset that is not there leaves no folder behind
+    assumed = assumed_language(config, manifest.languages)
+    listed = list_languages(config.speech(), dataset, assumed)  # a dataset that is not there leaves no folder behind
     total = config.limit if listed is None else listed.total()
     output = Path(config.output) if config.output else default_output(folder.name, dataset.name, request)
 
@@ -72,8 +88,9 @@ def evaluate(
         watch.on_step(f"{dataset.name}: {folder.name}")
         if listed and config.scores_languages:
             warn_of_languages(listed)
-        hypotheses, problems = _transcribe(config, spec, dataset, total, journal, watch)
-        compared = _hypotheses_of(reference, config, dataset, total, output, watch)
+        clips = EvalClips(dataset, assumed, total)
+        hypotheses, problems = _transcribe(config, spec, clips, journal, watch)
+        compared = _hypotheses_of(reference, config, clips, output, watch)
 
         watch.on_step("scoring")
         if listed is None and config.scores_languages:
@@ -110,32 +127,22 @@ def evaluate(
 
 
 def _transcribe(
-    config: EvalConfig,
-    spec: EngineSpec,
-    dataset: Dataset,
-    total: int | None,
-    journal: HypothesisJournal,
-    watch: EvalObserver,
+    config: EvalConfig, spec: EngineSpec, clips: EvalClips, journal: HypothesisJournal, watch: EvalObserver
 ) -> tuple[list[Hypothesis], list[Problem]]:
     language = find_language(config.language) if config.language else None
     task = TranscribeClips(spec, config.decoding(), language, config.detect_language)
-    clips = choose(dataset, config.speech())
+    items = in_language(choose(clips.dataset, config.speech()), clips.assumed)
     modes = {"strict": config.strict, "silence": config.score_silence, "translate": config.task == "translate"}
-    return run(clips, task, config.pool(), journal, total=total, observer=watch, **modes)
+    return run(items, task, config.pool(), journal, total=clips.total, observer=watch, **modes)
 
 
 def _hypotheses_of(
-    reference: Reference | None,
-    config: EvalConfig,
-    dataset: Dataset,
-    total: int | None,
-    output: Path,
-    watch: EvalObserver,
+    reference: Reference | None, config: EvalConfig, clips: EvalClips, output: Path, watch: EvalObserver
 ) -> list[Hypothesis] | None:
     """The reference's hypotheses on the same clips; run or resumed in a folder within the run's own."""
     if reference is None or reference.spec is None:
         return reference.hypotheses if reference else None
     request = request_of(config, reference.spec, reference.spec.identity_sha256())
     with HypothesisJournal(output / REFERENCE_FOLDER, request, force=config.force) as journal:
-        watch.on_step(f"{dataset.name}: {reference.name}")
-        return _transcribe(config, reference.spec, dataset, total, journal, watch)[0]
+        watch.on_step(f"{clips.dataset.name}: {reference.name}")
+        return _transcribe(config, reference.spec, clips, journal, watch)[0]

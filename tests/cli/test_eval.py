@@ -117,6 +117,23 @@ def test_references(tmp_path: Path, models: Path) -> None:
         here("librispeech", first, data=str(root), reference="nothing")
 
 
+def test_english_only_artifacts_are_scored_as_english(
+    tmp_path: Path, tiny_en_random: Converted, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.wav").write_bytes(wav())
+    path = manifest(tmp_path / "m.jsonl", [{"audio": "a.wav", "text": "it's 20 dollars"}])
+    for _ in range(2):  # the second is taken up
+        record = here(path, tmp_path / "run", model=str(tiny_en_random.folder)).record
+        assert record.facts["dataset"]["languages"] == {"en": 1}
+        lines = (tmp_path / "run" / "hypotheses.jsonl").read_bytes()
+    assert not [one for one in caplog.records if "language" in one.getMessage()]
+    here(path, tmp_path / "run", model=str(tiny_en_random.folder))
+    assert (tmp_path / "run" / "hypotheses.jsonl").read_bytes() == lines  # seconds too
+    record = here(path, tmp_path / "many").record
+    assert record.facts["dataset"]["languages"] == {"unknown": 1}
+    assert "1 clip has no language" in caplog.text
+
+
 def test_a_folder_takes_one_run_until_it_is_scored(tmp_path: Path) -> None:
     root, refusals = librispeech(tmp_path), []
 

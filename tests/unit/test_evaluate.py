@@ -24,7 +24,7 @@ from ovw.evaluate import transcription
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.extra_metrics import silence_metrics
 from ovw.evaluate.journal import HypothesisJournal
-from ovw.evaluate.languages import list_languages, warn_of_languages
+from ovw.evaluate.languages import assumed_language, list_languages, warn_of_languages
 from ovw.evaluate.leaderboard import write_leaderboard
 from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, on_front
 from ovw.evaluate.reference import find_reference, on_same_clips
@@ -92,13 +92,21 @@ def test_clips_without_words_are_transcribed_where_silence_is_scored(tmp_path: P
 
 
 def test_languages_that_whisper_does_not_know(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    rows = [{"audio": f"{i}.wav", "text": "x", "language": name} for i, name in enumerate(("klingon", "en", "klingon"))]
+    names = ("klingon", "en", "klingon", None)
+    rows = [{"audio": f"{i}.wav", "text": "x", "language": name} for i, name in enumerate(names)]
     options = DatasetOptions(dataset=str(manifest(tmp_path / "m.jsonl", rows)))
     listed = list_languages(options, open_dataset(options))
-    assert listed == {"klingon": 2, "en": 1}
+    assert listed == {"klingon": 2, "en": 1, None: 1}
     warn_of_languages(listed)
-    (record,) = caplog.records
-    assert record.getMessage().startswith("Whisper does not know 'klingon', the language of 2 clips")
+    rules = "scored by the basic rules; --language sets it"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"2 clips have the language 'klingon', which Whisper does not know: {rules}",
+        f"1 clip has no language: {rules}",
+    ]
+    assert list_languages(options, open_dataset(options), "en") == {"klingon": 2, "en": 2}
+    assert assumed_language(EvalConfig(dataset="x"), ["en"]) == "en"
+    assert assumed_language(EvalConfig(dataset="x"), ["en", "zh"]) is None
+    assert assumed_language(EvalConfig(dataset="x", language="de"), ["en"]) is None
     assert EvalConfig(dataset="x").scores_languages
     assert not EvalConfig(dataset="x", language="en").scores_languages
     assert not EvalConfig(dataset="x", task="translate").scores_languages
