@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from ovw.config import Config, UserPath, as_list, build
 from ovw.datasets.resolve import DatasetOptions, open_dataset
+from ovw.datasets.utterance import Dataset, Problem
 from ovw.engines.registry import PytorchFile
 from ovw.errors import OvwError, UsageError
 from ovw.evaluate.config import EvalConfig
@@ -22,6 +24,8 @@ from ovw.files import write_whole
 from ovw.record import RECORD_FILE, Case, OtherSchemaError, Record, new_record, read_record, write_record
 from ovw.record_tables import Row, case_rows, metric_rows, to_csv, to_markdown
 from ovw.scoring.front import pareto_front
+
+logger = logging.getLogger(__name__)
 
 Values = dict[str, Any]
 OURS = (RECORD_FILE, "table.md", "table.csv")
@@ -96,22 +100,51 @@ def evaluate_matrix(
 ) -> Record:
     """Run every cell, taking up what is there already, and write `record.json`, `table.md` and `table.csv`.
 
+    A run that fails does not keep the others from being done and written down.
+
     Raises:
-        OvwError: as `ovw.evaluate.pipeline.evaluate`, of every dataset before the first run begins, or the folder holds
-            such files that no matrix left there.
+        OvwError: as `ovw.evaluate.pipeline.evaluate`, of every dataset before the first run begins, also of one without
+            clips; behind all runs, if one of them failed; or the folder holds such files that no matrix left there.
     """
     folder = Path(matrix.output)
     _require_ours(folder)
     planned = cells(matrix, flags)
     for speech in dict.fromkeys(cell.config.speech().model_dump_json() for cell in planned):
         options = DatasetOptions.model_validate_json(speech)
-        list_languages(options, open_dataset(options))
-    done = [(cell, evaluate(cell.config, observer, pytorch_file=pytorch_file)) for cell in planned]
-    record = new_record("eval", matrix.model_dump(mode="json"), cases=tuple(_case(*entry) for entry in done))
+        _require_clips(open_dataset(options), options)
+    failed: dict[str, OvwError] = {}
+    cases = []
+    for cell in planned:
+        try:
+            cases.append(_case(cell, evaluate(cell.config, observer, pytorch_file=pytorch_file)))
+        except OvwError as error:
+            if len(planned) == 1:
+                raise
+            logger.warning("%s failed: %s", cell.name, error.message)
+            failed[cell.name] = error
+    if not cases:
+        raise next(iter(failed.values()))
+    reasons = {name: error.message for name, error in failed.items()}
+    facts = {"failed": reasons} if failed else {}
+    record = new_record("eval", matrix.model_dump(mode="json"), facts=facts, cases=tuple(cases))
     write_record(record, folder / RECORD_FILE)
-    write_whole(folder / "table.md", to_markdown(front_rows(record)))
+    notes = "".join(f"\n{name} failed: {reason}\n" for name, reason in reasons.items())
+    write_whole(folder / "table.md", to_markdown(front_rows(record)) + notes)
     write_whole(folder / "table.csv", to_csv(metric_rows([record])))
+    if failed:
+        raise OvwError(
+            f"{len(failed)} of {len(planned)} runs failed: {', '.join(failed)}",
+            f"{folder / 'table.md'} has the others and the reasons; the same command goes on",
+        )
     return record
+
+
+def _require_clips(dataset: Dataset, options: DatasetOptions) -> None:
+    """Refuse a dataset that lists nothing but problems."""
+    if list_languages(options, dataset) == {}:
+        problem = next((item for item in dataset if isinstance(item, Problem)), None)
+        seen = f": {problem.id}: {problem.reason}" if problem else ""
+        raise UsageError(f"{dataset.name} has no clip that can be used{seen}", f"{dataset.origin} was read")
 
 
 def _require_ours(folder: Path) -> None:

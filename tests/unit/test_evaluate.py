@@ -20,6 +20,7 @@ from ovw.datasets.utterance import Problem, Utterance
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, UsageError
+from ovw.evaluate import matrix as matrix_module
 from ovw.evaluate import transcription
 from ovw.evaluate.config import EvalConfig
 from ovw.evaluate.extra_metrics import silence_metrics
@@ -27,6 +28,7 @@ from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.languages import assumed_language, list_languages, warn_of_languages
 from ovw.evaluate.leaderboard import write_leaderboard
 from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, on_front
+from ovw.evaluate.pipeline import Evaluation
 from ovw.evaluate.reference import find_reference, on_same_clips
 from ovw.evaluate.request import request_of
 from ovw.evaluate.score import score
@@ -53,6 +55,48 @@ def test_every_dataset_of_a_matrix_is_opened_before_the_first_run(tmp_path: Path
     with pytest.raises(UsageError, match="no manifest"):
         evaluate_matrix(matrix, {})
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dataset_of_a_matrix_without_clips_is_refused_before_the_first_run(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    empty = manifest(tmp_path / "m.jsonl", [{"audio": "", "text": "x", "id": "a"}])
+    datasets = ({"dataset": "bundled"}, {"dataset": str(empty)})
+    matrix = MatrixConfig(models=("none",), datasets=datasets, output=str(tmp_path / "out"))
+    with pytest.raises(UsageError, match="m has no clip that can be used: a: no audio"):
+        evaluate_matrix(matrix, {})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_of_a_matrix_that_fails_does_not_keep_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def run_cell(config: EvalConfig, observer: object, **_: object) -> Evaluation:
+        if config.beam_size in fails:
+            raise OvwError(f"no clip could be scored with {config.beam_size}", "look")
+        Path(config.output or "").mkdir(parents=True, exist_ok=True)
+        facts = {"dataset": {"fingerprint": "x"}}
+        record = new_record("eval", {}, facts=facts, metrics={"wer": Metric(value=5, unit="%")})
+        return Evaluation(tmp_path / "run", record, [], [])
+
+    monkeypatch.setattr(matrix_module, "evaluate", run_cell)
+    matrix = MatrixConfig(
+        models=("m",), datasets=({"dataset": "bundled"},), options=({"beam_size": 1}, {"beam_size": 2}, {"beam_size": 3}),
+        output=str(tmp_path / "out"),
+    )  # fmt: skip
+    fails = (1, 3)
+    with pytest.raises(OvwError, match="2 of 3 runs failed: m bundled beam_size=1, m bundled beam_size=3") as caught:
+        evaluate_matrix(matrix, {})
+    assert caught.value.exit_code == 1
+    assert "m bundled beam_size=1 failed: no clip could be scored with 1" in caplog.text
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert "beam_size=2 | * | 5" in table
+    assert "m bundled beam_size=3 failed: no clip could be scored with 3" in table
+    assert [case.name for case in read_record(tmp_path / "out" / "record.json").cases] == ["m bundled beam_size=2"]
+    fails = ()
+    assert len(evaluate_matrix(matrix, {}).cases) == 3
+    fails = (1, 2, 3)
+    with pytest.raises(OvwError, match="could be scored with 1"):
+        evaluate_matrix(matrix, {})
 
 
 def test_a_matrix_of_another_version_is_named_so(tmp_path: Path) -> None:
