@@ -98,6 +98,7 @@ def evaluate(
         results = compute_results(hypotheses, compared, config)
         if results is None:
             seen = f": {problems[0].id}: {problems[0].reason}" if problems else ""
+            seen = ": no reference has words once normalized" if hypotheses and not problems else seen
             raise OvwError(f"no clip of {dataset.name} could be scored{seen}", f"{dataset.origin} was read")
         facts = {
             "dataset": describe_dataset(dataset, hypotheses),

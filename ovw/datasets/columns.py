@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ TIMES = {
 }
 """Where a clip lies in a media file that holds several."""
 REQUIRED = ("audio", "reference")
+SEPARATORS = re.compile(r"[;,|\t]")
 NO_LANGUAGE = ("und", "zxx", "mis", "unknown")
 """Codes of ISO 639-2 that stand for no language, and the plain word."""
 
@@ -136,7 +138,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def find_columns(names: Iterable[str], where: str, required: Sequence[str] = REQUIRED) -> Columns:
-    """The columns of a table by their names.
+    """The columns of a table by their names, in capital or small letters.
 
     Args:
         names: of the columns.
@@ -147,8 +149,9 @@ def find_columns(names: Iterable[str], where: str, required: Sequence[str] = REQ
         UsageError: there is none.
     """
     present = list(names)
+    spelled = {name.strip().lower(): name for name in reversed(present)} | {name: name for name in present}
     known = ALIASES | TIMES
-    found = {field: next((a for a in aliases if a in present), None) for field, aliases in known.items()}
+    found = {field: next((spelled[a] for a in aliases if a in spelled), None) for field, aliases in known.items()}
     for field in required:
         if found[field] is None:
             seen = ", ".join(present) or "none"
@@ -157,7 +160,11 @@ def find_columns(names: Iterable[str], where: str, required: Sequence[str] = REQ
 
 
 def _hint(present: list[str], field: str) -> str:
-    """The alias that one of the columns may have meant."""
+    """The alias that one of the columns may have meant, or what is wrong with the header."""
+    if len(present) == 1 and (found := SEPARATORS.search(present[0])):
+        return f"'{found[0]}' separates the columns: a .csv has commas, a .tsv tabs"
+    if any(len(name) > 1 and name[0] == name[-1] == '"' for name in present):
+        return "the columns stand in quotes, which a .tsv has none of; a .csv may have them"
     for name in present:
         if close := difflib.get_close_matches(name, ALIASES[field], n=1):
             return f"rename '{name}' to '{close[0]}'"

@@ -8,16 +8,22 @@ from pathlib import Path
 
 from ovw.audio.inputs import find_media
 from ovw.datasets.utterance import Item, Problem, Utterance
-from ovw.errors import reason
+from ovw.errors import UsageError, reason
 from ovw.home import real_path
 from ovw.text_files import BrokenUtf8Error, read_text
+
+LAYOUTS = (
+    "a folder holds talk.mp3 with talk.txt beside it, Parquet files, what datasets has saved, or LibriSpeech; "
+    "or give a .jsonl, .csv or .tsv"
+)
 
 
 @dataclass(frozen=True)
 class AudioFolder:
     """`talk.mp3` and `talk.txt`, in sub-folders too, but no hidden ones; a clip goes by its path without the ending.
 
-    Without `texts` the sound is enough, and every reference is empty.
+    Without `texts` the sound is enough, and every reference is empty. Iterating raises `UsageError` where there is no
+    media.
     """
 
     path: Path
@@ -34,7 +40,10 @@ class AudioFolder:
         return f"folder {self.path}"
 
     def __iter__(self) -> Iterator[Item]:
-        for path in sorted(find_media(self.path)):
+        found = sorted(find_media(self.path))
+        if not found:
+            raise UsageError(f"{self.path} has no audio or video file", LAYOUTS)
+        for path in found:
             name = path.relative_to(self.path).with_suffix("").as_posix()
             if not self.texts:
                 yield Utterance(name, path, str(path), "", self.language)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from ovw.parsing import from_json
 from ovw.text_files import encoding_of, lines_of
 
 ENDINGS = (".jsonl", ".json", ".csv", ".tsv")
+ONE_VALUE = re.compile(r"\s*(\[\s*\{|\[\s*$|\{\s*$)")
+"""First lines of an array of objects, or of an object over several lines."""
 Row = dict[str, Any]
 
 
@@ -111,7 +114,7 @@ def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, R
     empty = True
     try:
         with path.open(encoding=encoding_of(path), newline="") as stream:
-            rows = _table(stream, delimiter, path) if path.suffix in (".csv", ".tsv") else _lines(stream)
+            rows = _table(stream, delimiter, path) if path.suffix in (".csv", ".tsv") else _lines(stream, path)
             for row in rows:
                 empty = False
                 yield row
@@ -148,10 +151,13 @@ def _whole_rows(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, A
         raise OvwError(seen, "a quote within a text is doubled, and the text stands in quotes") from None
 
 
-def _lines(stream: Any) -> Iterator[tuple[int, Row | str]]:
+def _lines(stream: Any, path: Path) -> Iterator[tuple[int, Row | str]]:
     for number, line in enumerate(lines_of(stream), 1):
         if not line.strip():
             continue
+        if number == 1 and ONE_VALUE.match(line):
+            hint = f"one object a line (JSON Lines): jq -c '.[]' {path.name} > {path.stem}-lines.jsonl"
+            raise UsageError(f"{path} is one JSON value over all lines", hint)
         try:
             row = from_json(line)
         except ValueError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -17,10 +17,13 @@ from ovw.datasets.hub import HubDataset
 from ovw.datasets.manifest import ManifestDataset
 from ovw.datasets.registry import DATASETS, NamedDataset
 from ovw.datasets.saved import is_datasets_folder, open_saved
-from ovw.datasets.utterance import Dataset, Item, Problem, select
+from ovw.datasets.utterance import Dataset, Item, Problem, Utterance, select
 from ovw.errors import UsageError, did_you_mean
 from ovw.home import user_path
 from ovw.hub import SCHEME
+
+CLIPS_TABLES = ("validated.tsv", "test.tsv")
+"""Of Common Voice, beside its folder `clips`."""
 
 
 class DatasetOptions(Config):
@@ -68,9 +71,12 @@ def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
         return librispeech.open_librispeech(path, options.split)
     if path.is_dir():
         _require_no_split(options, "a folder of media files")
+        if texts and (path / "clips").is_dir() and any((path / name).is_file() for name in CLIPS_TABLES):
+            raise UsageError(f"{path} is laid out as Common Voice is", f"ovw eval common_voice --data {path}")
         return AudioFolder(path, texts=texts)
+    where = f", and nothing at {Path.cwd() / path}" if options.dataset != path.name else ""
     raise UsageError(
-        f"no dataset '{options.dataset}'", did_you_mean(options.dataset, DATASETS) + ", a manifest or a folder"
+        f"no dataset '{options.dataset}'{where}", did_you_mean(options.dataset, DATASETS) + ", a manifest or a folder"
     )
 
 
@@ -84,10 +90,28 @@ def utterances(options: DatasetOptions) -> Iterator[Item]:
 
 
 def choose(dataset: Dataset, options: DatasetOptions) -> Iterator[Item]:
-    """The clips of a dataset that the options mean."""
-    wanted = {language_code(language) for language in options.languages}
-    items = (item for item in dataset if isinstance(item, Problem) or not wanted or item.language in wanted)
+    """The clips of a dataset that the options mean.
+
+    Raises:
+        UsageError: it has clips, but in other languages; at the end.
+    """
+    items = _in_languages(dataset, options.languages) if options.languages else iter(dataset)
     return select(items, limit=options.limit, shuffle=options.shuffle, seed=options.seed)
+
+
+def _in_languages(dataset: Dataset, languages: Sequence[str]) -> Iterator[Item]:
+    wanted = {language_code(language) for language in languages}
+    seen: set[str | None] = set()
+    for item in dataset:
+        if isinstance(item, Utterance):
+            seen.add(item.language)
+        if isinstance(item, Problem) or item.language in wanted:
+            yield item
+    if seen and not seen & wanted:
+        known = ", ".join(sorted(language for language in seen if language))
+        has = f"it has {known}" if known else "none has a language"
+        hint = f"--languages takes {known}" if known else "leave out --languages; --language of ovw eval sets it"
+        raise UsageError(f"no clip of {dataset.name} is in {', '.join(languages)}: {has}", hint)
 
 
 def _named(row: NamedDataset, options: DatasetOptions, data: Path | None) -> Dataset:

@@ -298,6 +298,57 @@ def test_manifest_refusals(tmp_path: Path) -> None:
         items("hf:librispeech")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("m.csv", "audio;text\na.wav;x\n", "';' separates the columns: a .csv has commas, a .tsv tabs"),
+        ("m.csv", "audio\ttext\na.wav\tx\n", "separates the columns"),
+        ("m.tsv", "audio,text\na.wav,x\n", "',' separates the columns"),
+        ("m.tsv", '"audio"\t"text"\n"a.wav"\t"x"\n', "the columns stand in quotes"),
+        ("m.json", '[{"audio": "a.wav", "text": "x"}]', "one JSON value .*one object a line"),
+        ("m.json", '[\n  {"audio": "a.wav", "text": "x"}\n]', "one JSON value"),
+        ("m.json", '{\n  "clips": []\n}', "one JSON value"),
+    ],
+)  # fmt: skip
+def test_lists_of_another_form(tmp_path: Path, name: str, text: str, shown: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=shown):
+        items(tmp_path / name)
+
+
+def test_capital_letters_in_a_header(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("Path, Transcript ,LANGUAGE,text,Text\na.wav,x,EN,small,capital\n")
+    (clip,) = good(tmp_path / "m.csv")
+    assert (clip.id, clip.reference, clip.language) == ("a", "small", "en")
+
+
+def test_languages_that_leave_no_clip(tmp_path: Path) -> None:
+    rows = [{"audio": f"{code}.wav", "text": "x", "language": code} for code in ("de", "fr", "en")]
+    path = manifest(tmp_path / "m.jsonl", rows)
+    assert len(good(path, languages="fr,es")) == 1
+    with pytest.raises(
+        UsageError, match=r"no clip of m is in es, pt: it has de, en, fr \(--languages takes de, en, fr"
+    ):
+        items(path, languages="es,pt", limit=1)
+    bare = manifest(tmp_path / "bare.jsonl", [{"audio": "a.wav", "text": "x"}])
+    with pytest.raises(UsageError, match=r"none has a language .leave out --languages"):
+        items(bare, languages="en", limit=1, shuffle=True)
+
+
+def test_folders_that_are_something_else(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(UsageError, match=r"has no audio or video file .a folder holds talk\.mp3 with talk\.txt"):
+        items(tmp_path)
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.mp3").write_bytes(wav())
+    (tmp_path / "validated.tsv").touch()
+    with pytest.raises(UsageError, match="ovw eval common_voice --data"):
+        items(tmp_path)
+    assert len(list(open_dataset(DatasetOptions(dataset=str(tmp_path)), texts=False))) == 1
+    with pytest.raises(UsageError, match=re.escape(f"no dataset 'no/where', and nothing at {Path.cwd()}/no/where")):
+        items("no/where")
+
+
 def test_folder(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("a.wav", "sub/b.wav", "c.wav"):
