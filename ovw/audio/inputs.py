@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovw.audio.choice import SoundChoice, channel_name
+from ovw.audio.folders import find_media
 from ovw.audio.pipes import is_pipe
 from ovw.errors import OvwError, reason
 from ovw.home import real_path
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 STDIN_NAME = "stdin"
-MEDIA_SUFFIXES = frozenset({
-    ".3g2", ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".alac", ".amr", ".ape", ".asf", ".au", ".avi", ".awb",
-    ".caf", ".divx", ".dts", ".dv", ".eac3", ".f4v", ".flac", ".flv", ".gsm", ".m2ts", ".m4a", ".m4b", ".m4v", ".mka",
-    ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".mpeg", ".mpg", ".mpga", ".mts", ".mxf", ".nut", ".oga", ".ogg",
-    ".ogm", ".ogv", ".opus", ".qt", ".ra", ".rm", ".rmvb", ".snd", ".spx", ".tak", ".ts", ".tta", ".vob", ".voc",
-    ".w64", ".wav", ".weba", ".webm", ".wma", ".wmv", ".wv",
-})  # fmt: skip
-"""Endings taken from a folder; a file that is named itself may have any."""
 LIST_SUFFIXES = frozenset({".jsonl", ".csv"})
 """Endings of a list of media; none of them is one of our outputs."""
 
@@ -266,25 +259,6 @@ def _is_folder(argument: str) -> bool:
     except (OSError, ValueError) as error:
         problem = f"cannot be read: {reason(error)}"
     raise OvwError(f"{argument}: {problem}", "check the path")
-
-
-def find_media(folder: Path) -> list[Path]:
-    """Media files in a folder and those below it, sorted; what is hidden is left out, links are followed once."""
-    found: list[Path] = []
-    seen: set[Path] = set()
-    for here, folders, files in os.walk(folder, followlinks=True):
-        real = real_path(here)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if name[0] != ".")
-        found += [Path(here) / name for name in sorted(files) if _is_media(name)]
-    return found
-
-
-def _is_media(name: str) -> bool:
-    return name[0] != "." and Path(name).suffix.lower() in MEDIA_SUFFIXES
 
 
 def _apart(inputs: Iterable[Input]) -> Iterator[Input]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ovw.audio.inputs import find_media
+from ovw.audio.folders import find_media
 from ovw.datasets.utterance import Item, Problem, Utterance
 from ovw.errors import UsageError, reason
 from ovw.home import real_path

@@ -12,7 +12,8 @@ from support.tiny_whisper import SELFTEST_CLIP
 
 from ovw.audio.decode import load_audio
 from ovw.audio.download import Remote, download, list_remote
-from ovw.audio.inputs import Input, expand, fetched, find_media
+from ovw.audio.folders import find_media
+from ovw.audio.inputs import Input, expand, fetched
 from ovw.errors import OvwError
 from ovw.subtitles.output import output_folder, plan_outputs
 
@@ -38,6 +39,19 @@ def talks(tmp_path: Path) -> Path:
 def test_folders_are_searched(talks: Path) -> None:
     names = [str(path.relative_to(talks)) for path in find_media(talks)]
     assert names == ["a.MP4", "b.mp3", "linked.wav", "day 2/c.flac", "day 2/deep/e.opus"]
+
+
+def test_real_folders_go_before_links_to_them(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    touch(root / "b" / "x.mp3", root / "real" / "a.mp3", root / "real" / "deep" / "c.mp3", elsewhere / "sub" / "d.mp3")
+    (root / "a").symlink_to(root / "real")
+    (root / "b" / "lnk").symlink_to("../real", target_is_directory=True)
+    (root / "b" / "out").symlink_to(elsewhere, target_is_directory=True)
+    (root / "c").symlink_to(elsewhere / "sub", target_is_directory=True)
+    (elsewhere / "back").symlink_to(root, target_is_directory=True)
+    names = [str(path.relative_to(root)) for path in find_media(root)]
+    assert names == ["b/x.mp3", "c/d.mp3", "real/a.mp3", "real/deep/c.mp3"]
+    assert [str(path.relative_to(root / "a")) for path in find_media(root / "a")] == ["a.mp3", "deep/c.mp3"]
 
 
 def test_each_input_comes_once_and_problems_apart(talks: Path) -> None:
