@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ovw.artifact.hashing import file_sha256
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.decode import load_audio
+from ovw.audio.pipes import is_pipe
 from ovw.datasets.utterance import Utterance
 from ovw.errors import OvwError, reason
 from ovw.media_fragment import short_seconds
@@ -47,6 +48,7 @@ def read_clip(utterance: Utterance) -> Clip:
         data = read_bytes(utterance)
         samples = _cut(_decode(data, utterance.location), utterance)
         return Clip(samples, hashlib.sha256(data).hexdigest() + utterance.fragment)
+    require_regular(utterance.audio)
     if utterance.fragment:
         samples = _cut(_recording(*_state(utterance)), utterance)
     else:
@@ -63,11 +65,12 @@ def clip_sha256(utterance: Utterance) -> str:
     """
     if not isinstance(utterance.audio, Path):
         return hashlib.sha256(read_bytes(utterance)).hexdigest() + utterance.fragment
+    require_regular(utterance.audio)
     try:
         if utterance.fragment:
             return _recording_sha256(*_state(utterance)) + utterance.fragment
         return file_sha256(utterance.audio)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise OvwError(f"{utterance.location}: {reason(error)}", "check the path") from None
 
 
@@ -102,7 +105,7 @@ def _state(utterance: Utterance) -> tuple[Path, int, int]:
     assert isinstance(path, Path)
     try:
         found = path.stat()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise OvwError(f"{path}: {reason(error)}", "check the path") from None
     return path, found.st_size, found.st_mtime_ns
 
@@ -118,6 +121,16 @@ def _recording_sha256(path: Path, size: int, modified_ns: int) -> str:
     return file_sha256(path)
 
 
+def require_regular(path: Path) -> None:
+    """Refuse pipes and devices: they can be read once, or without end.
+
+    Raises:
+        OvwError: it is one.
+    """
+    if is_pipe(path):
+        raise OvwError(f"{path}: not a regular file", "a clip of a dataset is a file, which is read again to resume")
+
+
 def read_bytes(utterance: Utterance) -> bytes:
     """The media file of an utterance.
 
@@ -127,6 +140,7 @@ def read_bytes(utterance: Utterance) -> bytes:
     audio = utterance.audio
     try:
         if isinstance(audio, Path):
+            require_regular(audio)
             return audio.read_bytes()
         return audio if isinstance(audio, bytes) else audio()
     except (OSError, EOFError) as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ovw.datasets.audio import require_regular
 from ovw.datasets.columns import find_columns
 from ovw.datasets.hub import require_datasets
 from ovw.datasets.rows import NO_AUDIO, RowNames, media_of, require_audio
@@ -145,6 +146,7 @@ def _media_file(table: AudioTable, audio: str, number: int, where: str) -> bytes
     if data:
         return data
     if path:
+        require_regular(Path(path))
         return Path(path).read_bytes()
     raise OvwError(f"{where}: {NO_AUDIO}")
 

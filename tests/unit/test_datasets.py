@@ -14,7 +14,7 @@ from support.speech_files import TEXTS, librispeech, manifest, pack, wav
 
 from ovw.config import build
 from ovw.convert.compression.calibration import read_speech
-from ovw.datasets.audio import clip_sha256, read_clip
+from ovw.datasets.audio import clip_sha256, read_bytes, read_clip
 from ovw.datasets.columns import language_code
 from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.multilingual import fleurs_configs
@@ -489,6 +489,27 @@ def test_unreadable_clip(tmp_path: Path) -> None:
         read_clip(Utterance("a", tmp_path / "a.wav", "a.wav", "x"))
     with pytest.raises(OvwError, match=r"^in the archive"):
         read_clip(Utterance("a", b"no sound", "in the archive", "x"))
+
+
+@pytest.mark.parametrize("times", [{}, {"start": 1, "end": 2}])
+@pytest.mark.parametrize("name", ["a\0.wav", "a" * 300 + ".wav", "none.wav"])
+def test_names_that_no_file_has(tmp_path: Path, name: str, times: dict[str, object]) -> None:
+    (clip,) = good(manifest(tmp_path / "m.jsonl", [{"audio": name, "text": "x", "id": "a", **times}]))
+    for read in (read_clip, clip_sha256):
+        with pytest.raises(OvwError):
+            read(clip)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has neither")
+@pytest.mark.parametrize("times", [{}, {"start": 1, "end": 2}])
+def test_pipes_and_devices_are_no_clips(tmp_path: Path, times: dict[str, object]) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "zero.wav").symlink_to("/dev/zero")
+    rows = [{"audio": name, "text": "x", **times} for name in ("pipe.wav", "zero.wav", "/dev/zero")]
+    for clip in good(manifest(tmp_path / "m.jsonl", rows)):
+        for read in (read_clip, clip_sha256, read_bytes):
+            with pytest.raises(OvwError, match="not a regular file"):
+                read(clip)
 
 
 def test_fingerprint_depends_on_every_part() -> None:
