@@ -142,7 +142,7 @@ def test_another_part_of_the_file_is_done_anew(tmp_path: Path) -> None:
     for end in (2.0, 2.0, 3.0):
         echo = Echo()
         with HypothesisJournal(tmp_path, REQUEST) as journal:
-            run([replace(clip, start_s=1.0, end_s=end)], echo, Here(), journal)
+            run([replace(clip, start_s=1.0, end_s=end)], echo, InProcessPool(), journal)
         seen.append(echo.seen)
     assert seen == [["u0"], [], ["u0"]]
 
