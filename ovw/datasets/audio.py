@@ -20,7 +20,9 @@ from ovw.errors import OvwError, reason
 from ovw.media_fragment import short_seconds
 
 LENGTH_TOLERANCE_S = 1.0
-"""Durations in lists are rounded, and some decoders add or drop a frame: as much as a list may be off."""
+LENGTH_TOLERANCE = 0.01
+"""Durations in lists are rounded, some decoders add or drop a frame, and of MP3 files lengths are often estimated: as
+much as a list may be off, in seconds or as a share of the file, whichever is more."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def _cut(samples: NDArray[np.float32], utterance: Utterance) -> NDArray[np.float
 def _require_length(utterance: Utterance, length_s: float) -> None:
     """Refuse a clip that the list describes as a much shorter or longer one: its text is not that of the file."""
     listed = utterance.duration_s
-    if listed is not None and listed > 0 and abs(listed - length_s) > LENGTH_TOLERANCE_S:
+    allowed = max(LENGTH_TOLERANCE_S, LENGTH_TOLERANCE * length_s)
+    if listed is not None and listed > 0 and abs(listed - length_s) > allowed:
         raise OvwError(
             f"{utterance.location}: its duration is {listed:g} s in the list, the file has {length_s:.2f} s",
             "a part of a file needs its offset, too; durations are seconds",

@@ -40,10 +40,10 @@ class AudioFolder:
         return f"folder {self.path}"
 
     def __iter__(self) -> Iterator[Item]:
-        found = sorted(find_media(self.path))
-        if not found:
+        media = sorted(find_media(self.path))
+        if not media:
             raise UsageError(f"{self.path} has no audio or video file", LAYOUTS)
-        for path in found:
+        for path in media:
             name = path.relative_to(self.path).with_suffix("").as_posix()
             if not self.texts:
                 yield Utterance(name, path, str(path), "", self.language)
