@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ovw.api.align import TO_RECOGNISE, require_passages, timed_passages
 from ovw.api.batches import Job, batch_size_for, groups_of, is_live, outcomes_of, seconds_of, title_of
 from ovw.api.recordings import RecordingOpener
@@ -20,7 +18,7 @@ from ovw.api.request import check_decoder, check_request
 from ovw.api.transcription import Transcription
 from ovw.artifact.locate import load_manifest, locate_or_default
 from ovw.audio.choice import Stream
-from ovw.audio.samples import Media, as_media, blocks_of
+from ovw.audio.samples import Media, as_media, read_whole
 from ovw.cgroups import usable_cores
 from ovw.errors import DAMAGE, OvwError, UsageError, quoted, reason
 from ovw.memory import give_back
@@ -33,6 +31,7 @@ from ovw.transcribe.exact import run_policy
 from ovw.transcribe.forced_alignment import align_parts
 from ovw.transcribe.known_text import TextPart
 from ovw.transcribe.language import identify
+from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.pipeline import Progress, transcribe, transcribe_many
 from ovw.transcribe.recording import Recording
@@ -76,12 +75,16 @@ class Whisper:
         self._vad_executor = None if exact else speech_worker(self.threads)
         self.capabilities = Capabilities(tuple(self.manifest.languages), self.manifest.translate)
         try:
-            require_runnable(folder, self.manifest.layout)
-            self._sessions = open_checked(folder, self.manifest, options, self._policy)
+            self._sessions = self._open(options)
             self._defaults = artifact_defaults(folder, self.manifest)
         except DAMAGE as error:
             hint = f"ovw verify {folder} lists what is wrong"
             raise OvwError(f"{folder} cannot be loaded: {reason(error)}", hint) from error
+
+    def _open(self, options: DeviceOptions) -> ModelSessions:
+        """The sessions of the artifact; subclasses open those of other runtimes. Raises as the constructor does."""
+        require_runnable(self.folder, self.manifest.layout)
+        return open_checked(self.folder, self.manifest, options, self._policy)
 
     @property
     def approximations(self) -> list[str]:
@@ -236,8 +239,7 @@ class Whisper:
         passages = require_passages(text)
         name, media = title_of(media), as_media(media)
         if is_live(media):
-            blocks = [np.zeros(0, np.float32), *blocks_of(media, stream)]
-            media, stream = np.concatenate(blocks), None  # it is read twice
+            media, stream = read_whole(media, stream), None  # it is read twice
         found = self.transcribe(media, TO_RECOGNISE, stream=stream, language=language)
         if found.is_read and not found.duration:
             raise OvwError(f"{name or 'the recording'} has no sound to align a text with", "check what it holds")

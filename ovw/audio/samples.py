@@ -62,6 +62,11 @@ def blocks_of(media: Media, stream: Stream = None) -> Iterator[NDArray[np.float3
         )
 
 
+def read_whole(media: Media, stream: Stream = None) -> NDArray[np.float32]:
+    """All samples [n] of anything that can be transcribed; arguments and errors as `blocks_of`."""
+    return np.concatenate([np.zeros(0, np.float32), *blocks_of(media, stream)])
+
+
 def as_samples(array: NDArray[Any]) -> NDArray[np.float32]:
     """Samples as the models want them.
 

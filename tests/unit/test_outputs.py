@@ -26,7 +26,7 @@ from ovw.files import name_problem, scratch_beside, short_name, write_whole
 from ovw.home import home as home_folder
 from ovw.outputs import refusals, remember, write_own
 from ovw.scale.bulk import File
-from ovw.scale.task import Here, Task
+from ovw.scale.task import InProcessPool, Task
 from ovw.subtitles.cues import Atom, Cue
 from ovw.subtitles.embed import embed_subtitles, is_output
 
@@ -194,7 +194,7 @@ class KilledBesideAnotherMachine:
     def run(self, task: Task, items: Iterable[File]) -> Iterator[Any]:
         with pytest.MonkeyPatch.context() as elsewhere:
             elsewhere.setenv("OVW_HOME", str(home_folder().with_name("another")))
-            list(Here().run(task, items))
+            list(InProcessPool().run(task, items))
         raise KeyboardInterrupt
         yield
 
