@@ -95,6 +95,19 @@ def end_on_signals() -> None:
     threading.Thread(target=_watch, args=(read,), daemon=True, name="ovw-signals").start()
 
 
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """In this block Ctrl-C waits. A process that is started in it never receives any."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def exit_code() -> int:
     """128 and the number of the signal that ends this process: 130 after Ctrl-C, 143 after SIGTERM."""
     return 128 + (_received[0] if _received else signal.SIGINT)

@@ -7,9 +7,11 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from queue import Queue
@@ -17,7 +19,7 @@ from threading import Thread
 from typing import Any
 
 from ovw.errors import OvwError
-from ovw.lifetime import end_with_parent, was_interrupted
+from ovw.lifetime import end_with_parent, was_interrupted, without_interrupts
 from ovw.memory import share_heaps
 from ovw.scale.dispatch import AHEAD, Died, Ready, Result, dispatch
 from ovw.scale.task import Task, attempt
@@ -57,7 +59,10 @@ class _ProcessGroup:
     def start(self, worker: int) -> None:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, os.getpid(), self._task), daemon=True)
-        process.start()
+        if sys.platform != "win32":
+            resource_tracker.ensure_running()  # the first start would let Ctrl-C through
+        with without_interrupts():  # it would end the imports in a traceback
+            process.start()
         theirs.close()
         self._workers[worker] = _Worker(process, ours)
 

@@ -43,6 +43,15 @@ def struck():
 app.end_on_signals = struck
 app.main()
 """
+IMPORTED = """
+import os, runpy, signal, sys
+class Strike:
+    def find_spec(self, name, *others):
+        if name == "ovw.cli.app":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Strike())
+runpy.run_module("ovw", run_name="__main__")
+"""
 WORKERS = """
 import os, sys, time
 from pathlib import Path
@@ -75,6 +84,11 @@ def ended(process: subprocess.Popen, number: int) -> str:
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     return told if isinstance(told, str) else told.decode()
+
+
+def test_ctrl_c_while_the_command_line_is_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTED, "models"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

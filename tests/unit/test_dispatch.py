@@ -17,7 +17,7 @@ import pytest
 from ovw.errors import OvwError
 from ovw.scale.dispatch import AHEAD, Died, Ready, Result, dispatch
 from ovw.scale.pools import pool_for, threads_of
-from ovw.scale.processes import Processes
+from ovw.scale.processes import Processes, _ProcessGroup
 from ovw.scale.ray_pool import Worker
 from ovw.scale.task import InProcessPool, Lost
 
@@ -226,3 +226,15 @@ def test_who_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ovw.scale.pools.usable_cores", lambda: 8)
     assert [threads_of(n, 0) for n in (1, 2, 3, 16)] == [0, 4, 2, 1]
     assert threads_of(4, 3) == 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no such file system")
+def test_ctrl_c_does_not_reach_workers() -> None:
+    """Not while they import either, before they can ignore it."""
+    group = _ProcessGroup(1, Returns())
+    group.start(0)
+    status = Path(f"/proc/{group._workers[0].process.pid}/status").read_text()
+    group.close()
+    (blocked,) = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk")]
+    assert blocked & 1 << (signal.SIGINT - 1)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
