@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.read_datasets import items
 from support.speech_files import manifest, wav
 
 from ovw.config import build
@@ -38,10 +39,6 @@ def save(path: Path, audio: list[object], kind: object = MEDIA, **columns: list[
 
 def media(number: int, path: str | None = None) -> dict[str, object]:
     return {"bytes": wav(0.1 * (number + 1), number), "path": path}
-
-
-def items(folder: Path, **options: object) -> list[Item]:
-    return list(utterances(build(DatasetOptions, {"dataset": str(folder), **options})))
 
 
 def lengths(found: list[Item]) -> list[int]:
