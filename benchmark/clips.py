@@ -12,10 +12,10 @@ import numpy as np
 
 from ovw.audio import SAMPLE_RATE
 from ovw.benchmark.config import BenchConfig
-from ovw.datasets.audio import read_clip
+from ovw.datasets.audio import Clip, read_clip, read_if_usable
 from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.resolve import choose, open_dataset
-from ovw.datasets.utterance import Problem, Utterance
+from ovw.datasets.utterance import Utterance
 from ovw.errors import OvwError
 from ovw.transcribe.selftest import CLIP, bundled_file
 
@@ -67,21 +67,22 @@ def prepare_clips(config: BenchConfig, folder: Path) -> Clips:
     if speech is None:
         with bundled_file() as path:
             bundled = Utterance(CLIP, path, CLIP, "", "en")
-            found = [_decode(bundled, folder, 0)]
-        return Clips([found[0][0]], {"name": CLIP, "clips": 1, "sha256": found[0][1]})
+            clip, digest = _write(bundled, read_clip(bundled), folder)
+        return Clips([clip], {"name": CLIP, "clips": 1, "sha256": digest})
     dataset = open_dataset(speech)
     items = list(choose(dataset, speech))
-    unusable = [item for item in items if isinstance(item, Problem)]
-    made = [_decode(item, folder, n) for n, item in enumerate(items) if isinstance(item, Utterance)]
+    usable = ((item, read_if_usable(item)) for item in items if isinstance(item, Utterance))
+    made = [_write(item, clip, folder, n) for n, (item, clip) in enumerate(usable) if clip]
     if not made:
         raise OvwError(f"{dataset.name} has no clip that can be used", f"{dataset.origin} was read")
     prints = fingerprint((clip.id, clip.reference or "", digest) for clip, digest in made)
-    description = {"name": dataset.name, "clips": len(made), "fingerprint": prints, "problems": len(unusable)}
+    description = {"name": dataset.name, "clips": len(made), "fingerprint": prints, "problems": len(items) - len(made)}
     return Clips([clip for clip, _ in made], description)
 
 
-def _decode(utterance: Utterance, folder: Path, number: int) -> tuple[ClipFile, str]:
-    samples = read_clip(utterance).samples
+def _write(utterance: Utterance, read: Clip, folder: Path, number: int = 0) -> tuple[ClipFile, str]:
+    """Write a clip's samples; the hash is of them."""
+    samples = read.samples
     file = folder / f"{number}.npy"
     np.save(file, samples)
     seconds = len(samples) / SAMPLE_RATE

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ovw.artifact.manifest import SpeechSet
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import HOP_LENGTH, log_mel_spectrogram
-from ovw.datasets.audio import Clip, read_clip
+from ovw.datasets.audio import Clip, read_if_usable
 from ovw.datasets.resolve import DatasetOptions, choose, open_dataset
 from ovw.datasets.utterance import Utterance
 from ovw.errors import OvwError
@@ -63,7 +63,7 @@ def read_speech(options: DatasetOptions, count: int, *, texts: bool, but: Sequen
     drawn = options.model_copy(update={"limit": options.limit or count, "shuffle": True})
     utterances = [item for item in choose(dataset, drawn) if isinstance(item, Utterance)]
     is_left_out = sharing(but)
-    pairs = [(u, clip) for u in utterances if (clip := _readable(u)) and not is_left_out(clip.sha256)]
+    pairs = [(u, clip) for u in utterances if (clip := read_if_usable(u)) and not is_left_out(clip.sha256)]
     if not pairs:
         raise OvwError(f"{dataset.name} has no clip that can be used", f"{dataset.origin} was read")
     chosen, clips = zip(*pairs, strict=True)
@@ -91,10 +91,3 @@ def _filled(clips: Sequence[Clip], length: int) -> Iterator[NDArray[np.float32]]
         if sum(map(len, held)) >= length:
             yield np.concatenate(held)[:length]
             held = []
-
-
-def _readable(utterance: Utterance) -> Clip | None:
-    try:
-        return read_clip(utterance)
-    except OvwError:
-        return None

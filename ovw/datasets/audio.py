@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from ovw.audio.pipes import is_pipe
 from ovw.datasets.utterance import Utterance
 from ovw.errors import OvwError, reason
 from ovw.media_fragment import short_seconds
+
+logger = logging.getLogger(__name__)
 
 LENGTH_TOLERANCE_S = 1.0
 LENGTH_TOLERANCE = 0.01
@@ -57,6 +60,15 @@ def read_clip(utterance: Utterance) -> Clip:
         samples = load_audio(utterance.audio)
         _require_length(utterance, len(samples) / SAMPLE_RATE)
     return Clip(samples, clip_sha256(utterance))
+
+
+def read_if_usable(utterance: Utterance) -> Clip | None:
+    """As `read_clip`; a clip that cannot be used is a warning, and `None`."""
+    try:
+        return read_clip(utterance)
+    except OvwError as error:
+        logger.warning("%s is not used: %s", utterance.id, error.message)
+        return None
 
 
 def clip_sha256(utterance: Utterance) -> str:

@@ -86,6 +86,13 @@ class Columns:
             raise ValueError(f"its segment is from {begin:g} s{until}: there is none")
         return begin, end
 
+    def begins_later(self, row: Mapping[str, Any]) -> bool:
+        """Whether a clip begins behind the beginning of its file, as far as its start can be read."""
+        try:
+            return bool(self._time(row, "start_s"))
+        except ValueError:
+            return False
+
     def _time(self, row: Mapping[str, Any], field: str) -> float | None:
         column = getattr(self, field)
         value = row.get(column) if column else None

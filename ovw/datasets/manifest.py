@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from ovw.errors import OvwError, UsageError, quoted, reason
 from ovw.media_fragment import media_fragment
 from ovw.parsing import from_json
 from ovw.text_files import encoding_of, lines_of
+
+logger = logging.getLogger(__name__)
 
 ENDINGS = (".jsonl", ".json", ".csv", ".tsv")
 ONE_VALUE = re.compile(r"\s*(\[\s*\{|\[\s*$|\{\s*$)")
@@ -67,15 +70,21 @@ class ManifestDataset:
 def listed_audio(path: Path) -> Iterator[str | OvwError]:
     """The audio column of a manifest, row by row; for a row without audio, its problem.
 
+    Whole files are meant; one line warns of rows that are segments of theirs.
+
     Raises:
         OvwError: the file cannot be read.
         UsageError: it holds no rows, or has no column for the audio.
     """
+    warned = False
     for entry in _entries(path, ("audio",)):
         if isinstance(entry, Problem):
             yield OvwError(f"{entry.location}: {entry.reason}")
             continue
         row, columns, where = entry
+        if not warned and columns.begins_later(row):
+            logger.warning("%s: %s is ignored, whole files are taken; ovw eval reads segments", where, columns.start_s)
+            warned = True
         yield columns.value(row, "audio") or OvwError(f"{where}: no {columns.audio}")
 
 

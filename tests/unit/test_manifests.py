@@ -10,8 +10,12 @@ import pytest
 from support.read_datasets import good, items, prints
 from support.speech_files import manifest, wav
 
+from ovw.benchmark.clips import prepare_clips
+from ovw.benchmark.config import BenchConfig
+from ovw.config import build
 from ovw.convert.compression.calibration import read_speech
 from ovw.datasets.audio import clip_sha256, read_clip
+from ovw.datasets.manifest import listed_audio
 from ovw.datasets.resolve import DatasetOptions
 from ovw.datasets.utterance import Problem, Utterance
 from ovw.errors import OvwError, UsageError
@@ -44,6 +48,13 @@ def test_manifest(tmp_path: Path) -> None:
     assert ("a", "this id was seen before") in problems
     assert any(name == f"{path}:3" and reason.startswith("not JSON") for name, reason in problems)
     assert [u.id for u in items(path, languages="de") if isinstance(u, Utterance)] == ["a"]
+
+
+def test_whole_files_of_a_list_of_segments(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"audio_filepath": "a.wav", "offset": offset, "duration": 2} for offset in ("?", 0, 2, 4)]
+    path = manifest(tmp_path / "m.jsonl", rows)
+    assert list(listed_audio(path)) == ["a.wav"] * 4
+    assert caplog.messages == [f"{path}:3: offset is ignored, whole files are taken; ovw eval reads segments"]
 
 
 @pytest.mark.parametrize(
@@ -202,3 +213,18 @@ def test_capital_letters_in_a_header(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("Path, Transcript ,LANGUAGE,text,Text\na.wav,x,EN,small,capital\n")
     (clip,) = good(tmp_path / "m.csv")
     assert (clip.id, clip.reference, clip.language) == ("a", "small", "en")
+
+
+def test_clips_that_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One of them ends neither a calibration nor a benchmark."""
+    (tmp_path / "a.wav").write_bytes(wav())
+    (tmp_path / "b.wav").write_bytes(b"RIFF")
+    rows = [{"audio": f"{name}.wav", "text": "x", "duration": 0.6} for name in "ab"]
+    path = str(manifest(tmp_path / "m.jsonl", rows))
+    speech = read_speech(DatasetOptions(dataset=path), 2, texts=True)
+    assert [u.id for u in speech.utterances] == ["a"]
+    clips = prepare_clips(build(BenchConfig, {"dataset": path}), tmp_path)
+    assert [clip.id for clip in clips.clips] == ["a"]
+    assert clips.description["problems"] == 1
+    assert len(caplog.messages) == 2
+    assert all(message.startswith("b is not used: ") for message in caplog.messages)
