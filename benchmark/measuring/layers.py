@@ -10,6 +10,7 @@ import numpy as np
 import openvino as ov
 
 from ovw.artifact.layouts import layout_row
+from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS
 from ovw.benchmark.case import GraphJob
 from ovw.benchmark.measuring.stages import GraphBench
 from ovw.record_tables import Row
@@ -64,9 +65,9 @@ def _collected(session: FastEncoder | Decoder, call: Callable[[], object]) -> di
 def _token_profile(bench: GraphBench) -> dict[Key, float]:
     request = bench.decoder.compiled.create_infer_request()  # type: ignore[attr-defined]
     same = np.arange(len(bench.prompt), dtype=np.int32)
-    feed = {"encoder_hidden_states": bench.hidden, "beam_idx": same}
-    request.infer(feed | {"input_ids": bench.prompt})
-    return _profile(request, feed | {"input_ids": bench.prompt[:, -1:].copy()})
+    feed = {ENCODER_HIDDEN_STATES: bench.hidden, BEAM_IDX: same}
+    request.infer(feed | {INPUT_IDS: bench.prompt})
+    return _profile(request, feed | {INPUT_IDS: bench.prompt[:, -1:].copy()})
 
 
 def _profile(request: ov.InferRequest, feed: Mapping[Any, Any]) -> dict[Key, float]:

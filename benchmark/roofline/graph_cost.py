@@ -14,6 +14,7 @@ from openvino import opset13 as ops
 
 from ovw.artifact import names
 from ovw.artifact.ir_names import is_cross
+from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS
 from ovw.models import Dims
 from ovw.runtime.device import core
 from ovw.runtime.fast.adapt import name_states
@@ -73,7 +74,7 @@ def decoder_work(
         name_states(model)
     model = _without_state(model, dims, rows, cached, hidden_shape)
     shapes: dict[str, list[int]] = {
-        "input_ids": [rows, tokens], "beam_idx": [rows], "encoder_hidden_states": hidden_shape,
+        INPUT_IDS: [rows, tokens], BEAM_IDX: [rows], ENCODER_HIDDEN_STATES: hidden_shape,
     }  # fmt: skip
     known = {port.any_name for port in model.inputs if port.names}
     model.reshape({name: shape for name, shape in shapes.items() if name in known})

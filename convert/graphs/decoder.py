@@ -13,6 +13,7 @@ import openvino as ov
 import openvino.opset15 as ops
 
 from ovw.artifact import ir_names
+from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS, LOGITS
 from ovw.convert.graphs.blocks import (
     Weights,
     attention,
@@ -41,12 +42,12 @@ def build_decoder(weights: Weights, dims: Dims) -> ov.Model:
         `input_ids` i64 [B, n], `encoder_hidden_states` f32 [A, S, state] and `beam_idx` i32 [B] -> `logits`
         f32 [B, n, n_vocab]. A divides B: row b attends to audio b // (B / A), so the beams of a window share its audio.
     """
-    ids = named_parameter("input_ids", [-1, -1], np.int64)
-    audio = named_parameter("encoder_hidden_states", [-1, -1, dims.n_audio_state], np.float32)
-    beam_idx = named_parameter("beam_idx", [-1], np.int32)
+    ids = named_parameter(INPUT_IDS, [-1, -1], np.int64)
+    audio = named_parameter(ENCODER_HIDDEN_STATES, [-1, -1, dims.n_audio_state], np.float32)
+    beam_idx = named_parameter(BEAM_IDX, [-1], np.int32)
     cache = States(ids, beam_idx, dims)
     logits = decode(weights.at("decoder"), ids, audio, cache, dims)
-    return ov.Model([ops.result(logits, name="logits")], cache.assigns, [ids, audio, beam_idx], "whisper_decoder")
+    return ov.Model([ops.result(logits, name=LOGITS)], cache.assigns, [ids, audio, beam_idx], "whisper_decoder")
 
 
 class Cache(Protocol):
@@ -78,7 +79,7 @@ def decode(w: Weights, ids: ov.Node, audio: ov.Node, cache: Cache, dims: Dims) -
     for i in range(dims.n_text_layer):
         x = _block(x, audio, w.at(f"blocks.{i}"), cache, dims, i)
     logits = ops.matmul(layer_norm(x, w, "ln"), embedding, transpose_a=False, transpose_b=True)
-    logits.output(0).set_names({"logits"})
+    logits.output(0).set_names({LOGITS})
     return logits
 
 

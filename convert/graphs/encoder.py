@@ -7,6 +7,7 @@ import openvino as ov
 import openvino.opset15 as ops
 
 from ovw.artifact import ir_names
+from ovw.artifact.port_names import INPUT_FEATURES, LAST_HIDDEN_STATE
 from ovw.convert.graphs.blocks import (
     Weights,
     attention,
@@ -32,14 +33,14 @@ def build_encoder(weights: Weights, dims: Dims) -> ov.Model:
         twice `n_audio_ctx`: shorter windows take the first positions.
     """
     w = weights.at("encoder")
-    mel = ops.parameter(ov.PartialShape([-1, dims.n_mels, -1]), np.float32, name="input_features")
-    mel.output(0).set_names({"input_features"})
+    mel = ops.parameter(ov.PartialShape([-1, dims.n_mels, -1]), np.float32, name=INPUT_FEATURES)
+    mel.output(0).set_names({INPUT_FEATURES})
     x = ops.transpose(_conv(_conv(mel, w, "conv1", 1), w, "conv2", 2), i64(0, 2, 1))
     x = ops.add(x, _positions(weights, x))
     for i in range(dims.n_audio_layer):
         x = _block(x, weights, dims, i)
-    result = ops.result(layer_norm(x, weights, ir_names.LAST_NORM), name="last_hidden_state")
-    result.input_value(0).set_names({"last_hidden_state"})
+    result = ops.result(layer_norm(x, weights, ir_names.LAST_NORM), name=LAST_HIDDEN_STATE)
+    result.input_value(0).set_names({LAST_HIDDEN_STATE})
     return ov.Model([result], [mel], "whisper_encoder")
 
 

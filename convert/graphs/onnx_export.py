@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ovw.artifact.graphs import cache_names, cross_names, own_names
+from ovw.artifact.port_names import AUDIO_FEATURES, LOGITS, MEL, OUTPUT_FEATURES, TOKENS
 from ovw.convert.graphs.blocks import heads_of
 from ovw.convert.reference import load_decoder, load_encoder
 
@@ -35,8 +36,8 @@ def export_encoder(checkpoint: Checkpoint, path: Path) -> None:
     """`mel` [B, n_mels, frames] -> `output_features` [B, frames / 2, state]."""
     d = checkpoint.dims
     example = torch.zeros(1, d.n_mels, d.n_frames)
-    axes = {"mel": {0: "batch", 2: "frames"}, "output_features": {0: "batch", 1: "positions"}}
-    _export(_Encoder(load_encoder(checkpoint)), (example,), path, ["mel"], ["output_features"], axes)
+    axes = {MEL: {0: "batch", 2: "frames"}, OUTPUT_FEATURES: {0: "batch", 1: "positions"}}
+    _export(_Encoder(load_encoder(checkpoint)), (example,), path, [MEL], [OUTPUT_FEATURES], axes)
 
 
 def export_cross(checkpoint: Checkpoint, path: Path) -> None:
@@ -44,9 +45,9 @@ def export_cross(checkpoint: Checkpoint, path: Path) -> None:
     d = checkpoint.dims
     outputs = [f"out_{name}" for name in cross_names(d)]
     axes = {name: {0: "audio", 2: "positions"} for name in outputs}
-    axes["audio_features"] = {0: "audio", 1: "positions"}
+    axes[AUDIO_FEATURES] = {0: "audio", 1: "positions"}
     example = torch.zeros(1, d.n_audio_ctx, d.n_audio_state)
-    _export(_Cross(load_decoder(checkpoint)), (example,), path, ["audio_features"], outputs, axes)
+    _export(_Cross(load_decoder(checkpoint)), (example,), path, [AUDIO_FEATURES], outputs, axes)
 
 
 def export_step(checkpoint: Checkpoint, path: Path) -> None:
@@ -57,13 +58,13 @@ def export_step(checkpoint: Checkpoint, path: Path) -> None:
     heads, head_dim = heads_of(d, "text")
     sizes = {"a": 3, "c": d.n_audio_ctx}
     caches = tuple(torch.zeros(2, heads, sizes[name[-1]], head_dim) for name in cache_names(d))
-    inputs = ["tokens", *(f"in_{name}" for name in cache_names(d))]
-    outputs = ["logits", *(f"out_{name}" for name in own_names(d))]
+    inputs = [TOKENS, *(f"in_{name}" for name in cache_names(d))]
+    outputs = [LOGITS, *(f"out_{name}" for name in own_names(d))]
     axes = {
         f"in_{n}": {0: "batch", 2: "past"} if n.endswith("a") else {0: "audio", 2: "positions"} for n in cache_names(d)
     }
     axes |= {f"out_{n}": {0: "batch", 2: "length"} for n in own_names(d)}
-    axes |= {name: {0: "batch", 1: "new"} for name in ("tokens", "logits")}
+    axes |= {name: {0: "batch", 1: "new"} for name in (TOKENS, LOGITS)}
     tokens = torch.zeros(2, 2, dtype=torch.int64)
     _export(_Step(load_decoder(checkpoint)), (tokens, *caches), path, inputs, outputs, axes)
 

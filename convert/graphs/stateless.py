@@ -13,6 +13,7 @@ import openvino.opset15 as ops
 
 from ovw.artifact.graphs import cache_names, cross_names
 from ovw.artifact.ir_names import PARTS
+from ovw.artifact.port_names import AUDIO_FEATURES, BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS, LOGITS, TOKENS
 from ovw.convert.graphs.blocks import Weights, dimension, heads_of, i64, linear, merge_heads, scalar, split_heads
 from ovw.convert.graphs.decoder import States, causal_mask, decode
 from ovw.models import Dims
@@ -23,7 +24,7 @@ END = int(np.iinfo(np.int64).max)
 
 def build_cross(weights: Weights, dims: Dims) -> ov.Model:
     """`audio_features` [A, S, state] -> `out_k_0c`, `out_v_0c` ... [A, heads, S, head_dim]."""
-    audio = named_parameter("audio_features", [-1, -1, dims.n_audio_state], np.float32)
+    audio = named_parameter(AUDIO_FEATURES, [-1, -1, dims.n_audio_state], np.float32)
     outputs = []
     for layer in range(dims.n_text_layer):
         w = weights.at(f"decoder.blocks.{layer}.cross_attn")
@@ -37,10 +38,10 @@ def build_step(weights: Weights, dims: Dims) -> ov.Model:
     """`tokens` i64 [B, n], `in_k_0a` ... [B, heads, past, head_dim], `in_k_0c` ... [A, heads, S, head_dim]
     -> `logits` [B, n, n_vocab], `out_k_0a` ... [B, heads, past + n, head_dim]; A divides B.
     """  # noqa: D205
-    tokens = named_parameter("tokens", [-1, -1], np.int64)
+    tokens = named_parameter(TOKENS, [-1, -1], np.int64)
     cache = _Ports(tokens, dims)
     logits = decode(weights.at("decoder"), tokens, _nothing(dims), cache, dims)
-    results = [ops.result(logits, name="logits"), *cache.results]
+    results = [ops.result(logits, name=LOGITS), *cache.results]
     return ov.Model(results, [tokens, *cache.parameters.values()], "whisper_step")
 
 
@@ -52,10 +53,10 @@ def build_fixed_step(weights: Weights, dims: Dims) -> ov.Model:
         `in_k_0c` ... [A, S, state] -> `logits` [B, n, n_vocab], `out_k_0a` ... [B, L, state]: the same caches with the
         new keys and values written behind the filled part.
     """
-    tokens, length = named_parameter("tokens", [-1, -1], np.int64), named_parameter("length", [1], np.int64)
+    tokens, length = named_parameter(TOKENS, [-1, -1], np.int64), named_parameter("length", [1], np.int64)
     cache = _FixedPorts(tokens, length, dims)
     logits = decode(weights.at("decoder"), tokens, _nothing(dims), cache, dims)
-    results = [ops.result(logits, name="logits"), *cache.results]
+    results = [ops.result(logits, name=LOGITS), *cache.results]
     return ov.Model(results, [tokens, length, *cache.parameters.values()], "whisper_decoder")
 
 
@@ -77,12 +78,12 @@ def stateless_decoder(cross: ov.Model, step: ov.Model, dims: Dims) -> ov.Model:
         [A, S, state]; A divides B.
     """
     heads, width = heads_of(dims, "text"), dims.n_text_state
-    tokens = named_parameter("tokens", [-1, -1], np.int64)
-    audio = named_parameter("audio_features", [-1, -1, dims.n_audio_state], np.float32)
+    tokens = named_parameter(TOKENS, [-1, -1], np.int64)
+    audio = named_parameter(AUDIO_FEATURES, [-1, -1, dims.n_audio_state], np.float32)
     caches = {name: named_parameter(f"in_{name}", [-1, -1, width], np.float32) for name in cache_names(dims)}
     known = dimension(caches["k_0c"], 1, keep_axis=True)
-    _put(step, "tokens", tokens)
-    _put(cross, "audio_features", ops.slice(audio, known, i64(END), i64(1), i64(1)))
+    _put(step, TOKENS, tokens)
+    _put(cross, AUDIO_FEATURES, ops.slice(audio, known, i64(END), i64(1), i64(1)))
     results = []
     for name, cache in caches.items():
         if name.endswith("c"):
@@ -92,27 +93,27 @@ def stateless_decoder(cross: ov.Model, step: ov.Model, dims: Dims) -> ov.Model:
             _put(step, f"in_{name}", split_heads(cache, *heads))
             full = merge_heads(_take(step, name), width)
         results.append(_result(f"out_{name}", full))
-    logits = ops.result(_source(step, "logits"), name="logits")
-    logits.input_value(0).set_names({"logits"})
+    logits = ops.result(_source(step, LOGITS), name=LOGITS)
+    logits.input_value(0).set_names({LOGITS})
     return ov.Model([logits, *results], [tokens, audio, *caches.values()], "whisper_decoder")
 
 
 def stateful_decoder(cross: ov.Model, step: ov.Model, dims: Dims) -> ov.Model:
     """Both graphs as one decoder whose caches are states, the contract of `decoder.build_decoder`; uses them up."""
-    ids = named_parameter("input_ids", [-1, -1], np.int64)
-    audio = named_parameter("encoder_hidden_states", [-1, -1, dims.n_audio_state], np.float32)
-    beam_idx = named_parameter("beam_idx", [-1], np.int32)
+    ids = named_parameter(INPUT_IDS, [-1, -1], np.int64)
+    audio = named_parameter(ENCODER_HIDDEN_STATES, [-1, -1, dims.n_audio_state], np.float32)
+    beam_idx = named_parameter(BEAM_IDX, [-1], np.int32)
     states = States(ids, beam_idx, dims)
-    _put(step, "tokens", ids)
-    _put(cross, "audio_features", audio)
+    _put(step, TOKENS, ids)
+    _put(cross, AUDIO_FEATURES, audio)
     for layer in range(dims.n_text_layer):
         for part in PARTS:
             own, cross_name = _name(layer, part, "a"), _name(layer, part, "c")
             _put(step, f"in_{own}", states.past(layer, part))
             states.keep(layer, part, _take(step, own))
             _put(step, f"in_{cross_name}", states.kept(layer, part, _take(cross, cross_name)))
-    logits = ops.result(_source(step, "logits"), name="logits")
-    logits.input_value(0).set_names({"logits"})
+    logits = ops.result(_source(step, LOGITS), name=LOGITS)
+    logits.input_value(0).set_names({LOGITS})
     return ov.Model([logits], states.assigns, [ids, audio, beam_idx], "whisper_decoder")
 
 

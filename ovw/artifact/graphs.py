@@ -7,6 +7,18 @@ from dataclasses import dataclass
 
 from ovw.artifact import names
 from ovw.artifact.manifest import Shapes
+from ovw.artifact.port_names import (
+    AUDIO_FEATURES,
+    BEAM_IDX,
+    ENCODER_HIDDEN_STATES,
+    INPUT_FEATURES,
+    INPUT_IDS,
+    LAST_HIDDEN_STATE,
+    LOGITS,
+    MEL,
+    OUTPUT_FEATURES,
+    TOKENS,
+)
 from ovw.models import Dims
 
 Range = tuple[int, int]
@@ -53,7 +65,7 @@ def _graph(file: str, inputs: dict[str, tuple[Range, ...]], outputs: tuple[str, 
 
 def _encoder(file: str, dims: Dims, shapes: Shapes) -> GraphSpec:
     axes = (_open(shapes, shapes.batch), (dims.n_mels, dims.n_mels), _open(shapes, shapes.frames))
-    return _graph(file, {"mel": axes}, ("output_features",), dims.n_audio_state)
+    return _graph(file, {MEL: axes}, (OUTPUT_FEATURES,), dims.n_audio_state)
 
 
 def whispercpp_graphs(model: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
@@ -67,14 +79,14 @@ def genai_graphs(model: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
     if shapes.kind == "bounded":  # openvino-genai gives both a batch of 0 when it is done with a window
         windows = (0, windows[1])
     mel = (windows, (dims.n_mels, dims.n_mels), _open(shapes, shapes.frames))
-    encoder = _graph(f"{names.ENCODER}.xml", {"input_features": mel}, ("last_hidden_state",), dims.n_audio_state)
+    encoder = _graph(f"{names.ENCODER}.xml", {INPUT_FEATURES: mel}, (LAST_HIDDEN_STATE,), dims.n_audio_state)
     batch = _open(shapes, shapes.batch)
     inputs = {
-        "input_ids": (batch, _open(shapes, shapes.tokens)),
-        "encoder_hidden_states": (windows, *state),
-        "beam_idx": (batch,),
+        INPUT_IDS: (batch, _open(shapes, shapes.tokens)),
+        ENCODER_HIDDEN_STATES: (windows, *state),
+        BEAM_IDX: (batch,),
     }
-    return [encoder, _graph(f"{names.DECODER}.xml", inputs, ("logits",), dims.n_vocab)]
+    return [encoder, _graph(f"{names.DECODER}.xml", inputs, (LOGITS,), dims.n_vocab)]
 
 
 def stateless_graphs(model: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
@@ -83,18 +95,18 @@ def stateless_graphs(model: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
     width = (dims.n_text_state, dims.n_text_state)
     batch, audio = _open(shapes, shapes.batch), _audio(dims, shapes)
     own = (batch, _open(shapes, shapes.cache), width)
-    tokens = {"tokens": (batch, _open(shapes, shapes.tokens))}
+    tokens = {TOKENS: (batch, _open(shapes, shapes.tokens))}
     if shapes.kind == "static":
-        audio_input = {"audio_features": audio}
+        audio_input = {AUDIO_FEATURES: audio}
         projected = tuple(f"out_{name}" for name in cross_names(dims))
         cross = _graph(f"{names.STATELESS_CROSS}.xml", audio_input, projected, dims.n_text_state)
         inputs = {**tokens, "length": ((1, 1),), **_caches(dims, own, audio)}
         outputs = tuple(f"out_{name}" for name in own_names(dims))
-        return [encoder, cross, _graph(f"{names.STATELESS_DECODER}.xml", inputs, ("logits", *outputs), dims.n_vocab)]
+        return [encoder, cross, _graph(f"{names.STATELESS_DECODER}.xml", inputs, (LOGITS, *outputs), dims.n_vocab)]
     known = (audio[0], (0, audio[1][1]), width)
-    inputs = {**tokens, "audio_features": audio, **_caches(dims, own, known)}
+    inputs = {**tokens, AUDIO_FEATURES: audio, **_caches(dims, own, known)}
     outputs = tuple(f"out_{name}" for name in cache_names(dims))
-    return [encoder, _graph(f"{names.STATELESS_DECODER}.xml", inputs, ("logits", *outputs), dims.n_vocab)]
+    return [encoder, _graph(f"{names.STATELESS_DECODER}.xml", inputs, (LOGITS, *outputs), dims.n_vocab)]
 
 
 def _caches(dims: Dims, own: tuple[Range, ...], cross: tuple[Range, ...]) -> dict[str, tuple[Range, ...]]:
@@ -109,11 +121,11 @@ def onnx_graphs(model: str, dims: Dims, shapes: Shapes) -> list[GraphSpec]:
     state = (dims.n_audio_state, dims.n_audio_state)
     cross_outputs = tuple(f"out_{name}" for name in cross_names(dims))
     cross = GraphSpec(
-        names.ONNX_CROSS, {"audio_features": (ANY, ANY, state)}, cross_outputs, {("audio_features", 2): state}
+        names.ONNX_CROSS, {AUDIO_FEATURES: (ANY, ANY, state)}, cross_outputs, {(AUDIO_FEATURES, 2): state}
     )
     caches = _caches(dims, *2 * ((ANY, heads, ANY, head_dim),))
-    outputs = ("logits", *(f"out_{name}" for name in own_names(dims)))
-    return [encoder, cross, _graph(names.ONNX_DECODER, {"tokens": (ANY, ANY), **caches}, outputs, dims.n_vocab)]
+    outputs = (LOGITS, *(f"out_{name}" for name in own_names(dims)))
+    return [encoder, cross, _graph(names.ONNX_DECODER, {TOKENS: (ANY, ANY), **caches}, outputs, dims.n_vocab)]
 
 
 def _audio(dims: Dims, shapes: Shapes) -> tuple[Range, ...]:

@@ -62,10 +62,10 @@ class Columns:
         odd = [column for column in columns if not _is_plain(row.get(column))]
         return f"{odd[0]} is {quoted(row[odd[0]])}, no text" if odd else ""
 
-    def seconds(self, row: Mapping[str, Any]) -> float | None:
-        """The duration, if it is one."""
+    def seconds(self, row: Mapping[str, Any], field: str = "duration_s") -> float | None:
+        """A duration or a time, if it is one."""
         try:
-            return float(self.value(row, "duration_s") or "")
+            return self._time(row, field)
         except ValueError:
             return None
 
@@ -85,13 +85,6 @@ class Columns:
             until = "" if end is None else f" to {end:g} s"
             raise ValueError(f"its segment is from {begin:g} s{until}: there is none")
         return begin, end
-
-    def begins_later(self, row: Mapping[str, Any]) -> bool:
-        """Whether a clip begins behind the beginning of its file, as far as its start can be read."""
-        try:
-            return bool(self._time(row, "start_s"))
-        except ValueError:
-            return False
 
     def _time(self, row: Mapping[str, Any], field: str) -> float | None:
         column = getattr(self, field)

@@ -82,7 +82,7 @@ def listed_audio(path: Path) -> Iterator[str | OvwError]:
             yield OvwError(f"{entry.location}: {entry.reason}")
             continue
         row, columns, where = entry
-        if not warned and columns.begins_later(row):
+        if not warned and columns.seconds(row, "start_s"):
             logger.warning("%s: %s is ignored, whole files are taken; ovw eval reads segments", where, columns.start_s)
             warned = True
         yield columns.value(row, "audio") or OvwError(f"{where}: no {columns.audio}")

@@ -16,6 +16,7 @@ import openvino.opset15 as ops
 from numpy.typing import NDArray
 
 from ovw.artifact import ir_names
+from ovw.artifact.port_names import LOGITS
 from ovw.errors import OvwError
 from ovw.runtime.protocols import Audio, Decoder
 
@@ -42,7 +43,7 @@ def align(decoder: ScoringDecoder, audio: Audio, tokens: Sequence[int]) -> tuple
     decoder.start([audio])
     outputs = decoder.run(np.array([tokens]), np.zeros(1, np.int32))
     decoder.release()
-    return outputs["logits"][0], outputs[SCORES][0]
+    return outputs[LOGITS][0], outputs[SCORES][0]
 
 
 def add_scores(model: ov.Model, heads: Sequence[tuple[int, int]]) -> None:

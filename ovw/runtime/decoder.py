@@ -11,6 +11,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.artifact.masks import give_masks_the_batch
+from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS, LOGITS
 from ovw.runtime.bounds import PortBounds
 from ovw.runtime.device import DeviceOptions, compile_model
 from ovw.runtime.protocols import OpenVinoDecoder, Windows
@@ -54,9 +55,9 @@ class DecoderSession(BoundedDecoder):
         edit(model)
         self.compiled = compile_model(model, options)
         self._request = self.compiled.create_infer_request()
-        self._tokens = PortBounds.of(self.compiled, "input_ids", "the decoder", ("batch", "tokens"))
+        self._tokens = PortBounds.of(self.compiled, INPUT_IDS, "the decoder", ("batch", "tokens"))
         self._audio = PortBounds.of(
-            self.compiled, "encoder_hidden_states", "the decoder", ("batch", "positions", "state")
+            self.compiled, ENCODER_HIDDEN_STATES, "the decoder", ("batch", "positions", "state")
         )
 
     def start(self, audio: Windows) -> None:
@@ -68,7 +69,7 @@ class DecoderSession(BoundedDecoder):
         hidden = np.asarray(audio)
         self._audio.require(hidden.shape)
         self._request.reset_state()
-        tensor = self._request.get_tensor("encoder_hidden_states")
+        tensor = self._request.get_tensor(ENCODER_HIDDEN_STATES)
         tensor.shape = hidden.shape
         tensor.data[:] = hidden
 
@@ -76,13 +77,13 @@ class DecoderSession(BoundedDecoder):
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
         """As `Decoder.step`."""
-        return chosen(self.run(tokens, beam_idx)["logits"], at)
+        return chosen(self.run(tokens, beam_idx)[LOGITS], at)
 
     def run(self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32]) -> Mapping[str, NDArray[np.float32]]:
         """As `step`, with every output of the graph by its name, for all positions."""
         self._tokens.require(tokens.shape)
         outputs: Mapping[str, NDArray[np.float32]] = self._request.infer(
-            {"input_ids": tokens, "beam_idx": beam_idx}, share_outputs=True
+            {INPUT_IDS: tokens, BEAM_IDX: beam_idx}, share_outputs=True
         )
         return outputs
 

@@ -11,6 +11,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.artifact.ir_names import KV_CACHE_PRECISION
+from ovw.artifact.port_names import LOGITS
 from ovw.runtime.decoder import DecoderSession
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.fast.adapt import name_states
@@ -48,7 +49,7 @@ class ForeignDecoderSession(DecoderSession):
         if not again:
             return super().run(tokens, beam_idx)
         outputs = super().run(fed, np.arange(len(fed), dtype=np.int32))
-        return {"logits": outputs["logits"][:, -tokens.shape[1] :]}
+        return {LOGITS: outputs[LOGITS][:, -tokens.shape[1] :]}
 
 
 def _prepare(model: ov.Model) -> None:

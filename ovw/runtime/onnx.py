@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.artifact import names
+from ovw.artifact.port_names import AUDIO_FEATURES, MEL, TOKENS
 from ovw.errors import OvwError, reason
 from ovw.extras import require
 from ovw.runtime.decoder import chosen
@@ -32,7 +33,7 @@ class OnnxEncoderSession:
 
     def __call__(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """Encode windows: [B, n_mels, frames] -> hidden states [B, frames / 2, state]."""
-        hidden: NDArray[np.float32] = self._session.run(None, {"mel": mel})[0]
+        hidden: NDArray[np.float32] = self._session.run(None, {MEL: mel})[0]
         return hidden
 
 
@@ -66,7 +67,7 @@ class OnnxDecoderSession(Decoder):
 
         ports = [port.name for port in self._cross.get_outputs()]
         hidden = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(audio))
-        projected = self._cross.run_with_ort_values(ports, {"audio_features": hidden})
+        projected = self._cross.run_with_ort_values(ports, {AUDIO_FEATURES: hidden})
         self._cross_caches = {name.replace("out_", "in_"): value for name, value in zip(ports, projected, strict=True)}
         self._caches = {}
 
@@ -81,7 +82,7 @@ class OnnxDecoderSession(Decoder):
         else:
             caches = {n: np.zeros((len(tokens), s[1], 0, s[3]), np.float32) for n, s in self._shapes.items()}
         feed = {name: OrtValue.ortvalue_from_numpy(cache) for name, cache in caches.items()} | self._cross_caches
-        feed["tokens"] = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(tokens, np.int64))
+        feed[TOKENS] = OrtValue.ortvalue_from_numpy(np.ascontiguousarray(tokens, np.int64))
         logits, *grown = (value.numpy() for value in self._step.run_with_ort_values(self._outputs, feed))
         self._caches = dict(zip(caches, grown, strict=True))
         return chosen(np.asarray(logits, np.float32), at)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ovw.artifact import names
 from ovw.artifact.masks import give_masks_the_batch
+from ovw.artifact.port_names import AUDIO_FEATURES, LOGITS, TOKENS
 from ovw.errors import OvwError
 from ovw.runtime.bounds import PortBounds
 from ovw.runtime.decoder import BoundedDecoder, chosen
@@ -31,9 +32,9 @@ class StatelessDecoderSession(BoundedDecoder):
     def __init__(self, artifact: Path, options: DeviceOptions) -> None:
         self.compiled = _compile_decoder(artifact, options)
         self._request = self.compiled.create_infer_request()
-        self._tokens = PortBounds.of(self.compiled, "tokens", "the decoder", ("batch", "tokens"))
+        self._tokens = PortBounds.of(self.compiled, TOKENS, "the decoder", ("batch", "tokens"))
         axes = ("batch", "positions", "state")
-        self._audio = PortBounds.of(self.compiled, "audio_features", "the decoder", axes)
+        self._audio = PortBounds.of(self.compiled, AUDIO_FEATURES, "the decoder", axes)
         self._cache = PortBounds.of(self.compiled, "in_k_0a", "the decoder", ("batch", "cached positions", "state"))
         self._own, self._cross = _cache_ports(self.compiled)
         self._hidden = np.zeros((0, 0, 0), np.float32)
@@ -57,12 +58,12 @@ class StatelessDecoderSession(BoundedDecoder):
         self._tokens.require(tokens.shape)
         caches = self._reordered(beam_idx) if self._caches else self._empty(len(tokens))
         self._cache.require(caches["k_0a"].shape)
-        feed = {"tokens": tokens, "audio_features": self._hidden} | {f"in_{n}": c for n, c in caches.items()}
+        feed = {TOKENS: tokens, AUDIO_FEATURES: self._hidden} | {f"in_{n}": c for n, c in caches.items()}
         outputs = self._request.infer(feed, share_inputs=True, share_outputs=True)
         # the next call gathers, and so copies, what grows; what does not is copied once
         kept = self._caches or {name: outputs[f"out_{name}"].copy() for name in self._cross}
         self._caches = {name: kept[name] for name in self._cross} | {n: outputs[f"out_{n}"] for n in self._own}
-        return chosen(outputs["logits"], at)
+        return chosen(outputs[LOGITS], at)
 
     def _reordered(self, beam_idx: NDArray[np.int32]) -> Caches:
         return {name: cache[beam_idx] if name in self._own else cache for name, cache in self._caches.items()}
@@ -88,8 +89,8 @@ class FixedDecoderSession(OpenVinoDecoder):
         self.compiled = _compile_decoder(artifact, options)
         self._cross_model = compile_ir(artifact / f"{names.STATELESS_CROSS}.xml", options)
         axes = ("batch", "positions", "state")
-        self._audio = PortBounds.of(self._cross_model, "audio_features", "the decoder", axes)
-        self._rows = PortBounds.of(self.compiled, "tokens", "the decoder", ("batch", "width"))
+        self._audio = PortBounds.of(self._cross_model, AUDIO_FEATURES, "the decoder", axes)
+        self._rows = PortBounds.of(self.compiled, TOKENS, "the decoder", ("batch", "width"))
         self._own, cross = _cache_ports(self.compiled)
         self._size = self.compiled.input("in_k_0a").get_shape()[1]
         self._cross: Caches = dict.fromkeys(cross, np.zeros(0, np.float32))
@@ -110,7 +111,7 @@ class FixedDecoderSession(OpenVinoDecoder):
         """Empty the caches and attend to new windows, hidden states [A, S, state]."""
         hidden = np.asarray(audio)
         self._audio.require(hidden.shape)
-        projected = self._cross_model({"audio_features": np.ascontiguousarray(hidden)})
+        projected = self._cross_model({AUDIO_FEATURES: np.ascontiguousarray(hidden)})
         self._cross = {name: projected[f"out_{name}"] for name in self._cross}
         shape = self.compiled.input("in_k_0a").get_shape()
         self._caches = {name: np.zeros(list(shape), np.float32) for name in self._own}
@@ -137,11 +138,11 @@ class FixedDecoderSession(OpenVinoDecoder):
                 f"the decoder's cache of {self._size} positions is full",
                 "convert with a larger --cache, or fewer tokens",
             )
-        feed = {"tokens": np.pad(tokens, ((0, 0), (0, width - fed))), "length": np.array([self._length])}
+        feed = {TOKENS: np.pad(tokens, ((0, 0), (0, width - fed))), "length": np.array([self._length])}
         outputs = self.compiled(feed | {f"in_{n}": c for n, c in (self._caches | self._cross).items()})
         self._caches = {name: outputs[f"out_{name}"] for name in self._own}
         self._length += fed
-        logits: NDArray[np.float32] = outputs["logits"][:, :fed]
+        logits: NDArray[np.float32] = outputs[LOGITS][:, :fed]
         return logits
 
 

@@ -16,11 +16,12 @@ from openvino.op.util import Variable, VariableInfo
 
 from ovw.artifact.foreign import DECODER_XML, WITH_PAST, has_state, is_foreign
 from ovw.artifact.ir_names import is_cache, is_cross, present_of
+from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS, LOGITS
 from ovw.errors import OvwError
 from ovw.runtime.device import core
 from ovw.runtime.graph_walk import named_parameter
 
-KNOWN = {"input_ids", "encoder_hidden_states"}
+KNOWN = {INPUT_IDS, ENCODER_HIDDEN_STATES}
 
 
 def read_decoder_ir(artifact: Path) -> ov.Model:
@@ -39,11 +40,11 @@ def _joined(folder: Path) -> ov.Model:
     ports = {port.get_any_name(): port.get_node() for port in later.inputs}
     pasts = {name: node for name, node in ports.items() if is_cache(name)}
     _require(folder, bool(pasts) and ports.keys() - pasts.keys() <= KNOWN, "inputs that are tokens and caches")
-    ids = ports["input_ids"]
+    ids = ports[INPUT_IDS]
     _require(folder, ids.get_output_partial_shape(0).is_dynamic, "any number of tokens after a past")
-    audio = first.input("encoder_hidden_states").get_node()
+    audio = first.input(ENCODER_HIDDEN_STATES).get_node()
     _forget_tokens(first, audio)
-    beam_idx = named_parameter("beam_idx", [-1], ov.Type.i32)
+    beam_idx = named_parameter(BEAM_IDX, [-1], ov.Type.i32)
     rows = ops.gather(ops.shape_of(ids), [0], 0)
     sinks = []
     for name, past in pasts.items():
@@ -56,14 +57,14 @@ def _joined(folder: Path) -> ov.Model:
         for use in past.output(0).get_target_inputs():
             use.replace_source_output(used.output(0))
         sinks.append(ops.assign(read if source is first else value.get_node(), variable))
-    return ov.Model([later.output("logits").get_node()], sinks, [ids, audio, beam_idx], "whisper_decoder")
+    return ov.Model([later.output(LOGITS).get_node()], sinks, [ids, audio, beam_idx], "whisper_decoder")
 
 
 def _forget_tokens(first: ov.Model, audio: ov.Node) -> None:
     """Have the projections of the audio count windows where they count rows of tokens, of which there may be more."""
     windows = ops.concat([ops.gather(ops.shape_of(audio), [0], 0), ops.constant(np.array([1]))], 0)
     counted = ops.broadcast(ops.constant(np.int64(0)), windows)
-    for use in first.input("input_ids").get_node().output(0).get_target_inputs():
+    for use in first.input(INPUT_IDS).get_node().output(0).get_target_inputs():
         use.replace_source_output(counted.output(0))
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from ovw.artifact import foreign, ir_names, masks
+from ovw.artifact import foreign, ir_names, masks, port_names
 from ovw.convert.plan import Converted
 from ovw.home import compiled_dir
 from ovw.runtime import device, fast, stateless, with_past
@@ -148,7 +148,9 @@ def test_the_code_is_part_of_what_it_was_made_of(
     assert len(kept()) == 4
 
 
-@pytest.mark.parametrize("module", [device, foreign, ir_names, with_past], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [device, foreign, ir_names, port_names, with_past], ids=lambda module: module.__name__
+)
 def test_so_is_code_of_other_rooms(
     module: ModuleType, tiny: Converted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

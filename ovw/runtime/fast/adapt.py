@@ -18,6 +18,7 @@ from openvino.op.util import Variable, VariableInfo
 
 from ovw.artifact import ir_names, names
 from ovw.artifact.foreign import is_foreign
+from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS, LOGITS
 from ovw.runtime.device import core
 from ovw.runtime.graph_walk import (
     UnknownGraphError,
@@ -90,7 +91,7 @@ def adapt_decoder(model: ov.Model) -> None:
     Raises:
         UnknownGraphError: it is built in another way.
     """
-    _check_vocabulary(model.output("logits").get_node().input_value(0).get_node())
+    _check_vocabulary(model.output(LOGITS).get_node().input_value(0).get_node())
     for layer, (own, cross) in enumerate(name_states(model)):
         own.set_friendly_name(ir_names.attention_node("decoder", layer, ir_names.SELF_ATTENTION))
         cross.set_friendly_name(ir_names.attention_node("decoder", layer, ir_names.CROSS_ATTENTION))
@@ -111,7 +112,7 @@ def name_states(model: ov.Model) -> list[tuple[ov.Node, ov.Node]]:
         UnknownGraphError: it is built in another way.
     """
     ports = {port.get_any_name() for port in model.inputs}
-    require(ports == {"input_ids", "encoder_hidden_states", "beam_idx"}, "decoder", "three inputs")
+    require(ports == {INPUT_IDS, ENCODER_HIDDEN_STATES, BEAM_IDX}, "decoder", "three inputs")
     attention = [op for op in model.get_ordered_ops() if op.get_type_name() == ATTENTION]
     layers = list(zip(attention[::2], attention[1::2], strict=False))
     require(bool(layers) and len(attention) % 2 == 0, "decoder", f"two {ATTENTION} operations a layer")
@@ -120,7 +121,7 @@ def name_states(model: ov.Model) -> list[tuple[ov.Node, ov.Node]]:
         for side, part in enumerate(ir_names.PARTS, 1):
             states[ir_names.cache_state(layer, ir_names.SELF, part)] = _past_of(own.input_value(side))
             states[ir_names.cache_state(layer, ir_names.CROSS, part)] = _kept_of(cross.input_value(side))
-    audio = model.input("encoder_hidden_states").get_node()
+    audio = model.input(ENCODER_HIDDEN_STATES).get_node()
     _check_audio(audio, [node for name, node in states.items() if ir_names.is_cross(name)])
     _rename(model, states)
     return layers

@@ -16,7 +16,7 @@ from types import ModuleType
 import numpy as np
 import openvino as ov
 
-from ovw.artifact import foreign, ir_names, masks, names
+from ovw.artifact import foreign, ir_names, masks, names, port_names
 from ovw.errors import OvwError
 from ovw.files import sweep_halves, write_whole
 from ovw.home import compiled_dir
@@ -27,7 +27,7 @@ LARGEST = 2**30
 """Bytes of an artifact's weights above which nothing is kept: OpenVINO needs several times the size to write it."""
 UNUSED_DAYS = 30
 """After which a kept graph goes."""
-ELSEWHERE = (foreign, ir_names, masks, device, graph_walk, saturation, weight_scales, with_past)
+ELSEWHERE = (foreign, ir_names, masks, port_names, device, graph_walk, saturation, weight_scales, with_past)
 """Modules that graphs are made and compiled by too."""
 DIGEST = hashlib.sha256().digest_size
 """Bytes at the end of a kept file: the SHA-256 of its name and of the graph before them."""

@@ -10,6 +10,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from ovw.artifact.port_names import BEAM_IDX, INPUT_IDS, LOGITS
 from ovw.runtime.decoder import head_norm, state_head_norms
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.fast.attention import LIMIT
@@ -68,7 +69,7 @@ class FastDecoder(OpenVinoDecoder):
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
         """As `Decoder.step`; other positions' logits are not computed."""
-        return self.run(tokens, beam_idx, at)["logits"]
+        return self.run(tokens, beam_idx, at)[LOGITS]
 
     def run(
         self, tokens: NDArray[np.int64], beam_idx: NDArray[np.int32], at: Sequence[int] | None = None
@@ -76,7 +77,7 @@ class FastDecoder(OpenVinoDecoder):
         """As `step`, with every output of the graph by its name."""
         positions = np.arange(tokens.shape[1]) if at is None else np.array(at, np.int64)
         outputs: Mapping[str, NDArray[np.float32]] = self.request.infer(
-            {"input_ids": tokens, "beam_idx": beam_idx, POSITIONS: positions}, share_outputs=True
+            {INPUT_IDS: tokens, BEAM_IDX: beam_idx, POSITIONS: positions}, share_outputs=True
         )
         return outputs
 

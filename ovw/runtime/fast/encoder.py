@@ -11,6 +11,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from ovw.artifact.ir_names import MASKED_SCORE
+from ovw.artifact.port_names import INPUT_FEATURES
 from ovw.models import Dims
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.fast.compiled import load_or_compile
@@ -76,7 +77,7 @@ class FastEncoder:
         results = [part if part.flags.c_contiguous else np.empty_like(part, order="C") for part in into]
         for port, result in zip(self.compiled.outputs, results, strict=True):
             self.request.set_tensor(port, ov.Tensor(result, shared_memory=True))
-        self.request.infer({"input_features": np.ascontiguousarray(mel), **feed}, share_inputs=True)
+        self.request.infer({INPUT_FEATURES: np.ascontiguousarray(mel), **feed}, share_inputs=True)
         for part, result in zip(into, results, strict=True):
             if part is not result:  # of fewer positions than the longest window of the batch
                 part[...] = result

@@ -20,6 +20,7 @@ from ovw.artifact.ir_names import (
     is_cross,
 )
 from ovw.artifact.masks import give_masks_the_batch
+from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS, LOGITS
 from ovw.runtime.fast.adapt import read_decoder, read_encoder
 from ovw.runtime.fast.attention import attend, dequantize, quantize
 from ovw.runtime.fast.merging import merge_before
@@ -54,7 +55,7 @@ def encoder_graph(artifact: Path, merging: Sequence[int], *, in_int8: bool) -> o
     pairs = named_parameter(PAIRS, [len(merging)], ov.Type.i64)
     bias = _merge(encoder, merging, pairs, context[-1].output(0))
     decoder = read_decoder(artifact)
-    replace(decoder.input("encoder_hidden_states").get_node(), encoder.output(0).get_node().input_value(0))
+    replace(decoder.input(ENCODER_HIDDEN_STATES).get_node(), encoder.output(0).get_node().input_value(0))
     caches = {name: state.input_value(0) for name, state in cross_states(decoder).items()}
     scales = {}
     if in_int8:
@@ -94,12 +95,12 @@ def decoder_graph(artifact: Path, edit: Edit | None = None, *, in_int8: bool) ->
         for use in state.output(0).get_target_inputs():
             source = caches[i] if use.get_node().get_type_name() == "ShapeOf" else floating
             use.replace_source_output(source.output(0))
-    vocabulary = decoder.output("logits").get_node().input_value(0).get_node()
+    vocabulary = decoder.output(LOGITS).get_node().input_value(0).get_node()
     vocabulary.input(0).replace_source_output(ops.gather(vocabulary.input_value(0), positions, np.int64(1)).output(0))
     if in_int8:
         _embed_packed(vocabulary.input_value(1))
     kept = [sink for sink in decoder.get_sinks() if not is_cross(sink.get_attributes()["variable_id"])]
-    tokens = [decoder.input(name).get_node() for name in ("input_ids", "beam_idx")]
+    tokens = [decoder.input(name).get_node() for name in (INPUT_IDS, BEAM_IDX)]
     inputs = [*tokens, bias, positions, *caches, *scales]
     cut = ov.Model([port.get_node() for port in decoder.outputs], kept, inputs, "whisper_decoder")
     # the plugin's own cache, of 8 bits, gives NaN to new rows when a batch grows
