@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from ovw.api.batches import warn_of_fault
 from ovw.audio import SAMPLE_RATE
 from ovw.datasets.audio import Clip, read_clip
 from ovw.datasets.utterance import Item, Problem, Utterance
@@ -116,8 +117,8 @@ class TranscribeClips:
         options = self.options.model_copy(update={"language": language})
         try:
             results = engine.transcribe_many([one.clip.samples for one in group], options)
-        except Exception:
-            logger.debug("%d clips together", len(group), exc_info=True)
+        except Exception as error:  # every clip has been read, so it is none of theirs
+            warn_of_fault(len(group), error)
             return {one.utterance.id: self._one(engine, one.utterance) for one in group}
         pace = (time.perf_counter() - started) / max(1, sum(len(one.clip.samples) for one in group))
         return {

@@ -16,7 +16,7 @@ from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
 from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media
-from ovw.errors import OvwError, reason
+from ovw.errors import OvwError, reason, unexpected
 from ovw.memory import free_memory
 from ovw.models import Dims
 from ovw.transcribe.options import TranscribeOptions
@@ -93,13 +93,18 @@ def groups_of(seconds: Sequence[float], batch_size: int) -> list[list[int]]:
 def outcomes_of(
     jobs: Sequence[Job], together: Callable[[Sequence[Job]], list[Transcription]], alone: Callable[..., Transcription]
 ) -> Iterator[Transcription | OvwError]:
-    """The transcriptions of a group; where one of them spoils it, each is tried alone."""
+    """The transcriptions of a group; where one of them spoils it, each is tried alone.
+
+    A recording that cannot be read spoils its group. Anything else is a fault of decoding together, so it is a warning.
+    """
     if len(jobs) > 1:
         try:
             yield from together(jobs)
             return
-        except Exception:
-            logger.debug("%d recordings are taken one by one", len(jobs), exc_info=True)
+        except OvwError:
+            logger.debug("%d recordings are decoded one by one", len(jobs), exc_info=True)
+        except Exception as error:
+            warn_of_fault(len(jobs), error)
     for media, stream in jobs:
         try:
             yield alone(media, stream=stream)
@@ -108,6 +113,12 @@ def outcomes_of(
         except Exception as error:  # of its file, OpenVINO's own, or a fault of ours: the others go on
             logger.debug("%s", title_of(media), exc_info=True)
             yield OvwError(f"{title_of(media) or 'samples'}: {type(error).__name__}: {reason(error)}")
+
+
+def warn_of_fault(count: int, error: Exception) -> None:
+    """Report that recordings are decoded one by one, since decoding them together has failed."""
+    logger.warning("%d recordings are decoded one by one, together they fail: %s", count, unexpected(error))
+    logger.debug("decoding together", exc_info=error)
 
 
 def is_live(media: Media) -> bool:

@@ -275,8 +275,9 @@ def test_long_recordings_without_speech_have_no_text(model: Whisper, form: str) 
     assert found._recording.held_from > 0
 
 
+@pytest.mark.faulty_batches
 def test_a_fault_in_one_recording_leaves_the_others(
-    model: Whisper, demo_samples: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    model: Whisper, demo_samples: np.ndarray, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def faulty(self: RecordingOpener, media: np.ndarray, *others: object) -> Recording:
         if len(media) < RATE * 3:
@@ -289,6 +290,7 @@ def test_a_fault_in_one_recording_leaves_the_others(
     found = dict(model.transcribe_each(clips, language="en", beam_size=1, batch_size=2))
     assert str(found[0]).startswith("samples: KeyError: 'a fault of ours'")
     assert "welcome" in getattr(found[1], "text", "")
+    assert "2 recordings are decoded one by one, together they fail: unexpected KeyError" in caplog.text
     with pytest.raises(UsageError, match="1 streams for 2 media"):
         next(model.transcribe_each(clips, streams=[0]))
 

@@ -251,6 +251,7 @@ def test_manifest_clip_that_is_no_media(tmp_path: Path) -> None:
     assert getattr(outcome, "reason", None) == "RuntimeError"
 
 
+@pytest.mark.faulty_batches
 def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:
     """By language; one that cannot be read, or that the engine stumbles over, is its own problem."""
 
@@ -286,7 +287,10 @@ def test_clips_go_to_the_engine_together(tmp_path: Path) -> None:
     assert [o.reason if isinstance(o, Problem) else o.hypothesis for o in found] == ["alone", "too short"]
 
 
-def test_any_error_is_that_of_one_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.faulty_batches
+def test_any_error_is_that_of_one_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Of reading it, of decoding it beside others or alone."""
 
     class Exhausted(Engine):
@@ -309,6 +313,8 @@ def test_any_error_is_that_of_one_clip(tmp_path: Path, monkeypatch: pytest.Monke
     found = task.transcribe(Exhausted(), clips)
     expected = ["alone", "unexpected LookupError: nowhere", "unexpected MemoryError: unable to allocate 2 GB"]
     assert [o.reason if isinstance(o, Problem) else o.hypothesis for o in found] == expected
+    fault = "2 recordings are decoded one by one, together they fail: unexpected MemoryError: unable to allocate 9 GB"
+    assert caplog.messages == [fault]
 
 
 def test_a_clip_that_kills_its_worker_costs_no_other(tmp_path: Path) -> None:
