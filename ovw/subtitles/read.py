@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any
 
 from ovw.errors import OvwError, reason
 from ovw.parsing import from_json
@@ -19,11 +18,13 @@ WANTED = "give a text file, or subtitles as .srt, .vtt, .ass or .lrc, or as .jso
 OF_OTHERS = frozenset({".ttml", ".dfxp", ".xml", ".smi", ".sami", ".sub", ".sbv", ".csv", ".jsonl"})
 """Endings of subtitles and data that are not read: as plain text, their markup and times would be words."""
 OVERRIDE = re.compile(r"\{\\[^}]*\}")
-"""A change of style, such as `{\\i1}`; pysubs2 turns other markup into it."""
+"""A change of style, such as `{\\i1}`; pysubs2 leaves it to others."""
 DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?=\{[^{}]*\\p0|\Z)", re.DOTALL)
 """Shapes: behind `{\\p1}`, lines and curves stand where text does, up to `{\\p0}`."""
-VTT_TAG = re.compile(r"<[^>]*>")
-"""Tags that pysubs2 leaves: times of words."""
+TAGS = {"srt": re.compile(r"< */? *[A-Za-z][^<>]*>"), "vtt": re.compile(r"<[^<>]*>")}
+"""Such as `<i>`, `<v Anna>`, `<00:01.000>`."""
+CUE_TIMES = re.compile(r"\s*(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)\s*-->")
+"""Begins the line with the times of a SubRip or WebVTT cue."""
 _TIME = r"(\d+):(\d\d)(?:[.:](\d+))?"
 LRC_TAG = re.compile(rf"\[[a-z#]+:[^\]]*\]|[\[<]{_TIME}[\]>]", re.IGNORECASE)
 """Tags of lyrics: title and the like, times of lines and of words."""
@@ -93,30 +94,67 @@ def _of_lrc(text: str, name: str) -> list[str]:
     return [words for _, words in sorted(lines, key=itemgetter(0))]
 
 
-def _of_subtitles(text: str, name: str) -> list[str]:
-    """The texts of cues in the order of their times."""
+def _of_ass(text: str, name: str) -> list[str]:
+    """The texts of cues in the order of their times, without markup and drawings."""
     import pysubs2
 
-    ending = Path(name).suffix.lower().removeprefix(".")
     try:
-        events = pysubs2.SSAFile.from_string(text, format_=ending).events
+        events = pysubs2.SSAFile.from_string(text, format_=Path(name).suffix.lower().removeprefix(".")).events
     except (pysubs2.exceptions.Pysubs2Error, ValueError, IndexError) as error:
         raise _unreadable(name, reason(error)) from error
     shown = sorted((event for event in events if not event.is_comment), key=attrgetter("start"))
-    return _present((_plain(event, ending) for event in shown), name)
+    return _present((replace(event, text=DRAWING.sub("", event.text)).plaintext for event in shown), name)
 
 
-def _plain(event: Any, ending: str) -> str:
-    """The text of a cue without markup and drawings; of SubRip and WebVTT, words in braces are text."""
-    event = replace(event, text=DRAWING.sub("", event.text))
-    if ending not in ("srt", "vtt"):
-        return str(event.plaintext)
-    text = OVERRIDE.sub("", event.text.replace(r"\N", "\n"))
-    return html.unescape(VTT_TAG.sub("", text)) if ending == "vtt" else srt.mend_tags(text)
+def _of_srt(text: str, name: str) -> list[str]:
+    """The texts between lines with times, without the number that stands before such a line, or alone at the end."""
+    cues: list[tuple[float, list[str]]] = []
+    for line in text.splitlines():
+        if times := CUE_TIMES.match(line):
+            if cues and cues[-1][1][-1:] and _is_number(cues[-1][1][-1]):
+                cues[-1][1].pop()
+            cues.append((_start_s(times), []))
+        elif cues:
+            cues[-1][1].append(line)
+    if cues:
+        *before, last = ["x", *cues[-1][1]]
+        if _is_number(last) and not before[-1].strip():
+            cues[-1][1].pop()
+    return _in_order(cues, "srt", name)
+
+
+def _of_vtt(text: str, name: str) -> list[str]:
+    """The texts of the blocks with times; before them stands an identifier, others are comments, styles and regions."""
+    cues: list[tuple[float, list[str]]] = []
+    for block in re.split(r"\n[^\S\n]*\n", "\n".join(text.splitlines())):
+        lines = block.strip("\n").split("\n")
+        for number, line in enumerate(lines[:2]):
+            if times := CUE_TIMES.match(line):
+                cues.append((_start_s(times), lines[number + 1 :]))
+                break
+    return _in_order(cues, "vtt", name)
+
+
+def _is_number(line: str) -> bool:
+    return line.strip().isdecimal()
+
+
+def _start_s(times: re.Match[str]) -> float:
+    hours, minutes, seconds = times.groups("0")
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds.replace(",", "."))
+
+
+def _in_order(cues: Sequence[tuple[float, list[str]]], ending: str, name: str) -> list[str]:
+    """The texts of cues in the order of their times, without markup and drawings; words in braces are text."""
+    texts = ("\n".join(lines) for _, lines in sorted(cues, key=itemgetter(0)))
+    plain = (OVERRIDE.sub("", TAGS[ending].sub("", DRAWING.sub("", text))) for text in texts)
+    return _present((html.unescape(text) if ending == "vtt" else srt.mend_tags(text) for text in plain), name)
 
 
 READERS: Mapping[str, Callable[[str, str], list[str]]] = {
-    **dict.fromkeys((".srt", ".vtt", ".ass", ".ssa"), _of_subtitles),
+    ".srt": _of_srt,
+    ".vtt": _of_vtt,
+    **dict.fromkeys((".ass", ".ssa"), _of_ass),
     ".lrc": _of_lrc,
     **dict.fromkeys((".json", ".verbose_json"), _of_json),
     ".tsv": _of_tsv,

@@ -11,8 +11,8 @@ from ovw.subtitles.options import PLAIN, LayoutOptions
 
 JOINER = "\u2060"
 """Word joiner: it takes no room and allows no break."""
-LIKE_TAG = re.compile(r"<(?=\s*(?:[A-Za-z_/]|\d+>|\Z))|\{(?=\\)")
-"""Begins what players take for markup, or may with the next word: `<b>`, `< b>`, `{\\an8}`."""
+LIKE_TAG = re.compile(r"<(?=\s*(?:[A-Za-z_/]|\Z)|\d)|\{(?=\\|[CcFfoPSsYy]:)")
+"""Begins what players take for markup, or may with the next word: `<b>`, `< b>`, `<3 >`, `{\\an8}`, `{y:i}`."""
 BROKEN_TAG = re.compile(f"(?<=[<{{]){JOINER}")
 
 

@@ -29,6 +29,45 @@ def test_cues_are_in_the_order_of_their_times(tmp_path: Path) -> None:
     assert read_passages(tmp_path / "a.srt") == ["first", "second"]
 
 
+SRT = "{}\n00:00:0{},000 --> 00:00:09,000\n{}\n\n"
+
+NAMED_CUES = """WEBVTT Kind: captions
+
+NOTE checked
+by Anna
+
+STYLE
+::cue {}
+
+intro
+00:01.000 --> 00:02.000 align:start
+<v Anna>Hi &amp; bye
+
+2
+00:02.000 --> 00:03.000
+in
+1984
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "passages"),
+    [
+        ("a.srt", SRT.format(1, 1, "in\n1984") + SRT.format(2, 2, "de es\n268"), ["in 1984", "de es 268"]),
+        ("a.srt", SRT.format("", 1, "Count\n10") + SRT.format("", 2, "x"), ["Count 10", "x"]),
+        ("a.srt", SRT.format(1, 1, "one\n\nmore") + SRT.format(2, 2, "two") + "3\n", ["one more", "two"]),
+        ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\none\n2\n00:00:02,000 --> 00:00:03,000\ntwo", ["one", "two"]),
+        ("a.srt", SRT.format(1, 1, r"C:\New\home <i>a</i> {\an8}b < 5 > 4"), [r"C:\New\home a b < 5 > 4"]),
+        ("a.srt", "1\r\n0:1:1,5 --> 0:1:2\r\nodd times\r\n", ["odd times"]),
+        ("a.vtt", NAMED_CUES, ["Hi & bye", "in 1984"]),
+    ],
+)
+def test_texts_of_cues(tmp_path: Path, name: str, text: str, passages: list[str]) -> None:
+    """Neither numbers, identifiers and comments around them, nor markup in them; a line of digits is text."""
+    (tmp_path / name).write_text(text, newline="")
+    assert read_passages(tmp_path / name) == passages
+
+
 @pytest.mark.parametrize(
     ("text", "passages"),
     [

@@ -155,8 +155,12 @@ def shown(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "text", ["a <b>x</b>", "see < i >", "<3> <br/>", "</u>x<u", "a {\\an8} b", "1 <2 <font size=1>"]
-)
+    "text",
+    [
+        "a <b>x</b>", "see < i >", "<3> <br/>", "</u>x<u", "a {\\an8} b", "1 <2 <font size=1>", "I <3 you a->b",
+        "<12a>", "a {s: hello} b", "{Y:i}hello", "x {c:$0000ff} red", "{y:b,u}", "{an8} x", "a < b and c > d",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("highlight_words", [False, True])
 def test_players_take_no_text_of_srt_for_markup(tmp_path: Path, text: str, highlight_words: bool) -> None:
     layout = LayoutOptions(highlight_words=highlight_words)
@@ -168,5 +172,5 @@ def test_players_take_no_text_of_srt_for_markup(tmp_path: Path, text: str, highl
 
 
 def test_no_joiner_where_nothing_looks_like_a_tag() -> None:
-    text = "I <3 you, {softly} a->b & c > d"
+    text = "4 > 3, {softly: yes} a->b & c > d"
     assert text in FORMATS["srt"](document(spoken(0, 2, f" {text}")))
