@@ -65,13 +65,21 @@ def require_audio(kind: pa.DataType, column: str, where: str) -> None:
     import pyarrow.types as types
 
     fields = {kind.field(i).name for i in range(kind.num_fields)} if types.is_struct(kind) else set()
-    simple = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary, types.is_null)
+    simple = (is_text, types.is_binary, types.is_large_binary, types.is_binary_view, types.is_null)
     if fields & {"bytes", "path"} or fields >= {"array", "sampling_rate"} or any(fits(kind) for fits in simple):
         return
     raise UsageError(
         f"{where}: the column {column} is {kind}, no audio",
         "audio is a media file, its path, or {array, sampling_rate}; cast it to Audio, as datasets calls it",
     )
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds text: short or long, in views, or encoded by a dictionary as categories of pandas are."""
+    import pyarrow.types as types
+
+    plain = kind.value_type if types.is_dictionary(kind) else kind
+    return any(fits(plain) for fits in (types.is_string, types.is_large_string, types.is_string_view))
 
 
 def media_of(cell: Any, where: str) -> tuple[str, bytes | None]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ovw.datasets.rows import is_text
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -90,7 +92,7 @@ class ParquetTable:
 
         kind = self.schema.field(audio).type
         small = {kind.field(i).name for i in range(kind.num_fields)} & {"path", "sampling_rate"}
-        of_audio = [f"{audio}.{name}" for name in small] or ([audio] if pa.types.is_string(kind) else [])
+        of_audio = [f"{audio}.{name}" for name in small] or ([audio] if is_text(kind) else [])
         columns = [name for name in self.schema.names if name != audio] + of_audio
         for file in self._files:
             with ParquetFile(file) as opened:
@@ -124,7 +126,7 @@ def _rows_of(batch: pa.Table, audio: str) -> Iterator[ListedRow]:
     if audio in batch.column_names:
         column = batch.column(audio)
         valid = column.is_valid().to_pylist()
-        if pa.types.is_string(column.type):
+        if is_text(column.type):
             paths = column.to_pylist()
         elif pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0:
             paths = compute.struct_field(column, "path").to_pylist()

@@ -85,6 +85,22 @@ def test_every_form_of_audio(tmp_path: Path, write) -> None:
         assert lengths(items(tmp_path / name)) == expected
 
 
+def test_columns_of_text(tmp_path: Path) -> None:
+    """Rows go by their paths in every type of it, and media files may be in views."""
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(wav(0.2))
+    paths = [str(tmp_path / name) for name in ("a.wav", "b.wav")]
+    kinds = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+    for number, kind in enumerate(kinds):
+        folders = [write_parquet(tmp_path / f"p{number}" / "test.parquet", paths, kind).parent]
+        folders += [] if kind == pa.string_view() else [save(tmp_path / f"s{number}", paths, kind)]
+        for folder in folders:
+            assert [one.id for one in items(folder)] == ["a", "b"]
+            assert lengths(items(folder)) == [3200, 3200]
+    write_parquet(tmp_path / "views" / "test.parquet", [wav(0.1)], pa.binary_view())
+    assert lengths(items(tmp_path / "views")) == [1600]
+
+
 @pytest.mark.parametrize("write", [save, lambda path, *args: write_parquet(path / "test.parquet", *args)])
 def test_rows_without_audio_are_problems(tmp_path: Path, write) -> None:
     write(tmp_path / "set", [None, media(0), {"bytes": None, "path": None}, {"bytes": None, "path": "none.wav"}], MEDIA)
