@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ovw.datasets.columns import Columns, find_columns
-from ovw.datasets.rows import NO_AUDIO, RowNames, media_of, require_audio
+from ovw.datasets.rows import NO_AUDIO, RowNames, full_scale, media_of, require_audio
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError, reason
 from ovw.extras import require
@@ -62,22 +62,25 @@ class HubDataset:
     def __iter__(self) -> Iterator[Item]:
         rows = self._open()
         columns = find_columns(list(rows.column_names or ()), self.origin)
+        scale = 1.0
         if rows.features:
-            require_audio(rows.features.arrow_schema.field(columns.audio).type, columns.audio, self.origin)
+            kind = rows.features.arrow_schema.field(columns.audio).type
+            require_audio(kind, columns.audio, self.origin)
+            scale = full_scale(kind, columns.audio, self.origin)
         if self.reference in (rows.column_names or ()):
             columns = Columns(**{**columns.__dict__, "reference": self.reference})
         names = RowNames(files_only=self.id_from_audio)
         try:
             for number, row in enumerate(_undecoded(rows, columns.audio)):
-                yield self._item(row, columns, names, number)
+                yield self._item(row, columns, names, number, scale)
         except (OSError, ValueError) as error:
             raise OvwError(f"{self.origin} broke off: {reason(error)}", "run again to go on") from None
 
-    def _item(self, row: Mapping[str, Any], columns: Columns, names: RowNames, number: int) -> Item:
+    def _item(self, row: Mapping[str, Any], columns: Columns, names: RowNames, number: int, scale: float) -> Item:
         key = None if self.id_from_audio else columns.value(row, "id")
         place = f"{SCHEME}{self.repository}/{self.split}"
         try:
-            path, media = media_of(row[columns.audio], f"{place}/{number}")
+            path, media = media_of(row[columns.audio], f"{place}/{number}", scale)
         except OvwError as error:
             return Problem(key or names(None, number), f"{place}/{number}", error.message)
         key = key or names(path, number)

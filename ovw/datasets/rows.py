@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NO_AUDIO = "no audio in this row"
 FLOAT_SAMPLES = 3
 """Of a WAV file's format."""
+FULL_SCALES = {"int16": 2.0**15, "int32": 2.0**31}
+"""Of PCM, by its type in Arrow; in other integers samples may have any width."""
 
 
 class RowNames:
@@ -82,8 +84,39 @@ def is_text(kind: pa.DataType) -> bool:
     return any(fits(plain) for fits in (types.is_string, types.is_large_string, types.is_string_view))
 
 
-def media_of(cell: Any, where: str) -> tuple[str, bytes | None]:
+def full_scale(kind: pa.DataType, column: str, where: str) -> float:
+    """Full scale of the samples in a column of audio; 1 of floats, and where it holds no samples.
+
+    Args:
+        kind: of the column.
+        column: its name.
+        where: the table is, for the message.
+
+    Raises:
+        UsageError: they are integers of another type than PCM has.
+    """
+    import pyarrow.types as types
+
+    if not types.is_struct(kind) or kind.get_field_index("array") < 0:
+        return 1.0
+    sample = kind.field("array").type
+    while hasattr(sample, "value_type"):
+        sample = sample.value_type
+    if types.is_integer(sample) and str(sample) not in FULL_SCALES:
+        raise UsageError(
+            f"{where}: the samples of the column {column} are {sample}, whose full scale is not known",
+            f"cast them to {', '.join(FULL_SCALES)}, or to float32 within -1 and 1",
+        )
+    return FULL_SCALES.get(str(sample), 1.0)
+
+
+def media_of(cell: Any, where: str, scale: float = 1.0) -> tuple[str, bytes | None]:
     """The path that a cell has for its audio, and the media file itself, where the cell holds it; both may be empty.
+
+    Args:
+        cell: of the column of audio.
+        where: it is, for the message.
+        scale: full scale of samples, see `full_scale`.
 
     Raises:
         OvwError: it is neither, nor samples with their rate.
@@ -96,14 +129,14 @@ def media_of(cell: Any, where: str) -> tuple[str, bytes | None]:
         raise OvwError(f"{where}: the audio is {quoted(cell)}")
     path = str(cell.get("path") or "")
     if cell.get("array") is not None:
-        return path, _wav_of(cell["array"], cell.get("sampling_rate"), where)
+        return path, _wav_of(cell["array"], cell.get("sampling_rate"), scale, where)
     return path, cell.get("bytes") or None
 
 
-def _wav_of(samples: Any, rate: Any, where: str) -> bytes:
+def _wav_of(samples: Any, rate: Any, scale: float, where: str) -> bytes:
     """Samples, [n] or [channels, n], as a WAV file of 32-bit floats."""
     try:
-        made = np.atleast_2d(np.asarray(samples, dtype="<f4"))
+        made = np.atleast_2d(np.asarray(samples, dtype="<f4")) / np.float32(scale)
         channels, data = len(made), made.T.tobytes()
         frame = 4 * channels
         layout = struct.pack("<HHIIHH", FLOAT_SAMPLES, channels, rate, rate * frame, frame, 32)

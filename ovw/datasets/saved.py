@@ -11,7 +11,7 @@ from pathlib import Path
 from ovw.datasets.audio import require_regular
 from ovw.datasets.columns import find_columns
 from ovw.datasets.hub import require_datasets
-from ovw.datasets.rows import NO_AUDIO, RowNames, media_of, require_audio
+from ovw.datasets.rows import NO_AUDIO, RowNames, full_scale, media_of, require_audio
 from ovw.datasets.tables import AudioTable, ParquetTable, SavedTable
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError, reason
@@ -65,7 +65,9 @@ class SavedDataset:
 
     def _items(self, table: AudioTable) -> Iterator[Item]:
         columns = find_columns(table.schema.names, self.origin)
-        require_audio(table.schema.field(columns.audio).type, columns.audio, self.origin)
+        kind = table.schema.field(columns.audio).type
+        require_audio(kind, columns.audio, self.origin)
+        scale = full_scale(kind, columns.audio, self.origin)
         names = RowNames(files_only=self.id_from_audio)
         for number, row in enumerate(table.listed(columns.audio)):
             location = f"{self.path}:{number}"
@@ -74,7 +76,7 @@ class SavedDataset:
             if not row.has_audio:
                 yield Problem(key, location, NO_AUDIO)
                 continue
-            audio = partial(_media_file, table, columns.audio, number, location)
+            audio = partial(_media_file, table, columns.audio, number, location, scale)
             yield columns.utterance(row.values, key, audio, location, self.language)
 
     def _open(self) -> AudioTable:
@@ -138,9 +140,9 @@ def _split_of(file: Path, root: Path) -> Split:
     return None if file.parent == root or file.parent.name in NO_NAMES else file.parent.name
 
 
-def _media_file(table: AudioTable, audio: str, number: int, where: str) -> bytes:
+def _media_file(table: AudioTable, audio: str, number: int, where: str, scale: float) -> bytes:
     try:
-        path, data = media_of(table.cell(audio, number), where)
+        path, data = media_of(table.cell(audio, number), where, scale)
     except UNREADABLE as error:
         raise OvwError(f"{where}: {reason(error)}", "is the folder whole?") from None
     if data:

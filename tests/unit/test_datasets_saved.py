@@ -85,6 +85,24 @@ def test_every_form_of_audio(tmp_path: Path, write) -> None:
         assert lengths(items(tmp_path / name)) == expected
 
 
+@pytest.mark.parametrize("write", [save, lambda path, *args: write_parquet(path / "test.parquet", *args)])
+def test_integer_samples_have_the_full_scale_of_their_type(tmp_path: Path, write) -> None:
+    parts = np.array([0.0, 0.5, -1.0, 0.25])
+    for bits in (16, 32):
+        pcm = (parts * 2 ** (bits - 1)).astype(int).tolist()
+        for name, array, depth in (("one", pcm * 400, 1), ("two", [pcm * 400] * 2, 2)):
+            kind = getattr(pa, f"int{bits}")()
+            for _ in range(depth):
+                kind = pa.list_(kind)
+            row = pa.struct([("array", kind), ("sampling_rate", pa.int64())])
+            write(tmp_path / f"{name}{bits}", [{"array": array, "sampling_rate": 16000}], row)
+            (clip,) = items(tmp_path / f"{name}{bits}")
+            assert np.array_equal(read_clip(clip).samples[:4], parts.astype(np.float32))
+    write(tmp_path / "any", [{"array": [0, 1], "sampling_rate": 16000}], None)
+    with pytest.raises(UsageError, match=r"the samples of the column audio are int64, whose full scale .*int16, int32"):
+        items(tmp_path / "any")
+
+
 def test_columns_of_text(tmp_path: Path) -> None:
     """Rows go by their paths in every type of it, and media files may be in views."""
     for name in ("a.wav", "b.wav"):
