@@ -70,14 +70,32 @@ class SavedDataset:
         scale = full_scale(kind, columns.audio, self.origin)
         names = RowNames(files_only=self.id_from_audio)
         for number, row in enumerate(table.listed(columns.audio)):
-            location = f"{self.path}:{number}"
+            location = self._location(number)
             key = None if self.id_from_audio else columns.value(row.values, "id")
             key = key or names(row.path, number)
             if not row.has_audio:
                 yield Problem(key, location, NO_AUDIO)
                 continue
-            audio = partial(_media_file, table, columns.audio, number, location, scale)
+            audio = partial(self._media_file, table, columns.audio, number, scale)
             yield columns.utterance(row.values, key, audio, location, self.language)
+
+    def _location(self, number: int) -> str:
+        return f"{self.path}:{number}"
+
+    def _media_file(self, table: AudioTable, audio: str, number: int, scale: float) -> bytes:
+        """The media file of a row; a path is relative to the dataset's folder."""
+        where = self._location(number)
+        try:
+            path, data = media_of(table.cell(audio, number), where, scale)
+        except UNREADABLE as error:
+            raise OvwError(f"{where}: {reason(error)}", "is the folder whole?") from None
+        if data:
+            return data
+        if path:
+            file = self.path / path
+            require_regular(file)
+            return file.read_bytes()
+        raise OvwError(f"{where}: {NO_AUDIO}")
 
     def _open(self) -> AudioTable:
         if not _is_saved(self.path):
@@ -138,19 +156,6 @@ def _split_of(file: Path, root: Path) -> Split:
     if USUAL.fullmatch(file.stem):
         return re.sub(r"-\d+$", "", file.stem)
     return None if file.parent == root or file.parent.name in NO_NAMES else file.parent.name
-
-
-def _media_file(table: AudioTable, audio: str, number: int, where: str, scale: float) -> bytes:
-    try:
-        path, data = media_of(table.cell(audio, number), where, scale)
-    except UNREADABLE as error:
-        raise OvwError(f"{where}: {reason(error)}", "is the folder whole?") from None
-    if data:
-        return data
-    if path:
-        require_regular(Path(path))
-        return Path(path).read_bytes()
-    raise OvwError(f"{where}: {NO_AUDIO}")
 
 
 def is_datasets_folder(path: Path) -> bool:

@@ -120,6 +120,19 @@ def test_columns_of_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [save, lambda path, *args: write_parquet(path / "test.parquet", *args)])
+def test_paths_are_relative_to_the_folder(tmp_path: Path, write, monkeypatch: pytest.MonkeyPatch) -> None:
+    forms = [(["clips/a.wav"], pa.string()), ([{"bytes": None, "path": "clips/a.wav"}], MEDIA)]
+    for number, (audio, kind) in enumerate(forms):
+        folder = tmp_path / str(number)
+        write(folder, audio, kind)
+        (folder / "clips").mkdir()
+        (folder / "clips" / "a.wav").write_bytes(wav(0.2))
+        for place, dataset in ((tmp_path, folder), (folder, "."), (folder / "clips", "..")):
+            monkeypatch.chdir(place)
+            assert [(one.id, *lengths([one])) for one in items(dataset)] == [("clips/a", 3200)]
+
+
+@pytest.mark.parametrize("write", [save, lambda path, *args: write_parquet(path / "test.parquet", *args)])
 def test_rows_without_audio_are_problems(tmp_path: Path, write) -> None:
     write(tmp_path / "set", [None, media(0), {"bytes": None, "path": None}, {"bytes": None, "path": "none.wav"}], MEDIA)
     first, good, *rest = items(tmp_path / "set")
