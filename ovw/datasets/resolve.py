@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +18,7 @@ from ovw.datasets.registry import DATASETS, NamedDataset
 from ovw.datasets.saved import is_datasets_folder, open_saved
 from ovw.datasets.utterance import Dataset, Item, Problem, Utterance, select
 from ovw.errors import UsageError, did_you_mean
-from ovw.home import user_path
+from ovw.home import real_path, user_path
 from ovw.hub import SCHEME
 
 CLIPS_TABLES = ("validated.tsv", "test.tsv")
@@ -66,7 +65,7 @@ def open_dataset(options: DatasetOptions, *, texts: bool = True) -> Dataset:
         _require_no_split(options, "a list of clips")
         return ManifestDataset(path)
     if is_datasets_folder(path):
-        return replace(open_saved(path, options.split, ""), name=path.name)
+        return open_saved(path, options.split, real_path(path).name)
     if path.is_dir() and librispeech.is_librispeech(path):
         return librispeech.open_librispeech(path, options.split)
     if path.is_dir():

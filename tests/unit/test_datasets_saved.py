@@ -165,7 +165,7 @@ def test_rows_without_ids_are_all_there(tmp_path: Path) -> None:
     assert [one.id for one in utterances(fleurs)][:2] == ["a", "s1/a"]
 
 
-def test_a_split_is_that_of_the_table(tmp_path: Path) -> None:
+def test_a_split_is_that_of_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored, unknown, both = (tmp_path / name for name in ("stored", "unknown", "both"))
     rows = {"audio": [media(0)], "text": ["x"]}
     datasets.Dataset.from_dict(rows, split=datasets.NamedSplit("validation.other")).save_to_disk(stored)
@@ -183,7 +183,10 @@ def test_a_split_is_that_of_the_table(tmp_path: Path) -> None:
     for split, folder, there in (("test-other", stored, "validation.other"), ("dev", both, "train, test")):
         with pytest.raises(UsageError, match=f"has no split {split} .--split takes {there}"):
             open_dataset(build(DatasetOptions, {"dataset": "librispeech", "data": str(folder), "split": split}))
-    assert open_dataset(DatasetOptions(dataset=str(both), split="train")).name == "both"
+    monkeypatch.chdir(both)
+    for dataset in (str(both), "."):
+        for split, name in (("train", "both train"), ("test", "both test"), (None, "both")):
+            assert open_dataset(DatasetOptions(dataset=dataset, split=split)).name == name
 
 
 @pytest.mark.parametrize(
