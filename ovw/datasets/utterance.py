@@ -119,14 +119,15 @@ def select(items: Iterable[Item], *, limit: int | None = None, shuffle: bool = F
 def _without_repeats(items: Iterable[Item]) -> Iterator[Item]:
     seen: set[str] = set()
     for item in items:
-        if isinstance(item, Utterance) and escaped(item.id) != item.id:
+        if isinstance(item, Problem):
+            yield item
+        elif escaped(item.id) != item.id:
             yield Problem(item.id, item.location, "its name is not UTF-8")
-            continue
-        if isinstance(item, Utterance) and item.id in seen:
+        elif item.id in seen:
             yield Problem(item.id, item.location, "this id was seen before")
-            continue
-        seen.add(item.id)
-        yield item
+        else:
+            seen.add(item.id)
+            yield item
 
 
 def _draw(items: Iterable[Item], limit: int, seed: int) -> Iterator[Item]:

@@ -50,6 +50,16 @@ def test_manifest(tmp_path: Path) -> None:
     assert [u.id for u in items(path, languages="de") if isinstance(u, Utterance)] == ["a"]
 
 
+def test_a_row_that_cannot_be_used_does_not_keep_another_of_its_id(tmp_path: Path) -> None:
+    rows = [{"audio": "", "text": "x", "id": "a"}] + [{"audio": "a.wav", "text": text, "id": "a"} for text in "yz"]
+    bad, clip, again = items(manifest(tmp_path / "m.jsonl", rows))
+    assert isinstance(bad, Problem)
+    assert isinstance(clip, Utterance)
+    assert (clip.id, clip.reference) == ("a", "y")
+    assert isinstance(again, Problem)
+    assert again.reason == "this id was seen before"
+
+
 def test_whole_files_of_a_list_of_segments(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [{"audio_filepath": "a.wav", "offset": offset, "duration": 2} for offset in ("?", 0, 2, 4)]
     path = manifest(tmp_path / "m.jsonl", rows)
