@@ -54,13 +54,18 @@ class Columns:
     def oddity(self, row: Mapping[str, Any], *, audio: bool = False) -> str:
         """Why a row cannot be used: a value that is no text and no number; empty if there is none.
 
+        NaN, as pandas writes missing values, is one in the columns of `REQUIRED` alone.
+
         Args:
             row: of the table.
             audio: its audio is the name of a file.
         """
-        columns = [column for field in ALIASES if (audio or field != "audio") and (column := getattr(self, field))]
-        odd = [column for column in columns if not _is_plain(row.get(column))]
-        return f"{odd[0]} is {quoted(row[odd[0]])}, no text" if odd else ""
+        for field in ALIASES:
+            column = getattr(self, field)
+            value = row.get(column) if column and (audio or field != "audio") else None
+            if not _is_plain(value) and (field in REQUIRED or not isinstance(value, float)):
+                return f"{column} is {quoted(value)}, no text"
+        return ""
 
     def seconds(self, row: Mapping[str, Any], field: str = "duration_s") -> float | None:
         """A duration or a time, if it is one."""
@@ -134,7 +139,9 @@ class Columns:
 
 
 def _is_plain(value: Any) -> bool:
-    return value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, str | int) and not isinstance(value, bool))
 
 
 def find_columns(names: Iterable[str], where: str, required: Sequence[str] = REQUIRED) -> Columns:

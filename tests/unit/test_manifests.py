@@ -1,6 +1,7 @@
 """Lists of clips: their columns, segments of files, tables, and what is refused."""
 
 import csv
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +74,7 @@ def test_whole_files_of_a_list_of_segments(tmp_path: Path, caplog: pytest.LogCap
         ("text", ["hello", "world"], "text is ['hello', 'world'], no text"), ("text", True, "text is True, no text"),
         ("lang", {"code": "en"}, "lang is {'code': 'en'}, no text"), ("id", [7], "id is [7], no text"),
         ("audio", {"path": "a.wav"}, "audio is {'path': 'a.wav'}, no text"),
+        ("text", math.nan, "text is nan, no text"), ("text", math.inf, "text is inf, no text"),
     ],
 )  # fmt: skip
 def test_values_that_are_no_text(tmp_path: Path, field: str, value: object, shown: str) -> None:
@@ -83,6 +85,12 @@ def test_values_that_are_no_text(tmp_path: Path, field: str, value: object, show
     assert (problem.location, problem.reason) == (f"{path}:1", shown)
     assert isinstance(clip, Utterance)
     assert (clip.id, clip.reference) == ("7", "12")
+
+
+def test_nan_is_a_missing_value(tmp_path: Path) -> None:
+    fields = ("id", "lang", "speaker", "duration")
+    (clip,) = good(manifest(tmp_path / "m.jsonl", [{"audio": "a.wav", "text": "x"} | dict.fromkeys(fields, math.nan)]))
+    assert (clip.id, clip.language, clip.speaker, clip.duration_s) == ("a", None, None, None)
 
 
 SEGMENTS = [
