@@ -229,7 +229,7 @@ def utterances(scored: Scored, reference: Scored | None = None) -> list[ScoredUt
     """
     c = scored.counts
     theirs = {h.id: h for h in reference.hypotheses} if reference else {}
-    columns = zip(scored.hypotheses, c.errors.tolist(), c.lengths.tolist(), all_flags(scored), strict=True)
+    columns = zip(scored.hypotheses, c.each(), c.lengths.tolist(), all_flags(scored), strict=True)
     return [align_utterance(h, errors, length, flags, theirs.get(h.id)) for h, errors, length, flags in columns]
 
 

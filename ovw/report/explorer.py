@@ -88,6 +88,7 @@ def _row(entry: ScoredUtterance, audio: str | None) -> dict[str, Any]:
     described = {
         "id": entry.hypothesis.id,
         "errors": entry.errors,
+        **entry.counts._asdict(),
         "length": entry.length,
         "duration": round(entry.hypothesis.duration_s, 2),
         "language": entry.hypothesis.language or "",

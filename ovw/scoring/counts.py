@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,14 @@ Confusion = tuple[Kind, str, str]
 """One error: its kind, the word or character of the reference and that of the hypothesis, empty where there is none."""
 
 
+class ErrorCounts(NamedTuple):
+    """Errors of one utterance."""
+
+    substitutions: int
+    deletions: int
+    insertions: int
+
+
 @dataclass(frozen=True)
 class Counts:
     """Counts of several utterances, each [n].
@@ -61,6 +69,11 @@ class Counts:
     def lengths(self) -> NDArray[np.int64]:
         """Words or characters of the reference."""
         return self.hits + self.substitutions + self.deletions
+
+    def each(self) -> list[ErrorCounts]:
+        """The errors of every utterance, n of them."""
+        columns = (self.substitutions.tolist(), self.deletions.tolist(), self.insertions.tolist())
+        return [ErrorCounts(*errors) for errors in zip(*columns, strict=True)]
 
     def take(self, which: NDArray[np.bool_]) -> Counts:
         """The utterances of a mask [n]."""

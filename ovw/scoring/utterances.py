@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ovw.scoring.counts import Pair, Step, align, count
+from ovw.scoring.counts import ErrorCounts, Pair, Step, align, count
 from ovw.scoring.flags import flags
 from ovw.scoring.hypothesis import Hypothesis
 
@@ -16,7 +16,7 @@ class ScoredUtterance:
 
     Attributes:
         hypothesis: of the clip.
-        errors: substitutions, deletions and insertions together.
+        counts: of its errors, each for itself; in `steps` those that touch are one.
         length: words or characters of the reference.
         flags: suspicious signs.
         steps: the alignment.
@@ -24,28 +24,33 @@ class ScoredUtterance:
     """
 
     hypothesis: Hypothesis
-    errors: int
+    counts: ErrorCounts
     length: int
     flags: tuple[str, ...]
     steps: list[Step]
     compared: list[Step] | None = None
 
+    @property
+    def errors(self) -> int:
+        """Substitutions, deletions and insertions together."""
+        return sum(self.counts)
+
 
 def align_utterance(
-    hypothesis: Hypothesis, errors: int, length: int, flags: tuple[str, ...], other: Hypothesis | None = None
+    hypothesis: Hypothesis, counts: ErrorCounts, length: int, flags: tuple[str, ...], other: Hypothesis | None = None
 ) -> ScoredUtterance:
     """A counted clip with its alignment.
 
     Args:
         hypothesis: of the clip.
-        errors: counted in it.
+        counts: of its errors.
         length: of its reference.
         flags: suspicious signs.
         other: the reference system's hypothesis of the same clip.
     """
     steps = align(Pair(hypothesis.reference, hypothesis.hypothesis, hypothesis.language))
     compared = align(Pair(hypothesis.reference, other.hypothesis, hypothesis.language)) if other else None
-    return ScoredUtterance(hypothesis, errors, length, flags, steps, compared)
+    return ScoredUtterance(hypothesis, counts, length, flags, steps, compared)
 
 
 def worst_first(utterances: Iterable[ScoredUtterance]) -> list[ScoredUtterance]:
@@ -63,15 +68,8 @@ def score_utterances(
         others: hypotheses of a reference system, by id.
     """
     counts = count([Pair(h.reference, h.hypothesis, h.language) for h in hypotheses])
-    columns = zip(
-        hypotheses,
-        counts.errors.tolist(),
-        counts.lengths.tolist(),
-        counts.insertions.tolist(),
-        counts.deletions.tolist(),
-        strict=True,
-    )
+    columns = zip(hypotheses, counts.each(), counts.lengths.tolist(), strict=True)
     return [
-        align_utterance(h, errors, length, flags(h.hypothesis, length, inserted, deleted), (others or {}).get(h.id))
-        for h, errors, length, inserted, deleted in columns
+        align_utterance(h, c, length, flags(h.hypothesis, length, c.insertions, c.deletions), (others or {}).get(h.id))
+        for h, c, length in columns
     ]

@@ -30,6 +30,7 @@ from ovw.report.pipeline import WIDTH, write_report
 from ovw.report.runs import Run, read_run
 from ovw.report.view import RecordView
 from ovw.scoring.hypothesis import Hypothesis
+from ovw.scoring.utterances import score_utterances
 
 CLIP = ROOT / "ovw" / "assets" / "selftest.flac"
 CPU = new_record("bench", {}).environment
@@ -252,6 +253,19 @@ def test_page(run_folder: Path, tmp_path: Path) -> None:
     assert rows["b"]["raw"] == ["one two", "</script><b>two</b>"]
     assert (tmp_path / rows["a"]["audio"]).resolve() == CLIP.resolve()
     assert "audio" not in rows["b"]
+
+
+def test_the_page_counts_errors_as_the_record_does(tmp_path: Path) -> None:
+    """Errors that touch are one mark in the text, and are counted each for itself."""
+    texts = [("his waistcoat hung", "his waste coat hung"), ("to be or not", "to or note"), ("a b c", "x c")]
+    lines = [Hypothesis(str(i), "", 4.0, "en", *pair) for i, pair in enumerate(texts)]
+    record = eval_record()
+    run = Run("run", record, {"": score_utterances(lines)}, tmp_path)
+    (system,) = explorer_of(html_page([run], [], AudioSource(tmp_path)))
+    rows = sorted(system["rows"], key=lambda row: row["id"])
+    assert rows[0]["steps"] == ["his", ["waistcoat", "waste coat"], "hung"]
+    kinds = ("substitutions", "deletions", "insertions", "errors")
+    assert [[row[kind] for kind in kinds] for row in rows] == [[1, 0, 1, 2], [1, 1, 0, 2], [1, 1, 0, 2]]
 
 
 def test_page_and_tables_are_different_files(run_folder: Path, tmp_path: Path) -> None:

@@ -87,9 +87,9 @@
     const kinds = {
       all: () => true,
       wrong: (row) => row.errors > 0,
-      substitute: (row) => row.steps.some((s) => typeof s !== "string" && s[0] && s[1]),
-      delete: (row) => row.steps.some((s) => typeof s !== "string" && s[0] && !s[1]),
-      insert: (row) => row.steps.some((s) => typeof s !== "string" && !s[0] && s[1]),
+      substitute: (row) => row.substitutions > 0,
+      delete: (row) => row.deletions > 0,
+      insert: (row) => row.insertions > 0,
       flagged: (row) => row.flags.length > 0,
     };
     function text(row) {
