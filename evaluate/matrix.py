@@ -31,6 +31,14 @@ Values = dict[str, Any]
 OURS = (RECORD_FILE, "table.md", "table.csv")
 
 
+class FailedRunsError(OvwError):
+    """Some runs of a matrix failed; `record` has the others."""
+
+    def __init__(self, message: str, hint: str, record: Record) -> None:
+        super().__init__(message, hint)
+        self.record = record
+
+
 class MatrixConfig(Config):
     """The contents of a matrix file; every key of `ovw eval` may stand in `defaults`, `datasets` and `options`."""
 
@@ -104,7 +112,8 @@ def evaluate_matrix(
 
     Raises:
         OvwError: as `ovw.evaluate.pipeline.evaluate`, of every dataset before the first run begins, also of one without
-            clips; behind all runs, if one of them failed; or the folder holds such files that no matrix left there.
+            clips; or the folder holds such files that no matrix left there.
+        FailedRunsError: behind all runs, one of them failed.
     """
     folder = Path(matrix.output)
     _require_ours(folder)
@@ -132,9 +141,10 @@ def evaluate_matrix(
     write_whole(folder / "table.md", to_markdown(front_rows(record)) + notes)
     write_whole(folder / "table.csv", to_csv(metric_rows([record])))
     if failed:
-        raise OvwError(
+        raise FailedRunsError(
             f"{len(failed)} of {len(planned)} runs failed: {', '.join(failed)}",
             f"{folder / 'table.md'} has the others and the reasons; the same command goes on",
+            record,
         )
     return record
 

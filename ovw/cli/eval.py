@@ -17,6 +17,7 @@ from ovw.extras import require_extra
 
 if TYPE_CHECKING:
     from ovw.evaluate.transcription import EvalObserver
+    from ovw.record import Record
 
 scoring = partial(options.option, group="Scoring")
 
@@ -168,7 +169,7 @@ def _matrix(
 ) -> None:
     from ovw.config import resolve
     from ovw.errors import UsageError
-    from ovw.evaluate.matrix import MatrixConfig, cells, evaluate_matrix, front_rows
+    from ovw.evaluate.matrix import FailedRunsError, MatrixConfig, cells, evaluate_matrix
 
     if config:
         raise UsageError(f"--config {config} beside the matrix {file}", "put its keys into the matrix under `defaults`")
@@ -182,16 +183,26 @@ def _matrix(
     planned = cells(chosen, flags)
     require_extra("eval")
     from ovw.cli.ensure import ensure_model, pytorch_file
-    from ovw.evaluate.terminal import print_table
 
     for cell in planned:
         ensure_model(cell.config.model, cell.config.decoding(), terminal, yes=yes)
-    with _observer(terminal) as observer:
-        record = evaluate_matrix(chosen, flags, observer, pytorch_file=pytorch_file)
+    try:
+        with _observer(terminal) as observer:
+            record = evaluate_matrix(chosen, flags, observer, pytorch_file=pytorch_file)
+    except FailedRunsError as error:
+        _show_matrix(error.record, chosen.output, terminal)
+        raise
+    _show_matrix(record, chosen.output, terminal)
+
+
+def _show_matrix(record: Record, folder: str, terminal: Terminal) -> None:
+    from ovw.evaluate.matrix import front_rows
+    from ovw.evaluate.terminal import print_table
+
     if terminal.quiet:
-        terminal.result(chosen.output)
+        terminal.result(folder)
     else:
-        print_table(front_rows(record), chosen.output)
+        print_table(front_rows(record), folder)
 
 
 @contextmanager

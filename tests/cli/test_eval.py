@@ -218,6 +218,23 @@ def test_matrix(tmp_path: Path) -> None:
     assert "did you mean 'models'" in refused("eval", tmp_path / "wrong.yaml", code=2)
 
 
+def test_a_matrix_with_a_failed_run_shows_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(wav())
+    for name in ("a", "gone"):
+        manifest(tmp_path / f"{name}.jsonl", [{"audio": f"{name}.wav", "text": "x"}])
+    (tmp_path / "matrix.yaml").write_text(
+        f"models: tiny-random\noutput: {tmp_path / 'matrix'}\n"
+        f"datasets: [{{dataset: {tmp_path / 'gone.jsonl'}}}, {{dataset: {tmp_path / 'a.jsonl'}}}]\n"
+        f"defaults: {{max_new_tokens: 4, temperature: 0, vad: false}}\n",
+        encoding="utf-8",
+    )
+    done = ovw("eval", tmp_path / "matrix.yaml", code=1)
+    assert "tiny-random a " in done.stdout
+    assert "tiny-random gone" not in done.stdout
+    assert "1 of 2 runs failed: tiny-random gone" in done.stderr
+    assert ovw("eval", tmp_path / "matrix.yaml", "-q", code=1).stdout == f"{tmp_path / 'matrix'}\n"
+
+
 def test_no_network_and_no_data_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("datasets")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
