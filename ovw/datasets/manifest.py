@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from ovw.datasets.columns import REQUIRED, Columns, find_columns
 from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError, quoted, reason
+from ovw.home import user_path
 from ovw.media_fragment import media_fragment
 from ovw.parsing import from_json
 from ovw.text_files import encoding_of, lines_of
@@ -22,12 +24,14 @@ logger = logging.getLogger(__name__)
 ENDINGS = (".jsonl", ".json", ".csv", ".tsv")
 ONE_VALUE = re.compile(r"\s*(\[\s*\{|\[\s*$|\{\s*$)")
 """First lines of an array of objects, or of an object over several lines."""
+FILE_ADDRESS = re.compile(r"file://(?:localhost)?(/.*)", re.IGNORECASE | re.DOTALL)
+"""Of this machine."""
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ManifestDataset:
-    """A manifest: one clip a line, audio paths relative to the file.
+    """A manifest: one clip a line, audio paths relative to the file, from `~` or as `file://` addresses.
 
     It must have `audio` and `reference` (or `text`), and may have `id`, `language`, `speaker` and `duration_s`; other
     names in use are in `ovw.datasets.columns.ALIASES`. Where a file holds several clips, `offset` and `duration` or
@@ -52,7 +56,7 @@ class ManifestDataset:
     def _item(self, row: Row, columns: Columns, where: str) -> Item:
         if odd := columns.oddity(row, audio=True):
             return Problem(columns.value(row, "id") or where, where, odd)
-        audio = columns.value(row, "audio")
+        audio = _audio(row, columns)
         if audio is None:
             return Problem(columns.value(row, "id") or where, where, f"no {columns.audio}")
         try:
@@ -65,6 +69,14 @@ class ManifestDataset:
         fragment = media_fragment(*segment)
         key = columns.value(row, "id") or Path(audio).with_suffix("").as_posix() + fragment
         return columns.utterance(row, key, path, f"{path}{fragment}", segment=segment)
+
+
+def _audio(row: Row, columns: Columns) -> str | None:
+    """The path of a row's audio, or its address elsewhere."""
+    audio = columns.value(row, "audio")
+    if audio and (address := FILE_ADDRESS.fullmatch(audio)):
+        return unquote(address[1], errors="surrogateescape")
+    return str(user_path(audio)) if audio and audio.startswith("~") else audio
 
 
 def listed_audio(path: Path) -> Iterator[str | OvwError]:
@@ -85,7 +97,7 @@ def listed_audio(path: Path) -> Iterator[str | OvwError]:
         if not warned and columns.seconds(row, "start_s"):
             logger.warning("%s: %s is ignored, whole files are taken; ovw eval reads segments", where, columns.start_s)
             warned = True
-        yield columns.value(row, "audio") or OvwError(f"{where}: no {columns.audio}")
+        yield _audio(row, columns) or OvwError(f"{where}: no {columns.audio}")
 
 
 def _entries(path: Path, required: Sequence[str]) -> Iterator[tuple[Row, Columns, str] | Problem]:

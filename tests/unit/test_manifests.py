@@ -11,6 +11,7 @@ import pytest
 from support.read_datasets import good, items, prints
 from support.speech_files import manifest, wav
 
+from ovw.audio.inputs import expand
 from ovw.benchmark.clips import prepare_clips
 from ovw.benchmark.config import BenchConfig
 from ovw.config import build
@@ -49,6 +50,22 @@ def test_manifest(tmp_path: Path) -> None:
     assert ("a", "this id was seen before") in problems
     assert any(name == f"{path}:3" and reason.startswith("not JSON") for name, reason in problems)
     assert [u.id for u in items(path, languages="de") if isinstance(u, Utterance)] == ["a"]
+
+
+def test_paths_from_home_and_file_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    files = [tmp_path / "me" / "a.wav", tmp_path / "b 1#?.wav", tmp_path / "c.wav", tmp_path / "list" / "~d.wav"]
+    for path in files:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(wav())
+    audio = ["~/a.wav", files[1].as_uri(), f"FILE://localhost{files[2]}", "~d.wav"]
+    listed = manifest(tmp_path / "list" / "m.jsonl", [{"audio": one, "text": "x"} for one in audio])
+    assert [one.audio for one in good(listed)] == files
+    assert [one.id for one in good(listed)] == [*(str(path.with_suffix("")) for path in files[:3]), "~d"]
+    inputs, problems = expand([str(listed)], listed_audio)
+    assert ([one.path for one in inputs], problems) == (files, [])
+    elsewhere = manifest(tmp_path / "e.jsonl", [{"audio": "file://other/a.wav", "text": "x"}])
+    assert list(listed_audio(elsewhere)) == ["file://other/a.wav"]
 
 
 def test_a_row_that_cannot_be_used_does_not_keep_another_of_its_id(tmp_path: Path) -> None:
