@@ -12,7 +12,7 @@ import numpy as np
 
 from ovw.audio import SAMPLE_RATE
 from ovw.benchmark.config import BenchConfig
-from ovw.datasets.audio import Clip, read_clip, read_if_usable
+from ovw.datasets.audio import Clip, read_clip, usable_clips
 from ovw.datasets.fingerprint import fingerprint
 from ovw.datasets.resolve import choose, open_dataset
 from ovw.datasets.utterance import Utterance
@@ -71,8 +71,7 @@ def prepare_clips(config: BenchConfig, folder: Path) -> Clips:
         return Clips([clip], {"name": CLIP, "clips": 1, "sha256": digest})
     dataset = open_dataset(speech)
     items = list(choose(dataset, speech))
-    usable = ((item, read_if_usable(item)) for item in items if isinstance(item, Utterance))
-    made = [_write(item, clip, folder, n) for n, (item, clip) in enumerate(usable) if clip]
+    made = [_write(item, clip, folder, n) for n, (item, clip) in enumerate(usable_clips(items))]
     if not made:
         raise OvwError(f"{dataset.name} has no clip that can be used", f"{dataset.origin} was read")
     prints = fingerprint((clip.id, clip.reference or "", digest) for clip, digest in made)

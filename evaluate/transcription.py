@@ -12,7 +12,7 @@ from typing import Any
 
 from ovw.api.batches import warn_of_fault
 from ovw.audio import SAMPLE_RATE
-from ovw.datasets.audio import Clip, read_clip
+from ovw.datasets.audio import Clip, forget_recording, read_clip
 from ovw.datasets.utterance import Item, Problem, Utterance
 from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
@@ -236,16 +236,19 @@ def run(
         watch.on_problem(problem)
 
     todo = pending(items, journal, tally.order, note, task.language, silence=silence, translate=translate)
-    for outcomes in _worked_off(todo, task, pool):
-        for outcome in outcomes:
-            if isinstance(outcome, Problem):
-                note(outcome)
-            else:
-                journal.note_engine(outcome.engine)
-                journal.add(outcome.hypothesis)
-                tally.audio_s += outcome.hypothesis.duration_s
-                tally.seconds += outcome.hypothesis.seconds or 0.0
-        watch.on_clip(len(journal.done), total, tally.audio_s, tally.seconds)
+    try:
+        for outcomes in _worked_off(todo, task, pool):
+            for outcome in outcomes:
+                if isinstance(outcome, Problem):
+                    note(outcome)
+                else:
+                    journal.note_engine(outcome.engine)
+                    journal.add(outcome.hypothesis)
+                    tally.audio_s += outcome.hypothesis.duration_s
+                    tally.seconds += outcome.hypothesis.seconds or 0.0
+            watch.on_clip(len(journal.done), total, tally.audio_s, tally.seconds)
+    finally:
+        forget_recording()
     return journal.finish(tally.order), tally.problems
 
 

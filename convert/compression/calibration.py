@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ovw.artifact.manifest import SpeechSet
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import HOP_LENGTH, log_mel_spectrogram
-from ovw.datasets.audio import Clip, read_if_usable
+from ovw.datasets.audio import Clip, usable_clips
 from ovw.datasets.resolve import DatasetOptions, choose, open_dataset
 from ovw.datasets.utterance import Utterance
 from ovw.errors import OvwError
@@ -61,9 +61,8 @@ def read_speech(options: DatasetOptions, count: int, *, texts: bool, but: Sequen
     """
     dataset = open_dataset(options, texts=texts)
     drawn = options.model_copy(update={"limit": options.limit or count, "shuffle": True})
-    utterances = [item for item in choose(dataset, drawn) if isinstance(item, Utterance)]
     is_left_out = sharing(but)
-    pairs = [(u, clip) for u in utterances if (clip := read_if_usable(u)) and not is_left_out(clip.sha256)]
+    pairs = [(u, clip) for u, clip in usable_clips(choose(dataset, drawn)) if not is_left_out(clip.sha256)]
     if not pairs:
         raise OvwError(f"{dataset.name} has no clip that can be used", f"{dataset.origin} was read")
     chosen, clips = zip(*pairs, strict=True)

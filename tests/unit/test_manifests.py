@@ -5,12 +5,15 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from weakref import ReferenceType, ref
 
 import numpy as np
 import pytest
+from support.hypotheses import REQUEST, Echo
 from support.read_datasets import good, items, prints
 from support.speech_files import manifest, wav
 
+from ovw.audio.decode import load_audio
 from ovw.audio.inputs import expand
 from ovw.benchmark.clips import prepare_clips
 from ovw.benchmark.config import BenchConfig
@@ -21,7 +24,10 @@ from ovw.datasets.manifest import listed_audio
 from ovw.datasets.resolve import DatasetOptions
 from ovw.datasets.utterance import Problem, Utterance
 from ovw.errors import OvwError, UsageError
+from ovw.evaluate.journal import HypothesisJournal
+from ovw.evaluate.transcription import run
 from ovw.media_fragment import sharing
+from ovw.scale.task import InProcessPool
 
 
 def test_manifest(tmp_path: Path) -> None:
@@ -152,6 +158,44 @@ def test_calibration_takes_segments(tmp_path: Path) -> None:
     assert len(set(speech.describe().audio.values())) == 3
     left = read_speech(asked, 3, texts=True, but=[speech.clips[1].sha256])
     assert [u.id for u in left.utterances] == ["talk#t=0,1", "talk#t=2,3"]
+
+
+class Reads(Echo):
+    def work(self, utterance: Utterance) -> object:
+        read_clip(utterance)
+        return super().work(utterance)
+
+
+def test_no_recording_stays_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither behind a run over its segments, nor behind the next file."""
+    decoded: list[ReferenceType[np.ndarray]] = []
+
+    def decode(path: Path) -> np.ndarray:
+        samples = load_audio(path)
+        decoded.append(ref(samples))
+        return samples
+
+    monkeypatch.setattr("ovw.datasets.audio.load_audio", decode)
+    for name in ("talk", "next"):
+        (tmp_path / f"{name}.wav").write_bytes(wav(3))
+    rows = [{"audio": "talk.wav", "text": "x", "offset": start, "duration": 1} for start in (0, 1, 2)]
+    path = str(manifest(tmp_path / "m.jsonl", rows))
+
+    def evaluate() -> None:
+        with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
+            run(good(path), Reads(), InProcessPool(), journal)
+
+    for work in (
+        lambda: prepare_clips(build(BenchConfig, {"dataset": path}), tmp_path),
+        lambda: read_speech(DatasetOptions(dataset=path), 3, texts=True),
+        evaluate,
+        lambda: [read_clip(u) for u in (*good(path), Utterance("b", tmp_path / "next.wav", "", "x"))],
+    ):
+        decoded.clear()
+        kept = work()
+        assert decoded
+        assert decoded[0]() is None
+        del kept
 
 
 @pytest.mark.parametrize(
