@@ -12,7 +12,7 @@ from ovw.errors import OvwError
 from ovw.outputs import keep_inputs, write_own
 from ovw.subtitles import FORMATS
 from ovw.subtitles.document import Document
-from ovw.subtitles.embed import embed_subtitles
+from ovw.subtitles.embed import TRACKS, copy_name, embed_subtitles
 from ovw.subtitles.layout import lay_out
 from ovw.subtitles.options import LayoutOptions
 
@@ -27,11 +27,19 @@ def place_of(item: Input, folder: Path | None) -> Path:
     return folder / item.below if folder else item.folder
 
 
-def plan_outputs(inputs: Sequence[Input], formats: Sequence[str], folder: Path | None) -> dict[Input, dict[str, Path]]:
+def plan_outputs(
+    inputs: Sequence[Input], formats: Sequence[str], folder: Path | None, *, embed: bool = False
+) -> dict[Input, dict[str, Path]]:
     """The file of every input and format.
 
     Inputs that would share a name (`talk.mp3` and `talk.mp4`) keep their own ending: `talk.mp3.srt`. So does one whose
     name another then has: `talk.mp3.wav`, `talk.mp3.wav.srt`.
+
+    Args:
+        inputs: all of them.
+        formats: names.
+        folder: for the files; `None` puts each beside its input.
+        embed: whether videos are copied too; the copies are not in the plan.
 
     Raises:
         OvwError: two inputs would be written to one file, or a file would overwrite one of the inputs.
@@ -42,12 +50,18 @@ def plan_outputs(inputs: Sequence[Input], formats: Sequence[str], folder: Path |
     }
     sources: dict[Path, Input] = {}
     for item, files in planned.items():
-        for target in files.values():
+        for target in [*files.values(), *(_copies(item, folder) if embed else ())]:
             if (other := sources.setdefault(target, item)) is not item:
                 both = f"{other.label} and {item.label}"
                 raise OvwError(f"{both} would both be written to {target}", "transcribe them into different folders")
     keep_inputs(sources, (item.path for item in inputs if item.path))
     return planned
+
+
+def _copies(item: Input, folder: Path | None) -> list[Path]:
+    """The copy of a video that can hold subtitles; none of other inputs."""
+    video = item.file
+    return [place_of(item, folder) / copy_name(video)] if video and video.suffix.lower() in TRACKS else []
 
 
 def _own_names(inputs: Sequence[Input], folder: Path | None) -> dict[Input, tuple[Path, str]]:

@@ -17,6 +17,7 @@ from support.tiny_whisper import DEMO_VIDEO, SELFTEST_CLIP
 from ovw import files, outputs
 from ovw.artifact.locate import check_target
 from ovw.artifact.staging import staged_folder
+from ovw.audio.inputs import expand
 from ovw.cli.console import Terminal
 from ovw.cli.transcription.config import TranscribeConfig
 from ovw.cli.transcription.in_process import transcribe_all
@@ -29,6 +30,7 @@ from ovw.scale.bulk import File
 from ovw.scale.task import InProcessPool, Task
 from ovw.subtitles.cues import Atom, Cue
 from ovw.subtitles.embed import embed_subtitles, is_output
+from ovw.subtitles.output import plan_outputs
 
 CUE = Cue(0, 900, ((Atom("Hello", "", 0, 900),),))
 KEPT = "was not written by ovw, or was edited since: it is kept"
@@ -284,6 +286,23 @@ def test_a_second_run_over_a_folder(tmp_path: Path, config: TranscribeConfig, ca
     run(folder, config)
     assert sorted(path.name for path in folder.iterdir()) == names
     assert "talk.subtitled.mp4: made by ovw, skipped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("changes", [{}, {"workers": 1}, {"workers": 1, "force": True}])
+def test_a_copy_replaces_no_input(tmp_path: Path, config: TranscribeConfig, changes: dict[str, object]):
+    video, other = tmp_path / "a.mp4", tmp_path / "a.subtitled.mp4"
+    for path in (video, other):
+        shutil.copy(DEMO_VIDEO, path)
+    with pytest.raises(OvwError, match=r"a\.subtitled\.mp4 is one of the inputs and would be overwritten"):
+        run(tmp_path, config, embed=True, overwrite=True, **changes)
+    assert other.read_bytes() == DEMO_VIDEO.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [video, other]
+
+
+def test_files_without_a_copy_are_planned_as_if_none_were_wanted(tmp_path: Path):
+    sounds = [clip(tmp_path / name) for name in ("a.mp3", "a.subtitled.mp3")]
+    inputs, _ = expand([str(path) for path in sounds])
+    assert plan_outputs(inputs, ["srt"], None, embed=True) == plan_outputs(inputs, ["srt"], None)
 
 
 LONG = "ä" * 125  # 250 bytes

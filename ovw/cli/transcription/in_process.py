@@ -53,7 +53,7 @@ def transcribe_all(media: list[str], config: TranscribeConfig, terminal: Termina
     if config.output == "-":
         plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
     else:
-        plan = plan_outputs(inputs, formats, output_folder(config.output))
+        plan = plan_outputs(inputs, formats, output_folder(config.output), embed=config.embed)
         check_writable(target.parent for targets in plan.values() for target in targets.values())
     artifact = ensure_model(config.model, config.decoding(), terminal, yes=yes)
     work_off = transcribe_with_workers if config.in_bulk else _in_this_process
