@@ -299,6 +299,23 @@ def test_a_copy_replaces_no_input(tmp_path: Path, config: TranscribeConfig, chan
     assert sorted(tmp_path.iterdir()) == [video, other]
 
 
+def test_workers_keep_a_copy_that_ovw_did_not_make(
+    tmp_path: Path, config: TranscribeConfig, capsys: pytest.CaptureFixture[str]
+):
+    video, copy = tmp_path / "talk.mp4", tmp_path / "talk.subtitled.mp4"
+    for path in (video, copy):
+        shutil.copy(DEMO_VIDEO, path)
+    run(video, config, workers=1)
+    for changes in ({}, {"force": True}):
+        with pytest.raises(OvwError, match=r"talk\.subtitled\.mp4 exists and would be overwritten"):
+            run(video, config, workers=1, embed=True, **changes)
+        assert copy.read_bytes() == DEMO_VIDEO.read_bytes()
+    run(video, config, workers=1, embed=True, overwrite=True)
+    assert is_output(copy)
+    shown(video, config, workers=1, embed=True)
+    assert "done before: 1" in capsys.readouterr().err
+
+
 def test_files_without_a_copy_are_planned_as_if_none_were_wanted(tmp_path: Path):
     sounds = [clip(tmp_path / name) for name in ("a.mp3", "a.subtitled.mp3")]
     inputs, _ = expand([str(path) for path in sounds])

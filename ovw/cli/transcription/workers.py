@@ -95,19 +95,23 @@ def _is_done(file: File, own: OwnFiles, *, strict: bool) -> bool:
         own: what ovw wrote.
         strict: an output that was edited since does not count.
     """
+    from ovw.subtitles.embed import is_output
+
     is_own = own.is_unchanged if strict else own.wrote
-    return file.is_done() and all(is_own(target) for target in file.targets.values())
+    if not file.is_done() or not all(is_own(target) for target in file.targets.values()):
+        return False
+    return file.copy is None or is_output(file.copy)
 
 
 def _file(item: Input, targets: dict[str, Path], config: TranscribeConfig, batch: FailureCollector) -> File:
     from ovw.errors import OvwError
     from ovw.scale.bulk import File
+    from ovw.subtitles.embed import is_output
 
     if item.reads_once:
         raise OvwError(f"{item.label}: workers cannot share it", "leave out --workers and --ray")
     file = File(item, targets, batch.copy_of(item, config, overwrite=True))
-    if file.copy and not (config.force or config.overwrite or file.is_done()):
-        # a copy without the other outputs is not ours
+    if file.copy and not config.overwrite and not ((config.force or file.is_done()) and is_output(file.copy)):
         file = replace(file, copy=batch.copy_of(item, config, overwrite=False))
     return file
 
