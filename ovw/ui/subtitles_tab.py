@@ -100,9 +100,15 @@ class SubtitlesTab:
         )
         microphone.stream(self._take, microphone, stream_every=PART_S, show_progress="hidden", concurrency_limit=None)
         microphone.stop_recording(self._end, queue=False)
+        upload.upload(self._note_upload, upload, queue=False)
         stops(stop, self.tabs, SUBTITLES, [running, listening], status)
         apply.click(self._apply, [document, media, table, formats], [status, document, video, files])
         return model
+
+    def _note_upload(self, upload: str | None, request: gr.Request) -> None:
+        """A file stays while this tab is open, also where another tab has sent an equal one and closes."""
+        if upload:
+            self.tabs.of(request.session_hash).uploads.add(Path(upload))
 
     def _transcribe(
         self,
@@ -119,10 +125,10 @@ class SubtitlesTab:
         stopped = tab.begin(SUBTITLES)
         nothing = gr.skip()
         yield "starting", [], None, None, gr.Video(visible="hidden"), gr.Audio(visible=False), None
+        self._note_upload(upload, request)
         path = None
         try:
             path = chosen_media(upload, address, tab.download_folder(), local=self.config.is_local)
-            tab.uploads |= {Path(upload)} if upload else set()
             check_copy(path, formats)
             known = None if language == DETECT else language
             document = None

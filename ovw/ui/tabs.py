@@ -22,7 +22,7 @@ class Tab:
 
     Attributes:
         folder: for its files.
-        uploads: files that its user sent.
+        uploads: files that its user sent; those of equal content share a folder, whatever they are called.
         running: switches that stop its work, by the kind of work.
         recording: the last one from its microphone.
     """
@@ -77,15 +77,15 @@ class Tabs:
         """A tab was closed: its work stops, its files go."""
         with self._lock:
             session = self._open.pop(key or "", None)
-            shared = {upload for other in self._open.values() for upload in other.uploads}  # equal files are one
+            shared = {upload.parent for other in self._open.values() for upload in other.uploads}
         if session:
             for work in list(session.running):
                 session.stop(work)
             if session.recording:
                 session.recording.end()
             shutil.rmtree(session.folder, ignore_errors=True)
-            for upload in session.uploads - shared:
-                shutil.rmtree(upload.parent, ignore_errors=True)
+            for folder in {upload.parent for upload in session.uploads} - shared:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def close_all(self) -> None:
         """The server ends."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -148,15 +150,16 @@ def test_a_tab_keeps_the_last_download_alone(tmp_path: Path) -> None:
 
 def test_equal_uploads_stay_until_the_last_tab_closes(tmp_path: Path) -> None:
     tabs = Tabs(tmp_path)
-    upload = tmp_path / "uploads" / "hash" / "talk.mp4"
-    upload.parent.mkdir(parents=True)
-    upload.touch()
-    for key in ("one", "two"):
+    folder = tmp_path / "uploads" / "hash"
+    folder.mkdir(parents=True)
+    uploads = {"one": folder / "talk.mp4", "two": folder / "talk.mp4", "three": folder / "lecture.mp4"}
+    for key, upload in uploads.items():
+        upload.touch()
         tabs.of(key).uploads.add(upload)
-    tabs.close("one")
-    assert upload.is_file()
-    tabs.close("two")
-    assert not upload.parent.exists()
+    for key in uploads:
+        assert all(upload.is_file() for upload in uploads.values())
+        tabs.close(key)
+    assert not folder.exists()
 
 
 def test_copies_that_cannot_be_are_refused_before_the_work() -> None:
@@ -336,6 +339,37 @@ def test_pages_of_others_ask_in_vain(served: str, headers: dict[str, str], expec
     cookies = "; ".join(f"{c.name}={c.value}" for h in user.handlers for c in getattr(h, "cookiejar", ()))
     plain = urllib.request.build_opener()
     assert status(plain, urllib.request.Request(f"{served}config", headers={**sent, "Cookie": cookies})) == expected
+
+
+def test_an_upload_stays_for_a_tab_that_has_not_begun_its_work(tmp_path: Path) -> None:
+    user = urllib.request.build_opener()
+    with serving(tmp_path) as (address, _):
+        paths = [uploaded(user, address, name, sound) for name, sound in (("a", b"1"), ("a", b"2"), ("b", b"2"))]
+        tabs = {}
+        for tab, sent in (("one", paths[:2]), ("two", paths[2:])):
+            tabs[tab] = user.open(f"{address}gradio_api/heartbeat/{tab}", timeout=20)
+            tabs[tab].readline()
+            for path in sent:
+                file = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+                asked = json.dumps({"data": [file], "session_hash": tab}).encode()
+                kind = {"Content-Type": "application/json"}
+                assert status(user, urllib.request.Request(f"{address}gradio_api/run/_note_upload", asked, kind)) == 200
+        tabs["one"].close()
+        for _ in range(200):
+            if not paths[0].exists():
+                break
+            time.sleep(0.1)
+        assert [path.exists() for path in paths] == [False, True, True]
+        tabs["two"].close()
+
+
+def uploaded(user: urllib.request.OpenerDirector, address: str, name: str, sound: bytes) -> Path:
+    """A file sent to the page."""
+    head = f'--x\r\nContent-Disposition: form-data; name="files"; filename="{name}.wav"\r\n\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    asked = urllib.request.Request(f"{address}gradio_api/upload", head.encode() + sound + b"\r\n--x--\r\n", kind)
+    with user.open(asked, timeout=20) as answer:
+        return Path(json.load(answer)[0])
 
 
 @pytest.mark.parametrize(("size", "expected"), [(50_000, 200), (200_000, 413)])
