@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ovw.errors import OvwError
 from ovw.switches import is_on
@@ -136,6 +136,14 @@ class Transfer:
         if free < needed + RESERVE:
             seen = f"{self._url}: {needed / 1e6:.0f} MB more to come, {self._folder} has {free / 1e6:.0f} MB free"
             raise OvwError(seen, f"make room; {RESERVE / 1e6:.0f} MB stay free")
+
+
+def split_address(address: str) -> SplitResult | None:
+    """The parts of an address; `None` where it has none, as with half a pair of brackets."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 def addresses_of(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ovw.audio.inputs import expand, fetched
 from ovw.audio.reading import opened
 from ovw.errors import OvwError
-from ovw.network import addresses_of
+from ovw.network import addresses_of, split_address
 from ovw.text_files import refuse_text
 
 SHOWN = (".mp4", ".m4v", ".webm", ".mov", ".ogv")
@@ -51,8 +50,8 @@ def check_address(address: str, *, local: bool) -> None:
     Raises:
         OvwError: why it is refused.
     """
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = split_address(address)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise OvwError(f"'{address}' is no web address", "it begins with https://")
     if local:
         return

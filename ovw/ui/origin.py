@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import urlsplit
+
+from ovw.network import split_address
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -40,7 +41,8 @@ class SameOrigin:
     def _is_own(self, headers: dict[bytes, bytes]) -> bool:
         """Whether a request comes from the page itself, or from no page."""
         host, origin = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"origin"))
-        if self._local and host and urlsplit(f"//{host}").hostname not in LOCAL_NAMES:
+        asked, page = split_address(f"//{host}"), split_address(origin)
+        if asked is None or page is None or (self._local and host and asked.hostname not in LOCAL_NAMES):
             return False
         forwarded = headers.get(b"x-forwarded-host", b"").decode("latin-1")  # a proxy's, no page can set it
-        return not origin or urlsplit(origin).netloc in {host, forwarded} - {""}
+        return not origin or page.netloc in {host, forwarded} - {""}

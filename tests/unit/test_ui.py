@@ -103,7 +103,7 @@ def test_a_page_for_this_machine_needs_none(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["/etc/passwd", "file:///etc/passwd", "ftp://example.org/a", "https://", "talk.mp4"]
+    "address", ["/etc/passwd", "file:///etc/passwd", "ftp://example.org/a", "https://", "http://[::1", "talk.mp4"]
 )
 def test_only_web_addresses_are_read(address: str) -> None:
     with pytest.raises(OvwError, match="is no web address"):
@@ -330,6 +330,8 @@ def test_nothing_outside_of_its_folder_is_served(served: str) -> None:
         ({"Origin": "null"}, 403),
         ({"Origin": "http://evil.example", "Host": "evil.example"}, 403),
         ({"Host": "evil.example"}, 403),
+        ({"Host": "["}, 403),
+        ({"Origin": "http://[::1"}, 403),
     ],
 )
 def test_pages_of_others_ask_in_vain(served: str, headers: dict[str, str], expected: int) -> None:
