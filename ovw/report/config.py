@@ -19,7 +19,7 @@ class ReportConfig(Config):
     """Records of `ovw bench` and `ovw eval`, or folders that `ovw eval` wrote."""
     output: UserPath = "report.html"
     """The page; other formats stand beside it under its name."""
-    format: Annotated[tuple[Format, ...], BeforeValidator(as_list)] = ("html",)
+    format: Annotated[tuple[Format, ...], BeforeValidator(as_list), Field(min_length=1)] = ("html",)
     """Any of: the page, each chart as a picture, tables as Markdown."""
     title: str | None = None
     """Of the page. By default made from the records."""

@@ -275,6 +275,11 @@ def test_page_and_tables_are_different_files(run_folder: Path, tmp_path: Path) -
     assert not (tmp_path / "r.md").exists()
 
 
+def test_no_format_is_refused() -> None:
+    with pytest.raises(UsageError, match="format = "):
+        build(ReportConfig, {"records": ["r.json"], "format": []})
+
+
 def test_a_record_without_measurements_is_refused(tmp_path: Path) -> None:
     write_record(bench_record(), tmp_path / "b.json")
     asked = {"records": [str(tmp_path / "b.json")], "output": str(tmp_path / "r.html")}

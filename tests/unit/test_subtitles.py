@@ -115,12 +115,14 @@ def test_formats_of_a_configuration() -> None:
         {"format": "doc"},
         {"format": [["srt"]]},
         {"format": 3},
+        {"format": []},
         {"max_lines": 2},
         {"min_cue": 5, "max_cue": 2},
         {"embed": True, "output": "-"},
     ):
         with pytest.raises(UsageError):
             resolve(TranscribeConfig, wrong)
+    assert resolve(TranscribeConfig, {"format": [], "embed": True}).format == ()  # the copies alone
 
 
 def test_write_whole(tmp_path: Path) -> None:

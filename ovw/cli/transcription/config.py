@@ -93,6 +93,8 @@ class TranscribeConfig(RunConfig, LayoutOptions):
             raise ValueError("stream and audio_language both choose the track: leave out one of them")
         if self.audio_language:
             find_language(self.audio_language)
+        if not (self.format or self.embed):
+            raise ValueError("format is empty, so nothing would be written: leave it out for srt")
         if self.embed and self.channel == "each":
             raise ValueError("embed puts one subtitle track into a video: leave it out, or choose one channel")
         if self.embed and self.output == "-":
