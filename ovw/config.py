@@ -23,6 +23,7 @@ LISTED = 20
 """Problems of a validation in a message."""
 SINGULAR = {"models": "model", "engines": "engine"}
 """Keys whose option has another name."""
+QUOTES = "YAML reads no, off, yes and on as false and true: put a text of these letters in quotes"
 MAPPING = "a configuration is lines of `key: value`; --print-config shows one"
 
 
@@ -86,7 +87,12 @@ def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Coll
         wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
         if stored is not None and wrong and wrong.isdisjoint(stored):  # all of them flags
             raise UsageError(explain(error, flags=True), "--help lists the options") from None
-        raise UsageError(f"bad configuration{where}: {explain(error)}", "--help lists the options") from None
+        raise UsageError(f"bad configuration{where}: {explain(error)}", _hint(error)) from None
+
+
+def _hint(error: ValidationError) -> str:
+    is_text_without_quotes = any(p["type"] == "string_type" and isinstance(p["input"], bool) for p in error.errors())
+    return QUOTES if is_text_without_quotes else "--help lists the options"
 
 
 def _has_nul(value: Any) -> bool:

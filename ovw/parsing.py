@@ -11,11 +11,14 @@ from typing import Any
 
 import yaml
 
+from ovw.errors import quoted
 from ovw.text_files import require_file
 
 DEPTH = 64
 """Levels of brackets; no format that ovw reads has more than ten."""
 NUMBERS, TEXT = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"), "tag:yaml.org,2002:str"
+MERGE = "tag:yaml.org,2002:merge"
+"""The tag of the key `<<`, which may be there several times."""
 YAML_BYTES = 1 << 20
 YAML_NODES = 100_000
 """Values of a YAML document with its aliases written out."""
@@ -73,8 +76,8 @@ def from_yaml(text: str) -> Any:
     """The contents of a YAML text, plain values only.
 
     Raises:
-        ValueError: not YAML, longer than `YAML_BYTES`, nested more than `DEPTH` deep, or more than `YAML_NODES` values
-            once its aliases are written out.
+        ValueError: not YAML, longer than `YAML_BYTES`, nested more than `DEPTH` deep, a key that is there twice, or
+            more than `YAML_NODES` values once its aliases are written out.
     """
     if len(text) > YAML_BYTES:
         raise ValueError(f"{len(text)} characters, a configuration has at most {YAML_BYTES}")
@@ -99,7 +102,10 @@ def from_yaml(text: str) -> Any:
 
 
 def _check_yaml(root: yaml.Node) -> None:
-    """Refuse what would grow beyond bounds when its aliases are written out; numbers to the base 60 become text."""
+    """Refuse keys that are there twice, and what would grow beyond bounds when its aliases are written out.
+
+    Numbers to the base 60 become text.
+    """
     sizes: dict[yaml.Node, int] = {}
 
     def size(node: yaml.Node, depth: int) -> int:
@@ -108,6 +114,8 @@ def _check_yaml(root: yaml.Node) -> None:
         if node.tag in NUMBERS and ":" in node.value:  # YAML 1.1 reads 1:5 as 65
             node.tag = TEXT
         if node not in sizes:
+            if isinstance(node, yaml.MappingNode):
+                _check_keys(node)
             pairs = node.value if isinstance(node, yaml.CollectionNode) else []
             parts = [part for pair in pairs for part in (pair if isinstance(pair, tuple) else (pair,))]
             sizes[node] = 1 + sum(size(part, depth + 1) for part in parts)
@@ -116,6 +124,15 @@ def _check_yaml(root: yaml.Node) -> None:
         return sizes[node]
 
     size(root, 0)
+
+
+def _check_keys(mapping: yaml.MappingNode) -> None:
+    """Refuse a key that is there twice, of which PyYAML would take the last."""
+    seen: set[tuple[str, str]] = set()
+    for key in (key for key, _ in mapping.value if isinstance(key, yaml.ScalarNode) and key.tag != MERGE):
+        if (key.tag, key.value) in seen:
+            raise ValueError(f"the key {quoted(key.value)} is there again in line {key.start_mark.line + 1}")
+        seen.add((key.tag, key.value))
 
 
 @cache

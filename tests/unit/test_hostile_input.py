@@ -16,6 +16,7 @@ from support.tiny_whisper import TINY
 
 from ovw.artifact.check import find_problems
 from ovw.artifact.manifest import read_manifest
+from ovw.cli.transcription.config import TranscribeConfig
 from ovw.config import Config, build, read_yaml, resolve
 from ovw.convert.plan import Converted
 from ovw.convert.sources.ctranslate2 import parse_model
@@ -65,7 +66,7 @@ def test_half_a_character(text: str) -> None:
     [
         BRACKETS, CLOSED, "a: " + "{a: " * 100 + "}" * 100, bomb(5), bomb(9), "a: &a [*a]", "a: &a {b: *a}", "? [a]\n: 1\n? {b: 1}\n: 2", "a: !!python/object:os.x {}",
         "x: 2024-13-45", "x: 2024-01-01 00:00:00 +99:99", "a: &x {k: 1}\nb: {<<: [" + ", ".join(["*x"] * 5) + "], <<: 3}", "\x00", "a: \ud800", "- " * 2000,
-        "x: " + "1" * 5000, "a: b: c", "%YAML 9.9\n---\na", "*nothing", "!!binary x",
+        "number: 1\nnumber: 2", "x: " + "1" * 5000, "a: b: c", "%YAML 9.9\n---\na", "*nothing", "!!binary x",
     ],
 )  # fmt: skip
 def test_yaml_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
@@ -84,10 +85,33 @@ class Narrow(Config):
 
 def test_yaml_within_the_limits(tmp_path: Path) -> None:
     assert from_yaml("a: &x [1, 2]\nb: *x\nc: {<<: {d: 1}}") == {"a": [1, 2], "b": [1, 2], "c": {"d": 1}}
+    assert from_yaml("a: {<<: {b: 1}, <<: {b: 2, c: 1}, b: 3}\n1: x\n'1': y")["a"] == {"b": 3, "c": 1}
     assert from_yaml("") is None
     assert from_yaml("batch: 1:5\nbegin: 1:30.5\nn: 5") == {"batch": "1:5", "begin": "1:30.5", "n": 5}
     with pytest.raises(ValueError, match="at most"):
         from_yaml("x" * (2 << 20))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: 1\n'a': 2", "the key 'a' is there again in line 2"),
+        ("a:\n- {b: 1, c: 2, b: 1}", "the key 'b' is there again in line 2"),
+        (f"{'k' * 999}: 1\nx: 1\n{'k' * 999}: 1", "kk' is there again in line 3"),
+    ],
+)
+def test_a_key_twice(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        from_yaml(text)
+
+
+def test_a_text_that_yaml_takes_for_a_boolean(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("language: no")
+    with pytest.raises(UsageError, match="language = False") as failure:
+        resolve(TranscribeConfig, {}, tmp_path / "c.yaml")
+    assert "YAML reads no, off, yes and on as false and true" in failure.value.hint
+    (tmp_path / "c.yaml").write_text("language: 'no'")
+    assert resolve(TranscribeConfig, {}, tmp_path / "c.yaml").language == "no"
 
 
 def test_messages_quote_little(tmp_path: Path) -> None:
