@@ -109,7 +109,7 @@ def _align(media: Path, text: str, config: TranscribeConfig, terminal: Terminal,
             terminal.result(FORMATS[ending](document, config.layout()), newline=False)
         return
     for written in write_outputs(document, targets, config.layout()):
-        terminal.detail(str(written))
+        terminal.written(written)
 
 
 def _warn_of_another_text(document: Document) -> None:

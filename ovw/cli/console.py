@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from ovw.errors import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -27,7 +31,7 @@ class Terminal:
         self.quiet = quiet
         self._stdout = sys.stdout
 
-    def result(self, text: str, *, newline: bool = True) -> None:
+    def result(self, text: str | bytes, *, newline: bool = True) -> None:
         """Print what the command is for, on stdout; above a bar, and into a file even while there is a bar."""
         typer.echo(text, nl=newline, file=None if self._stdout.isatty() else self._stdout)
 
@@ -35,6 +39,11 @@ class Terminal:
         """A result that `-q` leaves out."""
         if not self.quiet:
             self.result(text)
+
+    def written(self, path: Path) -> None:
+        """A file that was written, which `-q` leaves out: escaped on a terminal, elsewhere the bytes of its path."""
+        if not self.quiet:
+            self.result(printable(str(path)) if self._stdout.isatty() else os.fsencode(path))
 
     def lines(self, lines: Iterable[str]) -> None:
         """Results, broken between words where the terminal is narrow."""
@@ -68,9 +77,9 @@ class Terminal:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
@@ -91,15 +100,15 @@ class ProgressBar:
     def __init__(self, bars: Progress | None, text: str, total: int | None, *, quiet: bool) -> None:
         self._bars, self._quiet = bars, quiet
         if bars:
-            self._task = bars.add_task(text, total=total, note="")
+            self._task = bars.add_task(printable(text), total=total, note="")
 
     def name(self, text: str) -> None:
         """Change what is going on."""
-        self._update(description=text)
+        self._update(description=printable(text))
 
     def step(self, text: str) -> None:
         """A step of unknown length begins."""
-        self._update(description=text, total=None)
+        self._update(description=printable(text), total=None)
 
     def at(self, done: int, total: int | None) -> None:
         """Move to `done` of `total`."""
@@ -120,6 +129,7 @@ class ProgressBar:
 
     def print(self, text: str) -> None:
         """A line above the bar, which `-q` leaves out."""
+        text = printable(text)
         if self._bars and not self._quiet:
             self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
         elif not self._quiet:
@@ -132,7 +142,7 @@ class ProgressBar:
 
 def warn(text: str) -> None:
     """A line on stderr, `ovw: talk.mp3: made by ovw, skipped`."""
-    typer.echo(f"ovw: {text}", err=True)
+    typer.echo(f"ovw: {printable(text)}", err=True)
 
 
 def log_everything() -> None:
@@ -148,7 +158,7 @@ class _WarningLines(logging.Handler):
     """Looks up stderr at each line: progress bars put their own in its place to print above themselves."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(f"ovw: {record.getMessage()}\n")
+        sys.stderr.write(f"ovw: {printable(record.getMessage())}\n")
 
 
 def show_warnings(name: str) -> None:

@@ -71,4 +71,4 @@ def run(
 
     terminal = Terminal(quiet=quiet)
     for path in write_report(chosen):
-        terminal.detail(str(path))
+        terminal.written(path)

@@ -1,11 +1,12 @@
 """`ovw transcribe` on a terminal: segments as they are decoded, the bar below."""
 
+import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
-from support.command import ovw_on_terminal
+from support.command import ovw_on_terminal, run_forked
 from support.tiny_whisper import ROOT
 
 from ovw.cli.transcription.live import segment_line
@@ -40,6 +41,26 @@ def test_no_segments_where_silence_or_the_text_itself_was_asked_for(
     more: tuple[str, ...], tmp_path: Path, home: Path
 ) -> None:
     assert not LINE.search(ovw_on_terminal("transcribe", "a.flac", *CHEAP, *more, cwd=tmp_path, home=home))
+
+
+ODD = "[red]\x1b[31m\x1b]0;title\x07\n.flac"
+
+
+def test_names_of_files_cannot_steer_the_terminal(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "a.flac").rename(tmp_path / ODD)
+    shown = ovw_on_terminal("transcribe", ODD, *CHEAP, cwd=tmp_path, home=home)
+    safe = "[red]\\x1b[31m\\x1b]0;title\\x07\\n"
+    assert f"{safe}.srt\r\n" in shown
+    assert f"{safe}.flac " in shown  # the bar
+    assert "\x1b[31m" not in shown
+    assert "\x1b]" not in shown
+
+
+def test_a_pipe_gets_names_as_they_are(tmp_path: Path, home: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"\xff" + ODD.encode())
+    (tmp_path / "a.flac").rename(odd)
+    done = run_forked(["transcribe", odd, *CHEAP], {**os.environ, "OVW_HOME": str(home)})
+    assert done.stdout == os.fsencode(odd.with_suffix(".srt")) + b"\n"
 
 
 def test_a_line_is_one_line() -> None:

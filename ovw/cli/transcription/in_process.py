@@ -211,4 +211,4 @@ class _Work:
             return
         written = write_outputs(document, job.targets, layout, video=job.item.file, copy=job.copy, overwrite=overwrite)
         for path in written:
-            self._terminal.detail(str(path))
+            self._terminal.written(path)

@@ -58,7 +58,7 @@ def transcribe_with_workers(
                 if config.ray:
                     remember(outcome.file.targets.values())
                 for path in outcome.file.outputs:
-                    terminal.detail(str(path))
+                    terminal.written(path)
             bar.advance()
             bar.remark(_speed(done, time.perf_counter() - started))
     if done or skipped:
