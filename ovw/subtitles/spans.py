@@ -83,6 +83,24 @@ def spans_of(segments: Iterable[Segment], last_ms: int, tick_ms: int) -> list[Ti
     return found
 
 
+def segments_of(spans: Iterable[TimedText], segments: Iterable[Segment]) -> Iterator[list[Segment]]:
+    """The segments whose text each span holds: whole ones, in order.
+
+    Args:
+        spans: that `spans_of` made.
+        segments: that it made them of.
+    """
+    counted = ((segment, sum(1 for _ in _atoms(segment))) for segment in segments)
+    with_text = ((segment, count) for segment, count in counted if count)
+    for span in spans:
+        found, missing = [], len(span.atoms)
+        while missing:
+            segment, count = next(with_text)
+            found.append(segment)
+            missing -= count
+        yield found
+
+
 def on_tick(ms: float, tick_ms: int) -> int:
     """The nearest multiple of a tick."""
     return round(ms / tick_ms) * tick_ms

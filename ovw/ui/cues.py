@@ -10,6 +10,8 @@ from ovw.errors import OvwError
 from ovw.subtitles.cues import MS, clock
 from ovw.subtitles.document import Document
 from ovw.subtitles.layout import lay_out
+from ovw.subtitles.spans import last_tick, segments_of, spans_of
+from ovw.subtitles.text import SPACES
 from ovw.transcribe.result import Segment
 
 HEADERS = ("start", "end", "text")
@@ -41,15 +43,12 @@ def edited(document: Document, rows: Sequence[Sequence[object]]) -> Document:
     Raises:
         OvwError: a time that cannot be read, that lies behind its end or past the media, or cues that overlap.
     """
-    known = {
-        (cue[0], cue[1], cue[2]): segment
-        for cue, segment in zip(cue_rows(document), _with_text(document.segments), strict=False)
-    }
-    same_length = len(known) == len(_with_text(document.segments))
+    spans = spans_of(document.segments, last_tick(document.duration, 1), 1)
+    known = dict(zip(cue_rows(document), segments_of(spans, document.segments), strict=True))
     segments: list[Segment] = []
     last_ms, limit_ms = 0, round(document.duration * MS)
     for number, row in enumerate(rows, start=1):
-        start_text, end_text, text = (" ".join(str(cell or "").split()) for cell in row[:3])
+        start_text, end_text, text = (SPACES.sub(" ", str(cell or "")).strip() for cell in row[:3])
         if not (start_text or end_text or text):
             continue
         start, end = _times(number, start_text, end_text, limit_ms)
@@ -58,13 +57,15 @@ def edited(document: Document, rows: Sequence[Sequence[object]]) -> Document:
         last_ms = end
         if not text:
             continue
-        old = known.get((start_text, end_text, text)) if same_length else None
-        segments.append(replace(old, id=len(segments)) if old else _new(document, len(segments), start, end, text))
+        old = known.get((start_text, end_text, text))
+        if old is None or (segments and _is_timeless(old[0], document)):  # which would join the cue above
+            old = [_new(document, start, end, text)]
+        segments += [replace(segment, id=number) for number, segment in enumerate(old, start=len(segments))]
     return replace(document, segments=segments)
 
 
-def _with_text(segments: Sequence[Segment]) -> list[Segment]:
-    return [segment for segment in segments if segment.text.strip()]
+def _is_timeless(segment: Segment, document: Document) -> bool:
+    return segment.start >= min(segment.end, document.duration)
 
 
 def _times(number: int, start_text: str, end_text: str, limit_ms: int) -> tuple[int, int]:
@@ -81,10 +82,10 @@ def _times(number: int, start_text: str, end_text: str, limit_ms: int) -> tuple[
     return start, end
 
 
-def _new(document: Document, number: int, start: int, end: int, text: str) -> Segment:
+def _new(document: Document, start: int, end: int, text: str) -> Segment:
     """A segment that a person wrote."""
     return Segment(
-        id=number,
+        id=0,
         start=start / MS,
         end=end / MS,
         text=f" {text}",

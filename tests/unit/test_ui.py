@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote_plus, urlsplit
@@ -23,7 +24,7 @@ import pytest
 from support import page_work
 from support.serve import serve
 from support.tiny_whisper import ROOT, SELFTEST_CLIP
-from support.transcripts import document, segment
+from support.transcripts import document, segment, spoken
 
 from ovw.config import build
 from ovw.errors import OvwError
@@ -60,6 +61,29 @@ def test_an_edited_cue_changes_nothing_else() -> None:
     changed = edited(made, rows)
     assert FORMATS["srt"](changed) == FORMATS["srt"](made).replace("General remarks.", "General Kenobi.")
     assert changed.segments[0].tokens == made.segments[0].tokens
+
+
+TIMELESS = [
+    spoken(0, 0, " Well,"), spoken(0, 2, " Ça va\u00a0?"), segment(2, 2, " \t"), spoken(2, 4, " Oui,  merci."),
+    spoken(4, 4, " Et toi\u202f?"), spoken(5, 6, " Bien."), spoken(12, 13, " Fin."),
+]  # fmt: skip
+
+
+def test_cues_that_were_not_touched_keep_their_segments() -> None:
+    made = document(*TIMELESS, duration=9.0)
+    rows = cue_rows(made)
+    assert [row[2] for row in rows] == ["Well, Ça va\u00a0?", "Oui, merci. Et toi\u202f?", "Bien. Fin."]
+    kept = [replace(one, id=number) for number, one in enumerate(one for one in TIMELESS if one.text.strip())]
+    assert edited(made, rows).segments == kept
+    changed = edited(made, [rows[0], (*rows[1][:2], "Non."), rows[2]])
+    assert [one.text for one in changed.segments] == [" Well,", " Ça va\u00a0?", " Non.", " Bien.", " Fin."]
+    assert [bool(one.words) for one in changed.segments] == [True, True, False, True, True]
+
+
+def test_a_cue_above_text_without_time() -> None:
+    made = document(segment(1, 1, " Well,"), segment(1, 3, " hello."))
+    rows = [("00:00:00.000", "00:00:01.000", "One."), *cue_rows(made)]
+    assert cue_rows(edited(made, rows)) == rows
 
 
 def test_rows_may_be_removed_and_added() -> None:
