@@ -90,6 +90,7 @@ def plan_embedding(video: Path | None, label: str, folder: Path, *, overwrite: b
     """
     if video is None:
         raise OvwError(f"{label}: subtitles can be embedded only in a file that is here", "download it first")
+    track_of(video)
     target = folder / copy_name(video)
     if problem := name_problem(target):
         raise OvwError(f"{target} cannot be written: {problem}", "shorten the name, or choose another folder with -o")
