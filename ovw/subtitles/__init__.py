@@ -50,6 +50,9 @@ MODULES = {
 }
 """Format name -> module: a new format is a module and an entry here."""
 FORMATS = FormatRegistry(MODULES)
+JSON = ("json", "verbose_json")
+IN_A_ROW = ("txt", *JSON)
+"""Formats of which several documents may follow each other: text, and JSON with a line for each."""
 
 
 __getattr__ = lazy_exports(__name__, {"Document": "ovw.subtitles.document", "LayoutOptions": "ovw.subtitles.options"})

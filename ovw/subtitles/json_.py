@@ -34,6 +34,11 @@ def as_text(data: dict[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode() + "\n"
 
 
+def as_line(text: str) -> str:
+    """A JSON text on one line, as JSON Lines has it."""
+    return json.dumps(json.loads(text), ensure_ascii=False) + "\n"
+
+
 def _described(segment: Segment) -> dict[str, Any]:
     """A segment, with its words where they were timed."""
     found = asdict(segment)

@@ -116,9 +116,17 @@ def test_what_is_missing_is_told_before_a_model_is_asked_for(env: dict[str, str]
 def test_printing_overwrites_nothing(env: dict[str, str], work: Path) -> None:
     for name in ("talk.srt", "talk.flac", "talk.flac.srt"):
         (work / name).write_bytes(CLIP)
-    done = run("talk.srt", "talk.flac", "-o", "-", *FAST, env=env, cwd=work)
-    assert done.stdout.count(b"-->") == 2
+    done = run("talk.srt", "talk.flac", "-o", "-", "-f", "json", *FAST, env=env, cwd=work)
+    assert [json.loads(line)["media"] for line in done.stdout.splitlines()] == ["talk.srt", "talk.flac"]
     assert files(work) == ["talk.flac", "talk.flac.srt", "talk.srt"]
+
+
+def test_documents_that_cannot_follow_each_other_are_not_printed(env: dict[str, str], work: Path) -> None:
+    for name in ("a.flac", "b.flac"):
+        (work / name).write_bytes(CLIP)
+    done = run(".", "-o", "-", *FAST, env=env, cwd=work, code=2)
+    assert b"standard output takes one input as srt, not 2" in done.stderr
+    assert b"txt, json, verbose_json" in done.stderr
 
 
 def test_home_in_a_configuration(env: dict[str, str], work: Path) -> None:

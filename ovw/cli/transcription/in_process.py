@@ -51,6 +51,7 @@ def transcribe_all(media: list[str], config: TranscribeConfig, terminal: Termina
         raise UsageError("--pcm describes standard input or a pipe, neither is among the inputs", "name it: -")
     formats: tuple[str, ...] = config.format
     if config.output == "-":
+        _check_in_a_row(formats[0], inputs)
         plan = {item: dict.fromkeys(formats, Path("-")) for item in inputs}
     else:
         plan = plan_outputs(inputs, formats, output_folder(config.output), embed=config.embed)
@@ -89,6 +90,18 @@ def _channels(inputs: list[Input], problems: list[OvwError], config: TranscribeC
         except OvwError as problem:
             problems.append(problem)
     return found
+
+
+def _check_in_a_row(name: str, inputs: list[Input]) -> None:
+    """Refuse several inputs on standard output where their documents together would be no file of the format."""
+    from ovw.errors import UsageError
+    from ovw.subtitles import IN_A_ROW
+
+    if len(inputs) > 1 and name not in IN_A_ROW:
+        raise UsageError(
+            f"standard output takes one input as {name}, not {len(inputs)}",
+            f"name a folder with --output, or choose one of {', '.join(IN_A_ROW)}",
+        )
 
 
 @dataclass(frozen=True)
@@ -154,7 +167,8 @@ class _Work:
         self._config = config
         self._batch = batch
         self._terminal = terminal
-        self._printer = SegmentPrinter(wanted=not (terminal.quiet or config.output == "-"), titles=inputs > 1)
+        self._several = inputs > 1
+        self._printer = SegmentPrinter(wanted=not (terminal.quiet or config.output == "-"), titles=self._several)
 
     def alone(self, job: _Job) -> None:
         """Transcribe one input."""
@@ -201,13 +215,15 @@ class _Work:
         return result.document(job.item.name)
 
     def _write(self, job: _Job, document: Document) -> None:
-        from ovw.subtitles import FORMATS
+        from ovw.subtitles import FORMATS, JSON
+        from ovw.subtitles.json_ import as_line
         from ovw.subtitles.output import write_outputs
 
         layout, overwrite = self._config.layout(), self._config.overwrite
         if self._config.output == "-":
             for name in job.targets:
-                self._terminal.result(FORMATS[name](document, layout), newline=False)
+                text = FORMATS[name](document, layout)
+                self._terminal.result(as_line(text) if self._several and name in JSON else text, newline=False)
             return
         written = write_outputs(document, job.targets, layout, video=job.item.file, copy=job.copy, overwrite=overwrite)
         for path in written:
