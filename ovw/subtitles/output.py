@@ -65,11 +65,15 @@ def _copies(item: Input, folder: Path | None) -> list[Path]:
 
 
 def _own_names(inputs: Sequence[Input], folder: Path | None) -> dict[Input, tuple[Path, str]]:
-    """The place and the name of each input's outputs: its stem where no other has that name, else its name."""
+    """The place and the name of each input's outputs: its stem where no other has that name, else its name.
+
+    Channels of one file are named alike.
+    """
     found = {item: (place_of(item, folder), item.stem) for item in inputs}
     while True:
         counts = Counter(found.values())
-        longer = {item: (place, item.name) for item, (place, name) in found.items() if counts[place, name] > 1}
+        shared = {item.path or item for item, own in found.items() if counts[own] > 1}
+        longer = {item: (place, item.name) for item, (place, _) in found.items() if (item.path or item) in shared}
         if longer.items() <= found.items():
             return found
         found |= longer

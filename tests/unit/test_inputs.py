@@ -13,7 +13,7 @@ from support.tiny_whisper import SELFTEST_CLIP
 from ovw.audio.decode import load_audio
 from ovw.audio.download import Remote, download, list_remote
 from ovw.audio.folders import find_media
-from ovw.audio.inputs import Input, expand, fetched
+from ovw.audio.inputs import Input, expand, fetched, of_each_channel
 from ovw.errors import OvwError
 from ovw.subtitles.output import output_folder, plan_outputs
 
@@ -119,6 +119,15 @@ def test_shared_names_keep_their_endings(tmp_path: Path) -> None:
     assert len(set(names(inputs, None))) == 2
     with pytest.raises(OvwError, match=r"/talk\.mp3 and .*/other/talk\.mp3 would both be written to out"):
         names(inputs)
+
+
+def test_channels_of_a_file_are_named_alike(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("call.wav", "call.left.wav", "talk.wav")))
+    inputs, _ = expand([str(tmp_path)])
+    two = [channel for item in inputs for channel in of_each_channel(item, lambda p: 1 if "left" in p.name else 2)]
+    assert names(two) == [
+        f"out/{name}.srt" for name in ("call.left.wav", "call.wav.left", "call.wav.right", "talk.left", "talk.right")
+    ]
 
 
 def test_files_of_a_folder_have_outputs_of_their_own(tmp_path: Path) -> None:
