@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.benchmark.config import BenchConfig
-from ovw.config import build, given
+from ovw.config import build
 from ovw.errors import OvwError, UsageError, quoted
 from ovw.home import home
 from ovw.record import Case, Record, new_record, read_record, write_record
@@ -83,7 +83,7 @@ def config_of(path: Path, changes: Mapping[str, Any]) -> BenchConfig:
 
     Args:
         path: of the record.
-        changes: flags that hold from now on; `None` means not given.
+        changes: flags that hold from now on.
 
     Raises:
         UsageError: not a record of a benchmark, or a value out of range.
@@ -91,9 +91,8 @@ def config_of(path: Path, changes: Mapping[str, Any]) -> BenchConfig:
     record = read_record(path)
     if record.kind != "bench":
         raise UsageError(f"{path} is no record of ovw bench", "--resume takes one of its .json files")
-    flags = given(changes)
-    values = {**record.config, **flags, "output": str(path)}
-    return build(BenchConfig, values, f" in {path}", record.config.keys() - flags.keys())
+    values = {**record.config, **changes, "output": str(path)}
+    return build(BenchConfig, values, f" in {path}", record.config.keys() - changes.keys())
 
 
 def _require_ours(earlier: Record, path: Path) -> None:

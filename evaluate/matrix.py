@@ -73,7 +73,7 @@ def cells(matrix: MatrixConfig, flags: Mapping[str, Any]) -> list[Cell]:
         UsageError: an unknown key, a value out of range, a run that is there twice, or a flag that sets what a dataset
             or an option of the file sets.
     """
-    given = {key: value for key, value in flags.items() if value is not None and key not in ("output", "dataset")}
+    given = {key: value for key, value in flags.items() if key not in ("output", "dataset")}
     _require_free(matrix, given)
     runs = [(model, data, option) for data in matrix.datasets for model in matrix.models for option in matrix.options]
     short, whole = [_name(*run) for run in runs], [_whole_name(*run) for run in runs]

@@ -17,8 +17,6 @@ from ovw.text_files import read_text
 C = TypeVar("C", bound="Config")
 UserPath = Annotated[str, AfterValidator(os.path.expanduser)]
 """A path whose `~` is somebody's home."""
-NOTHING = object()
-"""A flag's value that stands for `None`, where `None` itself means that the flag was not given."""
 LISTED = 20
 """Problems of a validation in a message."""
 SINGULAR = {"models": "model", "engines": "engine"}
@@ -43,26 +41,25 @@ class Config(BaseModel):
             }
         )
 
+    @classmethod
+    def not_overruled(cls, stored: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of a file that flags leave as they are."""
+        return {key: value for key, value in stored.items() if key not in flags}
+
 
 def resolve(cls: type[C], flags: Mapping[str, Any], file: Path | None = None) -> C:
     """Build a configuration from defaults, a YAML file and flags, the later winning.
 
     Args:
         cls: the configuration to build.
-        flags: values given on the command line; `None` means not given.
+        flags: values given on the command line.
         file: a YAML file with keys of `cls`.
 
     Raises:
         UsageError: an unreadable file, an unknown key (with the closest known one) or a value out of range.
     """
-    chosen = given(flags)
-    stored = {key: value for key, value in read_yaml(file).items() if key not in chosen} if file else {}
-    return build(cls, stored | chosen, f" in {file}" if file else "", stored)
-
-
-def given(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The flags that were given, `NOTHING` among them as `None`."""
-    return {key: None if value is NOTHING else value for key, value in flags.items() if value is not None}
+    stored = cls.not_overruled(read_yaml(file), flags) if file else {}
+    return build(cls, stored | dict(flags), f" in {file}" if file else "", stored)
 
 
 def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Collection[str] | None = None) -> C:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ovw.cli import options
 from ovw.cli.console import Terminal, warn
+from ovw.cli.values import check_exact, given
 from ovw.errors import OvwError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ PROBABLE = 0.2
 
 
 def run(
+    context: typer.Context,
     media: Annotated[Path, typer.Argument(help="Audio or video file.")],
     text: Annotated[
         str,
@@ -47,7 +49,7 @@ def run(
     max_lines: options.MaxLines = None,
     max_words: options.MaxWords = None,
     max_cue: options.MaxCue = None,
-    highlight_words: Annotated[bool, options.subtitles("--highlight-words", text="Underline the spoken word.")] = False,
+    highlight_words: Annotated[bool, options.subtitles(text="Underline the spoken word.")] = False,
     exact: options.Exact = False,
     device: options.Device = None,
     inference_precision: options.InferencePrecision = None,
@@ -62,18 +64,11 @@ def run(
     Every line or sentence of a text, and every cue of a subtitle file, becomes a cue at the time of its words.
     """
     from ovw.cli.transcription.config import TranscribeConfig
-    from ovw.cli.values import check_exact
     from ovw.config import build
 
-    flags: dict[str, Any] = {
-        "model": model, "format": formats or None, "output": output, "language": language, "stream": stream,
-        "audio_language": audio_language, "max_line_width": max_line_width, "max_lines": max_lines,
-        "max_words": max_words, "max_cue": max_cue, "highlight_words": highlight_words or None, "word_timestamps": True,
-        "exact": exact or None, "device": device, "inference_precision": inference_precision, "threads": threads,
-        "overwrite": overwrite or None,
-    }  # fmt: skip
+    flags = given(context, TranscribeConfig, formats="format") | {"word_timestamps": True}
     check_exact(flags)
-    chosen = build(TranscribeConfig, {key: value for key, value in flags.items() if value is not None})
+    chosen = build(TranscribeConfig, flags)
     _align(media, text, chosen, Terminal(quiet=quiet), yes=yes)
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ovw.cli import options
 from ovw.cli.command import Verb, VerbGroup
 from ovw.cli.console import Terminal, show_config, warn
+from ovw.cli.values import config_file, given, optional, was_given
 from ovw.engines.registry import ENGINES
 from ovw.errors import OvwError, UsageError
 from ovw.extras import require_extra
@@ -47,7 +48,7 @@ def run(
         str | None,
         typer.Option(
             help="Name of a configuration (quick, the default, encoder-sweep, decoder-sweep, peers or full), or a YAML "
-            "file; flags win."
+            f"file; {options.FLAGS_WIN}."
         ),
     ] = None,
     engine: Annotated[
@@ -112,11 +113,9 @@ def run(
         str | None, effort(text="Take this many seconds for everything, or none. Default 180 with quick, else none.")
     ] = None,
     timeout: Annotated[float | None, effort(text="A process that gives no result for these seconds is ended.")] = None,
-    layers: Annotated[bool, cases("--layers", text="Time every layer too.")] = False,
-    memory: Annotated[bool | None, cases("--memory/--no-memory", text="Measure memory. Default: yes.")] = None,
-    roofline: Annotated[
-        bool | None, cases("--roofline/--no-roofline", text="Measure the limits of the machine. Default: yes.")
-    ] = None,
+    layers: Annotated[bool, cases(text="Time every layer too.")] = False,
+    memory: Annotated[bool | None, cases(text="Measure memory. Default: yes.")] = None,
+    roofline: Annotated[bool | None, cases(text="Measure the limits of the machine. Default: yes.")] = None,
     output: Annotated[
         str | None,
         options.output("--output", "-o", text="Write the record to this .json; the same request continues there."),
@@ -150,20 +149,9 @@ def run(
     if verb := context.invoked_subcommand:
         _require_no_options(context, verb)
         return
-    from ovw.cli.values import optional
-
-    flags: dict[str, Any] = {
-        "models": model or None, "engines": engine or None, "peers": peers, "stages": stages, "device": device,
-        "hint": hint, "streams": streams, "threads": threads, "inference_precision": inference_precision,
-        "shapes": shapes, "frames": frames, "batch": batch, "beam_size": beam_size, "cache": cache,
-        "dataset": dataset or ("librispeech" if data else None), "data": data, "split": split, "limit": limit,
-        "rounds": rounds, "iterations": iterations, "seconds": seconds, "warmup": warmup,
-        "budget": optional("--budget", budget), "timeout": timeout, "layers": layers or None, "memory": memory,
-        "roofline": roofline, "output": output, "format": formats or None,
-    }  # fmt: skip
     if resume and force:
         raise UsageError("--resume goes on with a record, --force begins anew", "leave out one of them")
-    chosen = _resolve(flags, config, resume)
+    chosen = _resolve(context, config, resume)
     if print_config:
         show_config(chosen)
         return
@@ -185,7 +173,10 @@ def compare(
         float, typer.Option(min=0.1, max=100, help="Percent within which two measurements count as the same.")
     ] = 5.0,
     formats: Annotated[
-        str, options.option("--format", "-f", choices=("table", "json", "csv", "md"), text="Print this format.")
+        str,
+        options.option(
+            "--format", "-f", choices=("table", "json", "csv", "md"), text="Print this format.", show_default=True
+        ),
     ] = "table",
 ) -> None:
     """Show what is faster or slower in a second record.
@@ -208,22 +199,22 @@ def compare(
 def _require_no_options(context: typer.Context, verb: str) -> None:
     """Refuse options in front of a verb below, which would not get them."""
     for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if source and source.name not in ("DEFAULT", "DEFAULT_MAP"):
+        if was_given(context, parameter.name or ""):
             seen = f"{parameter.opts[0]} stands in front of {verb}, which does not take it there"
             raise UsageError(seen, f"write the options of {verb} behind it")
 
 
-def _resolve(flags: dict[str, Any], config: str | None, resume: Path | None) -> BenchConfig:
+def _resolve(context: typer.Context, config: str | None, resume: Path | None) -> BenchConfig:
     from ovw.benchmark.config import BenchConfig
-    from ovw.cli.values import config_file
     from ovw.config import resolve
 
+    flags = given(context, BenchConfig, {"budget": optional}, model="models", engine="engines", formats="format")
+    if flags.get("data"):
+        flags.setdefault("dataset", "librispeech")
     if resume:
         from ovw.benchmark.journal import config_of
 
-        other = [key for key, value in flags.items() if value is not None and key not in RESUMED_WITH]
-        if other or config:
+        if config or flags.keys() - {*RESUMED_WITH}:
             allowed = "--{}, --{} and --{}".format(*RESUMED_WITH)
             raise UsageError("--resume takes its options from the record", f"leave out all but {allowed}")
         return config_of(resume, flags)

@@ -169,6 +169,8 @@ STANDALONE = (
     "--carry-initial-prompt",
     "--multilingual",
     "--without-timestamps",
+    "--condition-on-previous-text",
+    "--suppress-blank",
 )
 THEIRS: dict[str, Translation] = {
     "--vad-filter": _switch(["--vad"], ["--no-vad"]),
@@ -181,9 +183,7 @@ THEIRS: dict[str, Translation] = {
 """Switches that are not ours: they may also stand alone."""
 SWITCHES: dict[str, Translation] = {
     "--verbose": _switch([], ["--quiet"]),  # a terminal shows the segments anyway
-    "--condition-on-previous-text": _switch(["--condition-on-previous-text"], ["--no-condition-on-previous-text"]),
-    "--suppress-blank": _switch(["--suppress-blank"], ["--no-suppress-blank"]),
-    **{name: _switch([name]) for name in STANDALONE},
+    **{name: _switch([name], [name.replace("--", "--no-")]) for name in STANDALONE},
     **THEIRS,
 }
 """Options that stand alone here and have `True` or `False` behind them elsewhere."""

@@ -12,6 +12,7 @@ import typer
 from ovw.artifact.names import PRECISIONS
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config, warn
+from ovw.cli.values import config_file, given
 from ovw.extras import require_extra
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ compression = partial(options.option, group="Precision and compression")
 
 
 def run(
+    context: typer.Context,
     size: Annotated[
         list[str] | None,
         typer.Option("--size", "-s", metavar="<size>", help="A Whisper size, see `ovw models`; may be repeated."),
@@ -91,9 +93,9 @@ def run(
         float | None, compression(text="Compressing may cost this many points of WER. Default 0.5.")
     ] = None,
     tune: Annotated[
-        bool, compression("--tune", text="Search for the best recipe by size, WER and latency; this takes long.")
+        bool, compression(text="Search for the best recipe by size, WER and latency; this takes long.")
     ] = False,
-    accept_wer: Annotated[bool, compression("--accept-wer", text="Keep an artifact that costs more words.")] = False,
+    accept_wer: Annotated[bool, compression(text="Keep an artifact that costs more words.")] = False,
     output: Annotated[
         Path | None,
         options.output(
@@ -104,13 +106,14 @@ def run(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="Take these options from a YAML file or a packaged configuration; flags win."),
+        typer.Option(
+            "--config",
+            help=f"Take these options from a YAML file or a packaged configuration; {options.FLAGS_WIN}.",
+        ),
     ] = None,
     force: options.Force = False,
-    offline: options.Offline = False,
-    skip_memory_check: Annotated[
-        bool, typer.Option("--skip-memory-check", help="Begin even if memory seems too small.")
-    ] = False,
+    offline: Annotated[bool, options.option(text="Open no connection.", callback=options.stay_offline)] = False,
+    skip_memory_check: Annotated[bool, options.option(text="Begin even if memory seems too small.")] = False,
     print_config: options.PrintConfig = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the folder only.")] = False,
 ) -> None:
@@ -119,33 +122,13 @@ def run(
     The artifact is compared with PyTorch before it is put in place: encoder output, decoder logits with empty, filled
     and reordered cache, and greedy tokens. One that differs is refused, with the figures.
     """
-    by_flag = {"fp32": fp32, "fp16": fp16, "int8": int8}
-    flags = {
-        "size": size or None,
-        "precision": [*(name for name, asked in by_flag.items() if asked), *(precision or [])] or None,
-        "weights": weights,
-        "layout": layout or None,
-        "frontend": frontend,
-        "shapes": shapes,
-        "batch": batch,
-        "tokens": tokens,
-        "cache": cache,
-        "frames": frames,
-        "ggml_name": ggml_name or None,
-        "calibration": calibration,
-        "gate": gate,
-        "max_wer_delta": max_wer_delta,
-        "tune": tune or None,
-        "accept_wer": accept_wer or None,
-        "output": output,
-        "force": force or None,
-        "offline": offline or None,
-        "skip_memory_check": skip_memory_check or None,
-    }
-    from ovw.cli.values import config_file
     from ovw.config import resolve
     from ovw.convert.config import ConvertConfig
 
+    flags = given(context, ConvertConfig)
+    by_flag = {"fp32": fp32, "fp16": fp16, "int8": int8}
+    if named := [*(name for name, asked in by_flag.items() if asked), *(precision or ())]:
+        flags["precision"] = named
     plan = resolve(ConvertConfig, flags, config_file("convert", config))
     if print_config:
         show_config(plan)

@@ -13,6 +13,7 @@ import typer
 from ovw.artifact.names import TASKS
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config
+from ovw.cli.values import check_exact, config_file, floats, given
 from ovw.extras import require_extra
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ scoring = partial(options.option, group="Scoring")
 
 
 def run(
+    context: typer.Context,
     dataset: Annotated[
         str,
         typer.Argument(
@@ -39,9 +41,7 @@ def run(
     ] = None,
     languages: Annotated[str | None, options.dataset(text="Take only these languages, with commas: de,fr.")] = None,
     limit: Annotated[int | None, options.dataset(text="Take at most this many clips.")] = None,
-    shuffle: Annotated[
-        bool, options.dataset("--shuffle", text="With --limit: draw the clips at random, by --seed.")
-    ] = False,
+    shuffle: Annotated[bool, options.dataset(text="With --limit: draw the clips at random, by --seed.")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of all that is drawn. Default 0.")] = None,
     model: options.Model = None,
     reference: Annotated[
@@ -68,13 +68,13 @@ def run(
     language: Annotated[str | None, options.decoding(text="Language of every clip. Default: the dataset's.")] = None,
     detect_language: Annotated[
         bool,
-        options.decoding("--detect-language", text="Let the model detect it, even where the dataset has it."),
+        options.decoding(text="Let the model detect it, even where the dataset has it."),
     ] = False,
     beam_size: Annotated[
         int | None, options.decoding(text="Beams of the beam search. Default 1: greedy decoding.")
     ] = None,
     temperature: options.Temperature = None,
-    without_timestamps: Annotated[bool, options.decoding("--without-timestamps", text="Decode text only.")] = False,
+    without_timestamps: Annotated[bool, options.decoding(text="Decode text only.")] = False,
     batch_size: Annotated[
         int | None,
         options.speed(
@@ -102,14 +102,14 @@ def run(
         int | None, scoring(text="Show this many of the worst utterances with their errors. Default 10.")
     ] = None,
     score_silence: Annotated[
-        bool, scoring("--score-silence", text="Count words made up over clips with empty references, apart.")
+        bool, scoring(text="Count words made up over clips with empty references, apart.")
     ] = False,
-    strict: Annotated[bool, options.dataset("--strict", text="Stop at the first clip that cannot be used.")] = False,
-    force: Annotated[bool, options.output("--force", text="Begin anew, whatever run the folder holds.")] = False,
+    strict: Annotated[bool, options.dataset(text="Stop at the first clip that cannot be used.")] = False,
+    force: Annotated[bool, options.output(text="Begin anew, whatever run the folder holds.")] = False,
     yes: options.Yes = False,
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="Take these and all decoding options from a YAML file; flags win."),
+        typer.Option("--config", help=f"Take these and all decoding options from a YAML file; {options.FLAGS_WIN}."),
     ] = None,
     print_config: options.PrintConfig = False,
     offline: options.Offline = False,
@@ -119,19 +119,9 @@ def run(
 
     Results are on disk clip by clip: after any interruption the same command goes on where it stopped.
     """
-    from ovw.cli.values import check_exact, numbers
+    from ovw.evaluate.config import EvalConfig
 
-    flags: dict[str, Any] = {
-        "dataset": dataset, "split": split, "data": data, "languages": languages, "limit": limit,
-        "shuffle": shuffle or None, "seed": seed, "model": model, "reference": reference, "output": output,
-        "format": formats or None,
-        "task": task, "language": language, "detect_language": detect_language or None, "beam_size": beam_size,
-        "temperature": numbers("--temperature", temperature, float), "without_timestamps": without_timestamps or None,
-        "batch_size": batch_size, "audio_context": audio_context, "pad": pad,
-        "exact": exact or None, "device": device, "inference_precision": inference_precision,
-        "threads": threads, "workers": workers, "ray": ray, "interval": interval, "draws": draws, "worst": worst,
-        "strict": strict or None, "score_silence": score_silence or None, "force": force or None,
-    }  # fmt: skip
+    flags = given(context, EvalConfig, {"temperature": floats}, formats="format")
     check_exact(flags)
     terminal = Terminal(quiet=quiet)
     if Path(dataset).suffix in (".yaml", ".yml"):
@@ -141,7 +131,6 @@ def run(
 
 
 def _single(flags: dict[str, Any], file: Path | None, terminal: Terminal, *, yes: bool, print_config: bool) -> None:
-    from ovw.cli.values import config_file
     from ovw.config import resolve
     from ovw.evaluate.config import EvalConfig
 
@@ -173,10 +162,9 @@ def _matrix(
 
     if config:
         raise UsageError(f"--config {config} beside the matrix {file}", "put its keys into the matrix under `defaults`")
-    if flags["model"]:
+    if "model" in flags:
         raise UsageError(f"--model beside the matrix {file}", "name it there under `models`")
-    own = {"output": flags["output"]}
-    chosen = resolve(MatrixConfig, own, file)
+    chosen = resolve(MatrixConfig, {key: flags[key] for key in ("output",) if key in flags}, file)
     if print_config:
         show_config(chosen)
         return

@@ -23,7 +23,7 @@ class GroupedHelp:
         """The arguments, then the options, then the commands if there are any."""
         arguments, options = Groups(), Groups({OPTIONS: []})
         for param in self.get_params(ctx):  # type: ignore[attr-defined]
-            if record := param.get_help_record(ctx):
+            if record := _record(param, ctx):
                 is_argument = param.param_type_name == "argument"
                 (arguments if is_argument else options).add(param, record, "Arguments" if is_argument else OPTIONS)
         commands = Groups()
@@ -48,6 +48,14 @@ class Groups(dict[str, Rows]):
                 with formatter.section(group):
                     for name, text in rows:
                         formatter.write(_entry(name, text, formatter.current_indent, column, formatter.width))
+
+
+def _record(param: Any, ctx: Any) -> tuple[str, str] | None:
+    """Name and description; without the negative of a switch that is off anyway, which `--config` describes for all."""
+    record: tuple[str, str] | None = param.get_help_record(ctx)
+    if record and param.default is False:
+        return record[0].partition(" / ")[0], record[1]
+    return record
 
 
 def _column(groups: Mapping[str, Rows]) -> int:

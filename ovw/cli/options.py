@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,17 +14,28 @@ from ovw.home import models_dir
 from ovw.subtitles import FORMATS
 
 
-def option(*names: str, text: str, group: str | None = None, choices: Sequence[str] = ()) -> Any:
+def option(
+    *names: str,
+    text: str,
+    group: str | None = None,
+    choices: Sequence[str] = (),
+    show_default: bool = False,
+    **more: Any,
+) -> Any:
     """An option of a verb.
 
     Args:
-        names: its spellings; by default that of the parameter.
+        names: its spellings; by default that of the parameter, of a switch also its negative. A switch that a
+            configuration file can set has both, for flags win over files.
         text: for `--help`, in sentences.
         group: of `--help`.
         choices: its values, which `--help` shows and the shell completes.
+        show_default: to `--help`; descriptions have it otherwise.
+        more: arguments of `typer.Option`.
     """
-    chosen: dict[str, Any] = {"metavar": f"<{'|'.join(choices)}>", "autocompletion": lambda: [*choices]}
-    return typer.Option(*names, help=text, rich_help_panel=group, **(chosen if choices else {}))
+    if choices:
+        more |= {"metavar": f"<{'|'.join(choices)}>", "autocompletion": lambda: [*choices]}
+    return typer.Option(*names, help=text, rich_help_panel=group, show_default=show_default, **more)
 
 
 decoding = partial(option, group="Decoding")
@@ -44,7 +56,8 @@ def _names_here() -> list[str]:
     return sorted(path.name for path in models_dir().glob("[!.]*")) if models_dir().is_dir() else []
 
 
-def _stay_offline(asked: bool) -> bool:
+def stay_offline(asked: bool) -> bool:
+    """Open no connection from here on, if that is asked for."""
     if asked:
         from ovw.network import go_offline
 
@@ -85,7 +98,12 @@ Formats = Annotated[
     list[str] | None,
     output("--format", "-f", choices=(*FORMATS, "all"), text="Write this format; may be repeated. Default srt."),
 ]
-Exact = Annotated[bool, speed("--exact", text="Follow openai/whisper's algorithm in f32, with no approximation.")]
+FLAGS_WIN = "flags win, and --no-NAME turns off what is on there"
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help=f"Take these options from a YAML file; {FLAGS_WIN}."),
+]
+Exact = Annotated[bool, speed(text="Follow openai/whisper's algorithm in f32, with no approximation.")]
 Device = Annotated[str | None, speed(text="Run on this OpenVINO device. Default CPU.")]
 InferencePrecision = Annotated[
     str | None,
@@ -100,9 +118,7 @@ AudioLanguage = Annotated[str | None, sound(text="Take the audio stream in this 
 MaxLines = Annotated[int | None, subtitles(text="A cue has at most this many lines, with --max-line-width. Default 2.")]
 MaxWords = Annotated[int | None, subtitles(text="A cue has at most this many words.")]
 MaxCue = Annotated[float | None, subtitles(text="A cue stays at most this many seconds.")]
-Overwrite = Annotated[
-    bool, output("--overwrite", text="Replace files that ovw did not write, or that were edited since.")
-]
+Overwrite = Annotated[bool, output(text="Replace files that ovw did not write, or that were edited since.")]
 ShapeKind = Annotated[
     str | None,
     shapes(choices=KINDS_OF_SHAPES, text="Kind of the shapes. By default bounded with bounds, else dynamic."),
@@ -111,8 +127,8 @@ Batch = Annotated[str | None, shapes(text="Rows, such as 1..5 (or 1:5). Static s
 Tokens = Annotated[str | None, shapes(text="Tokens in a call of the decoder. Default 1..448.")]
 Cache = Annotated[str | None, shapes(text="Positions of a cache that is an input. Default 0..448.")]
 Frames = Annotated[str | None, shapes(text="Mel frames of a window, 100 a second. Default 1..3000.")]
-Force = Annotated[bool, output("--force", text="Replace an artifact, once the new one has passed.")]
-Offline = Annotated[bool, typer.Option("--offline", callback=_stay_offline, help="Open no connection.")]
+Force = Annotated[bool, output(text="Replace an artifact, once the new one has passed.")]
+Offline = Annotated[bool, typer.Option("--offline", callback=stay_offline, help="Open no connection.")]
 """Obeyed as soon as it is read: verbs have nothing to do for it."""
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress, no segments and no list of files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

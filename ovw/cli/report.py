@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config
+from ovw.cli.values import config_file, given
 
 EMBED_MB = 4.0
 """Megabytes of `--embed-audio` without a number in the configuration."""
 
 
 def run(
+    context: typer.Context,
     records: Annotated[
         list[str] | None, typer.Argument(help="Records of ovw bench and ovw eval, or folders of ovw eval.")
     ] = None,
@@ -31,17 +32,13 @@ def run(
         ),
     ] = None,
     title: Annotated[str | None, options.output(text="Title of the page.")] = None,
-    embed_audio: Annotated[
-        bool, options.output("--embed-audio", text="Put audio into the page instead of links to the files.")
-    ] = False,
+    embed_audio: Annotated[bool, options.output(text="Put audio into the page instead of links to the files.")] = False,
     audio_limit: Annotated[
         float | None,
         options.output(text="Embed audio, at most this many megabytes, the worst utterances first. Default 4."),
     ] = None,
     overwrite: options.Overwrite = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Take these options from a YAML file; flags win.")
-    ] = None,
+    config: options.ConfigFile = None,
     print_config: options.PrintConfig = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
@@ -49,7 +46,6 @@ def run(
 
     Any mix of records: artifacts, engines, machines and dates. What did different work is never compared.
     """
-    from ovw.cli.values import config_file
     from ovw.config import resolve
     from ovw.errors import UsageError, did_you_mean
     from ovw.report.config import FORMATS, ReportConfig
@@ -58,11 +54,10 @@ def run(
         raise UsageError("no record given", "name records of ovw bench and ovw eval, or folders of ovw eval")
     if unknown := [form for form in formats or () if form not in FORMATS]:
         raise UsageError(f"no format '{unknown[0]}' of a report", did_you_mean(unknown[0], FORMATS))
-    room = audio_limit if audio_limit is not None else EMBED_MB if embed_audio else None
-    flags: dict[str, Any] = {
-        "records": records or None, "output": output, "format": formats or None, "title": title,
-        "embed_audio": room, "overwrite": overwrite or None,
-    }  # fmt: skip
+    flags = given(context, ReportConfig, formats="format")
+    if "embed_audio" in flags or audio_limit is not None:
+        limit = EMBED_MB if audio_limit is None else audio_limit
+        flags["embed_audio"] = limit if flags.get("embed_audio", True) else 0.0
     chosen = resolve(ReportConfig, flags, config_file("report", config))
     if print_config:
         show_config(chosen)

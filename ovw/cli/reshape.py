@@ -9,9 +9,11 @@ import typer
 
 from ovw.cli import options
 from ovw.cli.console import Terminal
+from ovw.cli.values import given
 
 
 def run(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help="An artifact folder, or the name of an installed artifact.")],
     output: Annotated[Path, options.output("--output", "-o", text="Folder of the new artifact.")],
     shapes: options.ShapeKind = None,
@@ -31,9 +33,8 @@ def run(
     from ovw.convert.graphs.shapes import Bounds
     from ovw.convert.reshape import reshape
 
-    given = {"batch": batch, "tokens": tokens, "cache": cache, "frames": frames}
-    kind = shapes or ("bounded" if any(given.values()) else None)
-    bounds = resolve(Bounds, given | {"shapes": kind})
+    flags = given(context, Bounds)
+    bounds = resolve(Bounds, {"shapes": "bounded"} | flags if flags else {})
     folder = locate(model)
     manifest = reshape(folder, output, bounds, force=force)
     terminal = Terminal(quiet=quiet)

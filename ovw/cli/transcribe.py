@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ovw.artifact.names import TASKS
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config
+from ovw.cli.values import Reader, check_exact, config_file, floats, given, integers, optional, temperatures
+
+READERS: dict[str, Reader] = {
+    "suppress_tokens": integers,
+    "clip_timestamps": floats,
+    "compression_ratio_threshold": optional,
+    "logprob_threshold": optional,
+    "no_speech_threshold": optional,
+    "max_initial_timestamp": optional,
+}
 
 
 def run(
+    context: typer.Context,
     media: Annotated[
         list[str],
         typer.Argument(help="Audio or video files, folders, .jsonl/.csv lists, http(s) addresses, or - for stdin."),
@@ -37,9 +47,7 @@ def run(
     language_detection_threshold: Annotated[
         float | None, options.decoding(text="A window this certain decides the language alone. Default 0.5.")
     ] = None,
-    multilingual: Annotated[
-        bool, options.decoding("--multilingual", text="Detect the language of every window anew.")
-    ] = False,
+    multilingual: Annotated[bool, options.decoding(text="Detect the language of every window anew.")] = False,
     beam_size: Annotated[
         int | None, options.decoding(text="Beams of the beam search; 1 decodes greedily. Default 5.")
     ] = None,
@@ -81,7 +89,6 @@ def run(
     condition_on_previous_text: Annotated[
         bool | None,
         options.decoding(
-            "--condition-on-previous-text/--no-condition-on-previous-text",
             text="Prompt each window with the text before it; windows are then decoded one by one. Default: on where "
             "they are decoded one by one anyway.",
         ),
@@ -100,9 +107,7 @@ def run(
     ] = None,
     carry_initial_prompt: Annotated[
         bool,
-        options.decoding(
-            "--carry-initial-prompt", text="Put the initial prompt before every window, not only the first."
-        ),
+        options.decoding(text="Put the initial prompt before every window, not only the first."),
     ] = False,
     hotwords: Annotated[str | None, options.decoding(text="Make these words likelier in every window.")] = None,
     prefix: Annotated[str | None, options.decoding(text="The first window begins with this text.")] = None,
@@ -112,21 +117,17 @@ def run(
     ] = None,
     suppress_blank: Annotated[
         bool | None,
-        options.decoding("--suppress-blank/--no-suppress-blank", text="Forbid an empty start. Default: yes."),
+        options.decoding(text="Forbid an empty start. Default: yes."),
     ] = None,
     max_initial_timestamp: Annotated[
         str | None,
         options.decoding(text="The first timestamp of a window is at most this many seconds; none, 0: any. Default 1."),
     ] = None,
-    without_timestamps: Annotated[
-        bool, options.decoding("--without-timestamps", text="Decode text only; a window becomes one cue.")
-    ] = False,
+    without_timestamps: Annotated[bool, options.decoding(text="Decode text only; a window becomes one cue.")] = False,
     max_new_tokens: Annotated[
         int | None, options.decoding(text="Sample at most so many in a window. Default 224.")
     ] = None,
-    word_timestamps: Annotated[
-        bool, options.subtitles("--word-timestamps", text="Find the time of each word.")
-    ] = False,
+    word_timestamps: Annotated[bool, options.subtitles(text="Find the time of each word.")] = False,
     prepend_punctuations: Annotated[
         str | None, options.subtitles(text="These marks belong to the word after them.")
     ] = None,
@@ -140,9 +141,7 @@ def run(
     clip_timestamps: Annotated[
         str | None, options.sound(text="Transcribe only these clips: start,end,start,... in seconds. Default: all.")
     ] = None,
-    vad: Annotated[
-        bool | None, options.speech("--vad/--no-vad", text="Leave out long silence and noise. Default: yes.")
-    ] = None,
+    vad: Annotated[bool | None, options.speech(text="Leave out long silence and noise. Default: yes.")] = None,
     vad_threshold: Annotated[
         float | None, options.speech(text="Sound with this probability of speech is speech. Default 0.5.")
     ] = None,
@@ -184,7 +183,7 @@ def run(
         options.speed(text="Run this many processes, each with a model; they leave out files that are done already."),
     ] = None,
     ray: options.Ray = None,
-    force: Annotated[bool, options.output("--force", text="With workers: do again what is done already.")] = False,
+    force: Annotated[bool, options.output(text="With workers: do again what is done already.")] = False,
     overwrite: options.Overwrite = False,
     stream: options.Stream = None,
     audio_language: options.AudioLanguage = None,
@@ -220,19 +219,16 @@ def run(
     ] = None,
     highlight_words: Annotated[
         bool,
-        options.subtitles("--highlight-words", text="Underline the spoken word; this needs --word-timestamps."),
+        options.subtitles(text="Underline the spoken word; this needs --word-timestamps."),
     ] = False,
     embed: Annotated[
         bool,
         options.output(
-            "--embed",
             text="Also copy each video with the subtitles in it, as NAME.subtitled.EXT, in the video's own format.",
         ),
     ] = False,
     yes: options.Yes = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Take these options from a YAML file; flags win.")
-    ] = None,
+    config: options.ConfigFile = None,
     print_config: options.PrintConfig = False,
     offline: options.Offline = False,
     quiet: options.Quiet = False,
@@ -240,43 +236,11 @@ def run(
     """Write subtitles for audio and video files."""
     from ovw.cli.transcription.config import TranscribeConfig, with_quality
     from ovw.cli.transcription.in_process import transcribe_all
-    from ovw.cli.values import check_exact, config_file, numbers, optional, temperatures
     from ovw.config import resolve
 
-    flags: dict[str, Any] = {
-        "model": model, "format": formats or None, "output": output, "task": task, "language": language,
-        "language_detection_segments": language_detection_segments,
-        "language_detection_threshold": language_detection_threshold, "multilingual": multilingual or None,
-        "beam_size": beam_size, "patience": patience, "best_of": best_of, "length_penalty": length_penalty,
-        "repetition_penalty": repetition_penalty, "no_repeat_ngram_size": no_repeat_ngram_size,
-        "temperature": temperatures(temperature, temperature_increment_on_fallback),
-        "compression_ratio_threshold": optional("--compression-ratio-threshold", compression_ratio_threshold),
-        "logprob_threshold": optional("--logprob-threshold", logprob_threshold),
-        "no_speech_threshold": optional("--no-speech-threshold", no_speech_threshold),
-        "condition_on_previous_text": condition_on_previous_text,
-        "prompt_reset_on_temperature": prompt_reset_on_temperature, "initial_prompt": initial_prompt,
-        "carry_initial_prompt": carry_initial_prompt or None, "hotwords": hotwords, "prefix": prefix,
-        "suppress_tokens": numbers("--suppress-tokens", suppress_tokens, int), "suppress_blank": suppress_blank,
-        "max_initial_timestamp": optional("--max-initial-timestamp", max_initial_timestamp),
-        "without_timestamps": without_timestamps or None, "max_new_tokens": max_new_tokens,
-        "word_timestamps": word_timestamps or None, "prepend_punctuations": prepend_punctuations,
-        "append_punctuations": append_punctuations,
-        "hallucination_silence_threshold": hallucination_silence_threshold,
-        "clip_timestamps": numbers("--clip-timestamps", clip_timestamps, float), "vad": vad,
-        "vad_threshold": vad_threshold, "vad_min_speech": vad_min_speech, "vad_min_silence": vad_min_silence,
-        "vad_pad": vad_pad, "batch_size": batch_size, "chunk_length": chunk_length,
-        "audio_context": audio_context, "pad": pad, "seed": seed, "quality": quality,
-        "exact": exact or None, "device": device,
-        "inference_precision": inference_precision, "threads": threads,
-        "workers": workers, "ray": ray, "force": force or None, "overwrite": overwrite or None,
-        "stream": stream, "audio_language": audio_language,
-        "channel": channel,
-        "pcm": pcm, "pcm_rate": pcm_rate, "pcm_channels": pcm_channels,
-        "max_line_width": max_line_width, "max_lines": max_lines, "max_words": max_words, "min_cue": min_cue,
-        "max_cue": max_cue, "max_cps": max_cps, "min_gap": min_gap, "highlight_words": highlight_words or None,
-        "embed": embed or None,
-    }  # fmt: skip
-    flags = with_quality({key: value for key, value in flags.items() if value is not None})
+    flags = with_quality(given(context, TranscribeConfig, READERS, formats="format"))
+    if (tried := temperatures(temperature, temperature_increment_on_fallback)) is not None:
+        flags["temperature"] = tried
     check_exact(flags)
     chosen = resolve(TranscribeConfig, flags, config_file("transcribe", config))
     if print_config:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ovw.cli import options
 from ovw.cli.console import show_config
+from ovw.cli.values import config_file, given
 from ovw.extras import require_extra
 
 VARIABLE = "OVW_UI_PASSWORD"
 
 
 def run(
+    context: typer.Context,
     host: Annotated[
         str | None,
         typer.Option(help="Listen on this address. Default 127.0.0.1; any other needs OVW_UI_PASSWORD."),
@@ -40,14 +42,11 @@ def run(
     Only this machine can reach it unless --host is given. With OVW_UI_PASSWORD it asks for the name ovw and that
     password.
     """
-    from ovw.cli.values import config_file
     from ovw.config import resolve
     from ovw.ui.config import UiConfig
 
-    flags: dict[str, Any] = {
-        "host": host, "port": port, "password": os.environ.get(VARIABLE) or None, "upload_limit": upload_limit,
-        "users": users, "device": device, "threads": threads,
-    }  # fmt: skip
+    password = os.environ.get(VARIABLE)
+    flags = given(context, UiConfig) | ({"password": password} if password else {})
     chosen = resolve(UiConfig, flags, config_file("ui", config))
     if print_config:
         show_config(chosen.model_copy(update={"password": None}))
@@ -75,7 +74,6 @@ def _bench(models: Sequence[str], seconds: float, on_step: Callable[[str], None]
     from ovw.benchmark.pipeline import bench
     from ovw.benchmark.scheduling.schedule import BenchObserver
     from ovw.cli.bench import DEFAULT
-    from ovw.cli.values import config_file
     from ovw.config import resolve
 
     require_extra("bench")

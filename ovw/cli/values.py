@@ -1,18 +1,59 @@
-"""Flags that are more than a number: lists, and numbers that may be `none`."""
+"""Options of a command line as values of a configuration."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ovw.config import NOTHING
+import typer
+
 from ovw.errors import UsageError, did_you_mean, quoted
 
+if TYPE_CHECKING:
+    from ovw.config import Config
 
-def numbers(flag: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
+Reader = Callable[[str, str], Any]
+"""From a flag, for messages, and its text to a value."""
+
+
+def given(
+    context: typer.Context, config: type[Config], readers: Mapping[str, Reader] | None = None, **renamed: str
+) -> dict[str, Any]:
+    """The options of a configuration that stand on the command line, by its keys; `None` and `False` are values too.
+
+    Args:
+        context: of the verb.
+        config: has the keys; other options of the verb are left out.
+        readers: of texts that stand for other values, by key.
+        renamed: parameter of the verb = key, where they differ.
+    """
+    found = {}
+    for name, value in context.params.items():
+        key = renamed.get(name, name)
+        if key in config.model_fields and was_given(context, name):
+            read = (readers or {}).get(key)
+            found[key] = read(f"--{name.replace('_', '-')}", value) if read else value
+    return found
+
+
+def was_given(context: typer.Context, name: str) -> bool:
+    """Whether a parameter of a verb has another source than its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
+
+
+def floats(flag: str, text: str) -> tuple[float, ...]:
     """`0,0.2` as numbers; nothing at all as an empty list."""
-    if text is None:
-        return None
+    return _numbers(flag, text, float)
+
+
+def integers(flag: str, text: str) -> tuple[int, ...]:
+    """`1,2` as numbers; nothing at all as an empty list."""
+    return _numbers(flag, text, int)
+
+
+def _numbers(flag: str, text: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:
     try:
         return tuple(kind(part) for part in text.split(",") if part.strip())
     except ValueError:
@@ -21,12 +62,10 @@ def numbers(flag: str, text: str | None, kind: type) -> tuple[Any, ...] | None:
         ) from None
 
 
-def optional(flag: str, text: str | None) -> Any:
-    """A number, or `none` to switch off what it controls."""
-    if text is None:
-        return None
+def optional(flag: str, text: str) -> float | None:
+    """A number, or `None` for `none`, which switches off what it controls."""
     if text.lower() == "none":
-        return NOTHING
+        return None
     try:
         return float(text)
     except ValueError:
@@ -38,7 +77,7 @@ def check_exact(flags: dict[str, Any]) -> None:
     from ovw.transcribe.exact import EXACTLY
 
     for key, value in EXACTLY.flags().items():
-        if flags.get("exact") and flags.get(key) not in (None, value):
+        if flags.get("exact") and flags.get(key, value) != value:
             name = key.replace("_", "-")
             wanted = f"--no-{name}" if value is False else f"--{name} {value}"
             raise UsageError(f"--exact goes with {wanted} only", "leave one of them out")
@@ -46,14 +85,14 @@ def check_exact(flags: dict[str, Any]) -> None:
 
 def temperatures(listed: str | None, increment: str | None) -> tuple[float, ...] | None:
     """The temperatures to try: as listed, or from the one given up to 1 in steps, as openai/whisper's flags mean it."""
-    given: tuple[float, ...] | None = numbers("--temperature", listed, float)
+    chosen = None if listed is None else floats("--temperature", listed)
+    if increment is None:
+        return chosen
     step = optional("--temperature-increment-on-fallback", increment)
-    if step is None:
-        return given
-    if given and len(given) > 1:
+    if chosen and len(chosen) > 1:
         raise UsageError("--temperature is a list already", "leave out --temperature-increment-on-fallback")
-    start = given[0] if given else 0.0
-    if step is NOTHING:
+    start = chosen[0] if chosen else 0.0
+    if step is None:
         return (start,)
     if not step > 0:
         raise UsageError(f"--temperature-increment-on-fallback {step}: not above 0", "none means no fallback")

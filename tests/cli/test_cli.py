@@ -373,6 +373,9 @@ def test_audio_of_a_report(flags: tuple[object, ...], megabytes: float) -> None:
         ("exact: false", ("--quality", "exact"), {"quality": "exact", "exact": True}),
         ("quality: exact", ("--quality", "balanced"), {"quality": "balanced", "exact": False}),
         ("exact: true", (), {"quality": "exact", "exact": True}),
+        ("quality: exact", ("--no-exact",), {"quality": "balanced", "exact": False}),
+        ("{quality: exact, exact: true}", ("--no-exact",), {"quality": "balanced", "exact": False}),
+        ("quality: fast", ("--no-exact",), {"quality": "fast", "exact": False, "beam_size": 1}),
         ("{quality: fast, beam_size: 3}", ("--quality", "balanced"), {"quality": "balanced", "beam_size": 3}),
     ],
 )

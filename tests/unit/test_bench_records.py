@@ -15,7 +15,7 @@ from ovw.benchmark.plan import make_plan
 from ovw.benchmark.results.derived import note_slowed
 from ovw.benchmark.results.result import add_memory, add_round, whole_rounds
 from ovw.cli.ensure import pytorch_file
-from ovw.config import NOTHING, build, resolve
+from ovw.config import build, resolve
 from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
 from ovw.record import Case, Metric, new_record, read_record
@@ -128,8 +128,8 @@ def test_a_record_is_taken_up_by_the_same_request_only(tmp_path: Path) -> None:
     more = RecordJournal(config.model_copy(update={"rounds": 9, "budget": 1.0}), path, {"m": "1"})
     assert more.cases["c"].facts == {"rounds": 1}
     assert RecordJournal(config, path, {"m": "1"}, force=True).cases["c"].facts == {"rounds": 1}
-    assert config_of(path, {"rounds": None}) == config.model_copy(update={"output": str(path)})
-    changed = config_of(path, {"rounds": 7, "budget": NOTHING, "timeout": None})
+    assert config_of(path, {}) == config.model_copy(update={"output": str(path)})
+    changed = config_of(path, {"rounds": 7, "budget": None})
     assert (changed.rounds, changed.budget, changed.timeout) == (7, None, config.timeout)
     with pytest.raises(UsageError, match=r"--rounds 0: should be greater"):
         config_of(path, {"rounds": 0})

@@ -174,7 +174,7 @@ def test_matrix_cells() -> None:
         "options": [{"beam_size": 1}, {"beam_size": 5}],
         "defaults": {"limit": 7},
     }
-    made = cells(build(MatrixConfig, values), {"limit": None, "seed": 3, "dataset": "matrix.yaml"})
+    made = cells(build(MatrixConfig, values), {"seed": 3, "dataset": "matrix.yaml"})
     assert [cell.name for cell in made] == [
         f"{m} librispeech test-other beam_size={b}" for m in ("m1", "m2") for b in (1, 5)
     ]

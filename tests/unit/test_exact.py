@@ -39,4 +39,5 @@ def test_without_it_nothing_changes() -> None:
 def test_flags_that_contradict_it(flags: dict, wanted: str) -> None:
     with pytest.raises(UsageError, match=f"--exact goes with {wanted} only"):
         check_exact({"exact": True, **flags})
-    check_exact({"exact": None, **flags})
+    check_exact({"exact": False, **flags})
+    check_exact(flags)

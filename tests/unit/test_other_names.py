@@ -18,7 +18,7 @@ from ovw.errors import UsageError
         ("a.wav --output_dir out --output_format vtt", "a.wav --output out --format vtt"),
         ("a.wav --output_dir=out -f srt", "a.wav --output out -f srt"),
         ("a.wav --word_timestamps True --max_line_width 42", "a.wav --word-timestamps --max-line-width 42"),
-        ("a.wav --word_timestamps False --highlight_words True", "a.wav --highlight-words"),
+        ("a.wav --word_timestamps False --highlight_words True", "a.wav --no-word-timestamps --highlight-words"),
         ("a.wav --max_line_count 2 --max_words_per_line 5", "a.wav --max-lines 2 --max-words 5"),
         ("a.wav --fp16 False --verbose False --device cpu", "a.wav --quiet --device CPU"),
         ("a.wav --model_dir models --verbose True", "a.wav"),

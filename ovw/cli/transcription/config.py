@@ -78,6 +78,14 @@ class TranscribeConfig(RunConfig, LayoutOptions):
     overwrite: bool = False
     """Replace files that ovw did not write, or that were edited since, and copies with subtitles."""
 
+    @classmethod
+    def not_overruled(cls, stored: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of a file that flags leave as they are; `--no-exact` alone revokes `quality: exact` too."""
+        left = super().not_overruled(stored, flags)
+        if flags.get("exact") is False and left.get("quality") == "exact":
+            del left["quality"]
+        return left
+
     @model_validator(mode="before")
     @classmethod
     def _of_quality(cls, given: dict[str, Any]) -> dict[str, Any]:
