@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ovw.choices import BenchFormat, FloatType, Hint
 from ovw.config import Config, UserPath, as_list, as_values, build
 from ovw.datasets.resolve import DatasetOptions
 from ovw.engines.registry import EngineRow, engine_row
@@ -78,16 +79,14 @@ class BenchConfig(Config):
     """Stages to time."""
     device: Annotated[tuple[str, ...], BeforeValidator(as_list), Field(min_length=1)] = ("CPU",)
     """OpenVINO devices."""
-    hint: Annotated[tuple[Literal["latency", "throughput"], ...], BeforeValidator(as_values), Field(min_length=1)] = (
-        "latency",
-    )
+    hint: Annotated[tuple[Hint, ...], BeforeValidator(as_values), Field(min_length=1)] = ("latency",)
     """OpenVINO's performance hint."""
     streams: Threads = (0,)
     """Requests that run at the same time; 0 leaves it to the hint."""
     threads: Threads = (0,)
     """Inference threads; 0 for all cores."""
     inference_precision: Annotated[
-        tuple[Literal["default", "f32", "bf16", "f16"], ...], BeforeValidator(as_values), Field(min_length=1)
+        tuple[Literal["default", FloatType], ...], BeforeValidator(as_values), Field(min_length=1)
     ] = ("default",)
     """Arithmetic; `default` is the device's own choice."""
     shapes: Annotated[tuple[Literal["artifact", "static"], ...], BeforeValidator(as_values), Field(min_length=1)] = (
@@ -136,7 +135,7 @@ class BenchConfig(Config):
     """Measure what the machine can do at most, and the share of it that stages reach."""
     output: UserPath | None = None
     """The record; by default one below `$OVW_HOME/bench`."""
-    format: Annotated[tuple[Literal["json", "csv", "md", "html"], ...], BeforeValidator(as_values)] = ("json",)
+    format: Annotated[tuple[BenchFormat, ...], BeforeValidator(as_values)] = ("json",)
     """Files beside the record: tables, or the page of `ovw report`."""
 
     @model_validator(mode="after")

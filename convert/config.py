@@ -10,10 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ovw.artifact.layouts import layout_row
 from ovw.artifact.names import GGML_ENCODER_ENDING
+from ovw.choices import FrontendName, KindOfShapes
 from ovw.config import Config, as_list
 from ovw.convert.compression.recipe import Recipe, recipe_for
-from ovw.convert.graphs.frontends import FrontendName
-from ovw.convert.graphs.shapes import AXES, Bounds, Kind, Range
+from ovw.convert.graphs.shapes import AXES, Bounds, Range
 from ovw.datasets.bundled import BUNDLED
 from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
@@ -59,7 +59,7 @@ class ConvertConfig(Config):
     """Layouts, an artifact each."""
     frontend: FrontendName = "graph"
     """Frontend of the graphs: `graph` (built op by op) or `onnx` (torch -> ONNX -> IR)."""
-    shapes: Kind = "dynamic"
+    shapes: KindOfShapes = "dynamic"
     """`dynamic`; `bounded`, the bounds written into the inputs; or `static`, one shape."""
     batch: Range | None = None
     """Rows of bounded or static shapes, such as `1..5`."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ovw.choices import BootstrapUnit, EvalFormat
 from ovw.config import UserPath, as_list
 from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
@@ -31,14 +32,14 @@ class EvalConfig(RunConfig, DatasetOptions):
     """Stop at the first clip that cannot be used."""
     force: bool = False
     """Begin anew, whatever run the folder holds."""
-    interval: Literal["utterance", "speaker"] = "utterance"
+    interval: BootstrapUnit = "utterance"
     """The unit that the bootstrap draws: speakers, where few of them have many utterances."""
     draws: int = Field(default=2000, ge=100, le=100_000)
     """Sets that the bootstrap draws."""
     worst: int = Field(default=10, ge=0)
     """Utterances to show with their errors."""
 
-    format: Annotated[tuple[Literal["leaderboard"], ...], BeforeValidator(as_list)] = ()
+    format: Annotated[tuple[EvalFormat, ...], BeforeValidator(as_list)] = ()
     """Further files: `leaderboard` is the manifest of the Open ASR Leaderboard."""
     score_silence: bool = False
     """Count what is made up over clips with an empty reference, apart from the error rate."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ovw.choices import BootstrapUnit
 from ovw.record import Metric
 from ovw.scoring.bootstrap import Interval, by_cluster, rate_interval
 from ovw.scoring.counts import KINDS, Counts, Pair, count
@@ -33,7 +34,7 @@ Row = dict[str, Any]
 class BootstrapOptions:
     """Options of confidence intervals: the unit drawn, how often, from which seed."""
 
-    unit: Literal["utterance", "speaker"] = "utterance"
+    unit: BootstrapUnit = "utterance"
     draws: int = 2000
     seed: int = 0
 

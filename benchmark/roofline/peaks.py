@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import openvino as ov
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from ovw.benchmark.case import PeakJob
+from ovw.choices import FloatType
 from ovw.runtime.device import DeviceOptions, compile_model, inference_precision
 
 SIZES = ((1536, 2048, 2048), (512, 1024, 1024))
@@ -29,7 +30,7 @@ def measure_peaks(job: PeakJob) -> dict[str, Any]:
         working set in MB and the rate in GB/s.
     """
     rates: dict[str, float] = {}
-    for precision in ("f32", "bf16", "f16"):
+    for precision in get_args(FloatType):
         options = job.device.model_copy(update={"precision": precision})
         fastest = [_rate(_product(*size), options, job.seconds, precision) for size in SIZES]
         if found := [rate for rate in fastest if rate]:

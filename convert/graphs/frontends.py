@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import openvino as ov
 
+from ovw.choices import FrontendName
 from ovw.convert.graphs.blocks import Weights
 from ovw.convert.graphs.decoder import build_decoder
 from ovw.convert.graphs.encoder import build_encoder
@@ -20,8 +21,6 @@ from ovw.convert.graphs.stateless import (
 )
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.errors import UsageError
-
-FrontendName = Literal["graph", "onnx"]
 
 
 class Frontend(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import openvino as ov
 from pydantic import BeforeValidator, PlainSerializer
@@ -11,11 +11,11 @@ from pydantic import BeforeValidator, PlainSerializer
 from ovw.artifact.graphs import ANY, GraphSpec
 from ovw.artifact.layouts import LayoutRow, layout_row
 from ovw.artifact.manifest import Shapes, show_range
+from ovw.choices import KindOfShapes
 from ovw.config import Config
 from ovw.errors import UsageError
 from ovw.models import Dims
 
-Kind = Literal["dynamic", "bounded", "static"]
 AXES = ("batch", "tokens", "cache", "frames")
 DEFAULT_BATCH = 5
 """Beams, in openai/whisper's command line and in the papers."""
@@ -50,7 +50,7 @@ Range = Annotated[
 class Bounds(Config):
     """Requested sizes of the graphs; those not given follow from the model's dimensions."""
 
-    shapes: Kind = "dynamic"
+    shapes: KindOfShapes = "dynamic"
     """`dynamic`; `bounded`, the bounds written into the ports; or `static`, one shape."""
     batch: Range | None = None
     """Rows: windows of the encoder, hypotheses of the decoder."""

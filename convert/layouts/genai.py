@@ -12,6 +12,7 @@ from ovw.artifact import names
 from ovw.artifact.vocabulary import added_ids
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import HOP_LENGTH, N_FFT
+from ovw.choices import TASKS
 from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.suppress import padding_tokens, suppress_tokens
@@ -88,7 +89,7 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
     if checkpoint.multilingual:
         language_tokens = (f"<|{code}|>" for code in languages())
         config["lang_to_id"] = {token: ids[token] for token in language_tokens if token in ids}
-        config["task_to_id"] = {task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")}
+        config["task_to_id"] = {task: ids[f"<|{task}|>"] for task in TASKS}
     return config
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ovw.artifact.names import TASKS
 from ovw.artifact.vocabulary import added_ids
+from ovw.choices import TASKS
 from ovw.errors import UsageError, quoted
 from ovw.models import Dims, find_language, languages
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.artifact import names
-from ovw.artifact.names import TASKS
+from ovw.choices import TASKS
 from ovw.errors import OvwError, quoted, reason
 from ovw.models import LARGEST_DIMS
 from ovw.parsing import load_json

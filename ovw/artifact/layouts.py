@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ovw.artifact import names
 from ovw.artifact.graphs import GraphSpec, genai_graphs, onnx_graphs, stateless_graphs, whispercpp_graphs
 from ovw.artifact.manifest import Manifest, Shapes
+from ovw.choices import KindOfShapes
 from ovw.errors import OvwError, UsageError, did_you_mean
 from ovw.models import Dims
 
@@ -45,7 +46,7 @@ class LayoutRow:
     decoder: str | None
     runtime: Literal["openvino", "onnxruntime", "encoder only"] = "openvino"
     cache: Literal["inside", "ports"] | None = "ports"
-    shapes: tuple[Literal["dynamic", "bounded", "static"], ...] = ("dynamic", "bounded", "static")
+    shapes: tuple[KindOfShapes, ...] = get_args(KindOfShapes)
     frontend: Literal["onnx"] | None = None
     compresses: bool = True
     times_words: bool = False

@@ -8,8 +8,6 @@ from __future__ import annotations
 DEFAULT_LAYOUT = "genai"
 PRECISIONS = ("fp32", "fp16", "int8", "int8-ptq", "int4")
 """Of the stored weights; `int8-ptq` computes in int8 too."""
-TASKS = ("transcribe", "translate")
-"""Of a `generation_config.json`, and of whoever asks."""
 
 MANIFEST = "manifest.json"
 ENCODER = "openvino_encoder_model"

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from ovw.choices import BenchFormat
 from ovw.cli import options
+from ovw.cli.bench_compare import FORMATS
 from ovw.cli.command import Verb, VerbGroup
 from ovw.cli.console import Terminal, show_config, warn
 from ovw.cli.values import config_file, given, optional, was_given
@@ -125,7 +127,7 @@ def run(
         options.output(
             "--format",
             "-f",
-            choices=("json", "csv", "md", "html"),
+            choices=get_args(BenchFormat),
             text="Write this format beside the record, which is always json; may be repeated.",
         ),
     ] = None,
@@ -174,9 +176,7 @@ def compare(
     ] = 5.0,
     formats: Annotated[
         str,
-        options.option(
-            "--format", "-f", choices=("table", "json", "csv", "md"), text="Print this format.", show_default=True
-        ),
+        options.option("--format", "-f", choices=FORMATS, text="Print this format.", show_default=True),
     ] = "table",
 ) -> None:
     """Show what is faster or slower in a second record.

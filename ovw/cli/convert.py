@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from ovw.artifact.names import PRECISIONS
+from ovw.choices import FrontendName, KindOfShapes
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config, warn
 from ovw.cli.values import config_file, given
@@ -57,12 +58,12 @@ def run(
     frontend: Annotated[
         str | None,
         options.shapes(
-            choices=("graph", "onnx"),
+            choices=get_args(FrontendName),
             text="Build the graphs op by op (graph, the default), or by way of torch and ONNX.",
         ),
     ] = None,
     shapes: Annotated[
-        str | None, options.shapes(choices=options.KINDS_OF_SHAPES, text="Kind of the shapes. Default dynamic.")
+        str | None, options.shapes(choices=get_args(KindOfShapes), text="Kind of the shapes. Default dynamic.")
     ] = None,
     batch: options.Batch = None,
     tokens: options.Tokens = None,

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from ovw.artifact.names import TASKS
+from ovw.choices import TASKS, BootstrapUnit, EvalFormat
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config
 from ovw.cli.values import check_exact, config_file, floats, given
@@ -57,7 +57,7 @@ def run(
         options.output(
             "--format",
             "-f",
-            choices=("leaderboard",),
+            choices=get_args(EvalFormat),
             text="Also write the results as the Open ASR Leaderboard's manifest, for its own scoring.",
         ),
     ] = None,
@@ -93,7 +93,7 @@ def run(
     interval: Annotated[
         str | None,
         scoring(
-            choices=("utterance", "speaker"),
+            choices=get_args(BootstrapUnit),
             text="Let the bootstrap draw utterances or whole speakers. Default utterance.",
         ),
     ] = None,

@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
+from ovw.choices import ContextMode, FloatType, KindOfShapes, Padding
 from ovw.home import models_dir
 from ovw.subtitles import FORMATS
 
@@ -47,9 +48,6 @@ output = partial(option, group="Output")
 shapes = partial(option, group="Layout and shapes")
 dataset = partial(option, group="Dataset")
 
-PRECISIONS_OF_DEVICES = ("f32", "bf16", "f16")
-KINDS_OF_SHAPES = ("dynamic", "bounded", "static")
-
 
 def _names_here() -> list[str]:
     """Named artifacts, for the shell."""
@@ -82,7 +80,7 @@ Temperature = Annotated[
 Pad = Annotated[
     str | None,
     decoding(
-        choices=("auto", "mel", "audio"),
+        choices=get_args(Padding),
         text="Fill the last window with zeros in the mel or with silence in the audio. By default (auto) zeros with "
         "--audio-context full and behind less than 3 s of sound, else silence.",
     ),
@@ -90,7 +88,7 @@ Pad = Annotated[
 AudioContext = Annotated[
     str | None,
     speed(
-        choices=("auto", "full"),
+        choices=get_args(ContextMode),
         text="Merge padding and positions that are alike (auto, the default), or compute every window in full.",
     ),
 ]
@@ -107,7 +105,7 @@ Exact = Annotated[bool, speed(text="Follow openai/whisper's algorithm in f32, wi
 Device = Annotated[str | None, speed(text="Run on this OpenVINO device. Default CPU.")]
 InferencePrecision = Annotated[
     str | None,
-    speed(choices=PRECISIONS_OF_DEVICES, text="Compute in this precision. By default the device chooses."),
+    speed(choices=get_args(FloatType), text="Compute in this precision. By default the device chooses."),
 ]
 Threads = Annotated[int | None, speed(text="Threads of each worker. Default 0: all cores, shared out.")]
 Ray = Annotated[str | None, speed(text="Run the workers on Ray: local, auto, or a cluster's address.")]
@@ -121,7 +119,7 @@ MaxCue = Annotated[float | None, subtitles(text="A cue stays at most this many s
 Overwrite = Annotated[bool, output(text="Replace files that ovw did not write, or that were edited since.")]
 ShapeKind = Annotated[
     str | None,
-    shapes(choices=KINDS_OF_SHAPES, text="Kind of the shapes. By default bounded with bounds, else dynamic."),
+    shapes(choices=get_args(KindOfShapes), text="Kind of the shapes. By default bounded with bounds, else dynamic."),
 ]
 Batch = Annotated[str | None, shapes(text="Rows, such as 1..5 (or 1:5). Static shapes take one number.")]
 Tokens = Annotated[str | None, shapes(text="Tokens in a call of the decoder. Default 1..448.")]

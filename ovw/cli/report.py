@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
+from ovw.choices import ReportFormat
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config
 from ovw.cli.values import config_file, given
@@ -27,7 +28,7 @@ def run(
         options.output(
             "--format",
             "-f",
-            choices=("html", "svg", "png", "md"),
+            choices=get_args(ReportFormat),
             text="Write this format; may be repeated. svg and png are a file for each chart. Default html.",
         ),
     ] = None,
@@ -48,12 +49,13 @@ def run(
     """
     from ovw.config import resolve
     from ovw.errors import UsageError, did_you_mean
-    from ovw.report.config import FORMATS, ReportConfig
+    from ovw.report.config import ReportConfig
 
     if not records and not config:
         raise UsageError("no record given", "name records of ovw bench and ovw eval, or folders of ovw eval")
-    if unknown := [form for form in formats or () if form not in FORMATS]:
-        raise UsageError(f"no format '{unknown[0]}' of a report", did_you_mean(unknown[0], FORMATS))
+    known = get_args(ReportFormat)
+    if unknown := [form for form in formats or () if form not in known]:
+        raise UsageError(f"no format '{unknown[0]}' of a report", did_you_mean(unknown[0], known))
     flags = given(context, ReportConfig, formats="format")
     if "embed_audio" in flags or audio_limit is not None:
         limit = EMBED_MB if audio_limit is None else audio_limit

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from ovw.artifact.names import TASKS
+from ovw.choices import TASKS, Channel, PcmFormat, Quality
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config
 from ovw.cli.values import Reader, check_exact, config_file, floats, given, integers, optional, temperatures
@@ -157,7 +157,7 @@ def run(
     quality: Annotated[
         str | None,
         options.speed(
-            choices=("fast", "balanced", "exact"),
+            choices=get_args(Quality),
             text="fast decodes greedily, balanced with 5 beams, exact is --exact. Default balanced.",
         ),
     ] = None,
@@ -189,14 +189,12 @@ def run(
     audio_language: options.AudioLanguage = None,
     channel: Annotated[
         str | None,
-        options.sound(
-            choices=("left", "right", "each"), text="Take one channel, or write files for each. Default: their mix."
-        ),
+        options.sound(choices=get_args(Channel), text="Take one channel, or write files for each. Default: their mix."),
     ] = None,
     pcm: Annotated[
         str | None,
         options.sound(
-            choices=("s16le", "f32le", "u8", "s24le", "s32le", "mulaw", "alaw"),
+            choices=get_args(PcmFormat),
             text="Standard input holds samples of this type without a header.",
         ),
     ] = None,

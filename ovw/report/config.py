@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from ovw.choices import ReportFormat
 from ovw.config import Config, UserPath, as_list
-
-Format = Literal["html", "svg", "png", "md"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 class ReportConfig(Config):
@@ -19,7 +17,7 @@ class ReportConfig(Config):
     """Records of `ovw bench` and `ovw eval`, or folders that `ovw eval` wrote."""
     output: UserPath = "report.html"
     """The page; other formats stand beside it under its name."""
-    format: Annotated[tuple[Format, ...], BeforeValidator(as_list), Field(min_length=1)] = ("html",)
+    format: Annotated[tuple[ReportFormat, ...], BeforeValidator(as_list), Field(min_length=1)] = ("html",)
     """Any of: the page, each chart as a picture, tables as Markdown."""
     title: str | None = None
     """Of the page. By default made from the records."""

@@ -7,13 +7,13 @@ import platform
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import openvino as ov
 from pydantic import Field
 
 from ovw.cgroups import limited_cores
+from ovw.choices import FloatType, Hint
 from ovw.config import Config
 from ovw.errors import UsageError
 from ovw.runtime.saturation import compute_in_f32, quantizers, saturation_probe
@@ -32,11 +32,11 @@ class DeviceOptions(Config):
 
     device: str = "CPU"
     """An OpenVINO device; see `openvino.Core().available_devices`."""
-    precision: Literal["f32", "bf16", "f16"] | None = None
+    precision: FloatType | None = None
     """Arithmetic of matrix products; by default the device's own choice (bf16 where the CPU has it)."""
     threads: int = Field(default=0, ge=0)
     """Inference threads; 0 for all cores that the control groups leave."""
-    hint: Literal["latency", "throughput"] = "latency"
+    hint: Hint = "latency"
     """One request as soon as possible, or as many as possible at the same time."""
     streams: int = Field(default=0, ge=0)
     """Requests that run at the same time; 0 leaves it to the hint."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
+from ovw.choices import FloatType
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.pools import pool_for, threads_of
 from ovw.scale.task import Pool
@@ -20,7 +19,7 @@ class RunConfig(TranscribeOptions):
     """An artifact folder or the name of an installed artifact."""
     device: str = "CPU"
     """An OpenVINO device."""
-    inference_precision: Literal["f32", "bf16", "f16"] | None = None
+    inference_precision: FloatType | None = None
     """Arithmetic; by default the device's own."""
     threads: int = Field(default=0, ge=0)
     """Inference threads of a worker; 0 for all cores, shared out among the workers."""

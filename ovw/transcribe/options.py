@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.choices import ContextMode, Padding, Task
 from ovw.config import Config
 from ovw.transcribe.fallback import COMPRESSION_RATIO, LOGPROB, NO_SPEECH, TEMPERATURES
 from ovw.voice_activity.spans import FrameSpan, SpeechRules
 
 AUTO = "auto"
 """The language that asks for detection, also of an artifact that has a default language."""
-Padding = Literal["auto", "mel", "audio"]
 MOST_BEAMS = 64
 """Hypotheses of a window: beams, or samples."""
 MOST_WINDOWS = 256
@@ -29,7 +29,7 @@ def _as_numbers(value: Any) -> Any:
 class TranscribeOptions(Config):
     """Decoding options; names and meanings are openai/whisper's, or faster-whisper's where it has more."""
 
-    task: Literal["transcribe", "translate"] = "transcribe"
+    task: Task = "transcribe"
     """`transcribe` in the spoken language, or `translate` into English."""
     language: str | None = None
     """Language code, name or locale; `auto` detects it. By default the artifact's own, else detected."""
@@ -114,7 +114,7 @@ class TranscribeOptions(Config):
     """The padding of the last window: zeros in the mel (openai's `transcribe`) or silence in the samples (GenAI,
     Hugging Face); `auto` is `mel` in full audio context, for windows below three seconds and for those that are
     re-encoded in full, else `audio`."""
-    audio_context: Literal["auto", "full"] = "auto"
+    audio_context: ContextMode = "auto"
     """The part of a window that is computed: `auto` merges neighbouring positions that are alike and the padding behind
     short audio, but for windows below three seconds, and re-encodes in full what then looks wrong; `full` always
     computes all of it."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import FRAMES_PER_SECOND, SILENCE, normalise, pad_frames
 from ovw.audio.stream import MelStream
+from ovw.choices import Padding
 from ovw.models import Dims
-from ovw.transcribe.options import Padding
 from ovw.transcribe.prompt import PromptBuilder
 from ovw.voice_activity.finder import SpeechFinder
 from ovw.voice_activity.spans import FrameSpan, SpeechRules, fitting, join

@@ -8,7 +8,7 @@ from support.tiny_whisper import TINY
 
 from ovw.audio.mel import log_mel_spectrogram, normalise, pad_frames
 from ovw.audio.stream import BLOCK_FRAMES, MelStream
-from ovw.transcribe.options import Padding
+from ovw.choices import Padding
 from ovw.transcribe.recording import Recording, loudest_bin
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from ovw.audio.choice import SIDES, SoundChoice
+from ovw.choices import Channel, PcmFormat, Quality
 from ovw.config import as_list
 from ovw.errors import UsageError, did_you_mean
 from ovw.models import find_language
@@ -51,8 +52,8 @@ def with_quality(given: Mapping[str, Any]) -> dict[str, Any]:
 class TranscribeConfig(RunConfig, LayoutOptions):
     """The options of `ovw transcribe`, from a command line or a YAML file."""
 
-    quality: Literal["fast", "balanced", "exact"] = "balanced"
-    """One word for the balance of speed and accuracy: `fast` is greedy, `balanced` has beams, `exact` is `exact`."""
+    quality: Quality = "balanced"
+    """One word for the balance of speed and accuracy."""
 
     format: Annotated[tuple[str, ...], BeforeValidator(_formats)] = ("srt",)
     """Files to write; `all` for one of each."""
@@ -64,9 +65,9 @@ class TranscribeConfig(RunConfig, LayoutOptions):
     """Which audio stream, counted from 0; by default the one that a player would begin with."""
     audio_language: str | None = None
     """Take the audio stream in this language."""
-    channel: Literal["left", "right", "each"] | None = None
+    channel: Channel | None = None
     """One channel in place of the mix, or `each` for outputs of every channel (calls)."""
-    pcm: Literal["s16le", "f32le", "u8", "s24le", "s32le", "mulaw", "alaw"] | None = None
+    pcm: PcmFormat | None = None
     """Layout of headerless samples on standard input; by default it holds a container."""
     pcm_rate: int = Field(default=16_000, ge=1000, le=10_000_000)
     """Samples per second of headerless samples."""
