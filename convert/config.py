@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ovw.artifact.layouts import layout_row
 from ovw.artifact.names import GGML_ENCODER_ENDING
+from ovw.artifact.precisions import precision_row
 from ovw.choices import FrontendName, KindOfShapes
 from ovw.config import Config, as_list
 from ovw.convert.compression.recipe import Recipe, recipe_for
@@ -20,7 +21,6 @@ from ovw.errors import UsageError
 from ovw.home import real_path, user_path
 from ovw.models import find_size, is_size
 
-Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "int4"]
 GGML_NAME = re.compile(r"[\w.-]+")
 
 
@@ -31,6 +31,10 @@ def _as_dataset(value: Any) -> Any:
     name, colon, split = value.partition(":")
     named = colon and not Path(value).exists() and not value.startswith("hf:")
     return {"dataset": name, "split": split} if named else {"dataset": value}
+
+
+def _known_precision(name: str) -> str:
+    return precision_row(name).name
 
 
 def _known_layout(name: str) -> str:
@@ -53,7 +57,9 @@ class ConvertConfig(Config):
     weights: str | None = None
     """`random`, an OpenAI name, a `.pt` or ggml `.bin` file, a Hugging Face or CTranslate2 folder, or `hf:owner/name`;
     by default what the size offers."""
-    precision: Annotated[tuple[Precision, ...], BeforeValidator(as_list)] = ("fp16",)
+    precision: Annotated[tuple[Annotated[str, AfterValidator(_known_precision)], ...], BeforeValidator(as_list)] = (
+        "fp16",
+    )
     """Of the stored weights."""
     layout: Annotated[tuple[Annotated[str, AfterValidator(_known_layout)], ...], BeforeValidator(as_list)] = ("genai",)
     """Layouts, an artifact each."""
@@ -138,7 +144,7 @@ class ConvertConfig(Config):
             raise UsageError("--frontend onnx makes no static stateless decoder", "leave out one of the two")
 
     def _check_compression(self) -> None:
-        compressed = [precision for precision in self.precision if precision not in ("fp32", "fp16")]
+        compressed = [precision for precision in self.precision if precision_row(precision).compressed]
         rigid = [layout for layout in self.layout if not layout_row(layout).compresses]
         if compressed and rigid:
             raise UsageError(

@@ -11,6 +11,7 @@ from ovw.artifact.arithmetic import Arithmetic
 from ovw.artifact.hashing import hash_folder
 from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import SCHEMA_VERSION, Golden, Manifest, Parity, Source
+from ovw.artifact.precisions import precision_row
 from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.models import Capabilities, ModelInfo, languages
@@ -66,5 +67,5 @@ def capabilities(info: ModelInfo | None, checkpoint: Checkpoint) -> Capabilities
 
 def tool_versions(layout: str, precision: str) -> dict[str, str]:
     """Versions of everything that has a part in an artifact."""
-    tools = [*TOOLS, *layout_row(layout).tools, *(("nncf",) if precision.startswith("int") else ())]
+    tools = [*TOOLS, *layout_row(layout).tools, *(("nncf",) if precision_row(precision).compressed else ())]
     return {"ovw": ovw.__version__} | {tool: metadata.version(tool) for tool in tools}

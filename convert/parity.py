@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import Golden, Parity, Shapes
 from ovw.artifact.names import GGML_ENCODER_ENDING
+from ovw.artifact.precisions import precision_row
 from ovw.convert.reference import PyTorchReference
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ggml import read_ggml
@@ -53,9 +54,10 @@ COMPRESSED = {
 
 def tolerance_for(checkpoint: Checkpoint, precision: str) -> Tolerance:
     """FP32, and FP16 of f16 weights, lose nothing; FP16 of f32 weights rounds them; the rest is compressed."""
-    if precision in COMPRESSED:
+    row = precision_row(precision)
+    if row.compressed:
         return COMPRESSED[precision]
-    exact = precision == "fp32" or all(tensor.dtype == np.float16 for tensor in checkpoint.tensors.values())
+    exact = not row.stores_f16 or all(tensor.dtype == np.float16 for tensor in checkpoint.tensors.values())
     return LOSSLESS if exact else ROUNDED
 
 

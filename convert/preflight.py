@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ovw.artifact.layouts import layout_row
 from ovw.artifact.locate import is_artifact
 from ovw.artifact.names import DEFAULT_LAYOUT
+from ovw.artifact.precisions import precision_row
 from ovw.convert.sources.checkpoint import tensor_shapes
 from ovw.errors import OvwError
 from ovw.memory import free_memory
@@ -20,14 +21,11 @@ if TYPE_CHECKING:
     from ovw.convert.config import ConvertConfig
     from ovw.convert.plan import Job
 
-BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1, "int8-ptq": 1, "int4": 1}
 JUDGE = ("fp32", DEFAULT_LAYOUT)
 """Precision and layout of what a compressed artifact is judged by."""
 TOKENIZER_BYTES = 8_000_000
 PROGRAM_BYTES = 700_000_000
 """torch, transformers and OpenVINO, and what a window of audio takes on its way through."""
-PEAKS = {"fp32": (10.0, 10.0), "fp16": (6.5, 5.2), "int8": (8.0, 8.0), "int8-ptq": (31.0, 8.0), "int4": (8.0, 8.0)}
-"""Bytes for each weight of the encoder, and of the decoder; calibration looks at all activations of a layer at once."""
 ONNX_PEAK = 19
 ONNX_PEAK_BESIDE = 13
 """Bytes for each weight that goes through `torch.onnx`: in one message, and in files beside it."""
@@ -110,7 +108,8 @@ def _is_judged(job: Job, config: ConvertConfig) -> bool:
 
 def artifact_bytes(dims: Dims, precision: str, layout: str) -> int:
     """Room on disk that making an artifact takes."""
-    return layout_row(layout).weight_copies * sum(_weights(dims)) * BYTES_PER_WEIGHT[precision] + TOKENIZER_BYTES
+    weights = sum(_weights(dims)) * precision_row(precision).bytes_per_weight
+    return layout_row(layout).weight_copies * weights + TOKENIZER_BYTES
 
 
 def memory_bytes(dims: Dims, precision: str, layout: str, frontend: str, *, held: bool) -> int:
@@ -131,7 +130,7 @@ def memory_bytes(dims: Dims, precision: str, layout: str, frontend: str, *, held
     if frontend == "onnx":
         per_encoder, per_decoder = _export_peak(encoder), _export_peak(decoder)
     else:
-        per_encoder, per_decoder = PEAKS.get(precision, PEAKS["fp32"])
+        per_encoder, per_decoder = precision_row(precision).peaks
     row = layout_row(layout)
     per_decoder = per_decoder + row.decoder_peak if row.decodes else 0
     worst = max(per_encoder * encoder, per_decoder * decoder)

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from ovw.artifact.graphs import cache_names, cross_names, own_names
 from ovw.artifact.port_names import AUDIO_FEATURES, LOGITS, MEL, OUTPUT_FEATURES, TOKENS
+from ovw.artifact.precisions import precision_row
 from ovw.convert.graphs.blocks import heads_of
 from ovw.convert.reference import load_decoder, load_encoder
 
@@ -79,7 +80,7 @@ def finish(source: Path, target: Path, precision: str, metadata: dict[str, str])
         metadata: for the graph's metadata, under `ovw.`.
     """
     model = onnx.load(source)
-    if precision == "fp16":
+    if precision_row(precision).stores_f16:
         _store_half(model.graph)
     helper.set_model_props(model, {f"ovw.{key}": value for key, value in metadata.items()})
     data = f"{target.name}.data"

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from ovw.artifact import names
 from ovw.artifact.graphs import GraphSpec, genai_graphs, onnx_graphs, stateless_graphs, whispercpp_graphs
 from ovw.artifact.manifest import Manifest, Shapes
+from ovw.artifact.precisions import PRECISIONS
 from ovw.choices import KindOfShapes
 from ovw.errors import OvwError, UsageError, did_you_mean
 from ovw.models import Dims
@@ -134,6 +135,6 @@ def split_name(folder_name: str) -> tuple[str, str, str]:
     rest, _, last = folder_name.rpartition("-")
     layout = last if last in LAYOUTS else names.DEFAULT_LAYOUT
     stem = rest if last in LAYOUTS else folder_name
-    known = next((p for p in names.PRECISIONS if stem.endswith(f"-{p}")), None)
+    known = next((p for p in PRECISIONS if stem.endswith(f"-{p}")), None)
     model, _, precision = (stem.removesuffix(f"-{known}"), "-", known) if known else stem.rpartition("-")
     return model, precision, layout

@@ -6,6 +6,7 @@ import hashlib
 import sys
 from difflib import get_close_matches
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
 
 from ovw.artifact import names
@@ -13,6 +14,7 @@ from ovw.artifact.foreign import foreign_manifest, is_foreign
 from ovw.artifact.hashing import file_sha256, hash_folder
 from ovw.artifact.layouts import split_name
 from ovw.artifact.manifest import Manifest, read_manifest
+from ovw.artifact.precisions import PRECISIONS
 from ovw.errors import OvwError, UsageError, did_you_mean, reason
 from ovw.files import name_problem, short_name
 from ovw.home import models_dir, user_path
@@ -28,8 +30,6 @@ OFFERED = ("base", "fp16")
 PREFERRED = ("base-int8", "-".join(OFFERED))
 """Of several installed artifacts, the first of these is used where none is named."""
 MAKE_ONE = "ovw convert --size {} --{}".format(*OFFERED)
-PREFERRED_PRECISIONS = ("int8", "fp16", "int8-ptq", "fp32", "int4")
-"""Of the artifacts of one size, the first of these is meant by the size alone."""
 
 
 def is_artifact(folder: Path) -> bool:
@@ -156,7 +156,8 @@ def locate_or_default(model: str | Path | None) -> Path:
 def of_size(name: str) -> Path | None:
     """The installed artifact that a size means, if there is one: `base`, or `openai/whisper-base`."""
     size = None if Path(name).exists() and is_path(name) else size_name(name)
-    folders = (models_dir() / f"{size}-{precision}" for precision in PREFERRED_PRECISIONS) if size else ()
+    preferred = sorted(PRECISIONS.values(), key=attrgetter("preference"))
+    folders = (models_dir() / f"{size}-{row.name}" for row in preferred) if size else ()
     return next((folder for folder in folders if is_artifact(folder)), None)
 
 

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 DEFAULT_LAYOUT = "genai"
-PRECISIONS = ("fp32", "fp16", "int8", "int8-ptq", "int4")
-"""Of the stored weights; `int8-ptq` computes in int8 too."""
 
 MANIFEST = "manifest.json"
 ENCODER = "openvino_encoder_model"

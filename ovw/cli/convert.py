@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from ovw.artifact.names import PRECISIONS
+from ovw.artifact.precisions import PRECISIONS
 from ovw.choices import FrontendName, KindOfShapes
 from ovw.cli import options
 from ovw.cli.console import Terminal, show_config, warn
@@ -36,7 +36,7 @@ def run(
     precision: Annotated[
         list[str] | None,
         compression(
-            choices=PRECISIONS,
+            choices=[*PRECISIONS],
             text="Name the precision; may be repeated. int8-ptq computes in INT8 in the encoder too; int4 is for the "
             "decoder of medium and larger sizes.",
         ),

@@ -10,7 +10,7 @@ import typer
 
 from ovw.api.request import check_request
 from ovw.artifact.locate import OFFERED, default_artifact, installed, is_path, load_manifest, locate_or_default, of_size
-from ovw.artifact.names import PRECISIONS
+from ovw.artifact.precisions import PRECISIONS
 from ovw.errors import OvwError
 from ovw.extras import require_extra
 from ovw.home import models_dir

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from ovw.artifact.locate import OFFERED
-from ovw.artifact.names import PRECISIONS
+from ovw.artifact.precisions import PRECISIONS
 from ovw.errors import OvwError
 from ovw.models import sizes
 from ovw.ui.actions import OnStep, VerbActions, stepwise

@@ -9,7 +9,7 @@ from support.command import ovw
 
 from ovw.artifact.layouts import LAYOUTS
 from ovw.artifact.manifest import show_range
-from ovw.artifact.names import PRECISIONS
+from ovw.artifact.precisions import PRECISIONS
 from ovw.benchmark.config import STAGES, BenchConfig, EngineEntry
 from ovw.cli import bench
 from ovw.cli.app import app

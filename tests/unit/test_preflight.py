@@ -7,15 +7,18 @@ from support.tiny_whisper import convert_one
 
 from ovw.artifact.check import find_problems
 from ovw.artifact.manifest import read_manifest
+from ovw.artifact.precisions import PRECISIONS
 from ovw.config import read_yaml
 from ovw.convert import pipeline, preflight
 from ovw.convert.builder import ArtifactBuilder
+from ovw.convert.compression.recipe import recipe_for
 from ovw.convert.compression.selection import CompressionSelection
 from ovw.convert.config import ConvertConfig
+from ovw.convert.parity import COMPRESSED
 from ovw.convert.pipeline import convert
 from ovw.convert.plan import Converted, plan_jobs
 from ovw.convert.preflight import artifact_bytes, memory_bytes
-from ovw.errors import OvwError
+from ovw.errors import OvwError, UsageError
 from ovw.memory import FreeMemory
 from ovw.models import find_size, sizes
 
@@ -184,3 +187,14 @@ def test_estimates_are_a_little_above_what_was_measured(
 ) -> None:
     estimate = memory_bytes(find_size(name).dims, precision, layout, frontend, held=False) / GB
     assert peak_gb < estimate < 1.25 * peak_gb + 0.2
+
+
+def test_what_compresses_has_a_tolerance_and_a_recipe() -> None:
+    compressed = {name for name, row in PRECISIONS.items() if row.compressed}
+    assert compressed == {*COMPRESSED} == {name for name in PRECISIONS if recipe_for(name, None)}
+    assert len({row.preference for row in PRECISIONS.values()}) == len(PRECISIONS)
+
+
+def test_an_unknown_precision_has_no_estimate_of_another() -> None:
+    with pytest.raises(UsageError, match="no precision 'int3'"):
+        memory_bytes(find_size("tiny").dims, "int3", "genai", "graph", held=False)
