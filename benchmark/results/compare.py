@@ -163,6 +163,8 @@ def work_difference(one: Case, two: Case) -> str:
         return "the pipelines had other options or other audio"
     if one.facts.get("text_sha256") != two.facts.get("text_sha256"):
         return f"the texts differ, {one.facts.get('tokens')} -> {two.facts.get('tokens')} tokens"
+    if one.facts.get("texts_differ") or two.facts.get("texts_differ"):
+        return "the texts of one differ from round to round"
     return ""
 
 

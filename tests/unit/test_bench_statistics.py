@@ -159,6 +159,16 @@ def test_what_is_not_compared() -> None:
         )
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_texts_that_differ_from_round_to_round_are_not_compared(side: int) -> None:
+    work = {"stage": "rtf", "request_sha256": "r", "text_sha256": "t"}
+    cases = [case("c", *STEADY, **work), case("c", *SLOW, **work)]
+    assert compare(record(cases[0]), record(cases[1])).changes
+    cases[side] = cases[side].model_copy(update={"facts": cases[side].facts | {"texts_differ": True}})
+    with pytest.raises(OvwError, match="the texts of one differ from round to round"):
+        compare(record(cases[0]), record(cases[1]))
+
+
 def test_many_intervals_hold_together() -> None:
     def many(stages: int) -> Record:
         return record(Case(name="c", metrics={f"s{n}": metric(*STEADY) for n in range(stages)}))
