@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from typing import Any
 
@@ -23,8 +24,9 @@ class Faster:
         import faster_whisper
 
         self._compute_type = job["precision"] or "default"
+        self._threads = job["device"]["threads"] or _usable_cores()  # of 0, CTranslate2 makes at most 4
         self._model = faster_whisper.WhisperModel(
-            job["model"], device="cpu", compute_type=self._compute_type, cpu_threads=job["device"]["threads"]
+            job["model"], device="cpu", compute_type=self._compute_type, cpu_threads=self._threads
         )
         self._batch = job["batch_size"]
         self._batched = faster_whisper.BatchedInferencePipeline(self._model)
@@ -64,13 +66,19 @@ class Faster:
         return [text.strip() for text in texts]
 
     def describe(self) -> dict[str, Any]:
-        """Versions and arithmetic."""
+        """Versions, arithmetic and threads."""
         return {
             "version": version("faster-whisper"),
             "ctranslate2": version("ctranslate2"),
             "inference_precision": self._model.model.compute_type,
+            "threads": self._threads,
             "batch_size": self._batch,
         }
+
+
+def _usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 load = Faster
