@@ -142,7 +142,7 @@ def _cases(entry: EngineEntry, model: BenchModel, config: BenchConfig) -> Iterat
             python=str(_below(entry.python, config.peers)) if entry.python else None,
             device=_device(point),
             stages=stages,
-            **fields | ({"batch": entry.batch_size} if entry.batch_size else {}),
+            **fields,
         )
 
 
@@ -151,10 +151,12 @@ def _graphs_only(point: Point) -> tuple[Any, ...]:
 
 
 def _points(entry: EngineEntry, config: BenchConfig) -> list[Point]:
-    """Every combination of the axes that the engine obeys, each once."""
+    """Every combination of the axes that the engine obeys, each once; the entry's batch is the only one."""
     defaults = BenchConfig()
-    axes = [getattr(config if axis in entry.row.axes else defaults, axis) for axis in AXES]
-    return [dict(zip(AXES, values, strict=True)) for values in dict.fromkeys(product(*axes))]
+    axes = {axis: getattr(config if axis in entry.row.axes else defaults, axis) for axis in AXES}
+    if entry.batch_size:
+        axes["batch"] = (entry.batch_size,)
+    return [dict(zip(axes, values, strict=True)) for values in dict.fromkeys(product(*axes.values()))]
 
 
 def _device(point: Point) -> DeviceOptions:
@@ -169,7 +171,8 @@ def _case_name(entry: EngineEntry, model: BenchModel, point: Point) -> str:
     more = [entry.precision] if entry.precision else []
     more += [f"batch_size={entry.batch_size}"] if entry.batch_size else []
     defaults = BenchConfig()
-    off = [f"{axis}={point[axis]}" for axis in AXES if point[axis] != getattr(defaults, axis)[0]]
+    free = [axis for axis in AXES if axis != "batch" or not entry.batch_size]
+    off = [f"{axis}={point[axis]}" for axis in free if point[axis] != getattr(defaults, axis)[0]]
     return " ".join([*who, *more, *off])
 
 

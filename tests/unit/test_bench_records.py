@@ -190,6 +190,21 @@ def test_the_pipeline_is_timed_once_for_all_frames_and_shapes(weights: Path) -> 
     assert ("pipeline" in alone.cases[0].stages, alone.left_out) == (True, {})
 
 
+def test_the_batch_of_an_engine_is_its_only_one(weights: Path) -> None:
+    engines = [
+        "openvino",
+        {"name": "openvino", "batch_size": 4},
+        {"name": "faster-whisper", "model": "base", "batch_size": 4},
+    ]
+    plan = make_plan(build(BenchConfig, {"models": [str(weights)], "engines": engines, "batch": [1, 8]}))
+    assert [(case.name, case.batch) for case in plan.cases] == [
+        ("tiny", 1),
+        ("tiny batch=8", 8),
+        ("tiny batch_size=4", 4),
+        ("faster-whisper base batch_size=4", 4),
+    ]
+
+
 def test_one_folder_under_two_spellings(weights: Path) -> None:
     twice = [str(weights), f"{weights.parent}/../{weights.parent.name}/{weights.name}/"]
     assert len(make_plan(build(BenchConfig, {"models": twice})).cases) == 1
