@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import openvino as ov
@@ -15,11 +16,13 @@ from ovw.benchmark.case import GraphJob
 from ovw.benchmark.measuring.stages import GraphBench
 from ovw.record_tables import Row
 from ovw.runtime.encoder import EncoderSession
-from ovw.runtime.fast.encoder import FastEncoder
-from ovw.runtime.protocols import Decoder
+from ovw.transcribe.model_sessions import FastModelSessions
 
 RUNS = 10
+"""Calls that are timed, after one that is not."""
 Key = tuple[str, str, str]
+Times = dict[Key, float]
+"""Milliseconds by name, type and kernel."""
 
 
 def layer_rows(job: GraphJob) -> list[Row]:
@@ -33,61 +36,66 @@ def layer_rows(job: GraphJob) -> list[Row]:
     rows = []
     if isinstance(bench.encoder, EncoderSession):
         request = bench.encoder.compiled.create_infer_request()
-        rows += _rows("encoder", _profile(request, {0: bench.mel}))
+        rows += _rows("encoder", profile(request, lambda: request.infer({0: bench.mel})))
     if job.case.layout and layout_row(job.case.layout).cache == "inside":
-        rows += _rows("token", _token_profile(bench))
+        rows += _rows("token", _token(bench))
     if bench.has_runner_graphs:
-        rows += _rows(
-            "runner_encoder", _collected(bench.runner.fast_encoder, lambda: bench.runner.encode(bench.windows))
-        )
-        rows += _rows("runner_token", _runner_token(bench))
+        runner = replace(bench.runner)  # sessions that did nothing yet
+        rows += _rows("runner_encoder", _runner_encoder(bench, runner))
+        rows += _rows("runner_token", _runner_token(bench, runner))
     return rows
 
 
-def _runner_token(bench: GraphBench) -> dict[Key, float]:
-    decoder, same = bench.runner.decoder, np.arange(len(bench.prompt), dtype=np.int32)
-    decoder.start(bench.audio)
-    decoder.step(bench.prompt, same, [-1])
-    token = bench.prompt[:, -1:].copy()
-    return _collected(decoder, lambda: decoder.step(token, same, [-1]))
+def profile(
+    request: ov.InferRequest, call: Callable[[], object], first: Callable[[], object] | None = None, inferences: int = 1
+) -> Times:
+    """The layers of a call, the mean of a few; the CPU plugin's own mean is over everything that a graph ever did.
 
-
-def _collected(session: FastEncoder | Decoder, call: Callable[[], object]) -> dict[Key, float]:
-    """Mean milliseconds by (name, type, kernel) of the last inference of a few calls, after one that does not count."""
-    total: dict[Key, float] = defaultdict(float)
-    call()
+    Args:
+        request: of a graph that did nothing yet.
+        call: that is timed.
+        first: comes before it, by default the call itself, and does not count.
+        inferences: of either.
+    """
+    (first or call)()
+    before = _means(request)
     for _ in range(RUNS):
         call()
-        _add(total, session.request)  # type: ignore[union-attr]
-    return total
+    after = _means(request)
+    return {key: max(0.0, inferences * (ms * (1 + RUNS) - before.get(key, 0.0)) / RUNS) for key, ms in after.items()}
 
 
-def _token_profile(bench: GraphBench) -> dict[Key, float]:
+def _means(request: ov.InferRequest) -> Times:
+    found: Times = defaultdict(float)
+    for node in request.get_profiling_info():
+        if node.status == ov.ProfilingInfo.Status.EXECUTED:
+            found[node.node_name, node.node_type, node.exec_type] += node.real_time.total_seconds() * 1000
+    return found
+
+
+def _token(bench: GraphBench) -> Times:
     request = bench.decoder.compiled.create_infer_request()  # type: ignore[attr-defined]
     same = np.arange(len(bench.prompt), dtype=np.int32)
     feed = {ENCODER_HIDDEN_STATES: bench.hidden, BEAM_IDX: same}
-    request.infer(feed | {INPUT_IDS: bench.prompt})
-    return _profile(request, feed | {INPUT_IDS: bench.prompt[:, -1:].copy()})
+    token = feed | {INPUT_IDS: bench.prompt[:, -1:].copy()}
+    return profile(request, lambda: request.infer(token), lambda: request.infer(feed | {INPUT_IDS: bench.prompt}))
 
 
-def _profile(request: ov.InferRequest, feed: Mapping[Any, Any]) -> dict[Key, float]:
-    """Mean milliseconds by (name, type, kernel) over a few calls, after one that does not count."""
-    total: dict[Key, float] = defaultdict(float)
-    request.infer(feed)
-    for _ in range(RUNS):
-        request.infer(feed)
-        _add(total, request)
-    return total
+def _runner_encoder(bench: GraphBench, runner: FastModelSessions) -> Times:
+    """It infers once for each window."""
+    call = partial(runner.encode, bench.windows)
+    return profile(runner.fast_encoder.request, call, inferences=len(bench.windows))
 
 
-def _add(total: dict[Key, float], request: ov.InferRequest) -> None:
-    for node in request.get_profiling_info():
-        if node.status == ov.ProfilingInfo.Status.EXECUTED:
-            key = node.node_name, node.node_type, node.exec_type
-            total[key] += node.real_time.total_seconds() * 1000 / RUNS
+def _runner_token(bench: GraphBench, runner: FastModelSessions) -> Times:
+    decoder, same = runner.decoder, np.arange(len(bench.prompt), dtype=np.int32)
+    decoder.start(bench.audio)
+    call = partial(decoder.step, bench.prompt[:, -1:].copy(), same, [-1])
+    first = partial(decoder.step, bench.prompt, same, [-1])
+    return profile(decoder.request, call, first)  # type: ignore[attr-defined]
 
 
-def _rows(stage: str, times: Mapping[Key, float]) -> list[Row]:
+def _rows(stage: str, times: Times) -> list[Row]:
     whole = sum(times.values()) or 1.0
     ordered = sorted(times.items(), key=lambda item: -item[1])
     return [

@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import openvino as ov
 import psutil
 import pytest
 
@@ -13,6 +16,7 @@ from ovw.benchmark.case import Timing
 from ovw.benchmark.measuring import noise
 from ovw.benchmark.measuring.clock import collect, timed
 from ovw.benchmark.measuring.energy import EnergyMeter, collect_with_energy
+from ovw.benchmark.measuring.layers import profile
 from ovw.benchmark.measuring.noise import NoiseMeter
 from ovw.benchmark.measuring.pace import Pace, fastest, measure_pace
 
@@ -80,3 +84,27 @@ def test_pace() -> None:
     assert fastest([one, two]) == Pace(2000.0, 10_000.0)
     assert one.slower_of(two) == Pace(1000.0, 9000.0)
     assert two.share_of(fastest([one, two])) == 0.5
+
+
+class RunningMean:
+    """A request whose profiling is as the CPU plugin's: the mean of all inferences."""
+
+    def __init__(self) -> None:
+        self.took: list[float] = []
+
+    def infer(self, *milliseconds: float) -> None:
+        self.took += milliseconds
+
+    def get_profiling_info(self) -> list[SimpleNamespace]:
+        mean = timedelta(milliseconds=sum(self.took) / len(self.took))
+        done = ov.ProfilingInfo.Status.EXECUTED
+        return [SimpleNamespace(status=done, node_name="n", node_type="MatMul", exec_type="brgemm", real_time=mean)]
+
+
+def test_layers_are_of_a_whole_call_and_of_nothing_else() -> None:
+    token, encoder = RunningMean(), RunningMean()
+    key = ("n", "MatMul", "brgemm")
+    found = profile(token, lambda: token.infer(3.0), first=lambda: token.infer(90.0))
+    assert found[key] == pytest.approx(3.0, abs=0.01)
+    windows = (10.0, 10.0, 10.0, 10.0)
+    assert profile(encoder, lambda: encoder.infer(*windows), inferences=4)[key] == pytest.approx(sum(windows), abs=0.01)
