@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -13,10 +13,10 @@ import openvino as ov
 from ovw.artifact.layouts import layout_row
 from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS
 from ovw.benchmark.case import GraphJob
-from ovw.benchmark.measuring.stages import GraphBench
+from ovw.benchmark.measuring.stages import Emit, GraphBench
+from ovw.errors import OvwError
 from ovw.record_tables import Row
 from ovw.runtime.encoder import EncoderSession
-from ovw.transcribe.model_sessions import FastModelSessions
 
 RUNS = 10
 """Calls that are timed, after one that is not."""
@@ -25,25 +25,31 @@ Times = dict[Key, float]
 """Milliseconds by name, type and kernel."""
 
 
-def layer_rows(job: GraphJob) -> list[Row]:
-    """A row a layer of the encoder and of a decoder step, the slowest first; profiling itself costs some time.
+def profile_graphs(job: GraphJob, emit: Emit) -> None:
+    """Time every layer of the encoders and of a decoder step; profiling itself costs some time.
 
     Args:
         job: the case; timed is one call of the encoder and one token after the prompt.
+        emit: takes the rows of each graph, the slowest layer first, or the reason why there are none.
     """
     device = job.case.device.model_copy(update={"profile": True})
-    bench = GraphBench(job.model_copy(update={"case": job.case.model_copy(update={"device": device})}), lambda _: None)
-    rows = []
+    case = job.case.model_copy(update={"device": device})
+    bench = GraphBench(job.model_copy(update={"case": case}), lambda _: None)
+    for stage, measure in _graphs(bench):
+        try:
+            emit({"layers": _rows(stage, measure(bench))})
+        except OvwError as error:
+            emit({"left_out": {f"layers of {stage}": error.message}})
+
+
+def _graphs(bench: GraphBench) -> Iterator[tuple[str, Callable[[GraphBench], Times]]]:
     if isinstance(bench.encoder, EncoderSession):
-        request = bench.encoder.compiled.create_infer_request()
-        rows += _rows("encoder", profile(request, lambda: request.infer({0: bench.mel})))
-    if job.case.layout and layout_row(job.case.layout).cache == "inside":
-        rows += _rows("token", _token(bench))
+        yield "encoder", _encoder
+    if bench.case.layout and layout_row(bench.case.layout).cache == "inside":
+        yield "token", _token
     if bench.has_runner_graphs:
-        runner = replace(bench.runner)  # sessions that did nothing yet
-        rows += _rows("runner_encoder", _runner_encoder(bench, runner))
-        rows += _rows("runner_token", _runner_token(bench, runner))
-    return rows
+        yield "runner_encoder", _runner_encoder
+        yield "runner_token", _runner_token
 
 
 def profile(
@@ -73,6 +79,11 @@ def _means(request: ov.InferRequest) -> Times:
     return found
 
 
+def _encoder(bench: GraphBench) -> Times:
+    request = bench.encoder.compiled.create_infer_request()  # type: ignore[attr-defined]
+    return profile(request, lambda: request.infer({0: bench.mel}))
+
+
 def _token(bench: GraphBench) -> Times:
     request = bench.decoder.compiled.create_infer_request()  # type: ignore[attr-defined]
     same = np.arange(len(bench.prompt), dtype=np.int32)
@@ -81,14 +92,15 @@ def _token(bench: GraphBench) -> Times:
     return profile(request, lambda: request.infer(token), lambda: request.infer(feed | {INPUT_IDS: bench.prompt}))
 
 
-def _runner_encoder(bench: GraphBench, runner: FastModelSessions) -> Times:
+def _runner_encoder(bench: GraphBench) -> Times:
     """It infers once for each window."""
+    runner = replace(bench.runner)  # sessions that did nothing yet
     call = partial(runner.encode, bench.windows)
     return profile(runner.fast_encoder.request, call, inferences=len(bench.windows))
 
 
-def _runner_token(bench: GraphBench, runner: FastModelSessions) -> Times:
-    decoder, same = runner.decoder, np.arange(len(bench.prompt), dtype=np.int32)
+def _runner_token(bench: GraphBench) -> Times:
+    decoder, same = replace(bench.runner).decoder, np.arange(len(bench.prompt), dtype=np.int32)
     decoder.start(bench.audio)
     call = partial(decoder.step, bench.prompt[:, -1:].copy(), same, [-1])
     first = partial(decoder.step, bench.prompt, same, [-1])

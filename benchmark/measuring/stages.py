@@ -51,32 +51,32 @@ class GraphBench:
 
     def __init__(self, job: GraphJob, emit: Emit) -> None:
         self._job, self._emit = job, emit
-        self._case = job.case
+        self.case = job.case
         self._manifest = load_manifest(job.case.folder)
         self._energy = EnergyMeter()
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        return Tokenizer.from_artifact(self._case.folder)
+        return Tokenizer.from_artifact(self.case.folder)
 
     @cached_property
     def encoder(self) -> Encoder:
-        return open_encoder(self._case.folder, self._manifest.layout, self._case.device, self._fix)
+        return open_encoder(self.case.folder, self._manifest.layout, self.case.device, self._fix)
 
     @cached_property
     def decoder(self) -> Decoder:
-        return open_decoder(self._case.folder, self._manifest.layout, self._case.device)
+        return open_decoder(self.case.folder, self._manifest.layout, self.case.device)
 
     @cached_property
     def speech(self) -> NDArray[np.float32]:
         """The bundled clip, repeated to fill a window, [n]."""
-        return np.resize(bundled_clip(), self._case.frames * SAMPLE_RATE // FRAMES_PER_SECOND)
+        return np.resize(bundled_clip(), self.case.frames * SAMPLE_RATE // FRAMES_PER_SECOND)
 
     @cached_property
     def mel(self) -> NDArray[np.float32]:
         """Log-mel spectrogram, [batch, n_mels, frames]."""
-        one = pad_frames(log_mel_spectrogram(self.speech, self._manifest.dims["n_mels"]), self._case.frames)
-        return np.repeat(one[None], self._case.batch, axis=0)
+        one = pad_frames(log_mel_spectrogram(self.speech, self._manifest.dims["n_mels"]), self.case.frames)
+        return np.repeat(one[None], self.case.batch, axis=0)
 
     @cached_property
     def hidden(self) -> NDArray[np.float32]:
@@ -95,7 +95,7 @@ class GraphBench:
         Raises:
             OvwError: they are the artifact's own graphs.
         """
-        sessions = open_checked(self._case.folder, self._manifest, self._case.device)
+        sessions = open_checked(self.case.folder, self._manifest, self.case.device)
         if not isinstance(sessions, FastModelSessions):
             raise OvwError("the runner uses the artifact's own graphs")
         return sessions
@@ -103,14 +103,14 @@ class GraphBench:
     @property
     def has_runner_graphs(self) -> bool:
         """Whether the runner makes graphs of its own from the artifact's."""
-        return has_fast_path(self._case.folder, self._manifest) and self._case.device.device == "CPU"
+        return has_fast_path(self.case.folder, self._manifest) and self.case.device.device == "CPU"
 
     @cached_property
     def windows(self) -> list[Window]:
         """The speech as windows of the runner."""
         recording = Recording(iter([self.speech]), self._manifest.dimensions(), "audio")
-        span = FrameSpan(0, recording.frames_before(self._case.frames))
-        return [Window(recording, span, None)] * self._case.batch
+        span = FrameSpan(0, recording.frames_before(self.case.frames))
+        return [Window(recording, span, None)] * self.case.batch
 
     @cached_property
     def audio(self) -> list[Audio]:
@@ -119,18 +119,18 @@ class GraphBench:
 
     @property
     def _rows(self) -> int:
-        return self._case.batch * self._case.beam_size
+        return self.case.batch * self.case.beam_size
 
     def _fix(self, encoder: ov.Model) -> None:
         """Give the encoder the one shape it is fed, if the case wants that."""
-        if self._case.shapes == "static":
+        if self.case.shapes == "static":
             encoder.reshape({0: list(self.mel.shape)})
 
     def run(self) -> None:
         """Time every stage that was asked for; one that the artifact has no room for is left out with the reason."""
-        wanted = [stage for stage in self._case.stages if stage != "pipeline"]
+        wanted = [stage for stage in self.case.stages if stage != "pipeline"]
         if layout_row(self._manifest.layout).runtime != "onnxruntime":
-            require_runnable(self._case.folder, self._manifest.layout)
+            require_runnable(self.case.folder, self._manifest.layout)
             self._cold(wanted)
         work = list(self._warm_stages(wanted))
         deadline = time.perf_counter() + self._job.timing.limit
@@ -144,7 +144,7 @@ class GraphBench:
 
     def _cold(self, wanted: list[Any]) -> None:
         """Stages that happen once in a process: reading, compiling, the first inference."""
-        folder, layout = self._case.folder, self._manifest.layout
+        folder, layout = self.case.folder, self._manifest.layout
         paths = [encoder_file(folder, layout), folder / f"{layout_row(layout).decoder}.xml"]
         models: list[ov.Model] = []
 
@@ -155,7 +155,7 @@ class GraphBench:
         self._once("load", wanted, read)
         self._fix(models[0])
         if "compile" in wanted:
-            self._once("compile", wanted, lambda: [compile_model(model, self._case.device) for model in models])
+            self._once("compile", wanted, lambda: [compile_model(model, self.case.device) for model in models])
         models.clear()
         _ = self.encoder, self.decoder, self.mel
         self._once("first_inference", wanted, lambda: self._prefill(self.decoder, self.hidden))
@@ -254,7 +254,7 @@ class GraphBench:
 
     def _work(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Operations and bytes of the stages."""
-        encoder, decoder = graph_files(self._case.folder)
+        encoder, decoder = graph_files(self.case.folder)
         dims, hidden, fed = self._manifest.dimensions(), list(self.hidden.shape), self.prompt.shape[1]
         found = {"encoder": encoder_work(encoder, list(self.mel.shape), facts["encoder_precision"])}
         calls = {"prefill": (fed, 0)} | {f"token_{cached}": (1, fed + cached) for cached in self._job.cache}

@@ -45,9 +45,9 @@ def _work(kind: str, job: dict[str, Any], emit: Callable[[dict[str, Any]], None]
 
     work = GraphJob(**job)
     if work.layers:
-        from ovw.benchmark.measuring.layers import layer_rows
+        from ovw.benchmark.measuring.layers import profile_graphs
 
-        emit({"layers": layer_rows(work)})
+        profile_graphs(work, emit)
         return
     from ovw.benchmark.measuring.stages import GraphBench
 

@@ -13,10 +13,11 @@ from ovw.benchmark.measuring.pace import Pace
 from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.statistics import mean_interval, percentiles, round_medians
 from ovw.record import ENDED_BADLY, Case, Metric
+from ovw.record_tables import Row
 
 Texts = dict[int, str]
-MEMORY_FAILED = "memory_failed"
-"""Key of a case that came to a bad end while its memory was watched, after whole rounds."""
+FAILED_LATER = "failed_later"
+"""Key of a case that came to a bad end behind whole rounds, while its memory was watched or its layers were timed."""
 
 
 def add_round(case: Case, outcomes: Sequence[Outcome]) -> Case:
@@ -47,8 +48,8 @@ def add_round(case: Case, outcomes: Sequence[Outcome]) -> Case:
 
 def whole_rounds(case: Case) -> Case:
     """A case that came to a bad end, as it was after its last whole round: measured, or empty if there was none."""
-    facts = {name: value for name, value in case.facts.items() if name not in ("status", "reason", MEMORY_FAILED)}
-    whole = facts.get("rounds", 1) - (MEMORY_FAILED not in case.facts)
+    facts = {name: value for name, value in case.facts.items() if name not in ("status", "reason", FAILED_LATER)}
+    whole = facts.get("rounds", 1) - (FAILED_LATER not in case.facts)
     if whole < 1:
         return case.model_copy(update={"metrics": {}, "facts": {}})
     facts |= {name: facts[name][:whole] for name in ("others", "throttled", "pace") if name in facts}
@@ -65,9 +66,9 @@ def add_memory(case: Case, outcome: Outcome, weights_mb: float | None) -> Case:
         outcome: of a process that was watched.
         weights_mb: of the model on disk, where that is known.
     """
-    facts = case.facts | (_ending([outcome]) | {MEMORY_FAILED: True} if outcome.ending in ENDED_BADLY else {})
+    case = add_ending(case, outcome)
     if not outcome.rss_mb or outcome.ending != "done":
-        return case.model_copy(update={"facts": facts})
+        return case
     peak = max(outcome.rss_mb)
     metrics = case.metrics | {
         "peak_rss": Metric(value=peak, unit="MB"),
@@ -76,7 +77,31 @@ def add_memory(case: Case, outcome: Outcome, weights_mb: float | None) -> Case:
     if weights_mb:
         metrics["weights"] = Metric(value=round(weights_mb, 1), unit="MB")
         metrics["weights_share"] = Metric(value=round(100 * weights_mb / peak, 1), unit="%")
-    return case.model_copy(update={"metrics": metrics, "facts": facts})
+    return case.model_copy(update={"metrics": metrics})
+
+
+def add_layers(case: Case, outcome: Outcome) -> tuple[Case, list[Row]]:
+    """The case behind a process that timed its layers, and a row for each; none if that came to a bad end.
+
+    Args:
+        case: so far.
+        outcome: of the process.
+    """
+    case = add_ending(case, outcome)
+    if outcome.ending != "done":
+        return case, []
+    left_out = dict(case.facts.get("left_out", {}))
+    for result in outcome.results:
+        left_out |= result.get("left_out", {})
+    rows = [{"case": case.name, **row} for result in outcome.results for row in result.get("layers", [])]
+    return case.model_copy(update={"facts": case.facts | {"left_out": left_out}}), rows
+
+
+def add_ending(case: Case, outcome: Outcome) -> Case:
+    """A case behind a process that adds no round: failed where that came to a bad end."""
+    if outcome.ending not in ENDED_BADLY:
+        return case
+    return case.model_copy(update={"facts": case.facts | _ending([outcome]) | {FAILED_LATER: True}})
 
 
 def _grown(metric: Metric | None, result: dict[str, Any]) -> Metric:

@@ -19,7 +19,7 @@ from ovw.benchmark.config import GRAPHS, BenchConfig
 from ovw.benchmark.journal import RecordJournal
 from ovw.benchmark.models import weights_mb
 from ovw.benchmark.outcome import Outcome
-from ovw.benchmark.results.result import add_memory, add_round, texts_of, whole_rounds
+from ovw.benchmark.results.result import add_layers, add_memory, add_round, texts_of, whole_rounds
 from ovw.benchmark.roofline.roofs import better_peaks
 from ovw.benchmark.scheduling.subprocesses import run_child, worker_command
 from ovw.engines.registry import engine_row
@@ -134,8 +134,11 @@ class Bench:
             self._watch.on_step(f"{spec.name}, layers")
             job = self._graph_job(spec, count=False).model_copy(update={"layers": True})
             outcome = self._child(worker_command(), {"kind": "graphs", **job.model_dump(mode="json")})
-            found = [row for result in outcome.results for row in result.get("layers", [])]
-            rows += [{"case": spec.name, **row} for row in found]
+            if outcome.ending != "done":
+                self._watch.on_problem(f"{spec.name}, layers: {outcome.ending}: {outcome.reason}")
+            grown, found = add_layers(case, outcome)
+            rows += found
+            self._journal.put(grown)
             self._journal.update(tables=tables | {"layers": rows})
 
     def left_out(self) -> dict[str, str]:

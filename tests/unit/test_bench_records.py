@@ -13,7 +13,7 @@ from ovw.benchmark.journal import RecordJournal, config_of
 from ovw.benchmark.measuring.pace import Pace
 from ovw.benchmark.plan import make_plan
 from ovw.benchmark.results.derived import note_slowed
-from ovw.benchmark.results.result import add_memory, add_round, whole_rounds
+from ovw.benchmark.results.result import add_layers, add_memory, add_round, whole_rounds
 from ovw.cli.ensure import pytorch_file
 from ovw.config import build, resolve
 from ovw.convert.plan import Converted
@@ -72,6 +72,21 @@ def test_whole_rounds_outlast_one_that_failed() -> None:
     assert whole_rounds(add_memory(good, outcome([], "out of memory", reason="killed"), None)) == good
     nothing = add_round(Case(name="c"), [outcome([encoder(1.0)], "hang", reason="no result")])
     assert whole_rounds(nothing) == Case(name="c")
+
+
+def test_layers_that_fail_are_a_failure_behind_whole_rounds() -> None:
+    good = add_round(Case(name="c"), [outcome([{"stage": "encoder", "unit": "ms", "samples": [1.0]}])])
+    row = {"stage": "encoder", "layer": "n", "type": "MatMul", "kernel": "brgemm", "ms": 1.0, "percent": 100.0}
+    results = [{"layers": [row]}, {"left_out": {"layers of runner_encoder": "no such graphs"}}]
+    case, rows = add_layers(good, outcome(results))
+    assert rows == [{"case": "c", **row}]
+    assert (case.facts["status"], case.metrics) == ("done", good.metrics)
+    shown = problem_lines(record(replace_config(case)))
+    assert shown == ["left out: c, layers of runner's encoder: no such graphs"]
+    failed, none = add_layers(good, outcome(results, "hang", reason="no result for 600 s"))
+    assert none == []
+    assert problem_lines(record(replace_config(failed))) == ["c: hang: no result for 600 s"]
+    assert whole_rounds(failed) == good
 
 
 def test_a_slow_or_throttled_machine_is_noted(tmp_path: Path) -> None:
