@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ovw.choices import BenchFormat, FloatType, Hint
 from ovw.config import Config, UserPath, as_list, as_values, build
 from ovw.datasets.resolve import DatasetOptions
 from ovw.engines.registry import EngineRow, engine_row
 from ovw.errors import UsageError
-from ovw.transcribe.options import MOST_BEAMS, MOST_WINDOWS, TranscribeOptions
+from ovw.models import find_language
+from ovw.transcribe.options import AUTO, MOST_BEAMS, MOST_WINDOWS, TranscribeOptions
 
 Stage = Literal[
     "load", "compile", "first_inference", "mel", "encoder", "throughput", "prefill", "token",
@@ -64,6 +65,14 @@ Threads = Annotated[tuple[Annotated[int, Field(ge=0, le=1024)], ...], BeforeVali
 Counts = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(as_values), Field(min_length=1)]
 
 
+def _with_code(decoding: dict[str, Any]) -> dict[str, Any]:
+    """Decoding options with the code of their language: the same request, whatever it is called."""
+    named = decoding.get("language")
+    if not isinstance(named, str):
+        return decoding
+    return decoding | {"language": AUTO if named.lower() == AUTO else find_language(named)}
+
+
 class BenchConfig(Config):
     """The options of `ovw bench`; the lists are axes, and every combination is a case."""
 
@@ -101,7 +110,7 @@ class BenchConfig(Config):
     """Beams of a window; 1 is greedy decoding."""
     cache: Counts = (0, 100, 400)
     """Tokens after the prompt, at which the time of a token is taken."""
-    decoding: dict[str, Any] = Field(default_factory=dict)
+    decoding: Annotated[dict[str, Any], AfterValidator(_with_code)] = Field(default_factory=dict)
     """Further decoding options of the pipeline, as of `ovw transcribe`."""
     dataset: str | None = None
     """Clips for the pipeline, as of `ovw eval`; a bundled clip of a few seconds if not given."""

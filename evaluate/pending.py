@@ -11,9 +11,7 @@ from ovw.datasets.utterance import Item, Problem, Utterance
 from ovw.errors import OvwError
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.scoring.hypothesis import same_sound
-
-TRANSLATED = "en"
-"""Language of every translation of Whisper."""
+from ovw.scoring.language import scored_language
 
 
 def pending(
@@ -43,7 +41,8 @@ def pending(
             continue
         order.append(item.id)
         source = language or item.language
-        if _is_done(item, (TRANSLATED, source) if translate else (source, None), journal):
+        scored = scored_language(language, item.language, translate=translate)
+        if _is_done(item, (scored, source if translate else None), journal):
             continue
         if not (silence or item.reference.strip()):
             note(Problem(item.id, item.location, "the reference is empty"))

@@ -18,11 +18,12 @@ from ovw.engines.base import Engine, EngineResult
 from ovw.engines.registry import EngineSpec
 from ovw.errors import OvwError, reason, unexpected
 from ovw.evaluate.journal import HypothesisJournal
-from ovw.evaluate.pending import TRANSLATED, pending
+from ovw.evaluate.pending import pending
 from ovw.media_fragment import split_fragment
 from ovw.models import languages
 from ovw.scale.task import Lost, Pool
 from ovw.scoring.hypothesis import Hypothesis
+from ovw.scoring.language import scored_language
 from ovw.transcribe.options import AUTO, TranscribeOptions
 
 logger = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ class TranscribeClips:
             id=utterance.id,
             audio=utterance.location,
             duration_s=round(len(clip.samples) / SAMPLE_RATE, 3),
-            language=TRANSLATED if translate else language,
+            language=scored_language(self.language, utterance.language, translate=translate),
             reference=utterance.reference,
             hypothesis=result.text,
             speaker=utterance.speaker,

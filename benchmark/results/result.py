@@ -8,12 +8,15 @@ from hashlib import sha256
 from statistics import median
 from typing import Any
 
+from ovw.benchmark.clips import ClipFile
 from ovw.benchmark.measuring.noise import noise_limit
 from ovw.benchmark.measuring.pace import Pace
 from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.statistics import mean_interval, percentiles, round_medians
 from ovw.record import ENDED_BADLY, Case, Metric
 from ovw.record_tables import Row
+from ovw.scoring.language import scored_language
+from ovw.transcribe.options import AUTO, TranscribeOptions
 
 Texts = dict[int, str]
 FAILED_LATER = "failed_later"
@@ -155,6 +158,21 @@ def _text_facts(facts: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     if facts.get("text_sha256", digest) != digest:
         found["texts_differ"] = True
     return found
+
+
+def hypothesis_rows(name: str, clips: Sequence[ClipFile], texts: Texts, options: TranscribeOptions) -> list[Row]:
+    """A row for each text of a case, with the reference and the language by which it is scored."""
+    asked = None if options.language == AUTO else options.language
+    return [
+        {
+            "case": name,
+            "id": clips[n].id,
+            "language": scored_language(asked, clips[n].language, translate=options.task == "translate"),
+            "reference": clips[n].reference or "",
+            "hypothesis": text,
+        }
+        for n, text in texts.items()
+    ]
 
 
 def texts_of(outcome: Outcome) -> Texts:

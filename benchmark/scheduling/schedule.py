@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,9 @@ from ovw.benchmark.config import GRAPHS, BenchConfig
 from ovw.benchmark.journal import RecordJournal
 from ovw.benchmark.models import weights_mb
 from ovw.benchmark.outcome import Outcome
-from ovw.benchmark.results.result import add_layers, add_memory, add_round, texts_of, whole_rounds
+from ovw.benchmark.results.result import add_layers, add_memory, add_round, hypothesis_rows, texts_of, whole_rounds
 from ovw.benchmark.roofline.roofs import better_peaks
+from ovw.benchmark.scheduling.jobs import clip_job, request_sha256
 from ovw.benchmark.scheduling.subprocesses import run_child, worker_command
 from ovw.engines.registry import engine_row
 from ovw.record import Artifact, Case, has_failed, is_skipped, peak_key
@@ -175,15 +174,12 @@ class Bench:
         if has_failed(grown) or is_skipped(grown):
             self._watch.on_problem(f"{spec.name}: {grown.facts['status']}: {grown.facts['reason']}")
         if "pipeline" in spec.stages:
-            grown = grown.model_copy(update={"facts": grown.facts | {"request_sha256": self._request_of(spec)}})
+            grown = grown.model_copy(update={"facts": grown.facts | {"request_sha256": self._request_sha256(spec)}})
         self._keep_texts(spec.name, outcomes)
         self._journal.put(grown)
 
-    def _request_of(self, spec: CaseSpec) -> str:
-        """Hash of what a pipeline was asked for and of the audio: only the same work may be compared."""
-        job = self._clip_job(spec)
-        asked = {key: job[key] for key in ("beam_size", "batch_size", "language", "task", "fallback", "decoding")}
-        return sha256(json.dumps([asked, self._clips.description], sort_keys=True).encode()).hexdigest()
+    def _request_sha256(self, spec: CaseSpec) -> str:
+        return request_sha256(self._clip_job(spec), self._clips)
 
     def _keep_texts(self, name: str, outcomes: list[Outcome]) -> None:
         """The texts of the first whole round, where there is a reference to hold them against."""
@@ -193,17 +189,7 @@ class Bench:
         clips = self._clips.clips
         if self._config.dataset is None or len(texts) < len(clips) or any(row["case"] == name for row in rows):
             return
-        asked = self._config.options().language
-        new = [
-            {
-                "case": name,
-                "id": clips[n].id,
-                "language": clips[n].language or asked,
-                "reference": clips[n].reference or "",
-                "hypothesis": text,
-            }
-            for n, text in texts.items()
-        ]
+        new = hypothesis_rows(name, clips, texts, self._config.options())
         self._journal.update(tables=tables | {"hypotheses": [*rows, *new]})
 
     def _commands(self, spec: CaseSpec, *, count: bool) -> Iterator[tuple[list[str], dict[str, Any]]]:
@@ -224,24 +210,7 @@ class Bench:
         return GraphJob(case=spec, cache=self._config.cache, timing=self._timing(), count=wanted)
 
     def _clip_job(self, spec: CaseSpec) -> dict[str, Any]:
-        options = self._config.options()
-        language = options.language or self._clips.language
-        asked = {"beam_size": spec.beam_size, "batch_size": spec.batch, "language": language}
-        return {
-            "engine": spec.engine,
-            "module": engine_row(spec.engine).module,
-            "model": spec.model,
-            "precision": spec.precision,
-            "device": spec.device.model_dump(mode="json"),
-            **asked,
-            "task": options.task,
-            "fallback": list(options.temperature[1:]),
-            "decoding": options.model_copy(update=asked).model_dump(mode="json"),
-            "clips": [str(clip.file) for clip in self._clips.clips],
-            "seconds": self._config.seconds,
-            "limit": self._timing().limit,
-            "offline": len(self._clips.clips) > 1,
-        }
+        return clip_job(self._config, spec, self._clips, self._timing().limit)
 
     def _timing(self) -> Timing:
         config = self._config

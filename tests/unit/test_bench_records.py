@@ -8,12 +8,15 @@ import pytest
 from support.bench_rounds import metric, outcome, record, replace_config
 
 from ovw.artifact.names import MANIFEST
+from ovw.benchmark.case import CaseSpec
+from ovw.benchmark.clips import ClipFile, Clips
 from ovw.benchmark.config import BenchConfig
 from ovw.benchmark.journal import RecordJournal, config_of
 from ovw.benchmark.measuring.pace import Pace
 from ovw.benchmark.plan import make_plan
 from ovw.benchmark.results.derived import note_slowed
-from ovw.benchmark.results.result import add_layers, add_memory, add_round, whole_rounds
+from ovw.benchmark.results.result import add_layers, add_memory, add_round, hypothesis_rows, whole_rounds
+from ovw.benchmark.scheduling.jobs import clip_job, request_sha256
 from ovw.cli.ensure import pytorch_file
 from ovw.config import build, resolve
 from ovw.convert.plan import Converted
@@ -89,6 +92,38 @@ def test_layers_that_fail_are_a_failure_behind_whole_rounds() -> None:
     assert whole_rounds(failed) == good
 
 
+CLIPS = Clips([ClipFile("a", Path("0.npy"), 1.0, "first", "ja"), ClipFile("b", Path("1.npy"), 1.0, "second")], {})
+
+
+def peer_job(clips: Clips = CLIPS, **decoding: object) -> dict:
+    spec = CaseSpec(name="c", engine="faster-whisper", model="m", stages=("pipeline",))
+    return clip_job(build(BenchConfig, {"decoding": decoding}), spec, clips, 9.0)
+
+
+@pytest.mark.parametrize("named", ["de", "german", "German", "de-AT", "de_DE"])
+def test_a_language_by_any_name_is_one_request(named: str) -> None:
+    job = peer_job(language=named)
+    assert (job["language"], job["decoding"]["language"]) == ("de", "de")
+    assert request_sha256(job, CLIPS) == request_sha256(peer_job(language="de"), CLIPS)
+
+
+def test_languages_of_jobs_and_scores() -> None:
+    one = Clips(CLIPS.clips[:1], {})
+    found = [(job["language"], job["decoding"]["language"]) for job in (peer_job(one), peer_job(one, language="Auto"))]
+    assert found == [("ja", "ja"), (None, "auto")]
+    for decoding, languages in (
+        ({}, ["ja", None]),
+        ({"language": "auto"}, ["ja", None]),
+        ({"language": "English"}, ["en", "en"]),
+        ({"task": "translate"}, ["en", "en"]),
+        ({"task": "translate", "language": "ja"}, ["en", "en"]),
+    ):
+        options = build(BenchConfig, {"decoding": decoding}).options()
+        rows = hypothesis_rows("c", CLIPS.clips, {0: "x", 1: "y"}, options)
+        assert [row["language"] for row in rows] == languages
+        assert [row["reference"] for row in rows] == ["first", "second"]
+
+
 def test_a_slow_or_throttled_machine_is_noted(tmp_path: Path) -> None:
     journal = RecordJournal(BenchConfig(), tmp_path / "r.json", {})
     fast, slow = Pace(2000.0, 9000.0), Pace(1900.0, 3600.0)
@@ -118,6 +153,8 @@ def test_our_configurations(path: Path) -> None:
     [
         ({"engines": ["fasterwhisper"]}, ["no engine 'fasterwhisper'", "did you mean 'faster-whisper'"]),
         ({"decoding": {"beam_size": 5}}, ["beam_size is an axis"]),
+        ({"decoding": {"language": "germn"}}, ["unknown language 'germn'", "did you mean 'german'"]),
+        ({"decoding": {"language": 5}}, ["language"]),
         ({"decoding": {"temprature": 0}}, ["did you mean 'temperature'"]),
         ({"limit": 3}, ["belong to a dataset"]),
         ({"stages": "encoder,decoder"}, ["'decoder'"]),

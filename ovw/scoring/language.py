@@ -1,0 +1,17 @@
+"""The language that a clip is scored in."""
+
+from __future__ import annotations
+
+TRANSLATED = "en"
+"""Language of every translation of Whisper."""
+
+
+def scored_language(asked: str | None, clip: str | None, *, translate: bool) -> str | None:
+    """The code by whose rules a reference and a hypothesis are normalized and counted.
+
+    Args:
+        asked: code that holds for every clip, if any.
+        clip: of the clip in its dataset.
+        translate: into English, as the references are then.
+    """
+    return TRANSLATED if translate else asked or clip
