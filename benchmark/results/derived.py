@@ -31,14 +31,14 @@ def finish(config: BenchConfig, clips: Clips, journal: RecordJournal, left_out: 
     peaks = record.facts.get("peaks", {})
     cases = []
     roofs = []
-    rates = _error_rates(journal, clips) if config.dataset else {}
+    rates, unscored = _error_rates(journal, clips) if config.dataset else ({}, {})
     for case in record.cases:
         known = peaks.get(peak_key(case.config))
         done = add_shares(case, known) if known else case
         roofs += roofline_rows(done, known) if known else []
         cases.append(done.model_copy(update={"metrics": done.metrics | rates.get(case.name, {})}))
     tables = {name: rows for name, rows in record.tables.items() if name != "roofline"}
-    facts = record.facts | {"left_out": record.facts.get("left_out", {}) | left_out}
+    facts = record.facts | {"left_out": record.facts.get("left_out", {}) | left_out | unscored}
     if config.dataset and (packages := missing(*SCORERS)):
         facts["wer"] = f"not scored: pip install {' '.join(packages)}"
     journal.update(cases=tuple(cases), tables=tables | ({"roofline": roofs} if roofs else {}), facts=facts)
@@ -60,24 +60,37 @@ def note_slowed(journal: RecordJournal) -> None:
     journal.update(cases=tuple(cases), facts=journal.record.facts | {"pace": most.describe()})
 
 
-def _error_rates(journal: RecordJournal, clips: Clips) -> dict[str, dict[str, Metric]]:
-    """WER, or CER where a language is written without spaces, by case; none where the scorer is not installed."""
+Rates = dict[str, dict[str, Metric]]
+"""Error rates by case and name."""
+
+
+def _error_rates(journal: RecordJournal, clips: Clips) -> tuple[Rates, dict[str, str]]:
+    """WER, or CER where a language is written without spaces, by case; and the clips left out, with the reason.
+
+    None where the scorer is not installed.
+    """
     if missing(*SCORERS):
-        return {}
+        return {}, {}
     from ovw.scoring.bootstrap import rate_interval
     from ovw.scoring.counts import Pair, count
     from ovw.scoring.normalizer import by_characters
 
     languages = {clip.id: clip.language for clip in clips.clips}
-    pairs = defaultdict(list)
+    grouped = defaultdict(list)
     for row in journal.record.tables.get("hypotheses", []):
         language = row.get("language", languages.get(row["id"]))
         name = "cer" if by_characters(language) else "wer"
-        pairs[row["case"], name].append(Pair(row["reference"], row["hypothesis"], language))
-    found: dict[str, dict[str, Metric]] = defaultdict(dict)
-    for (case, name), rows in pairs.items():
-        counts = count(rows)
+        grouped[row["case"], name].append((row["id"], Pair(row["reference"], row["hypothesis"], language)))
+    found: Rates = defaultdict(dict)
+    unscored: set[str] = set()
+    for (case, name), rows in grouped.items():
+        counts = count([pair for _, pair in rows])
+        unscored |= {clip for (clip, _), scored in zip(rows, counts.scored, strict=True) if not scored}
         used = counts.take(counts.scored)
-        ci95 = rate_interval(used.errors, used.lengths)
-        found[case][name] = Metric(value=round(used.rate(), 4), unit="%", ci95=ci95)
-    return found
+        if used.scored.any():
+            ci95 = rate_interval(used.errors, used.lengths)
+            found[case][name] = Metric(value=round(used.rate(), 4), unit="%", ci95=ci95)
+    if not unscored:
+        return found, {}
+    part = f"error rates of {len(unscored)} of {len(languages)} clips"
+    return found, {part: "no words in the reference, once normalized"}

@@ -14,7 +14,7 @@ from ovw.benchmark.config import BenchConfig
 from ovw.benchmark.journal import RecordJournal, config_of
 from ovw.benchmark.measuring.pace import Pace
 from ovw.benchmark.plan import make_plan
-from ovw.benchmark.results.derived import note_slowed
+from ovw.benchmark.results.derived import finish, note_slowed
 from ovw.benchmark.results.result import add_layers, add_memory, add_round, hypothesis_rows, whole_rounds
 from ovw.benchmark.scheduling.jobs import clip_job, request_sha256
 from ovw.cli.ensure import pytorch_file
@@ -122,6 +122,28 @@ def test_languages_of_jobs_and_scores() -> None:
         rows = hypothesis_rows("c", CLIPS.clips, {0: "x", 1: "y"}, options)
         assert [row["language"] for row in rows] == languages
         assert [row["reference"] for row in rows] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("references", "rate", "unscored"),
+    [(("...", ""), None, "2 of 2"), (("yes no", "..."), 50.0, "1 of 2"), (("yes no", "yes"), 33.3333, None)],
+)
+def test_clips_without_words_have_no_error_rate(
+    tmp_path: Path, references: tuple[str, ...], rate: float | None, unscored: str | None
+) -> None:
+    config = BenchConfig(dataset="x.jsonl")
+    journal = RecordJournal(config, tmp_path / "r.json", {})
+    journal.put(Case(name="c", config=CaseSpec(name="c", model="m", stages=("pipeline",)).axes()))
+    clips = [ClipFile(str(n), Path("0.npy"), 1.0, text, "en") for n, text in enumerate(references)]
+    rows = hypothesis_rows("c", clips, {0: "yes", 1: "yes"}, config.options())
+    journal.update(tables={"hypotheses": rows})
+    finish(config, Clips(clips, {}), journal, {})
+    (case,) = journal.record.cases
+    assert (case.metrics["wer"].value if "wer" in case.metrics else None) == rate
+    lines = (
+        [f"left out: error rates of {unscored} clips: no words in the reference, once normalized"] if unscored else []
+    )
+    assert problem_lines(journal.record) == lines
 
 
 def test_a_slow_or_throttled_machine_is_noted(tmp_path: Path) -> None:
