@@ -9,11 +9,10 @@ from typing import Any
 from ovw.benchmark.case import CaseSpec
 from ovw.benchmark.clips import Clips
 from ovw.benchmark.config import BenchConfig
-from ovw.engines.registry import engine_row
-from ovw.transcribe.options import AUTO
+from ovw.engines.registry import EngineRow, engine_row
+from ovw.transcribe.options import AUTO, TranscribeOptions
 
-ASKED = ("beam_size", "batch_size", "language", "task", "fallback", "decoding")
-"""Keys of a job that its texts depend on."""
+DEFAULTS = TranscribeOptions()
 
 
 def clip_job(config: BenchConfig, spec: CaseSpec, clips: Clips, limit: float) -> dict[str, Any]:
@@ -28,17 +27,21 @@ def clip_job(config: BenchConfig, spec: CaseSpec, clips: Clips, limit: float) ->
     options = config.options()
     language = options.language or clips.language
     asked = {"beam_size": spec.beam_size, "batch_size": spec.batch}
+    row = engine_row(spec.engine)
+    left_out = {name: getattr(DEFAULTS, name) for name in options_left_out(row, options)}
+    given = options.model_copy(update=asked | {"language": language} | left_out)
+    decoding = given.model_dump(mode="json")
     return {
         "engine": spec.engine,
-        "module": engine_row(spec.engine).module,
+        "module": row.module,
         "model": spec.model,
         "precision": spec.precision,
         "device": spec.device.model_dump(mode="json"),
         **asked,
         "language": None if language == AUTO else language,
         "task": options.task,
-        "fallback": list(options.temperature[1:]),
-        "decoding": options.model_copy(update=asked | {"language": language}).model_dump(mode="json"),
+        "options": {name: decoding[name] for name in row.decoding if name in {"temperature", *_changed(given)}},
+        "decoding": decoding,
         "clips": [str(clip.file) for clip in clips.clips],
         "seconds": config.seconds,
         "limit": limit,
@@ -46,7 +49,24 @@ def clip_job(config: BenchConfig, spec: CaseSpec, clips: Clips, limit: float) ->
     }
 
 
+def options_left_out(row: EngineRow, options: TranscribeOptions) -> list[str]:
+    """Options off their defaults that an engine does not take.
+
+    Engines of other projects compute the whole context and leave out no silence, whatever is asked of ovw; those that
+    decode once do that at temperature 0.
+    """
+    if row.is_ours:
+        return []
+    held = {"audio_context": "full", "vad": False, "temperature": (0.0, *options.temperature[1:])}
+    free = {*row.decoding, "task", "language", "beam_size", "batch_size"}
+    asked = [name for name in _changed(options) if name not in free]
+    return [name for name in asked if name not in held or getattr(options, name) != held[name]]
+
+
+def _changed(options: TranscribeOptions) -> list[str]:
+    return [name for name in TranscribeOptions.model_fields if getattr(options, name) != getattr(DEFAULTS, name)]
+
+
 def request_sha256(job: dict[str, Any], clips: Clips) -> str:
-    """Hash of what a pipeline was asked for and of the audio: only the same work may be compared."""
-    asked = {key: job[key] for key in ASKED}
-    return sha256(json.dumps([asked, clips.description], sort_keys=True).encode()).hexdigest()
+    """Hash of the options that an engine is given and of the audio: only the same work may be compared."""
+    return sha256(json.dumps([job["decoding"], clips.description], sort_keys=True).encode()).hexdigest()

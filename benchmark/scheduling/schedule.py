@@ -19,7 +19,7 @@ from ovw.benchmark.models import weights_mb
 from ovw.benchmark.outcome import Outcome
 from ovw.benchmark.results.result import add_layers, add_memory, add_round, hypothesis_rows, texts_of, whole_rounds
 from ovw.benchmark.roofline.roofs import better_peaks
-from ovw.benchmark.scheduling.jobs import clip_job, request_sha256
+from ovw.benchmark.scheduling.jobs import clip_job, options_left_out, request_sha256
 from ovw.benchmark.scheduling.subprocesses import run_child, worker_command
 from ovw.engines.registry import engine_row
 from ovw.record import Artifact, Case, has_failed, is_skipped, peak_key
@@ -174,12 +174,16 @@ class Bench:
         if has_failed(grown) or is_skipped(grown):
             self._watch.on_problem(f"{spec.name}: {grown.facts['status']}: {grown.facts['reason']}")
         if "pipeline" in spec.stages:
-            grown = grown.model_copy(update={"facts": grown.facts | {"request_sha256": self._request_sha256(spec)}})
+            grown = grown.model_copy(update={"facts": grown.facts | self._request_facts(spec, grown)})
         self._keep_texts(spec.name, outcomes)
         self._journal.put(grown)
 
-    def _request_sha256(self, spec: CaseSpec) -> str:
-        return request_sha256(self._clip_job(spec), self._clips)
+    def _request_facts(self, spec: CaseSpec, case: Case) -> dict[str, Any]:
+        """The hash of what a pipeline was given, and what it was not."""
+        untaken = options_left_out(engine_row(spec.engine), self._config.options())
+        left_out = dict.fromkeys(untaken, f"not an option of {spec.engine} here")
+        digest = request_sha256(self._clip_job(spec), self._clips)
+        return {"request_sha256": digest, "left_out": case.facts.get("left_out", {}) | left_out}
 
     def _keep_texts(self, name: str, outcomes: list[Outcome]) -> None:
         """The texts of the first whole round, where there is a reference to hold them against."""

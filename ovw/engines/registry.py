@@ -34,6 +34,7 @@ class EngineRow:
             artifact with its own; the original `checkpoints` of artifacts; or only its `own`.
         layouts: of the artifacts that it runs, or whose checkpoint it runs.
         axes: of a benchmark that mean something to it.
+        decoding: options of `ovw transcribe` that another project's engine takes, beside task, language and beams.
         has_layers: OpenVINO runs its graphs, and can time every layer of them.
         fetches: it takes the name of a model that it fetches itself.
         loader: `module:class` of its engine for `ovw eval`, where there is one.
@@ -45,6 +46,7 @@ class EngineRow:
     models: Models
     layouts: tuple[str, ...]
     axes: tuple[str, ...]
+    decoding: tuple[str, ...] = ()
     fetches: bool = False
     has_layers: bool = False
     loader: str | None = None
@@ -55,17 +57,25 @@ class EngineRow:
         return self.models == "artifacts"
 
 
+_TEXT = ("initial_prompt", "without_timestamps", "max_new_tokens")
+_FALLBACK = (
+    "temperature", "best_of", "patience", "compression_ratio_threshold", "logprob_threshold", "no_speech_threshold",
+    "condition_on_previous_text", "suppress_tokens", "suppress_blank", "word_timestamps",
+)  # fmt: skip
 _PIPELINE_AXES = ("device", "threads", "inference_precision", "beam_size")
 ENGINES: dict[str, EngineRow] = {row.name: row for row in (
     EngineRow("openvino", "ours", "ovw", "artifacts", ("genai", "stateless"), AXES,
               has_layers=True, loader="ovw.engines.openvino:load_engine"),
     EngineRow("onnxruntime", "ours", "onnxruntime", "artifacts", ("onnx",),
               ("threads", "frames", "batch", "beam_size")),
-    EngineRow("openvino-genai", "genai", "openvino-genai", "folders", ("genai",), _PIPELINE_AXES),
-    EngineRow("optimum-intel", "optimum_intel", "optimum-intel", "folders", ("genai",), _PIPELINE_AXES),
+    EngineRow("openvino-genai", "genai", "openvino-genai", "folders", ("genai",), _PIPELINE_AXES,
+              (*_TEXT, "hotwords")),
+    EngineRow("optimum-intel", "optimum_intel", "optimum-intel", "folders", ("genai",), _PIPELINE_AXES, _TEXT[1:]),
     EngineRow("pytorch", "pytorch", "openai-whisper", "checkpoints", ("genai", "stateless", "onnx"),
-              ("threads", "beam_size"), loader="ovw.engines.openai_whisper:load_engine"),
-    EngineRow("faster-whisper", "faster", "faster-whisper", "own", (), ("threads", "beam_size"), fetches=True),
+              ("threads", "beam_size"), (*_TEXT, *_FALLBACK, "length_penalty", "max_initial_timestamp"),
+              loader="ovw.engines.openai_whisper:load_engine"),
+    EngineRow("faster-whisper", "faster", "faster-whisper", "own", (), ("threads", "beam_size"),
+              (*_TEXT, *_FALLBACK, "hotwords", "repetition_penalty", "no_repeat_ngram_size"), fetches=True),
 )}  # fmt: skip
 
 

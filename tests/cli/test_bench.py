@@ -318,7 +318,7 @@ def test_a_peer_needs_nothing_but_numpy(tmp_path: Path) -> None:
     np.save(tmp_path / "0.npy", np.zeros(16000, np.float32))
     job = {
         "engine": "faster-whisper", "module": "faster", "model": "x", "precision": None, "device": {"device": "CPU", "threads": 0, "precision": None},
-        "beam_size": 1, "batch_size": 1, "language": "en", "task": "transcribe", "fallback": [], "decoding": {},
+        "beam_size": 1, "batch_size": 1, "language": "en", "task": "transcribe", "options": {"temperature": [0.0]}, "decoding": {},
         "clips": [str(tmp_path / "0.npy")], "seconds": 0, "limit": 9, "offline": False,
     }  # fmt: skip
     hide = "import sys; sys.modules.update(dict.fromkeys(('ovw', 'faster_whisper'))); import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 GAP = 8000
 """Samples of silence between clips that are handed over at once."""
 
+NAMES = {"logprob_threshold": "log_prob_threshold"}
+"""Options by ovw's name, where its own is another."""
+
 
 class Faster:
     """A loaded model.
@@ -34,7 +37,7 @@ class Faster:
             "language": job["language"],
             "task": job["task"],
             "beam_size": job["beam_size"],
-            "temperature": [0.0, *job["fallback"]],
+            **{NAMES.get(name, name): value for name, value in job["options"].items()},
         }
 
     def transcribe(self, samples: NDArray[np.float32]) -> tuple[str, int | None]:

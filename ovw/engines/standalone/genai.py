@@ -27,7 +27,11 @@ class Genai:
         self._threads = job["device"]["threads"]
         self._pipeline = openvino_genai.WhisperPipeline(job["model"], job["device"]["device"], **properties)
         self._config = self._pipeline.get_generation_config()
-        self._config.return_timestamps, self._config.num_beams = True, job["beam_size"]
+        options = dict(job["options"])
+        self._config.return_timestamps = not options.pop("without_timestamps", False)
+        self._config.num_beams = job["beam_size"]
+        for name, value in options.items():
+            setattr(self._config, name, value)
         if self._config.is_multilingual:
             self._config.task = job["task"]
             if job["language"]:

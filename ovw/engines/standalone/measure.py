@@ -1,9 +1,9 @@
 """The loop: load an engine, feed it clips, write down times and texts as they come.
 
 A job holds `engine` and its `module` in this folder, `model`, `precision` (in the engine's own words), `device` (the
-fields of ovw's `DeviceOptions`), `beam_size`, `batch_size`, `language`, `task`, `fallback` (temperatures after 0),
-`clips` (`.npy` files of samples at 16 kHz), `seconds` and `limit` of the loop, `offline` (also hand over all clips at
-once), and `decoding`, all of these options as ovw's own runner takes them.
+fields of ovw's `DeviceOptions`), `beam_size`, `batch_size`, `language`, `task`, `options` (others that the engine
+takes, by ovw's names), `clips` (`.npy` files of samples at 16 kHz), `seconds` and `limit` of the loop, `offline`
+(also hand over all clips at once), and `decoding`, all of these options as ovw's own runner takes them.
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ class OptimumIntel:
         self._tokenizer = AutoTokenizer.from_pretrained(job["model"])
         self._features = WhisperFeatureExtractor.from_pretrained(job["model"])
         self._batch = job["batch_size"]
-        self._options: dict[str, Any] = {"num_beams": job["beam_size"], "return_timestamps": True}
+        given = dict(job["options"])
+        timed = not given.pop("without_timestamps", False)
+        self._options: dict[str, Any] = {"num_beams": job["beam_size"], "return_timestamps": timed, **given}
         if self._model.generation_config.is_multilingual:
             self._options |= {"task": job["task"], "language": job["language"]}
 

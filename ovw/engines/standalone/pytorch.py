@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+NAMES = {"max_new_tokens": "sample_len"}
+"""Options by ovw's name, where its own is another."""
+
 
 class Pytorch:
     """A loaded checkpoint.
@@ -27,8 +30,8 @@ class Pytorch:
         self._options = {
             "language": job["language"],
             "task": job["task"],
-            "beam_size": job["beam_size"] if job["beam_size"] > 1 else None,
-            "temperature": (0.0, *job["fallback"]),
+            "beam_size": job["beam_size"] if job["beam_size"] > 1 or "patience" in job["options"] else None,
+            **{NAMES.get(name, name): value for name, value in job["options"].items()},
         }
 
     def transcribe(self, samples: NDArray[np.float32]) -> tuple[str, int | None]:
