@@ -21,7 +21,7 @@ from ovw.benchmark.measuring.energy import EnergyMeter, collect_with_energy
 from ovw.benchmark.measuring.throughput import windows_per_second
 from ovw.benchmark.roofline.graph_cost import decoder_work, encoder_work, graph_files
 from ovw.errors import OvwError
-from ovw.runtime.device import compile_model, core, inference_precision
+from ovw.runtime.device import compile_model, core, inference_precision, running_properties
 from ovw.runtime.encoder import EncoderSession
 from ovw.runtime.protocols import Audio, Decoder, Encoder, Windows
 from ovw.runtime.sessions import open_decoder, open_encoder, require_runnable
@@ -244,6 +244,7 @@ class GraphBench:
         for name, session in (("encoder", self.encoder), ("decoder", self.decoder)):
             if compiled := getattr(session, "compiled", None):
                 facts[f"{name}_precision"] = inference_precision(compiled)
+                facts |= {f"{name}_{key}": value for key, value in running_properties(compiled).items()}
         facts["energy"] = self._energy.reason or "of the whole processor package"
         return facts | ({"work": self._work(facts)} if self._job.count and self._has_cache else {})
 

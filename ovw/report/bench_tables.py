@@ -85,7 +85,7 @@ def layer_type_rows(record: Record, case: str, stage: str) -> list[Row]:
 
 
 def note_of(case: Case) -> str:
-    """Remarks on a case: its end, disturbances."""
+    """Remarks on a case: its end, disturbances, settings that it did not get."""
     facts = case.facts
     notes = [_status(case)] if has_failed(case) or is_skipped(case) else []
     if facts.get("noisy"):
@@ -94,6 +94,10 @@ def note_of(case: Case) -> str:
         notes.append(f"slowed: the machine ran at {number(facts['slowed'])} of its pace")
     if (held := median(facts.get("throttled") or [0.0])) > THROTTLED:
         notes.append(f"throttled: the container's quota held it back {held:.0%} of the time")
+    for axis in ("streams", "threads"):
+        asked, found = case.config.get(axis), facts.get(f"encoder_{axis}")
+        if asked and found and asked != found:
+            notes.append(f"{axis}: OpenVINO uses {found}, not {asked}")
     if facts.get("texts_differ"):
         notes.append("texts differ from round to round")
     return "; ".join(notes)

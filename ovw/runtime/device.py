@@ -192,3 +192,14 @@ def inference_precision(model: ov.CompiledModel) -> str:
     devices = model.get_property("DEVICE_PROPERTIES")
     known = {str(of[PRECISION].get_type_name()) for of in devices.values() if PRECISION in of}
     return "+".join(sorted(known)) or "unknown"
+
+
+def running_properties(model: ov.CompiledModel) -> dict[str, int]:
+    """The streams, threads and requests at once of a compiled model, as far as its device has them."""
+    names = {
+        "streams": "NUM_STREAMS",
+        "threads": "INFERENCE_NUM_THREADS",
+        "requests": "OPTIMAL_NUMBER_OF_INFER_REQUESTS",
+    }
+    known = model.get_property("SUPPORTED_PROPERTIES")
+    return {key: int(model.get_property(name)) for key, name in names.items() if name in known}

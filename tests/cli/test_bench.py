@@ -55,6 +55,8 @@ def test_everything_of_one_artifact(tmp_path: Path) -> None:
     assert (len(encoder.samples), encoder.unit, set(encoder.percentiles)) == (2, "ms", {"p50", "p90", "p95", "p99"})
     assert case.facts["tokens"] > 0
     assert case.facts["encoder_precision"] in ("f32", "bf16", "f16")
+    assert {case.facts[f"{graph}_{key}"] for graph in ("encoder", "decoder") for key in ("streams", "requests")} == {1}
+    assert case.facts["encoder_threads"] >= 1
     assert case.config["device"] == "CPU"
     assert record.facts["peaks"]["CPU"]["gflops"]["f32"] > 0
     assert {row["stage"] for row in record.tables["layers"]} == {"encoder", "token", "runner_encoder", "runner_token"}

@@ -51,6 +51,14 @@ def test_rounds_add_up() -> None:
     assert detail_rows(case)[0]["n"] == 4
 
 
+def test_settings_that_openvino_does_not_take_over_are_noted() -> None:
+    spec = CaseSpec(name="c", model="m", stages=("encoder",), device={"streams": 2, "threads": 1})
+    for streams, note in ((1, "streams: OpenVINO uses 1, not 2"), (2, "")):
+        facts = {"encoder_streams": streams, "encoder_threads": 1, "encoder_requests": streams}
+        assert note_of(Case(name="c", config=spec.axes(), facts=facts)) == note
+    assert note_of(Case(name="c", config=CaseSpec(name="c", model="m", stages=()).axes(), facts=facts)) == ""
+
+
 def test_stages_that_a_case_left_out_are_shown() -> None:
     own = "the runner uses the artifact's own graphs"
     left_out = {"token_400": "no room", "runner_encoder": own, "runner_token_0": own}
