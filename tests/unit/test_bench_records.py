@@ -16,12 +16,13 @@ from ovw.benchmark.measuring.pace import Pace
 from ovw.benchmark.plan import make_plan
 from ovw.benchmark.results.derived import finish, note_slowed
 from ovw.benchmark.results.result import add_layers, add_memory, add_round, hypothesis_rows, whole_rounds
+from ovw.benchmark.scheduling import schedule
 from ovw.benchmark.scheduling.jobs import clip_job, request_sha256
 from ovw.cli.ensure import pytorch_file
 from ovw.config import build, resolve
 from ovw.convert.plan import Converted
 from ovw.errors import OvwError, UsageError
-from ovw.record import Case, Metric, new_record, read_record
+from ovw.record import Case, Metric, has_failed, new_record, read_record
 from ovw.report.bench_tables import detail_rows, markdown, note_of, overview_rows, problem_lines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +99,20 @@ def test_layers_that_fail_are_a_failure_behind_whole_rounds() -> None:
     assert none == []
     assert problem_lines(record(replace_config(failed))) == ["c: hang: no result for 600 s"]
     assert whole_rounds(failed) == good
+
+
+def test_layers_that_hang_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = CaseSpec(name="c", model="m", layout="genai", stages=("encoder",))
+    config, problems = BenchConfig(layers=True), []
+    journal = RecordJournal(config, tmp_path / "r.json", {})
+    journal.put(Case(name="c", config=spec.axes(), facts={"status": "done", "rounds": 5}))
+    hung = outcome([], "hang", reason="no result for 600 s")
+    monkeypatch.setattr(schedule, "run_child", lambda *_, **__: hung)
+    watch = schedule.BenchObserver(on_problem=problems.append)
+    schedule.Bench(config, [spec], CLIPS, journal, {}, watch).profile_layers()
+    assert problems == ["c, layers: hang: no result for 600 s"]
+    assert has_failed(journal.cases["c"])
+    assert journal.record.tables == {"layers": []}
 
 
 CLIPS = Clips([ClipFile("a", Path("0.npy"), 1.0, "first", "ja"), ClipFile("b", Path("1.npy"), 1.0, "second")], {})
