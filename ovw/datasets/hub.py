@@ -17,12 +17,13 @@ from ovw.datasets.utterance import Item, Problem
 from ovw.errors import OvwError, UsageError, reason
 from ovw.extras import require
 from ovw.hub import SCHEME, hub_endpoint
-from ovw.network import require_online
+from ovw.network import is_offline, require_online
 
 if TYPE_CHECKING:
     import datasets
 
 CONNECT_TIMEOUT_S = 5
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")
 PARQUET_BRANCH = "refs/convert/parquet"
 """Where the Hub keeps its own Parquet copy of datasets that still need a script, which `datasets` 4 no longer runs."""
 PARQUET_FILES = "{config}/{split}/*.parquet"
@@ -154,7 +155,7 @@ def check_reachable(repository: str, or_else: str) -> None:
         OvwError: the Hub does not answer.
     """
     require_online(repository)
-    if any(os.environ.get(name) for name in ("HF_HUB_OFFLINE", "HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
+    if is_offline(hub=True) or any(os.environ.get(name) for name in PROXIES):
         return
     address = urlsplit(hub_endpoint())
     port = address.port or (80 if address.scheme == "http" else 443)

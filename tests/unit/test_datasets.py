@@ -13,6 +13,7 @@ from support.speech_files import TEXTS, librispeech, manifest, pack, wav
 from ovw.datasets.audio import clip_sha256, read_bytes, read_clip
 from ovw.datasets.columns import language_code
 from ovw.datasets.fingerprint import fingerprint
+from ovw.datasets.hub import PROXIES
 from ovw.datasets.multilingual import fleurs_configs
 from ovw.datasets.resolve import DatasetOptions, open_dataset
 from ovw.datasets.utterance import Problem, Utterance
@@ -263,10 +264,12 @@ def test_a_stray_quote_is_named_by_its_line(tmp_path: Path) -> None:
             items(tmp_path / "m.csv")
 
 
-def test_no_network_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("offline_of_hub", ["", "0"])
+def test_no_network_is_said_at_once(monkeypatch: pytest.MonkeyPatch, offline_of_hub: str) -> None:
     pytest.importorskip("datasets")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    for name in ("HF_HUB_OFFLINE", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+    monkeypatch.setenv("HF_HUB_OFFLINE", offline_of_hub)
+    for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(OvwError, match=r"librispeech_asr cannot be fetched.*--data"):
         items("librispeech")
