@@ -15,7 +15,7 @@ from ovw.artifact.lock import locked
 from ovw.errors import OvwError, quoted, reason
 from ovw.evaluate.leaderboard import remove_leaderboard
 from ovw.files import write_whole
-from ovw.parsing import load_json
+from ovw.parsing import load_object
 from ovw.record import HYPOTHESES_FILE, RECORD_FILE
 from ovw.scoring.hypothesis import Hypothesis, parse
 from ovw.text_files import lines_of
@@ -181,10 +181,9 @@ class HypothesisJournal:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        data = load_json(path)
-    except (OSError, ValueError):
+        return load_object(path)
+    except OvwError:
         return {}
-    return data if isinstance(data, dict) else {}
 
 
 def _takes_more(request: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:

@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
-from ovw.errors import quoted
-from ovw.text_files import require_file
+from ovw.errors import OvwError, quoted, reason
+from ovw.text_files import read_text, require_file
 
+FETCH_AGAIN = "fetch the folder again"
 DEPTH = 64
 """Levels of brackets; no format that ovw reads has more than ten."""
 NUMBERS, TEXT = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"), "tag:yaml.org,2002:str"
@@ -55,6 +56,25 @@ def load_json(path: Path) -> Any:
     """
     require_file(path)
     return from_json(path.read_text(encoding="utf-8"))
+
+
+def load_object(path: Path, hint: str = FETCH_AGAIN) -> dict[str, Any]:
+    """The object in a JSON file of another program, in any encoding that `read_text` knows.
+
+    Args:
+        path: of the file.
+        hint: what to do where it cannot be read.
+
+    Raises:
+        OvwError: no such file, not JSON, or not an object.
+    """
+    try:
+        data = from_json(read_text(path))
+    except (OSError, ValueError) as error:
+        raise OvwError(f"{path} cannot be read: {reason(error)}", hint) from error
+    if not isinstance(data, dict):
+        raise OvwError(f"{path} holds a {type(data).__name__}, expected an object", hint)
+    return data
 
 
 def _check_depth(data: Any) -> None:

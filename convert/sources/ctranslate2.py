@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads
 from ovw.convert.sources.generation import from_ctranslate2
 from ovw.convert.sources.identity import declared_capabilities, require_openai_ids
-from ovw.convert.sources.reading import Reader, map_file, read_json
+from ovw.convert.sources.reading import Reader, map_file
 from ovw.errors import OvwError, quoted
 from ovw.models import Dims
-from ovw.parsing import load_json
+from ovw.parsing import load_json, load_object
 from ovw.text_files import read_text
 
 VERSION = 6
@@ -51,10 +51,10 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
     """Read a `model.bin` that may be cut into parts, with `config.json` and `tokenizer.json` in `folder`."""
     data = map_file(parts[0]) if len(parts) == 1 else _joined(parts)
     variables = parse_model(data, reference)
-    config = read_json(folder / "config.json")
+    config = load_object(folder / "config.json")
     tensors = to_openai(variables)
     dims = _dims(variables, tensors)
-    tokenizer = read_json(folder / "tokenizer.json") if (folder / "tokenizer.json").is_file() else None
+    tokenizer = load_object(folder / "tokenizer.json") if (folder / "tokenizer.json").is_file() else None
     if tokenizer is None:
         require_openai_ids(dims, _control_ids(folder), reference)
     can, steered = declared_capabilities({}, tokenizer, dims)

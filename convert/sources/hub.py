@@ -16,10 +16,10 @@ from ovw.artifact.hub_repository import (
     snapshot,
 )  # fmt: skip
 from ovw.convert.sources.huggingface import CONFIG, WEIGHTS, shards
-from ovw.convert.sources.reading import read_json
 from ovw.errors import OvwError
 from ovw.home import weights_dir
 from ovw.network import is_offline
+from ovw.parsing import load_object
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json")
 OPTIONAL = ("generation_config.json", *TOKENIZER)
@@ -54,7 +54,7 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
     if weights is None:
         raise OvwError(f"{repository} holds no weights", f"ovw reads {', '.join(WEIGHTS)}")
     if weights.endswith(".json"):
-        for shard in shards(read_json(files.folder / weights)):
+        for shard in shards(load_object(files.folder / weights)):
             files.fetch_weights(shard)
     for name in OPTIONAL:
         files.fetch(name)
@@ -80,5 +80,5 @@ def _is_whole(folder: Path) -> bool:
     if not (folder / CONFIG).is_file():
         return False
     weights = next((name for name in WEIGHTS if (folder / name).is_file()), None)
-    parts = shards(read_json(folder / weights)) if weights and weights.endswith(".json") else ()
+    parts = shards(load_object(folder / weights)) if weights and weights.endswith(".json") else ()
     return weights is not None and all((folder / part).is_file() for part in parts)

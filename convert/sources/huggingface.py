@@ -20,12 +20,12 @@ from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignme
 from ovw.convert.sources.generation import from_huggingface
 from ovw.convert.sources.identity import declared_capabilities, require_openai_ids
 from ovw.convert.sources.pytorch import load_pickle, to_arrays, to_numpy
-from ovw.convert.sources.reading import read_json
 from ovw.convert.sources.wrappers import ADAPTED, merge_adapter, unwrap
 from ovw.convert.tokenizer import byte_level
 from ovw.errors import OvwError, UsageError, quoted
 from ovw.home import real_path, user_path
 from ovw.models import CONFIG_KEYS, END, Dims
+from ovw.parsing import FETCH_AGAIN, load_object
 from ovw.text_files import read_text
 
 Arrays = dict[str, NDArray[np.floating]]
@@ -91,7 +91,7 @@ def read_huggingface(folder: Path, reference: str | None = None, adapter: Path |
         tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
         capabilities=can,
         steered=steered,
-        generation=from_huggingface(generation, read_json(folder / CONFIG), tokenizer, dims),
+        generation=from_huggingface(generation, load_object(folder / CONFIG), tokenizer, dims),
     )
 
 
@@ -127,7 +127,7 @@ def with_adapter(tensors: Arrays, folder: Path) -> tuple[Arrays, bool]:
         )
     if not adapter:
         return base, False
-    config = read_json(folder / ADAPTER_CONFIG) if (folder / ADAPTER_CONFIG).is_file() else None
+    config = load_object(folder / ADAPTER_CONFIG) if (folder / ADAPTER_CONFIG).is_file() else None
     return merge_adapter(base, adapter, config, str(file or folder)), True
 
 
@@ -141,7 +141,7 @@ def read_adapter(folder: Path) -> Checkpoint:
     Raises:
         OvwError: the base is not on this machine, or the adapter cannot be merged.
     """
-    named = str(read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path") or "a base it does not name")
+    named = str(load_object(folder / ADAPTER_CONFIG).get("base_model_name_or_path") or "a base it does not name")
     for base in (user_path(named), folder / named, folder.parent / Path(named).name):
         if base.is_dir() and find_weights(base):
             return read_huggingface(base, real_path(folder).name, folder)
@@ -188,7 +188,7 @@ def rename(tensors: Arrays, dims: Dims) -> Arrays:
 
 
 def _dims(folder: Path) -> Dims:
-    config = read_json(folder / CONFIG)
+    config = load_object(folder / CONFIG)
     for key, value in FIXED.items():
         if config.get(key, value) != value:
             raise OvwError(
@@ -200,7 +200,7 @@ def _dims(folder: Path) -> Dims:
 
 
 def _optional(folder: Path, name: str) -> dict[str, Any]:
-    return read_json(folder / name) if (folder / name).is_file() else {}
+    return load_object(folder / name) if (folder / name).is_file() else {}
 
 
 def _load(folder: Path, weights: str) -> Arrays:
@@ -215,10 +215,10 @@ def _read_file(path: Path) -> Arrays:
 
 
 def _files(folder: Path, weights: str) -> Iterator[Path]:
-    names = shards(read_json(folder / weights)) if weights.endswith(".json") else [weights]
+    names = shards(load_object(folder / weights)) if weights.endswith(".json") else [weights]
     for name in names:
         if not (folder / name).is_file():
-            raise OvwError(f"{folder / weights} names {name}, which is not there", "fetch the folder again")
+            raise OvwError(f"{folder / weights} names {name}, which is not there", FETCH_AGAIN)
         yield folder / name
 
 
@@ -246,10 +246,10 @@ def _read_safetensors(path: Path) -> Arrays:
 def read_tokenizer(folder: Path) -> dict[str, Any] | None:
     """The tokenizer of a folder: `tokenizer.json`, or built from `vocab.json` and what belongs to it."""
     if (folder / "tokenizer.json").is_file():
-        return read_json(folder / "tokenizer.json")
+        return load_object(folder / "tokenizer.json")
     if not (folder / "vocab.json").is_file() or not (folder / "merges.txt").is_file():
         return None
-    words = read_json(folder / "vocab.json")
+    words = load_object(folder / "vocab.json")
     lines = read_text(folder / "merges.txt").splitlines()
     merged = [line for line in lines if line.strip() and not line.startswith("#version")]
     later = _optional(folder, "tokenizer_config.json").get("added_tokens_decoder") or {}

@@ -1,4 +1,4 @@
-"""Shared parts of the readers: little-endian fields, and JSON objects."""
+"""Shared parts of the readers: little-endian fields, and files mapped into memory."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ import mmap
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from ovw.errors import OvwError, reason
-from ovw.parsing import from_json
-from ovw.text_files import read_text
 
 
 @dataclass
@@ -60,18 +55,3 @@ def map_file(path: Path) -> memoryview:
     """
     with path.open("rb") as stream:
         return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object that a JSON file holds.
-
-    Raises:
-        OvwError: no such file, not JSON, or not an object.
-    """
-    try:
-        data = from_json(read_text(path))
-    except (OSError, ValueError, RecursionError) as error:
-        raise OvwError(f"{path} cannot be read: {reason(error)}", "fetch the folder again") from error
-    if not isinstance(data, dict):
-        raise OvwError(f"{path} holds a {type(data).__name__}, expected an object", "fetch the folder again")
-    return data

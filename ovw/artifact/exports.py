@@ -7,11 +7,12 @@ from pathlib import Path
 
 from ovw.artifact import names
 from ovw.artifact.download import Progress, ignore
-from ovw.artifact.foreign import DECODER_XML, ENCODER_XML, WITH_PAST, has_state, read_object
+from ovw.artifact.foreign import DECODER_XML, ENCODER_XML, WITH_PAST, has_state
 from ovw.artifact.hub_repository import CommitFiles, Repository, Shelf, commit_of, link_files, missing, snapshot
 from ovw.errors import UsageError
 from ovw.home import exports_dir
 from ovw.network import is_offline
+from ovw.parsing import load_object
 
 WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}")
 """A revision that can never be another commit."""
@@ -73,7 +74,7 @@ def _fetch(files: CommitFiles) -> None:
     """Small files first: what is no OpenVINO Whisper model is refused before weights come."""
     repository = files.repository
     files.fetch(names.CONFIG)
-    kind = read_object(files.folder / names.CONFIG).get("model_type")
+    kind = load_object(files.folder / names.CONFIG).get("model_type")
     if kind != "whisper":
         raise UsageError(f"{repository} holds a model of type {kind!r}, not whisper", "name a Whisper model")
     for name in (*GRAPHS, *TEXTS):

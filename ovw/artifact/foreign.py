@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from ovw.artifact import names
 from ovw.artifact.generation import read_generation
@@ -18,7 +17,7 @@ from ovw.artifact.vocabulary import added_ids
 from ovw.errors import DAMAGE, OvwError, quoted, reason
 from ovw.home import real_path
 from ovw.models import CONFIG_KEYS, END, ENGLISH_END, Dims, languages
-from ovw.parsing import load_json
+from ovw.parsing import load_object
 
 UNVERIFIED = "unverified"
 """The kind of the source, and the frontend, of such a folder."""
@@ -45,7 +44,7 @@ def foreign_manifest(folder: Path) -> Manifest:
     """
     if not (has_state(folder) or (folder / WITH_PAST).is_file()):
         raise OvwError(f"{folder} has a decoder without a state, and no {WITH_PAST}", STATEFUL)
-    config, generation = read_object(folder / names.CONFIG), read_generation(folder)
+    config, generation = load_object(folder / names.CONFIG), read_generation(folder)
     if config.get("model_type") != "whisper":
         raise OvwError(f"{folder} holds a model of type {quoted(config.get('model_type'))}, not whisper")
     if not (folder / names.TOKENIZER).is_file():
@@ -56,7 +55,7 @@ def foreign_manifest(folder: Path) -> Manifest:
             raise ValueError("; ".join(problems))
         heads = dims.usable_heads([(layer, head) for layer, head in generation.get("alignment_heads") or ()])
         complete = generation.get("is_multilingual") is False or {"is_multilingual", "lang_to_id"} <= generation.keys()
-        tokens = {} if complete else added_ids(read_object(folder / names.TOKENIZER))
+        tokens = {} if complete else added_ids(load_object(folder / names.TOKENIZER))
         known = [code.strip("<|>") for code in generation.get("lang_to_id") or tokens]
         multilingual = bool(generation.get("is_multilingual", tokens.get(END) != ENGLISH_END))
         return Manifest(
@@ -91,17 +90,6 @@ def foreign_manifest(folder: Path) -> Manifest:
 def has_state(folder: Path) -> bool:
     """Whether the decoder of such a folder keeps its cache inside."""
     return STATE in (folder / DECODER_XML).read_bytes()
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; `OvwError` for anything else."""
-    try:
-        found = load_json(path)
-    except (OSError, ValueError) as error:
-        raise OvwError(f"{path} cannot be read: {reason(error)}") from error
-    if not isinstance(found, dict):
-        raise OvwError(f"{path} holds no object")
-    return found
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from ovw.artifact import names
 from ovw.choices import TASKS
-from ovw.errors import OvwError, quoted, reason
+from ovw.errors import OvwError, quoted
 from ovw.models import LARGEST_DIMS
-from ovw.parsing import load_json
+from ovw.parsing import load_object
 
 MOST = LARGEST_DIMS["n_vocab"]
 SUPPRESSED = ("suppress_tokens", "begin_suppress_tokens")
@@ -30,12 +30,7 @@ def read_generation(folder: Path, n_vocab: int = MOST) -> dict[str, Any]:
     """
     path = folder / names.GENERATION_CONFIG
     hint = f"ovw verify {folder} lists what is wrong"
-    try:
-        config = load_json(path)
-    except (OSError, ValueError) as error:
-        raise OvwError(f"{path} cannot be read: {reason(error)}", hint) from error
-    if not isinstance(config, dict):
-        raise OvwError(f"{path} holds a {type(config).__name__}, expected an object", hint)
+    config = load_object(path, hint)
     for key, (fits, allowed) in ALLOWED.items():
         value = config.get(key)
         if value is not None and not fits(value):

@@ -50,6 +50,7 @@ def run(
     from ovw.artifact.foreign import is_foreign
     from ovw.artifact.locate import load_manifest
     from ovw.cli.ensure import find_model
+    from ovw.parsing import FETCH_AGAIN
     from ovw.runtime.fast.compiled import sweep_damaged
 
     folder = find_model(model, Terminal(quiet=json_))
@@ -72,7 +73,7 @@ def run(
     if problems:
         for problem in problems:
             typer.echo(f"{folder}: {problem}", err=True)
-        hint = "convert again with --force"
+        hint = FETCH_AGAIN if foreign else "convert again with --force"
         if all(MASKS in one for one in problems):
             hint = IN_MEMORY if foreign else "ovw verify --mend repairs it"
         warn(f"{folder} is damaged: {len(problems)} problem(s). Hint: {hint}.")

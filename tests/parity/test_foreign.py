@@ -121,7 +121,7 @@ def test_a_second_graph_beside_a_state_is_a_leftover(foreign: Path) -> None:
     ("damage", "message"),
     [
         (lambda folder: (folder / "config.json").write_text('{"model_type": "bert"}'), "type 'bert', not whisper"),
-        (lambda folder: (folder / "config.json").write_text("[]"), "holds no object"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "holds a list, expected an object"),
         (lambda folder: (folder / "config.json").write_text('{"model_type": "whisper"}'), "is damaged"),
         (lambda folder: (folder / "generation_config.json").unlink(), "cannot be read"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "has no tokenizer.json"),

@@ -83,6 +83,23 @@ def test_a_damaged_config_of_a_model_is_reported_everywhere(copy: Path, content:
             read(copy)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_configs_with_a_byte_order_mark(copy: Path, encoding: str) -> None:
+    (copy / "manifest.json").unlink()
+    expected = foreign_manifest(copy)
+    for name in ("config.json", "generation_config.json"):
+        (copy / name).write_text((copy / name).read_text(), encoding=encoding)
+    found = foreign_manifest(copy)
+    assert (found.dims, found.languages) == (expected.dims, expected.languages)
+
+
+def test_verify_asks_for_no_conversion_of_what_others_made(copy: Path) -> None:
+    (copy / "config.json").write_text("[]")
+    assert "convert again with --force" in ovw("verify", copy, code=1).stderr
+    (copy / "manifest.json").unlink()
+    assert "Hint: fetch the folder again." in ovw("verify", copy, code=1).stderr
+
+
 def test_heads_of_a_larger_decoder_are_not_used(copy: Path) -> None:
     (copy / "manifest.json").unlink()
     config = json.loads((copy / "generation_config.json").read_text())

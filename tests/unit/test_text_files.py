@@ -11,9 +11,9 @@ import pytest
 from support.speech_files import librispeech, pack, wav
 
 from ovw.config import build, read_yaml
-from ovw.convert.sources.reading import read_json
 from ovw.datasets.resolve import DatasetOptions, utterances
 from ovw.errors import OvwError
+from ovw.parsing import load_object
 from ovw.scoring.hypothesis import read_hypotheses
 from ovw.scoring.normalizer import normalize
 from ovw.text_files import decode_text, read_text
@@ -140,7 +140,7 @@ def test_configurations_and_results(tmp_path: Path, encoding: str):
     (tmp_path / "c.yaml").write_bytes(encoded("initial_prompt: Café Größe\n", encoding, "\r\n"))
     assert read_yaml(tmp_path / "c.yaml") == {"initial_prompt": "Café Größe"}
     (tmp_path / "c.json").write_bytes(encoded('{"title": "Größe"}', encoding))
-    assert read_json(tmp_path / "c.json") == {"title": "Größe"}
+    assert load_object(tmp_path / "c.json") == {"title": "Größe"}
     line = '{"id": "a", "reference": "Größe", "hypothesis": "x"}\n'
     (tmp_path / "h.jsonl").write_bytes(encoded(line, encoding, "\r\n"))
     assert read_hypotheses(tmp_path / "h.jsonl")[0].reference == "Größe"
