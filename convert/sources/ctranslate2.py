@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ovw.artifact import names
 from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads
 from ovw.convert.sources.generation import from_ctranslate2
 from ovw.convert.sources.identity import declared_capabilities, require_openai_ids
@@ -51,10 +52,10 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
     """Read a `model.bin` that may be cut into parts, with `config.json` and `tokenizer.json` in `folder`."""
     data = map_file(parts[0]) if len(parts) == 1 else _joined(parts)
     variables = parse_model(data, reference)
-    config = load_object(folder / "config.json")
+    config = load_object(folder / names.CONFIG)
     tensors = to_openai(variables)
     dims = _dims(variables, tensors)
-    tokenizer = load_object(folder / "tokenizer.json") if (folder / "tokenizer.json").is_file() else None
+    tokenizer = load_object(folder / names.TOKENIZER) if (folder / names.TOKENIZER).is_file() else None
     if tokenizer is None:
         require_openai_ids(dims, _control_ids(folder), reference)
     can, steered = declared_capabilities({}, tokenizer, dims)

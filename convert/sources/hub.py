@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ovw.artifact import names
 from ovw.artifact.download import Progress, ignore
 from ovw.artifact.hub_repository import (
     CommitFiles,
@@ -15,14 +16,14 @@ from ovw.artifact.hub_repository import (
     missing,
     snapshot,
 )  # fmt: skip
-from ovw.convert.sources.huggingface import CONFIG, WEIGHTS, shards
+from ovw.convert.sources.huggingface import find_weights, shards
 from ovw.errors import OvwError
 from ovw.home import weights_dir
 from ovw.network import is_offline
 from ovw.parsing import load_object
 
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json")
-OPTIONAL = ("generation_config.json", *TOKENIZER)
+TOKENIZER = (names.TOKENIZER, names.TOKENIZER_CONFIG, "vocab.json", "merges.txt", "added_tokens.json")
+OPTIONAL = (names.GENERATION_CONFIG, *TOKENIZER)
 
 
 def fetch_repository(reference: str, *, offline: bool = False, on_progress: Progress = ignore) -> Path:
@@ -40,19 +41,19 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
     shelf = Shelf(weights_dir() / "huggingface" / repository.name.replace("/", "--"))
     if offline or is_offline(hub=True):
         return kept_offline(repository, shelf, _is_whole) or missing(repository)
-    commit = commit_of(repository, CONFIG)
+    commit = commit_of(repository, names.CONFIG)
     if commit is None:
-        raise OvwError(f"{repository} has no {CONFIG}", "name a repository with a model of transformers")
+        raise OvwError(f"{repository} has no {names.CONFIG}", "name a repository with a model of transformers")
     files = CommitFiles(repository, commit, shelf.of(commit), on_progress)
     if found := snapshot(repository, commit, _is_whole):
         folder = _with_texts(found, files)
         if folder != found:
             shelf.keep(repository.revision, commit)
         return folder
-    files.fetch(CONFIG)
-    weights = next((name for name in WEIGHTS if _fetch(files, name)), None)
+    files.fetch(names.CONFIG)
+    weights = next((name for name in names.CHECKPOINT_WEIGHTS if _fetch(files, name)), None)
     if weights is None:
-        raise OvwError(f"{repository} holds no weights", f"ovw reads {', '.join(WEIGHTS)}")
+        raise OvwError(f"{repository} holds no weights", f"ovw reads {', '.join(names.CHECKPOINT_WEIGHTS)}")
     if weights.endswith(".json"):
         for shard in shards(load_object(files.folder / weights)):
             files.fetch_weights(shard)
@@ -77,8 +78,6 @@ def _fetch(files: CommitFiles, name: str) -> bool:
 
 def _is_whole(folder: Path) -> bool:
     """Whether a folder has a configuration, and weights with all their shards."""
-    if not (folder / CONFIG).is_file():
-        return False
-    weights = next((name for name in WEIGHTS if (folder / name).is_file()), None)
+    weights = find_weights(folder)
     parts = shards(load_object(folder / weights)) if weights and weights.endswith(".json") else ()
     return weights is not None and all((folder / part).is_file() for part in parts)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from ovw.artifact import names
 from ovw.artifact.hashing import file_sha256
 from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads, tensor_shapes
 from ovw.convert.sources.generation import from_huggingface
@@ -29,9 +30,6 @@ from ovw.parsing import FETCH_AGAIN, load_object
 from ovw.text_files import read_text
 
 Arrays = dict[str, NDArray[np.floating]]
-CONFIG = "config.json"
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-"""In the order in which they are looked for; an index names the files that the tensors are spread over."""
 FIXED = {"model_type": "whisper", "activation_function": "gelu", "scale_embedding": False}
 """Settings that Whisper's architecture fixes."""
 MODULES = {
@@ -55,7 +53,9 @@ EMBEDDING, OUTPUT = "model.decoder.embed_tokens.weight", "proj_out.weight"
 
 def find_weights(folder: Path) -> str | None:
     """The file that holds, or names, the weights of a Hugging Face folder; `None` where there is none."""
-    return next((name for name in WEIGHTS if (folder / CONFIG).is_file() and (folder / name).is_file()), None)
+    if not (folder / names.CONFIG).is_file():
+        return None
+    return next((name for name in names.CHECKPOINT_WEIGHTS if (folder / name).is_file()), None)
 
 
 def read_huggingface(folder: Path, reference: str | None = None, adapter: Path | None = None) -> Checkpoint:
@@ -72,9 +72,10 @@ def read_huggingface(folder: Path, reference: str | None = None, adapter: Path |
     """
     weights = find_weights(folder)
     if weights is None:
-        raise OvwError(f"{folder} holds no weights", f"a Hugging Face folder has {CONFIG} and {WEIGHTS[0]}")
+        hint = f"a Hugging Face folder has {names.CONFIG} and {names.CHECKPOINT_WEIGHTS[0]}"
+        raise OvwError(f"{folder} holds no weights", hint)
     dims = _dims(folder)
-    generation = _optional(folder, "generation_config.json")
+    generation = _optional(folder, names.GENERATION_CONFIG)
     whole, merged = with_adapter(unwrap(_load(folder, weights)), adapter or folder)
     tensors = rename(whole, dims)
     tokenizer = read_tokenizer(folder)
@@ -91,7 +92,7 @@ def read_huggingface(folder: Path, reference: str | None = None, adapter: Path |
         tokenizer_json=json.dumps(tokenizer, ensure_ascii=False) if tokenizer else None,
         capabilities=can,
         steered=steered,
-        generation=from_huggingface(generation, load_object(folder / CONFIG), tokenizer, dims),
+        generation=from_huggingface(generation, load_object(folder / names.CONFIG), tokenizer, dims),
     )
 
 
@@ -182,20 +183,19 @@ def rename(tensors: Arrays, dims: Dims) -> Arrays:
     if output is not None:
         full.setdefault(EMBEDDING, output)
     if (layers := max(dims.n_audio_layer, dims.n_text_layer)) > len(full):
-        raise ValueError(f"{CONFIG} gives {layers} layers, there are {len(full)} tensors")
+        raise ValueError(f"{names.CONFIG} gives {layers} layers, there are {len(full)} tensors")
     known = names_of(dims)
     return {known.get(name, name): value for name, value in full.items()}
 
 
 def _dims(folder: Path) -> Dims:
-    config = load_object(folder / CONFIG)
+    path = folder / names.CONFIG
+    config = load_object(path)
     for key, value in FIXED.items():
         if config.get(key, value) != value:
-            raise OvwError(
-                f"{folder / CONFIG}: {key} is {quoted(config[key])}, Whisper's is {value!r}", "give a Whisper model"
-            )
+            raise OvwError(f"{path}: {key} is {quoted(config[key])}, Whisper's is {value!r}", "give a Whisper model")
     if missing := [key for key in CONFIG_KEYS.values() if not isinstance(config.get(key), int)]:
-        raise OvwError(f"{folder / CONFIG} has no {', '.join(dict.fromkeys(missing))}", "give a Whisper model")
+        raise OvwError(f"{path} has no {', '.join(dict.fromkeys(missing))}", "give a Whisper model")
     return Dims(**{ours: config[theirs] for ours, theirs in CONFIG_KEYS.items()})
 
 
@@ -215,8 +215,7 @@ def _read_file(path: Path) -> Arrays:
 
 
 def _files(folder: Path, weights: str) -> Iterator[Path]:
-    names = shards(load_object(folder / weights)) if weights.endswith(".json") else [weights]
-    for name in names:
+    for name in shards(load_object(folder / weights)) if weights.endswith(".json") else [weights]:
         if not (folder / name).is_file():
             raise OvwError(f"{folder / weights} names {name}, which is not there", FETCH_AGAIN)
         yield folder / name
@@ -229,10 +228,10 @@ def shards(index: dict[str, Any]) -> list[str]:
         ValueError: something else than an index, or a file outside of its folder.
     """
     placed = index.get("weight_map")
-    names = sorted(set(placed.values())) if isinstance(placed, dict) and placed else []
-    if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
+    files = sorted(set(placed.values())) if isinstance(placed, dict) and placed else []
+    if not files or any(not isinstance(name, str) or Path(name).name != name for name in files):
         raise ValueError("the index has no weight_map of tensors and files beside it")
-    return names
+    return files
 
 
 def _read_safetensors(path: Path) -> Arrays:
@@ -245,14 +244,14 @@ def _read_safetensors(path: Path) -> Arrays:
 
 def read_tokenizer(folder: Path) -> dict[str, Any] | None:
     """The tokenizer of a folder: `tokenizer.json`, or built from `vocab.json` and what belongs to it."""
-    if (folder / "tokenizer.json").is_file():
-        return load_object(folder / "tokenizer.json")
+    if (folder / names.TOKENIZER).is_file():
+        return load_object(folder / names.TOKENIZER)
     if not (folder / "vocab.json").is_file() or not (folder / "merges.txt").is_file():
         return None
     words = load_object(folder / "vocab.json")
     lines = read_text(folder / "merges.txt").splitlines()
     merged = [line for line in lines if line.strip() and not line.startswith("#version")]
-    later = _optional(folder, "tokenizer_config.json").get("added_tokens_decoder") or {}
+    later = _optional(folder, names.TOKENIZER_CONFIG).get("added_tokens_decoder") or {}
     added = {token["content"]: int(i) for i, token in later.items()} | _optional(folder, "added_tokens.json")
     if END in words:
         added.setdefault(END, words[END])

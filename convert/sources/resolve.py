@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from ovw.artifact import names
 from ovw.artifact.download import Progress, download, ignore
 from ovw.artifact.hashing import file_sha256
 from ovw.artifact.hub_repository import REFERENCE
@@ -120,7 +121,7 @@ def _of_path(path: Path) -> Checkpoint:
         if _read(path, row.matches):
             return _read(path, row.read)
     if path.is_file():
-        hint = f"give the folder that it is in: {FOLDERS}" if (path.parent / "config.json").is_file() else FILES
+        hint = f"give the folder that it is in: {FOLDERS}" if (path.parent / names.CONFIG).is_file() else FILES
         raise UsageError(f"{path} is not a format ovw reads", hint)
     seen = ", ".join(sorted(p.name for p in path.iterdir())[:6]) or "nothing"
     raise UsageError(f"{path} holds no weights: {seen}", FOLDERS)

