@@ -45,7 +45,7 @@ def batch_size_for(options: TranscribeOptions, dims: Dims, most_rows: int, *, li
     """
     if options.batch_size:
         return options.batch_size
-    if live or options.is_sequential:
+    if live or options.in_turn():
         return 1
     rows = options.rows
     caches = 2 * dims.n_text_layer * dims.n_text_state * (dims.n_audio_ctx + 4 * rows * dims.n_text_ctx)

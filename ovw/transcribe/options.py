@@ -125,18 +125,12 @@ class TranscribeOptions(Config):
     def _check(self) -> TranscribeOptions:
         if any(not 0 <= t <= 2 for t in self.temperature):
             raise ValueError(f"temperature {list(self.temperature)}: allowed are values from 0 to 2")
-        if self.batch_size > 1 and not self.vad:
-            raise ValueError("batch_size above 1 cuts at pauses, which needs vad; leave one of them out")
         if self.hallucination_silence_threshold is not None and not self.word_timestamps:
             raise ValueError("hallucination_silence_threshold needs word_timestamps")
         if self.carry_initial_prompt and not self.initial_prompt:
             raise ValueError("carry_initial_prompt needs an initial_prompt")
-        if self.batch_size > 1 and self.prefix:
-            raise ValueError("prefix belongs to the first window; leave batch_size at 1")
-        if self.batch_size > 1 and self.condition_on_previous_text:
-            raise ValueError("condition_on_previous_text needs the text before a window; leave batch_size at 1")
-        if self.batch_size > 1 and self.hallucination_silence_threshold is not None:
-            raise ValueError("hallucination_silence_threshold needs the words before a window; leave batch_size at 1")
+        if self.batch_size > 1 and (why := self.in_turn()):
+            raise ValueError(f"{why}; leave batch_size at 1")
         clips = self.clip_timestamps
         if any(t < 0 for t in clips) or list(clips) != sorted(clips):
             raise ValueError(f"clip_timestamps {list(clips)}: allowed are times from 0 on, in rising order")
@@ -160,11 +154,17 @@ class TranscribeOptions(Config):
         samples = self.best_of if any(self.temperature) else 1
         return max(self.beam_size, samples)
 
-    @property
-    def is_sequential(self) -> bool:
-        """Whether windows have to be decoded one after the other."""
-        wanted = bool(self.prefix) or self.condition_on_previous_text is True
-        return wanted or not self.vad or self.hallucination_silence_threshold is not None
+    def in_turn(self) -> str:
+        """Why windows have to be decoded one after the other; empty where they need not."""
+        if not self.vad:
+            return "cutting at pauses, for several windows at once, needs vad"
+        if self.prefix:
+            return "prefix belongs to the first window"
+        if self.condition_on_previous_text:
+            return "condition_on_previous_text needs the text before a window"
+        if self.hallucination_silence_threshold is not None:
+            return "hallucination_silence_threshold needs the words before a window"
+        return ""
 
     @property
     def padding(self) -> Padding:
