@@ -95,13 +95,11 @@ class Bench:
         specs = self._specs if number % 2 == 0 else list(reversed(self._specs))
         for spec in specs:
             case = self._case(spec)
-            if not number and (has_failed(case) or is_skipped(case)):  # of an earlier run
+            if not number and _is_out(case):  # of an earlier run
                 case = whole_rounds(case)
                 if case.metrics:
                     self._journal.put(case)
-            if case.facts.get("rounds", 0) > number and not has_failed(case):
-                continue
-            if (number and (is_skipped(case) or has_failed(case))) or not self._fits(spec.name):
+            if not _is_due(case, number) or not self._fits(spec.name):
                 continue
             self._watch.on_step(f"{spec.name}, round {number + 1}")
             fresh = case if case.facts.get("status") == "done" else self._empty(spec)
@@ -146,7 +144,7 @@ class Bench:
         for spec in self._specs:
             case = self._journal.cases.get(spec.name)
             done = case.facts.get("rounds", 0) if case else 0
-            if done < self._config.rounds and (case is None or not (has_failed(case) or is_skipped(case))):
+            if done < self._config.rounds and (case is None or not _is_out(case)):
                 found[spec.name] = f"{self._config.rounds - done} of {self._config.rounds} rounds"
         return found
 
@@ -171,7 +169,7 @@ class Bench:
             package = engine_row(spec.engine).package
             where = f"{spec.python} -m pip" if spec.python else "pip"
             grown = grown.model_copy(update={"facts": grown.facts | {"reason": f"{where} install {package}"}})
-        if has_failed(grown) or is_skipped(grown):
+        if _is_out(grown):
             self._watch.on_problem(f"{spec.name}: {grown.facts['status']}: {grown.facts['reason']}")
         if "pipeline" in spec.stages:
             grown = grown.model_copy(update={"facts": grown.facts | self._request_facts(spec, grown)})
@@ -230,6 +228,17 @@ class Bench:
         self._done += 1
         self._watch.on_case(self._done, self._processes)
         return outcome
+
+
+def _is_out(case: Case) -> bool:
+    """Whether a case came to a bad end, or its engine is not installed."""
+    return has_failed(case) or is_skipped(case)
+
+
+def _is_due(case: Case, number: int) -> bool:
+    """Whether a case takes part in a round: it is not out, and has not done the round yet."""
+    rounds: int = case.facts.get("rounds", 0)
+    return not _is_out(case) and rounds <= number
 
 
 def _parts(spec: CaseSpec) -> int:
