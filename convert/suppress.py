@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tokenizers import Tokenizer
 
+from ovw.control_tokens import CONTROL_TOKENS, START, spellings_of
 from ovw.convert.tokenizer import PADDING
 
 BRACKETS_AND_SIGNS = '"#()*+/:;<=>@[\\]^_`{|}~「」『』'
@@ -11,8 +12,6 @@ RUNS = ("<<", ">>", "<<<", ">>>", "--", "---", "-(", "-[", "('", '("', "((", "))
 NOTES = ("♪♪", "♪♪♪")
 MUSIC = "♩♪♫♬♭♮♯"
 """Several bytes each, of which the first token is theirs alone."""
-CONTROLS = ("<|startoftranscript|>", "<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>")
-NO_SPEECH = ("<|nospeech|>", "<|nocaptions|>")
 
 
 def suppress_tokens(tokenizer: Tokenizer) -> list[int]:
@@ -29,7 +28,7 @@ def suppress_tokens(tokenizer: Tokenizer) -> list[int]:
         for tokens in (encode(symbol), encode(" " + symbol)):
             if len(tokens) == 1 or symbol in MUSIC:
                 found.add(tokens[0])
-    controls = (tokenizer.token_to_id(name) for name in (*CONTROLS, *NO_SPEECH))
+    controls = (tokenizer.token_to_id(name) for token in (START, *CONTROL_TOKENS) for name in spellings_of(token))
     return sorted(found | padding_tokens(tokenizer) | {token for token in controls if token is not None})
 
 

@@ -13,17 +13,15 @@ from typing import Any
 
 from ovw.artifact import names
 from ovw.artifact.vocabulary import added_ids
+from ovw.control_tokens import CONTROL_TOKENS, END, NO_TIMESTAMPS, START, control_ids, spellings_of
 from ovw.errors import OvwError, quoted, reason
-from ovw.models import END, Dims, languages
+from ovw.models import Dims
 from ovw.parsing import from_json
 from ovw.scratch import foreign_scratch
 from ovw.transcribe.bpe import load_bpe
 from ovw.transcribe.tokenizer import TIME_PRECISION, TIMESTAMPS
 
 TIMESTAMP_TOKENS = tuple(f"<|{i * TIME_PRECISION:.2f}|>" for i in range(TIMESTAMPS))
-NO_TIMESTAMPS = "<|notimestamps|>"
-CONTROL_TOKENS = ("<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>")
-SPELLINGS = {"<|nospeech|>": ("<|nospeech|>", "<|nocaptions|>")}
 OFFICIAL_VOCABULARIES = (51864, 51865, 51866)
 PADDING = "<|padding_"
 MAX_PADDING = 128
@@ -118,8 +116,8 @@ def _check_ids(tokenizer: dict[str, Any], n_vocab: int) -> None:
         )
     ids = added_ids(tokenizer)
     _check_twins(tokenizer["model"]["vocab"] | ids)
-    wanted = [END, "<|startoftranscript|>", *CONTROL_TOKENS, NO_TIMESTAMPS]
-    missing = [name for name in wanted if not any(spelling in ids for spelling in SPELLINGS.get(name, (name,)))]
+    wanted = [END, START, *CONTROL_TOKENS, NO_TIMESTAMPS]
+    missing = [name for name in wanted if not any(spelling in ids for spelling in spellings_of(name))]
     if missing:
         raise OvwError(f"the tokenizer has no {', '.join(missing)}", "give weights of a Whisper model")
     begin = ids[NO_TIMESTAMPS] + 1
@@ -140,12 +138,6 @@ def _check_twins(ids: Mapping[str, int]) -> None:
 def _highest(tokenizer: dict[str, Any]) -> int:
     added = (token["id"] for token in tokenizer["added_tokens"])
     return int(max(max(tokenizer["model"]["vocab"].values()), *added))
-
-
-def control_names(n_languages: int) -> list[str]:
-    """Whisper's control tokens in the order of their ids, without the timestamps."""
-    language_tokens = [f"<|{code}|>" for code in list(languages())[:n_languages]]
-    return [END, "<|startoftranscript|>", *language_tokens, *CONTROL_TOKENS, NO_TIMESTAMPS]
 
 
 def _added(token: int, content: str, *, special: bool) -> dict[str, Any]:
@@ -169,7 +161,7 @@ def _complete(tokenizer: dict[str, Any]) -> None:
 def _from_ranks(dims: Dims) -> dict[str, Any]:
     """A byte-level BPE tokenizer from the rank file that ships with openai-whisper."""
     vocab, merged = _openai_bpe("multilingual" if dims.multilingual else "gpt2")
-    return byte_level(vocab, merged, {name: len(vocab) + i for i, name in enumerate(control_names(dims.n_languages))})
+    return byte_level(vocab, merged, control_ids(dims))
 
 
 @cache

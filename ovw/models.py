@@ -28,9 +28,6 @@ LARGEST_DIMS = {
 """Several times the largest of any Whisper."""
 FRAMES_PER_POSITION = 2
 """Mel frames of a position of the encoder."""
-END = "<|endoftext|>"
-ENGLISH_END = 50256
-"""Id of `END` in GPT-2's vocabulary, which English-only models have; others have it at 50257."""
 PLACE = re.compile(r"\s*\([^()]*\)$")
 """Behind the name of a language."""
 

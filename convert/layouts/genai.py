@@ -13,11 +13,12 @@ from ovw.artifact.vocabulary import added_ids
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import HOP_LENGTH, N_FFT
 from ovw.choices import TASKS
+from ovw.control_tokens import END, NO_TIMESTAMPS, START, START_OF_PREV, token_of
 from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.suppress import padding_tokens, suppress_tokens
 from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer, write_tokenizer_ir
-from ovw.models import END, Dims, languages
+from ovw.models import Dims, languages
 
 MAX_INITIAL_TIMESTAMP = 50
 """One second, in timestamp tokens."""
@@ -79,17 +80,17 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
         "is_multilingual": checkpoint.multilingual,
         "max_initial_timestamp_index": MAX_INITIAL_TIMESTAMP,
         "max_length": dims.n_text_ctx,
-        "no_timestamps_token_id": ids["<|notimestamps|>"],
-        "prev_sot_token_id": ids["<|startofprev|>"],
+        "no_timestamps_token_id": ids[NO_TIMESTAMPS],
+        "prev_sot_token_id": ids[START_OF_PREV],
         "return_timestamps": False,
         **checkpoint.generation.as_config(steered=checkpoint.multilingual),
     }
     if padding := padding_tokens(bpe):  # a list of the checkpoint's own knows nothing of it
         config["suppress_tokens"] = sorted({*config["suppress_tokens"], *padding})
     if checkpoint.multilingual:
-        language_tokens = (f"<|{code}|>" for code in languages())
+        language_tokens = (token_of(code) for code in languages())
         config["lang_to_id"] = {token: ids[token] for token in language_tokens if token in ids}
-        config["task_to_id"] = {task: ids[f"<|{task}|>"] for task in TASKS}
+        config["task_to_id"] = {task: ids[token_of(task)] for task in TASKS}
     return config
 
 
@@ -113,8 +114,7 @@ def preprocessor_config(dims: Dims) -> dict[str, Any]:
 
 def _boundary_tokens(ids: dict[str, int]) -> dict[str, int]:
     end = ids[END]
-    start = ids["<|startoftranscript|>"]
-    return {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}
+    return {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": ids[START]}
 
 
 def _control_ids(tokenizer_json: str) -> dict[str, int]:

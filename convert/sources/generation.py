@@ -9,6 +9,7 @@ from typing import Any
 
 from ovw.artifact.vocabulary import added_ids
 from ovw.choices import TASKS
+from ovw.control_tokens import NO_TIMESTAMPS, code_of, control_ids, token_of
 from ovw.errors import UsageError, quoted
 from ovw.models import Dims, find_language, languages
 
@@ -48,7 +49,7 @@ class GenerationDefaults:
         """The known entries of `generation_config.json`; language and task of `steered` models only."""
         known = {key: value for key, value in asdict(self).items() if value is not None}
         if self.language:
-            known["language"] = f"<|{self.language}|>"  # the form that openvino-genai takes too
+            known["language"] = token_of(self.language)  # the form that openvino-genai takes too
         return {key: value for key, value in known.items() if steered or key not in ("language", "task")}
 
 
@@ -135,7 +136,7 @@ def _language(value: Any) -> str | None:
     if value is None:
         return None
     try:
-        return find_language(str(value).removeprefix("<|").removesuffix("|>"))
+        return find_language(code_of(str(value)))
     except UsageError:
         logger.warning("generation_config.json: language is %s, which Whisper does not have; not used", quoted(value))
         return None
@@ -152,24 +153,20 @@ def _forced(pairs: Any, tokenizer: Mapping[str, Any] | None, dims: Dims) -> tupl
     """Language and task of `forced_decoder_ids`, pairs of position and token id; a null token is to be detected."""
     forced = [pair[1] for pair in pairs or () if isinstance(pair, list) and len(pair) == 2]
     spelled = _control_names(tokenizer, dims)
-    found = [spelled.get(token, "").removeprefix("<|").removesuffix("|>") for token in forced]
+    found = [code_of(spelled.get(token, "")) for token in forced]
     language = next((name for name in found if name in languages()), None)
     return language, next((name for name in found if name in TASKS), None)
 
 
 def _control_names(tokenizer: Mapping[str, Any] | None, dims: Dims) -> dict[int, str]:
     """Token id -> control token, of the checkpoint's tokenizer or of OpenAI's vocabulary of that size."""
-    if own := added_ids(tokenizer or {}):
-        return {token: name for name, token in own.items()}
-    start = 50258 if dims.multilingual else 50257  # <|startoftranscript|>
-    tasks = [f"<|{task}|>" for task in ("translate", "transcribe")]
-    tongues = [f"<|{code}|>" for code in list(languages())[: dims.n_languages]]
-    return dict(enumerate([*tongues, *tasks], start + 1))
+    ids = added_ids(tokenizer or {}) or control_ids(dims)
+    return {token: name for name, token in ids.items()}
 
 
 def _check_no_timestamps(token: Any, tokenizer: Mapping[str, Any] | None) -> None:
     """Warn of an id that the vocabulary contradicts: timestamps are counted from it, so the vocabulary decides."""
-    known = added_ids(tokenizer or {}).get("<|notimestamps|>", token)
+    known = added_ids(tokenizer or {}).get(NO_TIMESTAMPS, token)
     if token not in (None, known):
         logger.warning(
             "generation_config.json: no_timestamps_token_id is %s, the tokenizer has %s, which is used",

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from ovw.artifact import names
 from ovw.artifact.hashing import file_sha256
+from ovw.control_tokens import END, NO_TIMESTAMPS, token_of
 from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads, tensor_shapes
 from ovw.convert.sources.generation import from_huggingface
 from ovw.convert.sources.identity import declared_capabilities, require_openai_ids
@@ -25,7 +26,7 @@ from ovw.convert.sources.wrappers import ADAPTED, merge_adapter, unwrap
 from ovw.convert.tokenizer import byte_level
 from ovw.errors import OvwError, UsageError, quoted
 from ovw.home import real_path, user_path
-from ovw.models import CONFIG_KEYS, END, Dims
+from ovw.models import CONFIG_KEYS, Dims
 from ovw.parsing import FETCH_AGAIN, load_object
 from ovw.text_files import read_text
 
@@ -98,11 +99,11 @@ def read_huggingface(folder: Path, reference: str | None = None, adapter: Path |
 
 def _control_ids(generation: Mapping[str, Any]) -> dict[str, int]:
     """Ids of the control tokens that a generation config names."""
-    tasks = {f"<|{task}|>": token for task, token in (generation.get("task_to_id") or {}).items()}
+    tasks = {token_of(task): token for task, token in (generation.get("task_to_id") or {}).items()}
     found = {
         **(generation.get("lang_to_id") or {}),
         **tasks,
-        "<|notimestamps|>": generation.get("no_timestamps_token_id"),
+        NO_TIMESTAMPS: generation.get("no_timestamps_token_id"),
     }
     return {word: token for word, token in found.items() if isinstance(token, int)}
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ovw.artifact.vocabulary import added_ids
+from ovw.control_tokens import END, ENGLISH_END, control_ids, token_of
 from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES, control_names, read_ranks
+from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES
 from ovw.errors import OvwError
-from ovw.models import END, ENGLISH_END, Capabilities, Dims, ModelInfo, languages, sizes
+from ovw.models import Capabilities, Dims, ModelInfo, languages, sizes
 
 GGML_NAME = re.compile(r"ggml-(?P<size>.+?)(-q[458]_[01])?\.bin")
 """Names of the models that whisper.cpp offers for download."""
@@ -57,7 +58,7 @@ def declared_capabilities(
         return Capabilities(("en",), translate=False), False
     language_tokens = generation.get("lang_to_id") or control
     codes = (
-        tuple(code for code in languages() if f"<|{code}|>" in language_tokens)
+        tuple(code for code in languages() if token_of(code) in language_tokens)
         or tuple(languages())[: dims.n_languages]
     )
     return Capabilities(codes, "translate" in (generation.get("task_to_id") or ("translate",))), True
@@ -76,8 +77,7 @@ def require_openai_ids(dims: Dims, control: Mapping[str, int], where: str) -> No
     """
     if dims.n_vocab not in OFFICIAL_VOCABULARIES:
         return  # nor can a tokenizer be built
-    first = len(read_ranks("multilingual" if dims.multilingual else "gpt2"))
-    official = {word: first + i for i, word in enumerate(control_names(dims.n_languages))}
+    official = control_ids(dims)
     for word, token in control.items():
         if official.get(word, token) != token:
             raise OvwError(

@@ -14,9 +14,10 @@ from ovw.artifact import names
 from ovw.artifact.generation import read_generation
 from ovw.artifact.manifest import SCHEMA_VERSION, FileEntry, Manifest, Shapes, Source
 from ovw.artifact.vocabulary import added_ids
+from ovw.control_tokens import END, ENGLISH_END, code_of
 from ovw.errors import DAMAGE, OvwError, quoted, reason
 from ovw.home import real_path
-from ovw.models import CONFIG_KEYS, END, ENGLISH_END, Dims, languages
+from ovw.models import CONFIG_KEYS, Dims, languages
 from ovw.parsing import load_object
 
 UNVERIFIED = "unverified"
@@ -56,7 +57,7 @@ def foreign_manifest(folder: Path) -> Manifest:
         heads = dims.usable_heads([(layer, head) for layer, head in generation.get("alignment_heads") or ()])
         complete = generation.get("is_multilingual") is False or {"is_multilingual", "lang_to_id"} <= generation.keys()
         tokens = {} if complete else added_ids(load_object(folder / names.TOKENIZER))
-        known = [code.strip("<|>") for code in generation.get("lang_to_id") or tokens]
+        known = [code_of(token) for token in generation.get("lang_to_id") or tokens]
         multilingual = bool(generation.get("is_multilingual", tokens.get(END) != ENGLISH_END))
         return Manifest(
             schema_version=SCHEMA_VERSION,

@@ -8,6 +8,7 @@ from typing import Any
 from ovw.artifact.generation import read_generation
 from ovw.artifact.manifest import Manifest
 from ovw.config import build
+from ovw.control_tokens import code_of
 from ovw.errors import UsageError, quoted
 from ovw.transcribe.options import AUTO, TranscribeOptions
 from ovw.transcribe.tokenizer import TIME_PRECISION
@@ -28,7 +29,7 @@ def artifact_defaults(folder: Path, manifest: Manifest) -> dict[str, Any]:
     config = read_generation(folder, dims.n_vocab)
     found = {key: config[key] for key in CARRIED if config.get(key) is not None}
     if language := config.get("language"):
-        found["language"] = language.removeprefix("<|").removesuffix("|>")
+        found["language"] = code_of(language)
     if (length := config.get("max_length") or dims.n_text_ctx) <= dims.n_text_ctx // 2:
         found["max_new_tokens"] = length - 1  # the start token counts
     if (latest := config.get("max_initial_timestamp_index")) is not None:

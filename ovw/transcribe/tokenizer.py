@@ -10,8 +10,21 @@ from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
 from ovw.artifact.generation import read_generation
+from ovw.control_tokens import (
+    END,
+    ENGLISH_END,
+    NO_SPEECH,
+    NO_TIMESTAMPS,
+    START,
+    START_OF_LM,
+    START_OF_PREV,
+    TRANSCRIBE,
+    TRANSLATE,
+    spellings_of,
+    token_of,
+)
 from ovw.errors import OvwError, quoted, reason
-from ovw.models import END, ENGLISH_END, languages
+from ovw.models import languages
 from ovw.text_files import require_file
 from ovw.transcribe.bpe import load_bpe, without_panic
 
@@ -44,13 +57,13 @@ class Tokenizer:
         self._begin_suppress = begin_suppress
         self.multilingual = multilingual
         self.eot = self._id(END)
-        self.sot = self._id("<|startoftranscript|>")
-        self.transcribe = self._id("<|transcribe|>")
-        self.translate = self._id("<|translate|>")
-        self.sot_lm = self._id("<|startoflm|>")
-        self.sot_prev = self._id("<|startofprev|>")
-        self.no_speech = self._id("<|nospeech|>", "<|nocaptions|>")
-        self.no_timestamps = self._id("<|notimestamps|>")
+        self.sot = self._id(START)
+        self.transcribe = self._id(TRANSCRIBE)
+        self.translate = self._id(TRANSLATE)
+        self.sot_lm = self._id(START_OF_LM)
+        self.sot_prev = self._id(START_OF_PREV)
+        self.no_speech = self._id(NO_SPEECH)
+        self.no_timestamps = self._id(NO_TIMESTAMPS)
         self.timestamp_begin = self.no_timestamps + 1
         self.timestamp_end = self.timestamp_begin + TIMESTAMPS
 
@@ -76,16 +89,16 @@ class Tokenizer:
             hint = f"ovw verify {folder} lists what is wrong"
             raise OvwError(f"{path} cannot be read: {reason(error)}", hint) from error
 
-    def _id(self, *spellings: str) -> int:
-        for spelling in spellings:
+    def _id(self, token: str) -> int:
+        for spelling in spellings_of(token):
             if (found := self._bpe.token_to_id(spelling)) is not None:
                 return int(found)
-        raise ValueError(f"the tokenizer has no {spellings[0]}")
+        raise ValueError(f"the tokenizer has no {token}")
 
     @cached_property
     def language_tokens(self) -> dict[str, int]:
         """Language code -> token id, in token order."""
-        found = {code: self._bpe.token_to_id(f"<|{code}|>") for code in languages()}
+        found = {code: self._bpe.token_to_id(token_of(code)) for code in languages()}
         return {code: token for code, token in found.items() if token is not None}
 
     def encode(self, text: str) -> list[int]:

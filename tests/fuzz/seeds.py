@@ -22,10 +22,11 @@ from support.speech_files import librispeech, pack, wav
 from support.tiny_whisper import TINY, convert_one, save_pt
 
 from ovw.benchmark.config import BenchConfig
+from ovw.control_tokens import END
 from ovw.convert.config import ConvertConfig
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.sources.random import random_checkpoint
-from ovw.convert.tokenizer import END, build_tokenizer_json
+from ovw.convert.tokenizer import build_tokenizer_json
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.models import Dims
 from ovw.record import write_record

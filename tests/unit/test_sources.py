@@ -11,6 +11,7 @@ from support.ct2_folder import FLOATS, write_ct2
 from support.tiny_whisper import TINY, TINY_EN, save_pt
 
 from ovw.artifact.hashing import file_sha256
+from ovw.control_tokens import control_ids
 from ovw.convert.config import ConvertConfig
 from ovw.convert.sources import resolve as resolve_module
 from ovw.convert.sources.checkpoint import Checkpoint, narrow, tensor_shapes, tensors_sha256
@@ -20,7 +21,6 @@ from ovw.convert.sources.openai import read_openai
 from ovw.convert.sources.random import random_checkpoint, sinusoids
 from ovw.convert.sources.resolve import _check_size, load_checkpoint
 from ovw.convert.sources.wheel import find_wheels, read_wheels
-from ovw.convert.tokenizer import control_names
 from ovw.errors import OvwError, UsageError
 from ovw.models import find_size, sizes
 
@@ -53,7 +53,7 @@ def test_control_tokens_of_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
     """OpenAI's tokenizer would be written; behind a word that a fine-tune added, ids are others."""
     folder = write_ct2(tmp_path / "ct2", random_checkpoint(TINY))
     (folder / "tokenizer.json").unlink(missing_ok=True)
-    words = [f"word {i}" for i in range(50257)] + control_names(TINY.n_languages)
+    words = [f"word {i}" for i in range(50257)] + list(control_ids(TINY))
     for ending, text in (("json", json.dumps), ("txt", "\n".join)):
         (folder / f"vocabulary.{ending}").write_text(text(words), encoding="utf-8")
         assert read_ctranslate2(folder).dims == TINY
