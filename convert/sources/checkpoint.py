@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,9 @@ from ovw.errors import OvwError
 from ovw.models import Capabilities, Dims
 
 Tensors = Mapping[str, NDArray[np.floating]]
+LAYER = re.compile(r"(?:^|\.)(encoder|decoder)\.(?:blocks|layers)\.(\d+)\.")
+HEAD_DIM = 64
+"""Of every Whisper."""
 SEEN = 4
 """Names that are shown of a state dict with other names."""
 SHOWN = 8
@@ -158,6 +162,35 @@ def tensors_sha256(tensors: Tensors) -> str:
         digest.update(f"{name} {tensor.dtype.name} {list(tensor.shape)}\n".encode())
         digest.update(np.ascontiguousarray(tensor).data)
     return digest.hexdigest()
+
+
+def count_layers(names: Iterable[str]) -> dict[str, int]:
+    """Layers of `encoder` and `decoder`, by the names of their tensors, openai/whisper's or transformers'."""
+    found = [match.groups() for name in names if (match := LAYER.search(name))]
+    return {side: max((int(n) + 1 for s, n in found if s == side), default=0) for side in ("encoder", "decoder")}
+
+
+def dims_of(tensors: Tensors, heads: Mapping[str, int] | None = None) -> Dims:
+    """Dimensions by the shapes of tensors under openai/whisper's names.
+
+    Args:
+        tensors: of a model.
+        heads: of `encoder` and `decoder`, where they are known; else each has `HEAD_DIM` features.
+
+    Raises:
+        KeyError: a tensor is missing.
+        IndexError, ValueError: one has another number of axes.
+    """
+    n_mels = tensors["encoder.conv1.weight"].shape[1]
+    n_audio_ctx, n_audio_state = tensors["encoder.positional_embedding"].shape
+    n_text_ctx, n_text_state = tensors["decoder.positional_embedding"].shape
+    n_vocab = tensors["decoder.token_embedding.weight"].shape[0]
+    layers = count_layers(tensors)
+    n_heads = {"encoder": n_audio_state // HEAD_DIM, "decoder": n_text_state // HEAD_DIM} | dict(heads or {})
+    return Dims(
+        n_mels, n_audio_ctx, n_audio_state, n_heads["encoder"], layers["encoder"],
+        n_vocab, n_text_ctx, n_text_state, n_heads["decoder"], layers["decoder"],
+    )  # fmt: skip
 
 
 def tensor_shapes(dims: Dims) -> dict[str, tuple[int, ...]]:

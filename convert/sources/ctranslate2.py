@@ -19,12 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovw.artifact import names
-from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads
+from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat, alignment_heads, dims_of
 from ovw.convert.sources.generation import from_ctranslate2
 from ovw.convert.sources.identity import declared_capabilities, require_openai_ids
 from ovw.convert.sources.reading import Reader, map_file
 from ovw.errors import OvwError, quoted
-from ovw.models import Dims
 from ovw.parsing import load_json, load_object
 from ovw.text_files import read_text
 
@@ -54,7 +53,7 @@ def from_parts(parts: Sequence[Path], folder: Path, kind: str, reference: str) -
     variables = parse_model(data, reference)
     config = load_object(folder / names.CONFIG)
     tensors = to_openai(variables)
-    dims = _dims(variables, tensors)
+    dims = dims_of(tensors, _heads(variables))
     tokenizer = load_object(folder / names.TOKENIZER) if (folder / names.TOKENIZER).is_file() else None
     if tokenizer is None:
         require_openai_ids(dims, _control_ids(folder), reference)
@@ -196,26 +195,10 @@ def _count_layers(variables: Variables, side: str) -> int:
     return len({name.split("/")[1] for name in variables if name.startswith(f"{side}/layer_") and name.count("/") > 2})
 
 
-def _dims(variables: Variables, tensors: Variables) -> Dims:
-    n_audio_ctx, n_audio_state = tensors["encoder.positional_embedding"].shape
-    n_text_ctx, n_text_state = tensors["decoder.positional_embedding"].shape
-    return Dims(
-        n_mels=tensors["encoder.conv1.weight"].shape[1],
-        n_audio_ctx=n_audio_ctx,
-        n_audio_state=n_audio_state,
-        n_audio_head=_heads(variables, "encoder", n_audio_state),
-        n_audio_layer=_count_layers(variables, "encoder"),
-        n_vocab=tensors["decoder.token_embedding.weight"].shape[0],
-        n_text_ctx=n_text_ctx,
-        n_text_state=n_text_state,
-        n_text_head=_heads(variables, "decoder", n_text_state),
-        n_text_layer=_count_layers(variables, "decoder"),
-    )
-
-
-def _heads(variables: Variables, side: str, state: int) -> int:
-    stored = variables.get(f"{side}/num_heads")
-    return int(stored) if stored is not None else state // 64  # every Whisper has heads of 64
+def _heads(variables: Variables) -> dict[str, int]:
+    """The heads of each side, where the file has them."""
+    stored = {side: variables.get(f"{side}/num_heads") for side in ("encoder", "decoder")}
+    return {side: int(heads) for side, heads in stored.items() if heads is not None}
 
 
 FORMAT = CheckpointFormat(

@@ -119,12 +119,11 @@ def _entries(path: Path, required: Sequence[str]) -> Iterator[tuple[Row, Columns
         yield row, known[keys], where
 
 
-def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, Row | str]]:
+def read_rows(path: Path) -> Iterator[tuple[int, Row | str]]:
     """The rows of a table with their line numbers; what cannot be read comes as the reason.
 
     Args:
         path: `.csv`, `.tsv`, or lines of JSON.
-        delimiter: of a table; by the file's ending if not given.
 
     Raises:
         OvwError: the file cannot be read.
@@ -135,7 +134,7 @@ def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, R
     empty = True
     try:
         with path.open(encoding=encoding_of(path), newline="") as stream:
-            rows = _table(stream, delimiter, path) if path.suffix in (".csv", ".tsv") else _lines(stream, path)
+            rows = _table(stream, path) if path.suffix in (".csv", ".tsv") else _lines(stream, path)
             for row in rows:
                 empty = False
                 yield row
@@ -145,11 +144,11 @@ def read_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, R
         raise UsageError(f"{path} lists no clips", "one line a clip: audio and reference")
 
 
-def _table(stream: Any, delimiter: str | None, path: Path) -> Iterator[tuple[int, Row | str]]:
+def _table(stream: Any, path: Path) -> Iterator[tuple[int, Row | str]]:
     tabs = path.suffix == ".tsv"
     reader = csv.DictReader(
         lines_of(stream),
-        delimiter=delimiter or ("\t" if tabs else ","),
+        delimiter="\t" if tabs else ",",
         quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
         strict=True,
     )

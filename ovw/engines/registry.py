@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -79,15 +79,15 @@ ENGINES: dict[str, EngineRow] = {row.name: row for row in (
 )}  # fmt: skip
 
 
-def engine_row(name: str, rows: Mapping[str, EngineRow] = ENGINES) -> EngineRow:
+def engine_row(name: str) -> EngineRow:
     """The row of an engine.
 
     Raises:
         UsageError: no engine of that name, with the closest known one.
     """
-    if name not in rows:
-        raise UsageError(f"no engine '{name}'", did_you_mean(name, rows))
-    return rows[name]
+    if name not in ENGINES:
+        raise UsageError(f"no engine '{name}'", did_you_mean(name, ENGINES))
+    return ENGINES[name]
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ class Figure:
     rows: Sequence[Row]
 
 
-def colour_by(cases: Sequence[MeasuredCase], field: str = "case") -> alt.Color:
+def colour_by(cases: Sequence[MeasuredCase]) -> alt.Color:
     """Colour and legend by the case, in the same order everywhere; names that are long stay whole."""
-    return colours(field, [case.label for case in cases])
+    return colours("case", [case.label for case in cases])
 
 
 def colours(field: str, names: Sequence[str]) -> alt.Color:
@@ -101,9 +101,9 @@ def interval(metric: Metric) -> dict[str, float | None]:
     return {"low": low, "high": high}
 
 
-def name_axis(title: str | None = None) -> alt.Axis:
+def name_axis() -> alt.Axis:
     """An axis with names, whole as long as they fit half of the chart."""
-    return alt.Axis(title=title, labelLimit=260)
+    return alt.Axis(title=None, labelLimit=260)
 
 
 def machine_suffix(case: MeasuredCase, machines: int) -> str:
