@@ -18,7 +18,7 @@ from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS
 from ovw.models import Dims
 from ovw.runtime.device import core
 from ovw.runtime.fast.adapt import name_states
-from ovw.runtime.graph_walk import UnknownGraphError
+from ovw.runtime.graph_walk import UnknownGraphError, ancestors
 from ovw.runtime.with_past import read_decoder_ir
 
 FLOAT_BYTES = {"f32": 4, "bf16": 2, "f16": 2}
@@ -173,19 +173,8 @@ def _without_state(model: ov.Model, dims: Dims, rows: int, cached: int, hidden_s
             if target.get_node().get_type_name() != "Assign":
                 target.replace_source_output(source)
     results = list(model.get_results())
-    reached = _reached(results)
-    return ov.Model(results, [p for p in (*model.get_parameters(), *added) if p.get_friendly_name() in reached])
-
-
-def _reached(results: list[ov.Node]) -> set[str]:
-    seen: set[str] = set()
-    waiting = list(results)
-    while waiting:
-        node = waiting.pop()
-        if node.get_friendly_name() not in seen:
-            seen.add(node.get_friendly_name())
-            waiting += [value.get_node() for value in node.input_values()]
-    return seen
+    reached = {node.get_name() for result in results for node in ancestors(result.input_value(0))}
+    return ov.Model(results, [p for p in (*model.get_parameters(), *added) if p.get_name() in reached])
 
 
 def graph_files(folder: Path) -> tuple[Path, Path]:

@@ -28,7 +28,7 @@ from ovw.convert.graphs.blocks import (
     split_heads,
 )
 from ovw.models import Dims
-from ovw.runtime.graph_walk import named_parameter
+from ovw.runtime.graph_walk import make_state, named_parameter
 
 
 def build_decoder(weights: Weights, dims: Dims) -> ov.Model:
@@ -110,12 +110,8 @@ class States:
         self.mask = causal_mask(self.positions, ops.range(scalar(0), length, scalar(1), "i64"), batch)
 
     def _read(self, name: str, initial: ov.Node) -> tuple[ov.Node, ov.Node]:
-        info = ov.op.util.VariableInfo()
-        info.variable_id = name
-        info.data_shape = ov.PartialShape([-1, self.heads, -1, self.head_dim])
-        info.data_type = ov.Type.f32
-        variable = ov.op.util.Variable(info)
-        return ops.read_value(initial, variable, name=name), variable
+        shape = ov.PartialShape([-1, self.heads, -1, self.head_dim])
+        return make_state(name, shape, ov.Type.f32, initial)
 
     def past(self, layer: int, part: str) -> ov.Node:
         """A layer's cached self-attention keys or values as the rows continue them, [B, heads, past, head_dim]."""

@@ -17,7 +17,7 @@ from ovw.artifact.port_names import AUDIO_FEATURES, BEAM_IDX, ENCODER_HIDDEN_STA
 from ovw.convert.graphs.blocks import Weights, dimension, heads_of, i64, linear, merge_heads, scalar, split_heads
 from ovw.convert.graphs.decoder import States, causal_mask, decode
 from ovw.models import Dims
-from ovw.runtime.graph_walk import named_parameter
+from ovw.runtime.graph_walk import named_parameter, named_result, replace
 
 END = int(np.iinfo(np.int64).max)
 
@@ -30,7 +30,7 @@ def build_cross(weights: Weights, dims: Dims) -> ov.Model:
         w = weights.at(f"decoder.blocks.{layer}.cross_attn")
         for part in PARTS:
             projected = split_heads(linear(audio, w, part), *heads_of(dims, "text"))
-            outputs.append(_result(f"out_{_name(layer, part, 'c')}", projected))
+            outputs.append(named_result(projected, f"out_{_name(layer, part, 'c')}"))
     return ov.Model(outputs, [audio], "whisper_cross")
 
 
@@ -62,7 +62,7 @@ def build_fixed_step(weights: Weights, dims: Dims) -> ov.Model:
 
 def merged_cross(cross: ov.Model, dims: Dims) -> ov.Model:
     """The projections with their heads merged: `audio_features` -> `out_k_0c` ... [A, S, state]."""
-    results = [_result(f"out_{n}", merge_heads(_take(cross, n), dims.n_text_state)) for n in cross_names(dims)]
+    results = [named_result(merge_heads(_take(cross, n), dims.n_text_state), f"out_{n}") for n in cross_names(dims)]
     return ov.Model(results, cross.get_parameters(), "whisper_cross")
 
 
@@ -92,9 +92,8 @@ def stateless_decoder(cross: ov.Model, step: ov.Model, dims: Dims) -> ov.Model:
         else:
             _put(step, f"in_{name}", split_heads(cache, *heads))
             full = merge_heads(_take(step, name), width)
-        results.append(_result(f"out_{name}", full))
-    logits = ops.result(_source(step, LOGITS), name=LOGITS)
-    logits.input_value(0).set_names({LOGITS})
+        results.append(named_result(full, f"out_{name}"))
+    logits = named_result(_source(step, LOGITS), LOGITS)
     return ov.Model([logits, *results], [tokens, audio, *caches.values()], "whisper_decoder")
 
 
@@ -112,8 +111,7 @@ def stateful_decoder(cross: ov.Model, step: ov.Model, dims: Dims) -> ov.Model:
             _put(step, f"in_{own}", states.past(layer, part))
             states.keep(layer, part, _take(step, own))
             _put(step, f"in_{cross_name}", states.kept(layer, part, _take(cross, cross_name)))
-    logits = ops.result(_source(step, LOGITS), name=LOGITS)
-    logits.input_value(0).set_names({LOGITS})
+    logits = named_result(_source(step, LOGITS), LOGITS)
     return ov.Model([logits], states.assigns, [ids, audio, beam_idx], "whisper_decoder")
 
 
@@ -134,7 +132,7 @@ class _Ports:
     def grown(self, layer: int, part: str, new: ov.Node) -> ov.Node:
         name = _name(layer, part, "a")
         full = ops.concat([self.parameters[name], new], 2)
-        self.results.append(_result(f"out_{name}", full))
+        self.results.append(named_result(full, f"out_{name}"))
         return full
 
     def kept(self, layer: int, part: str, projected: ov.Node) -> ov.Node:
@@ -159,7 +157,7 @@ class _FixedPorts:
     def grown(self, layer: int, part: str, new: ov.Node) -> ov.Node:
         name = _name(layer, part, "a")
         full = ops.scatter_update(self.parameters[name], self.positions, merge_heads(new, self._width), scalar(1))
-        self.results.append(_result(f"out_{name}", full))
+        self.results.append(named_result(full, f"out_{name}"))
         return split_heads(full, self.heads, self.head_dim)
 
     def kept(self, layer: int, part: str, projected: ov.Node) -> ov.Node:
@@ -173,12 +171,6 @@ def _nothing(dims: Dims) -> ov.Node:
 
 def _name(layer: int, part: str, kind: str) -> str:
     return f"{part[0]}_{layer}{kind}"
-
-
-def _result(name: str, node: ov.Node) -> ov.Node:
-    result = ops.result(node, name=name)
-    result.input_value(0).set_names({name})
-    return result
 
 
 def _source(model: ov.Model, output: str) -> ov.Node:
@@ -195,5 +187,4 @@ def _take(model: ov.Model, name: str) -> ov.Node:
 
 def _put(model: ov.Model, name: str, node: ov.Node) -> None:
     """Let `node` stand where a model has an input."""
-    for reader in list(model.input(name).get_target_inputs()):
-        reader.replace_source_output(node.output(0))
+    replace(model.input(name).get_node(), node.output(0))

@@ -1,4 +1,4 @@
-"""Ways through a graph: what is above a value, what uses it, which values are constant; inputs for it."""
+"""Ways through a graph: what is above a value, what uses it, what is constant; inputs, outputs and states for it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
 from numpy.typing import NDArray
+from openvino.op.util import Variable, VariableInfo
 
 DEEPEST_CONSTANT = 8
 """Operations that unpack a constant, one behind the other: types, zero points, scales, shapes."""
@@ -68,6 +69,28 @@ def named_parameter(name: str, shape: Sequence[int | ov.Dimension], dtype: type[
     node = ops.parameter(ov.PartialShape(list(shape)), dtype, name=name)
     node.output(0).set_names({name})
     return node
+
+
+def named_result(value: ov.Node | ov.Output, name: str) -> ov.Node:
+    """An output of that name."""
+    result = ops.result(value, name=name)
+    result.input_value(0).set_names({name})
+    return result
+
+
+def variable_info(name: str, shape: ov.PartialShape, dtype: ov.Type) -> VariableInfo:
+    """The description of a state."""
+    info = VariableInfo()
+    info.variable_id, info.data_shape, info.data_type = name, shape, dtype
+    return info
+
+
+def make_state(
+    name: str, shape: ov.PartialShape, dtype: ov.Type, initial: ov.Node | ov.Output
+) -> tuple[ov.Node, Variable]:
+    """A state with its values after a reset: the operation that reads it, and what an `assign` takes."""
+    variable = Variable(variable_info(name, shape, dtype))
+    return ops.read_value(initial, variable, name=name), variable
 
 
 def replace(old: ov.Node, new: ov.Output) -> None:

@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
-from openvino.op.util import Variable, VariableInfo
 
 from ovw.artifact.foreign import DECODER_XML, WITH_PAST, has_state, is_foreign
 from ovw.artifact.ir_names import is_cache, is_cross, present_of
 from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS, LOGITS
 from ovw.errors import OvwError
 from ovw.runtime.device import core
-from ovw.runtime.graph_walk import named_parameter
+from ovw.runtime.graph_walk import make_state, named_parameter, replace
 
 KNOWN = {INPUT_IDS, ENCODER_HIDDEN_STATES}
 
@@ -52,10 +51,10 @@ def _joined(folder: Path) -> ov.Model:
         source = first if is_cross(name) else later
         _require(folder, any(present in port.get_names() for port in source.outputs), f"an output {present}")
         value = source.output(present).get_node().input_value(0)
-        read, variable = _state(name, past, value if source is first else _nothing(past, rows).output(0))
+        initial = value if source is first else _nothing(past, rows).output(0)
+        read, variable = make_state(name, past.get_output_partial_shape(0), past.get_output_element_type(0), initial)
         used = read if source is first else ops.gather(read, beam_idx, np.int64(0))
-        for use in past.output(0).get_target_inputs():
-            use.replace_source_output(used.output(0))
+        replace(past, used.output(0))
         sinks.append(ops.assign(read if source is first else value.get_node(), variable))
     return ov.Model([later.output(LOGITS).get_node()], sinks, [ids, audio, beam_idx], "whisper_decoder")
 
@@ -64,16 +63,7 @@ def _forget_tokens(first: ov.Model, audio: ov.Node) -> None:
     """Have the projections of the audio count windows where they count rows of tokens, of which there may be more."""
     windows = ops.concat([ops.gather(ops.shape_of(audio), [0], 0), ops.constant(np.array([1]))], 0)
     counted = ops.broadcast(ops.constant(np.int64(0)), windows)
-    for use in first.input(INPUT_IDS).get_node().output(0).get_target_inputs():
-        use.replace_source_output(counted.output(0))
-
-
-def _state(name: str, past: ov.Node, initial: ov.Output) -> tuple[ov.Node, Variable]:
-    info = VariableInfo()
-    info.variable_id = name
-    info.data_shape, info.data_type = past.get_output_partial_shape(0), past.get_output_element_type(0)
-    variable = Variable(info)
-    return ops.read_value(initial, variable), variable
+    replace(first.input(INPUT_IDS).get_node(), counted.output(0))
 
 
 def _nothing(past: ov.Node, rows: ov.Node) -> ov.Node:

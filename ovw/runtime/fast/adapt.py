@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
-from openvino.op.util import Variable, VariableInfo
 
 from ovw.artifact import ir_names, names
 from ovw.artifact.foreign import is_foreign
@@ -28,6 +27,7 @@ from ovw.runtime.graph_walk import (
     require,
     users,
     value_of,
+    variable_info,
     walk_up,
 )
 from ovw.runtime.with_past import read_decoder_ir
@@ -238,15 +238,9 @@ def _rename(model: ov.Model, states: dict[str, ov.Node]) -> None:
     wanted = {node.get_attributes()["variable_id"]: name for name, node in states.items()}
     require(len(wanted) == len(states), "decoder", "a state for each cache")
     for variable in model.get_variables():
-        require(variable.info.variable_id in wanted, "decoder", "no other states")
-        variable.update(_info(variable, wanted[variable.info.variable_id]))
-
-
-def _info(variable: Variable, name: str) -> VariableInfo:
-    info = VariableInfo()
-    info.data_shape, info.data_type = variable.info.data_shape, variable.info.data_type
-    info.variable_id = name
-    return info
+        info = variable.info
+        require(info.variable_id in wanted, "decoder", "no other states")
+        variable.update(variable_info(wanted[info.variable_id], info.data_shape, info.data_type))
 
 
 def _share_windows(attention: ov.Node) -> None:

@@ -15,7 +15,7 @@ from ovw.runtime.decoder import head_norm, state_head_norms
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.fast.attention import LIMIT
 from ovw.runtime.fast.compiled import load_or_compile
-from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_names, decoder_graph
+from ovw.runtime.fast.graphs import AUDIO_BIAS, POSITIONS, Edit, cross_ports, decoder_graph
 from ovw.runtime.fast.window import Array, EncodedWindow, join
 from ovw.runtime.protocols import OpenVinoDecoder, Windows
 
@@ -44,7 +44,7 @@ class FastDecoder(OpenVinoDecoder):
         make = partial(decoder_graph, artifact, edit, in_int8=in_int8)
         self._graph = load_or_compile(artifact, f"decoder{in_int8:d}", make, options, cached=cached and edit is None)
         self.compiled = self._graph.compiled
-        self._cross = cross_names(self.compiled)
+        self._cross = cross_ports(self.compiled)
         self.request = self.compiled.create_infer_request()
         self._windows: list[EncodedWindow] = []
         self._held: list[Array] = []

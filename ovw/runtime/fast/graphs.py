@@ -24,7 +24,7 @@ from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS, 
 from ovw.runtime.fast.adapt import read_decoder, read_encoder
 from ovw.runtime.fast.attention import attend, dequantize, quantize
 from ovw.runtime.fast.merging import merge_before
-from ovw.runtime.graph_walk import named_parameter, replace
+from ovw.runtime.graph_walk import named_parameter, named_result, replace
 
 AUDIO_BIAS = "audio_bias"
 SOURCES, PLACES, PAIRS = "sources", "places", "pairs"
@@ -61,7 +61,7 @@ def encoder_graph(artifact: Path, merging: Sequence[int], *, in_int8: bool) -> o
     if in_int8:
         for name, projected in caches.items():
             caches[name], scales[f"{name}{SCALE}"] = quantize(projected)
-    results = [_result(value, name) for name, value in {AUDIO_BIAS: bias, **caches, **scales}.items()]
+    results = [named_result(value, name) for name, value in {AUDIO_BIAS: bias, **caches, **scales}.items()]
     return ov.Model(results, [mel, *context, pairs], "whisper_encoder")
 
 
@@ -115,7 +115,7 @@ def cross_states(decoder: ov.Model) -> dict[str, ov.Node]:
     return {name: found[name] for name in sorted(found, key=cache_order) if is_cross(name)}
 
 
-def cross_names(decoder: ov.CompiledModel) -> list[str]:
+def cross_ports(decoder: ov.CompiledModel) -> list[str]:
     """The inputs of a compiled `decoder_graph` for keys, values and scales, in the order of `encoder_graph`."""
     return [port.get_any_name() for port in decoder.inputs if is_cross(port.get_any_name())]
 
@@ -190,9 +190,3 @@ def _attention(model: ov.Model, kind: AttentionKind) -> list[ov.Node]:
     found = (op for op in model.get_ops() if op.get_type_name() == "ScaledDotProductAttention")
     by_layer = {attention_layer(op.get_friendly_name(), kind): op for op in found}
     return [by_layer[layer] for layer in sorted(layer for layer in by_layer if layer is not None)]
-
-
-def _result(value: ov.Output, name: str) -> ov.Node:
-    result = ops.result(value)
-    result.input_value(0).set_names({name})
-    return result
