@@ -189,7 +189,7 @@ def _columns(cases: Sequence[Case]) -> list[str]:
 
 
 def on_front(case: Case, cases: Sequence[Case]) -> bool:
-    """Whether no other case with the same fingerprint has no more errors and is no slower, one of them truly.
+    """Whether no other case of the same clips beats it in errors or speed without losing in the other.
 
     A case without an error rate, of silent clips alone, is not on it.
     """

@@ -13,7 +13,7 @@ from ovw.artifact.hub_repository import (
     commit_of,
     kept_offline,
     link_files,
-    missing,
+    refuse_unfetched,
     snapshot,
 )  # fmt: skip
 from ovw.convert.sources.huggingface import find_weights, shards
@@ -40,7 +40,7 @@ def fetch_repository(reference: str, *, offline: bool = False, on_progress: Prog
     repository = Repository.parse(reference)
     shelf = Shelf(weights_dir() / "huggingface" / repository.name.replace("/", "--"))
     if offline or is_offline(hub=True):
-        return kept_offline(repository, shelf, _is_whole) or missing(repository)
+        return kept_offline(repository, shelf, _is_whole) or refuse_unfetched(repository)
     commit = commit_of(repository, names.CONFIG)
     if commit is None:
         raise OvwError(f"{repository} has no {names.CONFIG}", "name a repository with a model of transformers")

@@ -8,7 +8,15 @@ from pathlib import Path
 from ovw.artifact import names
 from ovw.artifact.download import Progress, ignore
 from ovw.artifact.foreign import DECODER_XML, ENCODER_XML, WITH_PAST, has_state
-from ovw.artifact.hub_repository import CommitFiles, Repository, Shelf, commit_of, link_files, missing, snapshot
+from ovw.artifact.hub_repository import (
+    CommitFiles,
+    Repository,
+    Shelf,
+    commit_of,
+    link_files,
+    refuse_unfetched,
+    snapshot,
+)
 from ovw.errors import UsageError
 from ovw.home import exports_dir
 from ovw.network import is_offline
@@ -53,7 +61,7 @@ def _commit_now(repository: Repository) -> str:
     """The commit of a revision on the hub; offline the one in the cache of huggingface-hub."""
     if is_offline(hub=True):
         cached = repository.cached_commit
-        return cached if snapshot(repository, cached, is_whole) else missing(repository)
+        return cached if snapshot(repository, cached, is_whole) else refuse_unfetched(repository)
     commit = commit_of(repository, names.CONFIG)
     if commit is None:
         raise UsageError(f"{repository} has no {names.CONFIG}", "name a repository with an OpenVINO Whisper model")

@@ -144,8 +144,8 @@ def commit_in(pointer: Path) -> str | None:
     return None
 
 
-def missing(repository: Repository) -> NoReturn:
-    """Report that a repository was not fetched yet; it raises `OvwError`."""
+def refuse_unfetched(repository: Repository) -> NoReturn:
+    """Raise `OvwError`: a repository was not fetched yet."""
     raise OvwError(f"{repository} is not on this machine", "run once without --offline")
 
 
@@ -217,7 +217,7 @@ def look(repository: Repository, revision: str, name: str) -> FileOnHub | None:
         OvwError: no such repository or revision, no permission, or no connection.
     """
     if is_offline(hub=True):
-        missing(repository)
+        refuse_unfetched(repository)
     found: list[Message] = []
 
     def ask() -> None:

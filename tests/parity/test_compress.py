@@ -199,10 +199,10 @@ def scored(texts: list[str], references: list[str]) -> wer_gate.Score:
     ("wrong", "verdict"), [(0, "passed"), (2, "undecided"), (30, "breached")], ids=["equal", "thin", "damaged"]
 )
 def test_verdicts(wrong: int, verdict: str) -> None:
-    said = [f"number {i} of one hundred" for i in range(40)]
-    heard = ["something else" if i < wrong else text for i, text in enumerate(said)]
+    references = [f"number {i} of one hundred" for i in range(40)]
+    texts = ["something else" if i < wrong else text for i, text in enumerate(references)]
     speech = read_speech(DatasetOptions(dataset="bundled", limit=1), 1, texts=True)
-    found = wer_gate.judge(scored(heard, said), scored(said, said), speech, allowed=0.5)
+    found = wer_gate.judge(scored(texts, references), scored(references, references), speech, allowed=0.5)
     assert found.verdict == verdict
     assert (found.delta > 0.5) == (wrong > 0)
     assert found.ci95[0] <= found.delta <= found.ci95[1]

@@ -207,11 +207,11 @@ def test_text_stands_behind_a_carried_prompt_that_is_too_long(tokenizer: Tokeniz
 
 
 def test_votes() -> None:
-    def heard(*guesses: tuple[str, float]) -> Detection:
+    def voted(*guesses: tuple[str, float]) -> Detection:
         return vote((Detection(code, p, {}) for code, p in guesses), 0.5)
 
-    assert heard(("de", 0.3), ("en", 0.6), ("de", 0.4)).language == "en"
-    assert heard(("de", 0.3), ("en", 0.45), ("de", 0.4)) == Detection("de", 0.4, {})
+    assert voted(("de", 0.3), ("en", 0.6), ("de", 0.4)).language == "en"
+    assert voted(("de", 0.3), ("en", 0.45), ("de", 0.4)) == Detection("de", 0.4, {})
 
 
 @pytest.mark.weights

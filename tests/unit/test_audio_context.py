@@ -8,17 +8,17 @@ from ovw.runtime.fast.context import EDGE, AudioContext, contexts
 TOTAL = 1500
 
 
-@pytest.mark.parametrize("heard", [64, 640, 1408])
-def test_every_position_is_heard_once(heard: int) -> None:
-    context = AudioContext(heard, TOTAL)
+@pytest.mark.parametrize("computed", [64, 640, 1408])
+def test_every_position_counts_once(computed: int) -> None:
+    context = AudioContext(computed, TOTAL)
     weights = np.exp(context.bias)
     assert weights.sum() == pytest.approx(TOTAL, rel=1e-5)
-    assert np.array_equal(context.places[:heard], np.arange(heard))
-    assert np.array_equal(weights[:heard], np.ones(heard))
+    assert np.array_equal(context.places[:computed], np.arange(computed))
+    assert np.array_equal(weights[:computed], np.ones(computed))
     assert (np.diff(context.places) > 0).all()
     assert context.places[-1] < TOTAL
-    assert np.array_equal(context.sources[:heard], np.arange(heard))
-    assert set(context.sources[heard:]) == {heard}
+    assert np.array_equal(context.sources[:computed], np.arange(computed))
+    assert set(context.sources[computed:]) == {computed}
 
 
 def test_silent_positions_are_grouped_finely_next_to_the_sound() -> None:

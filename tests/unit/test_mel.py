@@ -48,7 +48,7 @@ def test_pad_frames() -> None:
 
 @pytest.mark.parametrize("n_mels", [80, 128])
 def test_threads_play_no_part(n_mels: int) -> None:
-    """A worker with one BLAS thread must hear what a process with many hears, or bf16 makes other words of it."""
+    """A worker with one BLAS thread computes what a process with many does, or bf16 makes other words of it."""
     code = (
         "import hashlib, numpy as np; from ovw.audio.mel import log_mel_spectrogram;"
         "x = np.random.default_rng(0).normal(0, 0.1, 160_000).astype(np.float32);"

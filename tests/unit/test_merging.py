@@ -1,4 +1,4 @@
-"""Neighbouring positions heard as one."""
+"""Neighbouring positions merged into one."""
 
 import numpy as np
 import openvino as ov

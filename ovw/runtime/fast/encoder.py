@@ -65,7 +65,7 @@ class FastEncoder:
         left = [len(context.bias) - merged.sum() for context, merged in zip(taken, pairs, strict=True)]
         batch = self._memory(max(left), [c.full_context and not p.any() for c, p in zip(taken, pairs, strict=True)])
         for row, mel in enumerate(mels):
-            self._encode(mel, taken[row], pairs[row], batch.row(row, left[row]))
+            self._encode(mel, taken[row], pairs[row], batch.arrays_of(row, left[row]))
         self._graph.settle()
         return [EncodedWindow(batch, row) for row in range(len(mels))]
 

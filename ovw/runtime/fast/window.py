@@ -34,9 +34,9 @@ class EncodedBatch:
         self.full_context = full_context
         self._order = list(range(len(bias)))  # which window each row holds
 
-    def row(self, at: int, positions: int) -> list[Array]:
+    def arrays_of(self, row: int, positions: int) -> list[Array]:
         """The first positions of a row, in the order of the encoder's outputs, [1, ...] each."""
-        one = slice(at, at + 1)
+        one = slice(row, row + 1)
         caches = [cache[one, :, :positions] for cache in self.caches]
         return [self.bias[one, ..., :positions], *caches, *(scale[one] for scale in self.scales)]
 
