@@ -12,6 +12,7 @@ from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
 from ovw.models import find_language
 from ovw.scale.config import RunConfig
+from ovw.scoring.bootstrap import DRAWS
 from ovw.transcribe.options import AUTO, MOST_BEAMS, MOST_WINDOWS
 
 
@@ -34,7 +35,7 @@ class EvalConfig(RunConfig, DatasetOptions):
     """Begin anew, whatever run the folder holds."""
     interval: BootstrapUnit = "utterance"
     """The unit that the bootstrap draws: speakers, where few of them have many utterances."""
-    draws: int = Field(default=2000, ge=100, le=100_000)
+    draws: int = Field(default=DRAWS, ge=100, le=100_000)
     """Sets that the bootstrap draws."""
     worst: int = Field(default=10, ge=0)
     """Utterances to show with their errors."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ovw.choices import BootstrapUnit
 from ovw.record import Metric
-from ovw.scoring.bootstrap import Interval, by_cluster, rate_interval
+from ovw.scoring.bootstrap import DRAWS, Interval, by_cluster, rate_interval
 from ovw.scoring.counts import KINDS, Counts, Pair, count
 from ovw.scoring.flags import flags
 from ovw.scoring.hypothesis import Hypothesis
@@ -35,7 +35,7 @@ class BootstrapOptions:
     """Options of confidence intervals: the unit drawn, how often, from which seed."""
 
     unit: BootstrapUnit = "utterance"
-    draws: int = 2000
+    draws: int = DRAWS
     seed: int = 0
 
     def rate_interval(

@@ -11,7 +11,7 @@ from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.choices import ContextMode, Padding, Task
 from ovw.config import Config
 from ovw.transcribe.fallback import COMPRESSION_RATIO, LOGPROB, NO_SPEECH, TEMPERATURES
-from ovw.voice_activity.spans import FrameSpan, SpeechRules
+from ovw.voice_activity.spans import HYSTERESIS, SHORTEST_PAUSE_S, FrameSpan, SpeechRules
 
 AUTO = "auto"
 """The language that asks for detection, also of an artifact that has a default language."""
@@ -95,13 +95,13 @@ class TranscribeOptions(Config):
     """Start, end, start, ... in seconds of what to transcribe; the last may go on to the end. All if not given."""
     vad: bool = True
     """Leave out silence: long pauses, music and noise without speech."""
-    vad_threshold: float = Field(default=0.5, gt=0.15, lt=1)
+    vad_threshold: float = Field(default=SpeechRules.threshold, gt=HYSTERESIS, lt=1)
     """Probability from which on sound is speech."""
-    vad_min_speech: float = Field(default=0.1, ge=0)
+    vad_min_speech: float = Field(default=SpeechRules.min_speech, ge=0)
     """Shorter sounds are no speech, in seconds."""
-    vad_min_silence: float = Field(default=5.0, ge=0.1)
+    vad_min_silence: float = Field(default=SpeechRules.min_silence, ge=SHORTEST_PAUSE_S)
     """Longer pauses are left out, in seconds."""
-    vad_pad: float = Field(default=0.4, ge=0)
+    vad_pad: float = Field(default=SpeechRules.pad, ge=0)
     """The part of such a pause that is kept before and after speech, in seconds."""
     batch_size: int = Field(default=0, ge=0, le=MOST_WINDOWS)
     """Windows decoded together; above 1 they are cut at pauses and know nothing of each other. 0 leaves the choice to
