@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from ovw.api.batches import is_live, seconds_of_samples
 from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
 from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.audio.open_files import can_seek
 from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media, blocks_of
 from ovw.models import Dims
@@ -46,8 +45,7 @@ class RecordingOpener:
         expected = _expected(media, stream)
         loudest = None
         if self.whole_loudness and not 0 < expected * FRAMES_PER_SECOND <= LOOKAHEAD and _can_be_read_twice(media):
-            with _rewound(media):
-                loudest = loudest_bin(blocks_of(media, stream), self.dims.n_mels)
+            loudest = loudest_bin(blocks_of(media, stream), self.dims.n_mels)
         return Recording(
             blocks_of(media, stream),
             self.dims,
@@ -74,13 +72,4 @@ def _expected(media: Media, stream: Stream) -> float:
 def _can_be_read_twice(media: Any) -> bool:
     if isinstance(media, str | Path):
         return not is_pipe(Path(media))
-    return hasattr(media, "__array__") or (hasattr(media, "seekable") and media.seekable())
-
-
-@contextmanager
-def _rewound(media: Any) -> Iterator[None]:
-    """Take an open file back to where it was."""
-    at = media.tell() if hasattr(media, "seek") else None
-    yield
-    if at is not None:
-        media.seek(at)
+    return hasattr(media, "__array__") or can_seek(media)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
 from ovw.audio.ogg import MAGIC, find_loss
+from ovw.audio.open_files import can_seek, from_here
 from ovw.audio.reading import Source
 
 UNKNOWN_SLACK = 4096
@@ -25,12 +25,12 @@ def missing_end(source: Source) -> str:
     """The sign that a file's end is missing; empty when there is none, or it cannot be known.
 
     Args:
-        source: a file, or an open one, which is left at an arbitrary place; a pipe has been read to its end already.
+        source: a file, or an open one that begins where it stands; a pipe has been read to its end already.
     """
-    if not (source.is_file() if isinstance(source, Path) else source.seekable()):
-        return ""
     try:
-        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as stream:
+        if not (source.is_file() if isinstance(source, Path) else can_seek(source)):
+            return ""
+        with source.open("rb") if isinstance(source, Path) else from_here(source) as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(0)
             magic = stream.read(16)

@@ -62,7 +62,8 @@ def stream_audio(source: Source | str, stream: Stream = None, pcm: Pcm | None = 
     Damage is logged as one warning when the end is reached.
 
     Args:
-        source: a file or an open binary file, which need not seek.
+        source: a file or an open binary file, which need not seek; it is read from where it stands, and if it can seek
+            it is back there afterwards.
         stream: which audio stream, counted from 0, or a fuller choice; by default the one a player would begin with.
         pcm: the layout of headerless samples, if that is what the source holds.
 
@@ -86,8 +87,9 @@ def stream_audio(source: Source | str, stream: Stream = None, pcm: Pcm | None = 
         if (instead := reader.used_instead) is not None:
             side = channel_name(instead)
             logger.warning("%s: its channels cancel each other, the %s one is used alone", name, side)
-        if trouble := reader.trouble() or missing_end(source):
-            logger.warning("%s: %s", name, trouble)
+        trouble = reader.trouble()
+    if trouble := trouble or missing_end(source):
+        logger.warning("%s: %s", name, trouble)
 
 
 def media_duration(path: Path, stream: Stream = None, *, report: bool = False) -> float | None:

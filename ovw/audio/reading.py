@@ -19,6 +19,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from ovw.audio.choice import DEFAULT, SoundChoice, choose_track
+from ovw.audio.open_files import can_seek, from_here
 from ovw.audio.pipes import is_pipe, open_pipe
 from ovw.errors import OvwError, reason
 from ovw.lifetime import LiveInput, was_interrupted
@@ -70,7 +71,8 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
     """An open container.
 
     Args:
-        source: what to open; it need not seek.
+        source: what to open; an open file is read from where it stands, need not seek, and is back there afterwards
+            if it can.
         pcm: the layout of headerless samples; by default FFmpeg finds out what the source holds.
 
     Raises:
@@ -80,8 +82,11 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
     if isinstance(source, Path) and is_pipe(source):
         with open_pipe(source) as pipe, opened(pipe, pcm) as container:
             yield container
-    elif isinstance(source, Path) or source.seekable():
+    elif isinstance(source, Path):
         with _open(source, name, pcm) as container:
+            yield container
+    elif can_seek(source):
+        with from_here(source) as file, _open(file, name, pcm) as container:
             yield container
     elif pcm is None and _needs_seeking(source):
         with tempfile.TemporaryFile() as copy:

@@ -103,6 +103,19 @@ def test_an_open_file_is_looked_at_too(caplog: pytest.LogCaptureFixture) -> None
     ]
 
 
+def test_an_open_file_begins_where_it_stands(media: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """And is back there afterwards, so that it can be read again."""
+    file = io.BytesIO(b"\0" * 70_001 + media.read_bytes())
+    file.seek(70_001)
+    for _ in range(2):
+        assert np.array_equal(load_audio(file), load_audio(media))
+        assert file.tell() == 70_001
+    assert not caplog.messages
+    file.truncate(70_001 + media.stat().st_size // 2)
+    load_audio(file)
+    assert len(caplog.messages) == 1
+
+
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFFF - 36])
 def test_a_size_that_the_writer_did_not_know(size: int) -> None:
     content = bytearray(wav(1))
