@@ -15,6 +15,7 @@ from ovw.audio.open_files import can_seek
 from ovw.audio.pipes import is_pipe
 from ovw.audio.samples import Media, blocks_of
 from ovw.models import Dims
+from ovw.runtime.device import require_own_process
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import LOOKAHEAD, Recording, loudest_bin
 
@@ -40,8 +41,9 @@ class RecordingOpener:
         """Open a file or samples; media as `Whisper.transcribe` takes it.
 
         Raises:
-            OvwError: it cannot be read.
+            OvwError: it cannot be read, or this process was forked from one that transcribes.
         """
+        require_own_process()
         expected = _expected(media, stream)
         loudest = None
         if self.whole_loudness and not 0 < expected * FRAMES_PER_SECOND <= LOOKAHEAD and _can_be_read_twice(media):

@@ -15,7 +15,7 @@ from pydantic import Field
 from ovw.cgroups import limited_cores
 from ovw.choices import FloatType, Hint
 from ovw.config import Config
-from ovw.errors import UsageError
+from ovw.errors import OvwError, UsageError
 from ovw.runtime.saturation import compute_in_f32, quantizers, saturation_probe
 from ovw.runtime.weight_scales import split_scales
 
@@ -78,6 +78,8 @@ class DeviceOptions(Config):
         return QUANTIZED_TOGETHER if self.grouped_scales else OPENVINO_GROUP
 
 
+_started_in: list[int] = []
+"""The process that started OpenVINO."""
 EXACT = DeviceOptions(precision="f32")
 """f32 throughout: parity, self-test and `--exact`."""
 
@@ -94,10 +96,26 @@ def _find_arrays() -> None:
 _find_arrays()
 
 
-@cache
 def core() -> ov.Core:
-    """The one OpenVINO runtime of this process."""
+    """The one OpenVINO runtime of this process; raises as `require_own_process`."""
+    require_own_process()
+    return _start()
+
+
+@cache
+def _start() -> ov.Core:
+    _started_in.append(os.getpid())
     return ov.Core()
+
+
+def require_own_process() -> None:
+    """Refuse a fork of a process in which OpenVINO runs: without its threads, every call would wait for ever.
+
+    Raises:
+        OvwError: this process is one.
+    """
+    if _started_in and os.getpid() not in _started_in:
+        raise OvwError("this process was forked after OpenVINO had started", "use multiprocessing's spawn")
 
 
 @cache

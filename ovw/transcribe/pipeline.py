@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from ovw.runtime.device import require_own_process
 from ovw.transcribe.batched import BatchedDecoder
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
@@ -33,7 +34,11 @@ def transcribe(
 
     Yields:
         Segments numbered from 0, in seconds from the start of the media.
+
+    Raises:
+        OvwError: it goes on in a fork of the process in which it began.
     """
+    require_own_process()
     clips = options.clips()
     if options.batch_size > 1:
         parts = BatchedDecoder(sessions, options).transcribe_recording(recording, language, clips)
@@ -45,6 +50,7 @@ def transcribe(
             yield replace(segment, id=number)
             number += 1
         on_progress(done, max(done, recording.expected_frames))
+        require_own_process()
 
 
 def transcribe_many(

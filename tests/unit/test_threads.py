@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -62,3 +65,37 @@ def test_tasks_share_a_model(whisper: Whisper):
         return await asyncio.gather(*(asyncio.to_thread(said, whisper, clip, {}) for clip in clips()[:2]))
 
     assert asyncio.run(ask()) == alone
+
+
+FORKED = """
+import os, sys
+import numpy as np
+from ovw import Whisper
+from ovw.errors import OvwError
+
+folder, samples = sys.argv[1], np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
+options = {"language": "en", "max_new_tokens": 4, "temperature": 0.0, "vad": False, "beam_size": 1}
+whisper = Whisper(folder)
+finished, begun = whisper.transcribe(samples, **options), whisper.transcribe(samples, **options)
+text = finished.text
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+assert finished.text == text
+for work in (
+    lambda: Whisper(folder), lambda: whisper.transcribe(samples, **options), lambda: whisper.transcribe_many([samples]),
+    lambda: whisper.detect_language(samples), lambda: whisper.align(samples, "a text"), lambda: begun.text,
+):
+    try:
+        work()
+    except OvwError as error:
+        print(error, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_fork_of_a_process_that_transcribes_is_refused(tiny: Converted):
+    """It would wait for OpenVINO's threads for ever. What was finished before is there."""
+    done = subprocess.run([sys.executable, "-c", FORKED, tiny.folder], capture_output=True, text=True, timeout=120)
+    expected = "this process was forked after OpenVINO had started (use multiprocessing's spawn)"
+    assert done.stdout.splitlines() == [expected] * 6, done.stderr
