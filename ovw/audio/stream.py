@@ -36,7 +36,8 @@ class MelStream:
         self._n_mels = n_mels
         self._on_samples = on_samples
         self._frames: dict[int, NDArray[np.float32]] = {}  # block number -> [n_mels, BLOCK_FRAMES]; the last is short
-        self._pauses: set[int] = set()  # numbers of blocks that were freed for holding no speech
+        self._pauses: set[int] = set()  # numbers of blocks that were freed between windows
+        self._unwanted = (0, 0)
         self._next = 0
         self._pending: list[Samples] = []  # from half a window before the next block's first frame
         self._n_pending = 0
@@ -85,10 +86,15 @@ class MelStream:
             del self._frames[number]
 
     def forget_pause(self, start: int, stop: int) -> None:
-        """Free frames between windows, which hold no speech."""
+        """Free frames that no window reaches into."""
         for number in self._blocks_in(start, stop):
             del self._frames[number]
             self._pauses.add(number)
+
+    def skip(self, start: int, stop: int) -> None:
+        """Free the frames between two, and keep none of those that are still to come."""
+        self._unwanted = (start, stop)
+        self.forget_pause(start, stop)
 
     def _blocks_in(self, start: int, stop: int) -> list[int]:
         """Numbers of the blocks that are held and lie between two frames as a whole."""
@@ -116,6 +122,7 @@ class MelStream:
         self.loudest = max(self.loudest, float(log_spec.max()))
         self._frames[self._next] = log_spec
         self._next += 1
+        self.forget_pause(*self._unwanted)
         self._pending = [padded[BLOCK_SAMPLES:]]
         self._n_pending = len(self._pending[0])
 

@@ -76,7 +76,7 @@ class BatchedDecoder(WindowDecoder):
         self, recording: Recording, language: str | None, clips: Iterable[FrameSpan]
     ) -> Iterator[tuple[list[Segment], int]]:
         """The segments of each batch of a recording in turn, and the frame up to which it is done."""
-        windows = chain.from_iterable(self._windows(recording, language, clip) for clip in clips)
+        windows = self._windows_of(recording, language, clips)
         most = self._options.batch_size
         first = list(islice(windows, most + 1)) if recording.ended else []
         fits = 0 < len(first) <= most
@@ -122,6 +122,14 @@ class BatchedDecoder(WindowDecoder):
         in_silence = self._options.padding != "mel" and all(one.size >= SHORTEST_IN_SILENCE for one in windows)
         wanted = not self._options.multilingual and self._options.language_detection_segments == 1
         return len(windows) == 1 and in_silence and wanted
+
+    def _windows_of(self, recording: Recording, language: str | None, clips: Iterable[FrameSpan]) -> Iterator[Window]:
+        """The windows of stretches of a recording; nothing is held of what lies between them."""
+        end = 0
+        for clip in clips:
+            recording.skip(end, clip.start)
+            yield from self._windows(recording, language, clip)
+            end = clip.end
 
     def _windows(self, recording: Recording, language: str | None, clip: FrameSpan) -> Iterator[Window]:
         """The windows of a stretch of a recording, cut at pauses; what fits one window is taken as it is alone."""

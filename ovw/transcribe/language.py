@@ -63,6 +63,7 @@ def vote(detections: Iterable[Detection], threshold: float) -> Detection:
 def identify(sessions: ModelSessions, recording: Recording, options: TranscribeOptions) -> Detection:
     """Detect the language from the first windows that hold speech; without any, from what is still held."""
     asked = options.clips()[0].start
+    recording.skip(0, asked)
     found = recording.next_speech(asked)
     start = max(asked, recording.held_from) if found is None else found
     full_context = options.audio_context == "full"

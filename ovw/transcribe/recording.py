@@ -134,6 +134,10 @@ class Recording:
         """Free what comes before a frame."""
         self._stream.forget(before)
 
+    def skip(self, start: int, stop: int) -> None:
+        """Hold nothing of a stretch that no window reaches into, read or still to come."""
+        self._stream.skip(start, stop)
+
     def next_speech(self, seek: int) -> int | None:
         """Where to go on from `seek`: there, or a little before the next speech when that is long in coming.
 

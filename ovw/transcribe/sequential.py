@@ -34,6 +34,7 @@ class SequentialDecoder(WindowDecoder):
         """The segments of each window in turn, and the frame up to which the recording is done."""
         for clip in clips:
             seek = clip.start
+            self._recording.skip(0, seek)
             while (begin := self._recording.next_speech(seek)) is not None and begin < clip.end:
                 size = self._recording.speech_end(begin, min(begin + self._sessions.dims.n_frames, clip.end)) - begin
                 onset = self._recording.onset(begin) if begin > seek else begin

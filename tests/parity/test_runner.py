@@ -275,6 +275,19 @@ def test_long_recordings_without_speech_have_no_text(model: Whisper, form: str) 
     assert found._recording.held_from > 0
 
 
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("language", ["en", "auto"])
+def test_what_lies_before_a_clip_is_not_held(
+    model: Whisper, long: np.ndarray, batch_size: int, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"beam_size": 1, "batch_size": batch_size, "language": language, "clip_timestamps": (11.0, 13.0, 42.0)}
+    found = model.transcribe(long, **asked)
+    next(iter(found))
+    assert found._recording.held_from == 1000
+    monkeypatch.setattr(Recording, "skip", lambda recording, start, stop: None)
+    assert model.transcribe(long, **asked).segments == found.segments
+
+
 @pytest.mark.faulty_batches
 def test_a_fault_in_one_recording_leaves_the_others(
     model: Whisper, demo_samples: np.ndarray, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -195,6 +195,21 @@ def test_long_silence_between_windows_is_freed(demo_samples: np.ndarray) -> None
     assert all(np.array_equal(one, other) for (_, one), (_, other) in zip(freed, whole, strict=True))
 
 
+def test_a_stretch_that_is_skipped_is_not_held(demo_samples: np.ndarray) -> None:
+    """Neither what was read of it nor what is to come, whatever is read behind it; the windows are the same."""
+    samples = np.tile(demo_samples, 2)
+    start, found = len(samples) // 160 - 3500, []
+    for end in (0, start):
+        recording = Recording(np.array_split(samples, 300), TINY, rules=RULES, lookahead=3000)
+        recording.skip(0, end)
+        windows = list(recording.speech_windows(start, start + 3000, 2000))
+        found.append([(span, recording.window(span.start, span.end - span.start)) for span in windows])
+        assert recording.held_from == end // 1000 * 1000
+    whole, skipped = found
+    assert [span for span, _ in whole] == [span for span, _ in skipped]
+    assert all(np.array_equal(one, other) for (_, one), (_, other) in zip(whole, skipped, strict=True))
+
+
 def test_short_silence_is_left_alone(demo_samples: np.ndarray) -> None:
     recording = Recording([in_context(demo_samples[: 16_000 * 8], 4.0, 4.0)], TINY, rules=RULES)
     assert recording.next_speech(0) == 0
