@@ -33,6 +33,8 @@ STALLED_S = 20.0
 """Seconds in which FFmpeg has to find the next packet of a file, or its headers: it could search in zeros for hours."""
 REST_S, QUIET_S, REST_BYTES = 2.0, 0.5, 1 << 22
 """Seconds for which a pipe is read behind Ctrl-C, of silence in it that end that earlier, and the most that is read."""
+HEAD = 8
+"""Bytes that show whether a file is an MP4."""
 RATES = range(1000, 10_000_001)
 """Sample rates that occur, from telemetry to DSD; others are damage."""
 LONGEST_S = 366 * 24 * 3600.0
@@ -88,14 +90,15 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
     elif can_seek(source):
         with from_here(source) as file, _open(file, name, pcm) as container:
             yield container
-    elif pcm is None and _needs_seeking(source):
+    elif pcm is None and _needs_seeking(head := _head_of(source)):
         with tempfile.TemporaryFile() as copy:
+            copy.write(head)
             shutil.copyfileobj(source, copy)
             copy.seek(0)
             with _open(cast("BinaryIO", copy), name, pcm) as container:
                 yield container
     else:
-        once = _Once(source)
+        once = _Once(source, b"" if pcm else head)
         try:
             with once.live.is_open(), _open(once, name, pcm) as container:
                 yield container
@@ -104,29 +107,41 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
                 raise KeyboardInterrupt
 
 
-def _needs_seeking(source: BinaryIO) -> bool:
-    """Whether it is an MP4 or a kin of it, which most often has its index at the end."""
-    peek = getattr(source, "peek", None)
-    return peek is not None and peek(8)[4:8] in (b"ftyp", b"mdat", b"wide", b"free")
+def _head_of(source: BinaryIO) -> bytes:
+    """The first bytes of a file that cannot seek, which may give fewer than it is asked for."""
+    head = b""
+    while len(head) < HEAD and (more := source.read(HEAD - len(head))):
+        head += more
+    return head
+
+
+def _needs_seeking(head: bytes) -> bool:
+    """Whether a file begins as an MP4 or a kin of it, which most often has its index at the end."""
+    return head[4:] in (b"ftyp", b"mdat", b"wide", b"free")
 
 
 class _Once:
     """A file that cannot seek, read as far as it has come.
 
     FFmpeg's callbacks swallow Ctrl-C; here it ends the file, and is remembered where it is to end more than that.
+
+    Args:
+        file: to read.
+        head: what was read of it already.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, head: bytes) -> None:
         self._file = file
+        self._head = head
         self._read = getattr(file, "read1", file.read)
         self._rest: io.BytesIO | None = None
         self.live = LiveInput()
         self.interrupted = False
 
     def read(self, size: int) -> bytes:
-        held: list[bytes] = []
+        held, self._head = [self._head] if self._head else [], b""
         try:
-            if not self.live.ended:
+            if not held and not self.live.ended:
                 with self.live.waiting():
                     held.extend(map(self._read, (size,)))  # one call: no signal comes between reading and keeping
         except KeyboardInterrupt:

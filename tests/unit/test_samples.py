@@ -1,10 +1,13 @@
 """Samples from callers, raw samples from pipes, and the timeline that sound is placed on."""
 
 import io
+import itertools
 import math
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,6 +117,37 @@ class Pipe:
 def test_containers_come_through_a_pipe(path: Path) -> None:
     with Pipe(path.read_bytes()) as file:
         assert np.array_equal(load_audio(file), load_audio(path))
+
+
+class Raw(io.RawIOBase):
+    """Bytes of the network: without `peek`, and fewer at a time than are asked for."""
+
+    def __init__(self, content: bytes) -> None:
+        self._file = io.BytesIO(content)
+        self._sizes = itertools.chain([3, 2], itertools.repeat(1000))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        part = self._file.read(min(len(buffer), next(self._sizes)))
+        buffer[: len(part)] = part
+        return len(part)
+
+
+class OnlyRead:
+    """The least that a file can be."""
+
+    def __init__(self, content: bytes) -> None:
+        self.read = io.BytesIO(content).read
+
+
+@pytest.mark.parametrize("form", [Raw, lambda content: io.BufferedReader(Raw(content)), OnlyRead])
+@pytest.mark.parametrize(
+    "path", [SELFTEST_CLIP, SELFTEST_CLIP.parents[2] / "demo" / "ovw-demo.mp4"], ids=lambda p: p.suffix
+)
+def test_files_that_can_do_little_are_read(path: Path, form: Callable[[bytes], Any]) -> None:
+    assert np.array_equal(load_audio(form(path.read_bytes())), load_audio(path))
 
 
 @pytest.mark.parametrize(
