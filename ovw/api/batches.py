@@ -15,8 +15,8 @@ from ovw.audio import SAMPLE_RATE
 from ovw.audio.choice import Stream
 from ovw.audio.decode import media_duration
 from ovw.audio.pipes import is_pipe
-from ovw.audio.samples import Media
-from ovw.errors import OvwError, reason, unexpected
+from ovw.audio.samples import Media, as_media
+from ovw.errors import OvwError, UsageError, quoted, reason, unexpected
 from ovw.memory import free_memory
 from ovw.models import Dims
 from ovw.transcribe.options import TranscribeOptions
@@ -69,6 +69,19 @@ def seconds_of(media: Media) -> float:
 def seconds_of_samples(samples: Any) -> float:
     """Length of an array of samples; a shorter axis is that of its channels."""
     return max(np.shape(samples), default=0) / SAMPLE_RATE
+
+
+def jobs_of(media: Sequence[Media], streams: Sequence[Stream] | None) -> list[Job]:
+    """Each of several recordings with its stream, by default the one that a player would begin with.
+
+    Raises:
+        UsageError: it is no list of media, or there is not a stream for each.
+    """
+    if isinstance(media, str | bytes | Path) or not hasattr(media, "__getitem__"):
+        raise UsageError(f"{quoted(media)} is not a list of media", "transcribe takes a single one")
+    if streams and len(streams) != len(media):
+        raise UsageError(f"{len(streams)} streams for {len(media)} media", "give one for each")
+    return [(as_media(one), stream) for one, stream in zip(media, streams or [None] * len(media), strict=True)]
 
 
 def groups_of(seconds: Sequence[float], batch_size: int) -> list[list[int]]:

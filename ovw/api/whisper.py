@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ovw.api.align import TO_RECOGNISE, require_passages, timed_passages
-from ovw.api.batches import Job, batch_size_for, groups_of, is_live, outcomes_of, seconds_of, title_of
+from ovw.api.batches import Job, batch_size_for, groups_of, is_live, jobs_of, outcomes_of, seconds_of, title_of
 from ovw.api.recordings import RecordingOpener
 from ovw.api.request import check_decoder, check_request
 from ovw.api.transcription import Transcription
@@ -47,7 +47,8 @@ class Whisper:
     Args:
         model: an artifact folder or the name of an installed one, such as `base-fp16`; the preferred one if not given.
         device: how to run it.
-        exact: openai/whisper's own algorithm in f32: no approximation, no batches, silence is not left out.
+        exact: openai/whisper's own algorithm in f32: no approximation, no batches, silence is not left out; options
+            that contradict it are refused.
 
     Attributes:
         folder: of the artifact.
@@ -57,6 +58,7 @@ class Whisper:
 
     Raises:
         OvwError: no such artifact, or one that cannot be read.
+        UsageError: `exact` with another precision than f32.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Whisper:
             raise UsageError(f"device is {quoted(device)}", "give DeviceOptions(device='CPU'), of ovw.runtime.device")
         self.exact = exact
         self._policy = run_policy(exact=exact)
+        self._policy.check(device or DeviceOptions())
         folder = locate_or_default(model)
         options = self._policy.device(device or DeviceOptions())
         self.folder = folder
@@ -182,13 +185,9 @@ class Whisper:
         Raises:
             OvwError: the model cannot do what is asked.
         """
-        if isinstance(media, str | bytes | Path) or not hasattr(media, "__getitem__"):
-            raise UsageError(f"{quoted(media)} is not a list of media", "transcribe takes a single one")
-        if streams and len(streams) != len(media):
-            raise UsageError(f"{len(streams)} streams for {len(media)} media", "give one for each")
+        jobs = jobs_of(media, streams)
         chosen, asked = self._request(options, overrides)
         alone = partial(self.transcribe, options=options, **overrides)
-        jobs = [(as_media(one), stream) for one, stream in zip(media, streams or [None] * len(media), strict=True)]
         seconds = [seconds_of(one) if chosen.batch_size > 1 else 0.0 for one, _ in jobs]  # opens files
         for group in groups_of(seconds, chosen.batch_size):
             together = partial(self._together, asked=asked, options=chosen)
@@ -291,6 +290,7 @@ class Whisper:
         chosen = with_defaults(options, overrides, self._defaults)
         language = check_request(self.folder.name, self.capabilities, chosen)
         check_decoder(self.folder, self.manifest, chosen)
+        self._policy.check(chosen)
         chosen = self._policy.decoding(chosen)
         size = batch_size_for(chosen, self.manifest.dimensions(), self.manifest.shapes.batch[1], live=live)
         return chosen.model_copy(update={"batch_size": size}), language

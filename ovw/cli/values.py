@@ -76,11 +76,10 @@ def check_exact(flags: dict[str, Any]) -> None:
     """Refuse flags that contradict `--exact`; a configuration file gives way to it."""
     from ovw.transcribe.exact import EXACTLY
 
-    for key, value in EXACTLY.flags().items():
-        if flags.get("exact") and flags.get(key, value) != value:
-            name = key.replace("_", "-")
-            wanted = f"--no-{name}" if value is False else f"--{name} {value}"
-            raise UsageError(f"--exact goes with {wanted} only", "leave one of them out")
+    if flags.get("exact") and (key := EXACTLY.contradicted(flags)):
+        name, value = key.replace("_", "-"), EXACTLY.flags()[key]
+        wanted = f"--no-{name}" if value is False else f"--{name} {value}"
+        raise UsageError(f"--exact goes with {wanted} only", "leave one of them out")
 
 
 def temperatures(listed: str | None, increment: str | None) -> tuple[float, ...] | None:

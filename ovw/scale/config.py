@@ -31,8 +31,8 @@ class RunConfig(TranscribeOptions):
     """Run the workers on Ray: `local`, `auto`, or a cluster's address."""
 
     def decoding(self) -> TranscribeOptions:
-        """The decoding options alone."""
-        return self.part(TranscribeOptions)
+        """The decoding options alone; those of a file give way to `exact`."""
+        return run_policy(exact=self.exact).decoding(self.part(TranscribeOptions))
 
     def running(self) -> DeviceOptions:
         """The device options of one worker; `exact` asks for f32."""

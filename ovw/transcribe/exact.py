@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ovw.errors import UsageError
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.transcribe.options import TranscribeOptions
 
@@ -36,6 +37,21 @@ class RunPolicy:
         """Decoding options with those that are fixed."""
         return options.model_copy(update=dict(self.options))
 
+    def check(self, options: TranscribeOptions | DeviceOptions) -> None:
+        """Refuse options that were set to other values than the fixed ones.
+
+        Raises:
+            UsageError: there is one.
+        """
+        set_here = {key: getattr(options, key) for key in options.model_fields_set}
+        if key := self.contradicted({**set_here, "inference_precision": set_here.get("precision")}):
+            key, wanted = key.removeprefix("inference_"), self.flags()[key]
+            raise UsageError(f"exact=True goes with {key}={wanted!r} only", "leave one of them out")
+
+    def contradicted(self, flags: Mapping[str, Any]) -> str | None:
+        """The first of `flags` that is fixed and was given another value."""
+        return next((key for key, value in self.flags().items() if flags.get(key) not in (None, value)), None)
+
     def detecting(self, options: TranscribeOptions) -> TranscribeOptions:
         """Decoding options for language detection."""
         return options.model_copy(update={"clip_timestamps": ()}) if self.detection_at_start else options
@@ -46,7 +62,7 @@ class RunPolicy:
 
     def flags(self) -> dict[str, Any]:
         """Options of a command line that are fixed, with the only values that go with the policy."""
-        return {**self.options, "inference_precision": self.precision}
+        return {**self.options, **({"inference_precision": self.precision} if self.precision else {})}
 
 
 EXACTLY = RunPolicy(

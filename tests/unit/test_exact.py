@@ -1,8 +1,11 @@
 """All that `--exact` switches stands in one object."""
 
+import numpy as np
 import pytest
 
+from ovw import Whisper
 from ovw.cli.values import check_exact
+from ovw.convert.plan import Converted
 from ovw.errors import UsageError
 from ovw.runtime.device import DeviceOptions
 from ovw.scale.config import RunConfig
@@ -17,6 +20,7 @@ def test_exactly() -> None:
     options = EXACTLY.decoding(TranscribeOptions(batch_size=8, beam_size=3))
     assert (options.vad, options.batch_size, options.audio_context, options.beam_size) == (False, 1, "full", 3)
     assert RunConfig(exact=True, inference_precision="bf16").running().precision == "f32"
+    EXACTLY.check(RunConfig(exact=True, batch_size=8, audio_context="auto").decoding())
 
 
 def test_without_it_nothing_changes() -> None:
@@ -41,3 +45,25 @@ def test_flags_that_contradict_it(flags: dict, wanted: str) -> None:
         check_exact({"exact": True, **flags})
     check_exact({"exact": False, **flags})
     check_exact(flags)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"vad": True}, "vad=False"),
+        ({"batch_size": 8}, "batch_size=1"),
+        ({"audio_context": "auto"}, "audio_context='full'"),
+    ],
+)
+def test_options_that_contradict_it(tiny: Converted, options: dict, wanted: str) -> None:
+    whisper, samples = Whisper(tiny.folder, exact=True), np.zeros(16_000, np.float32)
+    for given in ({"options": TranscribeOptions(**options)}, options):
+        with pytest.raises(UsageError, match=f"exact=True goes with {wanted} only"):
+            whisper.transcribe(samples, **given)
+    found = whisper.transcribe(samples, TranscribeOptions(**EXACTLY.options), language="en", max_new_tokens=2)
+    assert whisper.transcribe(samples, found.options).options == found.options
+
+
+def test_arithmetic_that_contradicts_it(tiny: Converted) -> None:
+    with pytest.raises(UsageError, match="exact=True goes with precision='f32' only"):
+        Whisper(tiny.folder, exact=True, device=DeviceOptions(precision="bf16"))
