@@ -11,8 +11,10 @@ the matrix products are OpenVINO's. Needs `pip install openai-whisper`.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from os import PathLike
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,9 @@ from ovw.errors import OvwError
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.runtime.protocols import Decoder, Encoder
 from ovw.runtime.sessions import open_sessions, require_runnable
+
+Lock = AbstractContextManager[bool]
+Cache = dict[nn.Module, Tensor]
 
 
 def load(model: str | Path | None = None, *, device: DeviceOptions = EXACT) -> OpenVinoWhisper:
@@ -43,7 +48,10 @@ def load(model: str | Path | None = None, *, device: DeviceOptions = EXACT) -> O
 
 
 class OpenVinoWhisper(Whisper):  # type: ignore[misc]
-    """openai-whisper's model without weights: its encoder and decoder are sessions on an artifact."""
+    """openai-whisper's model without weights: its encoder and decoder are sessions on an artifact.
+
+    Threads may share one: they take turns.
+    """
 
     def __init__(self, folder: Path, device: DeviceOptions) -> None:
         nn.Module.__init__(self)
@@ -51,16 +59,15 @@ class OpenVinoWhisper(Whisper):  # type: ignore[misc]
         self.dims = ModelDimensions(**manifest.dims)
         require_runnable(folder, manifest.layout)
         encoder, decoder = open_sessions(folder, manifest.layout, device)
-        self.encoder = _Encoder(encoder)
-        self.decoder = _Decoder(decoder)
+        self._lock = RLock()
+        self.encoder = _Encoder(encoder, self._lock)
+        self.decoder = _Decoder(decoder, self._lock)
         self._placed = nn.Parameter(torch.empty(0), requires_grad=False)  # a model has a torch device
 
     def decode(self, mel: Tensor, options: decoding.DecodingOptions = decoding.DecodingOptions(), **kwargs: Any) -> Any:  # noqa: B008
         """Decode one window, log-mel [n_mels, 3000] or [1, n_mels, 3000], as `whisper.decode` does."""
-        single = mel.ndim == 2
-        options = decoding.replace(options, **{**kwargs, "fp16": False})
-        results = _Task(self, options).run(mel[None] if single else mel)
-        return results[0] if single else results
+        with self._lock:
+            return super().decode(mel, options, **{**kwargs, "fp16": False})
 
     def transcribe(self, audio: Any, **options: Any) -> dict[str, Any]:
         """openai-whisper's `transcribe`; word timestamps need attention weights, which the artifact does not give out.
@@ -71,61 +78,79 @@ class OpenVinoWhisper(Whisper):  # type: ignore[misc]
             OvwError: when word timestamps are asked for.
         """
         if options.get("word_timestamps"):
-            raise OvwError("word_timestamps is not available here", "leave it out, or use openai-whisper's own model")
+            raise _no_attention()
         if isinstance(audio, str | PathLike):
             audio = load_audio(Path(audio))
-        result: dict[str, Any] = super().transcribe(audio, **{"fp16": False, **options})
+        with self._lock:
+            result: dict[str, Any] = super().transcribe(audio, **{"fp16": False, **options})
         return result
+
+    @property
+    def alignment_heads(self) -> Tensor:
+        """None of them gives out its weights.
+
+        Raises:
+            OvwError: always.
+        """
+        raise _no_attention()
 
 
 class _Encoder(nn.Module):  # type: ignore[misc]
-    def __init__(self, session: Encoder) -> None:
+    def __init__(self, session: Encoder, lock: Lock) -> None:
         super().__init__()
         self._session = session
+        self._lock = lock
 
     def forward(self, mel: Tensor) -> Tensor:
-        return torch.from_numpy(self._session(mel.float().contiguous().numpy()))
+        with self._lock:
+            return torch.from_numpy(self._session(mel.detach().float().contiguous().numpy()))
+
+
+class _Block(nn.Module):  # type: ignore[misc]
+    """Where openai-whisper looks for a layer's keys and values; it never runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attn = nn.ModuleDict({"key": nn.Identity(), "value": nn.Identity()})
+
+    @property
+    def cross_attn(self) -> nn.Module:
+        raise _no_attention()
 
 
 class _Decoder(nn.Module):  # type: ignore[misc]
-    def __init__(self, session: Decoder) -> None:
+    """A session with one block, for whose keys and values the cache holds the session's rows.
+
+    openai-whisper reorders them as it would reorder keys and values, and so shows which row each one goes on from.
+    """
+
+    def __init__(self, session: Decoder, lock: Lock) -> None:
         super().__init__()
-        self.session = session
-        self.blocks = nn.ModuleList()  # where openai-whisper looks for caches; ours is inside the session
-
-    def forward(self, tokens: Tensor, features: Tensor) -> Tensor:
-        """Logits [B, n, n_vocab] of tokens [B, n] without any history."""
-        self.session.start(features.numpy())
-        rows = np.arange(len(tokens), dtype=np.int32)
-        return torch.from_numpy(self.session.step(tokens.numpy(), rows).copy())
-
-
-class _Inference(decoding.Inference):  # type: ignore[misc]
-    """openai-whisper's seam for running a decoder with a cache."""
-
-    def __init__(self, session: Decoder) -> None:
         self._session = session
-        self._sources: list[int] | None = None  # of the next call's rows; none before the first
+        self._lock = lock
+        self._cache: Cache | None = None
+        self.blocks = nn.ModuleList([_Block()])
 
-    def logits(self, tokens: Tensor, audio_features: Tensor) -> Tensor:
-        if self._sources is None:
-            self._session.start(audio_features.numpy())
-        else:
-            tokens = tokens[:, -1:]
-        rows = np.arange(len(tokens)) if self._sources is None else np.array(self._sources)
-        self._sources = list(range(len(tokens)))
-        return torch.from_numpy(self._session.step(tokens.numpy(), rows.astype(np.int32)).copy())
+    def forward(self, tokens: Tensor, features: Tensor, kv_cache: Cache | None = None) -> Tensor:
+        """Logits [B, n, n_vocab] of tokens [B, n], behind those that the cache was used with before.
 
-    def rearrange_kv_cache(self, source_indices: list[int]) -> None:
-        self._sources = source_indices
+        Raises:
+            OvwError: the session has decoded something else since then.
+        """
+        attention = self.blocks[0].attn
+        with self._lock:
+            rows = (kv_cache or {}).get(attention.key)
+            if rows is None:
+                self._session.start(features.detach().numpy())
+                rows = torch.arange(len(tokens))
+            elif self._cache is not kv_cache:
+                raise OvwError("the model has decoded something else meanwhile", "use model.decode, which takes turns")
+            self._cache = kv_cache
+            if kv_cache is not None:
+                kv_cache.update(dict.fromkeys((attention.key, attention.value), torch.arange(len(tokens))))
+            return torch.from_numpy(self._session.step(tokens.numpy(), rows.numpy().astype(np.int32)).copy())
 
-    def cleanup_caching(self) -> None:
-        self._sources = None
 
-
-class _Task(decoding.DecodingTask):  # type: ignore[misc]
-    def __init__(self, model: OpenVinoWhisper, options: decoding.DecodingOptions) -> None:
-        super().__init__(model, options)
-        self.inference = _Inference(model.decoder.session)
-        if options.beam_size is not None:
-            self.decoder.inference = self.inference
+def _no_attention() -> OvwError:
+    hint = "leave it out, or use openai-whisper's own model"
+    return OvwError("word_timestamps is not available here", hint)
