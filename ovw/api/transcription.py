@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -33,7 +34,7 @@ class _ReadRecording:
     ended: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Transcription:
     """The transcription of a recording, decoded as it is iterated.
 
@@ -43,8 +44,8 @@ class Transcription:
         result.save("talk.srt")
 
     Iterating it again gives the same segments without decoding again, and ends in the same error where decoding failed.
-    `text`, `segments`, `document` and `save` decode what is left first, as copying and pickling do: a copy holds the
-    finished segments, without the model. Threads may iterate one together.
+    `text`, `segments`, `document` and `save` decode what is left first, as comparing, copying and pickling do: a copy
+    holds the finished segments, without the model, and equals the original. Threads may iterate one together.
 
     Attributes:
         language: code of the language that was asked for or detected.
@@ -95,6 +96,19 @@ class Transcription:
         read = _ReadRecording(self.duration)
         parts = (self.language, self.detection, self.options, self.media, dict(self.model), read, iter(()), segments)
         return type(self), parts
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the results are the same, once both are finished; raises as iterating does."""
+        if not isinstance(other, Transcription):
+            return NotImplemented
+        return self is other or self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash((self.language, self.media))  # known before anything is decoded
+
+    def _compared(self) -> tuple[Any, ...]:
+        segments = self.segments  # before the duration, which is exact behind the last
+        return self.language, self.detection, self.options, self.media, dict(self.model), segments, self.duration
 
     def __iter__(self) -> Iterator[Segment]:
         at = 0
@@ -162,6 +176,11 @@ class Transcription:
         if options.highlight_words and not self.options.word_timestamps:
             raise UsageError(WITHOUT_TIMES, "transcribe with word_timestamps=True")
         return FORMATS[ending](self.document(), options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The contents of a JSON file, see docs/transcript.md."""
+        found: dict[str, Any] = json.loads(self.render("json"))
+        return found
 
     def to_srt(self, **layout: Any) -> str:
         """The text of an SRT file; `render` has the other formats, and raises the same."""

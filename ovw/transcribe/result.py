@@ -46,7 +46,7 @@ class Segment:
     start: float
     end: float
     text: str
-    tokens: list[int] = field(repr=False)
+    tokens: list[int] = field(repr=False, hash=False)
     temperature: float = field(repr=False)
     avg_logprob: float = field(repr=False)
     compression_ratio: float = field(repr=False)
@@ -68,7 +68,7 @@ class Detection:
 
     language: str
     probability: float
-    probabilities: dict[str, float] = field(repr=False)
+    probabilities: dict[str, float] = field(repr=False, hash=False)
 
 
 def compression_ratio(text: str) -> float:

@@ -1,6 +1,7 @@
 """The result of `Whisper.transcribe`: iterated once or often, as text, as files."""
 
 import copy
+import json
 import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -116,6 +117,23 @@ def test_a_copy_is_finished(copied: Callable[[Transcription], Transcription]) ->
     assert (found.text, found.duration, found.is_read) == (result.text, 6.0, True)
     assert found.render("json") == result.render("json")
     assert copied(found).to_srt() == result.to_srt()
+
+
+def test_results_are_values() -> None:
+    (result, decoded), (other, _) = transcription(), transcription()
+    assert hash(result) == hash(other)
+    assert not decoded
+    assert result == other == pickle.loads(pickle.dumps(result)) == copy.deepcopy(result) == copy.copy(result)
+    assert result != transcription(TEXTS[:2])[0]
+    assert result != transcription(media="other.mp4")[0]
+    assert result != result.segments
+    assert len({*result.segments, *other.segments, result.detection, other.detection}) == len(TEXTS) + 1
+
+
+def test_as_a_dictionary() -> None:
+    result, _ = transcription()
+    assert result.to_dict() == json.loads(result.render("json"))
+    assert [segment["text"] for segment in result.to_dict()["segments"]] == list(TEXTS)
 
 
 def test_what_failed_is_not_copied() -> None:
