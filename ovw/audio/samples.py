@@ -11,7 +11,8 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ovw.audio.channels import better, cancels, powers
+from ovw.audio import SAMPLE_RATE
+from ovw.audio.channels import FADE, better, cancels, powers
 from ovw.audio.choice import Stream
 from ovw.audio.decode import stream_audio
 from ovw.audio.resample import BLOCK
@@ -53,8 +54,7 @@ def blocks_of(media: Media, stream: Stream = None) -> Iterator[NDArray[np.float3
     elif hasattr(media, "read"):
         yield from stream_audio(cast("BinaryIO", media), stream)
     elif isinstance(media, Iterable) and not isinstance(media, bytes | Mapping):
-        for block in cast("Iterable[NDArray[Any]]", media):
-            yield as_samples(block)
+        yield from map(BlockReader(), cast("Iterable[NDArray[Any]]", media))
     else:
         seen = quoted(media)
         raise UsageError(
@@ -80,13 +80,60 @@ def as_samples(array: NDArray[Any]) -> NDArray[np.float32]:
     Raises:
         OvwError: another type or shape, values that are not finite, or integers that were turned to floats unscaled.
     """
-    array = np.asarray(array)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise OvwError("the samples hold values that are not finite (NaN or infinity)", WANTED)
-    samples = _mono(_scaled(array))
-    if len(samples) and (peak := float(np.abs(samples).max())) > LOUDEST:
-        raise OvwError(f"the samples reach {peak:.0f}, expected [-1, 1]", "divide 16-bit values by 32768")
-    return np.ascontiguousarray(samples, np.float32)
+    return BlockReader()(array)
+
+
+class BlockReader:
+    """Blocks of one recording as samples: their layout, and whether their channels cancel, is decided for all of them.
+
+    Until a block shows which axis is that of the channels, by being longer than there can be channels, it is the
+    shorter one.
+    """
+
+    def __init__(self) -> None:
+        self._axis: int | None = None
+        self._energy, self._weight = np.zeros(3), 0.0
+        self._warned = False
+
+    def __call__(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        """A block as `as_samples` gives it; raises the same."""
+        array = np.asarray(array)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise OvwError("the samples hold values that are not finite (NaN or infinity)", WANTED)
+        samples = self._mono(_scaled(array))
+        if len(samples) and (peak := float(np.abs(samples).max())) > LOUDEST:
+            raise OvwError(f"the samples reach {peak:.0f}, expected [-1, 1]", "divide 16-bit values by 32768")
+        return np.ascontiguousarray(samples, np.float32)
+
+    def _mono(self, array: NDArray[Any]) -> NDArray[Any]:
+        if array.ndim == 1:
+            return array
+        if array.ndim == 2 and not array.size:
+            return np.zeros(0, np.float32)
+        axis = self._axis
+        if axis is None and array.ndim == 2:
+            axis = int(np.argmin(array.shape))
+        if axis is None or array.ndim != 2 or array.shape[axis] > MOST_CHANNELS:
+            raise OvwError(f"samples of shape {list(array.shape)} are neither mono nor channels", WANTED)
+        if max(array.shape) > MOST_CHANNELS:
+            self._axis = axis
+        planes: NDArray[Any] = np.moveaxis(array, axis, 0)
+        if len(planes) == 2 and cancels(power := self._powers(planes)):
+            if not self._warned:
+                logger.warning("the channels of the samples cancel each other, the louder one is used alone")
+            self._warned = True
+            louder: NDArray[Any] = planes[better(power)]
+            return louder
+        mixed: NDArray[Any] = planes.mean(axis=0, dtype=np.float64)
+        return mixed
+
+    def _powers(self, planes: NDArray[Any]) -> NDArray[np.float64]:
+        """Powers of the channels and their mix so far; what was a second ago counts half."""
+        count = planes.shape[1]
+        kept = FADE ** (count / SAMPLE_RATE)
+        self._energy = kept * self._energy + count * powers(planes)
+        self._weight = kept * self._weight + count
+        return self._energy / self._weight
 
 
 def _scaled(array: NDArray[Any]) -> NDArray[Any]:
@@ -97,19 +144,3 @@ def _scaled(array: NDArray[Any]) -> NDArray[Any]:
         raise OvwError(f"samples of type {array.dtype} have no agreed scale", WANTED)
     half = float(1 << (bits - 1))
     return (array.astype(np.float64) - (half if kind == "u" else 0.0)) / half
-
-
-def _mono(array: NDArray[Any]) -> NDArray[Any]:
-    if array.ndim == 1:
-        return array
-    if array.ndim == 2 and not array.size:
-        return np.zeros(0, np.float32)
-    if array.ndim == 2 and min(array.shape) <= MOST_CHANNELS:
-        planes: NDArray[Any] = np.moveaxis(array, int(np.argmin(array.shape)), 0)
-        if len(planes) == 2 and planes.size and cancels(power := powers(planes)):
-            logger.warning("the channels of the samples cancel each other, the louder one is used alone")
-            louder: NDArray[Any] = planes[better(power)]
-            return louder
-        mixed: NDArray[Any] = planes.mean(axis=0, dtype=np.float64)
-        return mixed
-    raise OvwError(f"samples of shape {list(array.shape)} are neither mono nor channels", WANTED)

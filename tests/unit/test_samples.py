@@ -89,6 +89,22 @@ def test_whatever_a_caller_has_becomes_blocks() -> None:
             assert np.array_equal(np.concatenate(list(blocks_of(as_media(source)))), whole)
 
 
+@pytest.mark.parametrize("size", [7, 160, 1000])
+def test_blocks_have_one_layout(size: int) -> None:
+    """A last block that is shorter than there are channels too."""
+    whole = np.stack([WAVE * share for share in np.linspace(0.1, 1, 8)], axis=1)
+    parts = [whole[:40], *(whole[i : i + size] for i in range(40, len(whole), size))]
+    for blocks in (parts, [part.T for part in parts]):
+        assert np.allclose(np.concatenate(list(blocks_of(iter(blocks)))), as_samples(whole))
+
+
+def test_channels_of_blocks_that_cancel_are_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    whole = np.stack([WAVE, -WAVE], axis=1)
+    found = np.concatenate(list(blocks_of(whole[i : i + 160] for i in range(0, len(whole), 160))))
+    assert np.array_equal(found, WAVE)
+    assert len(caplog.messages) == 1
+
+
 class Pipe:
     """The reading end of a pipe that is fed in the background."""
 
