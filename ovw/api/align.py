@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ovw.api.transcription import Transcription
 from ovw.audio.mel import FRAMES_PER_SECOND
-from ovw.errors import UsageError
+from ovw.errors import UsageError, quoted
 from ovw.transcribe.forced_alignment import with_wordless
 from ovw.transcribe.known_text import KnownWord, TextPart, known_words, matches, parts_of, passages_of, plain
 from ovw.transcribe.options import TranscribeOptions
@@ -32,8 +32,10 @@ def require_passages(text: str | Sequence[str]) -> list[str]:
     """The sentences of a text, or passages as they are.
 
     Raises:
-        UsageError: there are none, or none with words.
+        UsageError: there are none, none with words, or something else than text.
     """
+    if not isinstance(text, str) and not (isinstance(text, Sequence) and all(isinstance(one, str) for one in text)):
+        raise UsageError(f"{quoted(text)} is no text", "give a str, or a list of them")
     found = passages_of(text) if isinstance(text, str) else [one for one in text if one.strip()]
     if not any(map(plain, found)):
         raise UsageError("there is no text to align", "give the words of the recording")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,8 @@ def jobs_of(media: Sequence[Media], streams: Sequence[Stream] | None) -> list[Jo
     Raises:
         UsageError: it is no list of media, or there is not a stream for each.
     """
-    if isinstance(media, str | bytes | Path) or not hasattr(media, "__getitem__"):
+    is_single = isinstance(media, str | bytes | Path | Mapping) or len(getattr(media, "shape", (0, 0))) == 1
+    if is_single or not hasattr(media, "__getitem__"):
         raise UsageError(f"{quoted(media)} is not a list of media", "transcribe takes a single one")
     if streams and len(streams) != len(media):
         raise UsageError(f"{len(streams)} streams for {len(media)} media", "give one for each")

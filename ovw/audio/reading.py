@@ -187,7 +187,9 @@ def _open(source: Source | _Once, name: str, pcm: Pcm | None) -> InputContainer:
     except IsADirectoryError:
         raise OvwError(f"{name} is a folder", "name a media file") from None
     except MEDIA_ERRORS as error:
-        hint = "it may be no media, or incomplete" + ("" if is_path else "; headerless samples need --pcm")
+        hint = "it may be no media, or incomplete" + (
+            "; headerless samples need --pcm" if name == "standard input" else ""
+        )
         raise OvwError(f"{name}: cannot be read as audio or video: {reason(error)}", hint) from None
 
 

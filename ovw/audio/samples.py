@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
@@ -16,7 +18,8 @@ from ovw.audio.channels import FADE, better, cancels, powers
 from ovw.audio.choice import Stream
 from ovw.audio.decode import stream_audio
 from ovw.audio.resample import BLOCK
-from ovw.errors import OvwError, UsageError, quoted
+from ovw.errors import OvwError, UsageError, quoted, reason
+from ovw.home import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +32,15 @@ WANTED = "give mono samples at 16 kHz in [-1, 1], shape [n]"
 
 
 def as_media(media: Media) -> Media:
-    """A list of numbers as an array of samples; anything else as it is."""
+    """A list of numbers as an array of samples, a path with the home folder in it; anything else as it is.
+
+    Raises:
+        UsageError: an address, or an empty name.
+    """
+    if isinstance(media, str) and (not media.strip() or re.match(r"\w+://", media)):
+        raise UsageError(f"{quoted(media)} is no file", "give its path; ovw transcribe takes addresses too")
+    if isinstance(media, str | Path):
+        return user_path(media)
     if isinstance(media, list | tuple) and media and isinstance(media[0], Real):
         return np.asarray(media)
     return media
@@ -48,18 +59,29 @@ def blocks_of(media: Media, stream: Stream = None) -> Iterator[NDArray[np.float3
     if isinstance(media, str | Path):
         yield from stream_audio(Path(media), stream)
     elif hasattr(media, "__array__"):
-        samples = as_samples(np.asarray(media))
+        samples = as_samples(_array_of(media))
         for start in range(0, len(samples), BLOCK):
             yield samples[start : start + BLOCK]
     elif hasattr(media, "read"):
+        if isinstance(media, io.TextIOBase):
+            raise UsageError("the open file holds text", "open it with 'rb'")
+        if getattr(media, "closed", False):
+            raise UsageError("the file is closed", "open it again")
         yield from stream_audio(cast("BinaryIO", media), stream)
     elif isinstance(media, Iterable) and not isinstance(media, bytes | Mapping):
-        yield from map(BlockReader(), cast("Iterable[NDArray[Any]]", media))
+        yield from map(BlockReader(), map(_array_of, cast("Iterable[Any]", media)))
     else:
         seen = quoted(media)
         raise UsageError(
             f"{seen} cannot be transcribed", "give a path, an open binary file, samples, or blocks of them"
         )
+
+
+def _array_of(samples: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(samples)
+    except (TypeError, ValueError, RuntimeError) as error:  # a tensor with gradients, or of a type NumPy lacks
+        raise OvwError(f"the samples are no array: {reason(error)}", WANTED) from None
 
 
 def read_whole(media: Media, stream: Stream = None) -> NDArray[np.float32]:

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from support.tiny_whisper import SELFTEST_CLIP
 
-from ovw.api.batches import batch_size_for, groups_of, seconds_of
+from ovw.api.align import require_passages
+from ovw.api.batches import batch_size_for, groups_of, jobs_of, seconds_of
 from ovw.audio.decode import load_audio, stream_audio
 from ovw.audio.reading import Pcm
 from ovw.audio.samples import as_media, as_samples, blocks_of
@@ -250,6 +252,43 @@ def test_a_recording_of_unknown_length_is_not_taken_with_others(tmp_path: Path) 
 def test_what_cannot_be_media(media: object) -> None:
     with pytest.raises(UsageError, match="cannot be transcribed"):
         list(blocks_of(media))
+
+
+def closed() -> io.BytesIO:
+    file = io.BytesIO(b"")
+    file.close()
+    return file
+
+
+@pytest.mark.parametrize(
+    ("media", "message"),
+    [
+        ("", "'' is no file"),
+        ("http://host/talk.mp3", "'http://host/talk.mp3' is no file"),
+        (Path("~/no/such.wav"), rf"{Path.home()}/no/such.wav: no such file"),
+        (io.StringIO("text"), "holds text"),
+        (closed(), "the file is closed"),
+        (io.BytesIO(b""), r"the open file: .* \(it may be no media, or incomplete\)$"),
+        (torch.zeros(3, dtype=torch.bfloat16), "the samples are no array"),
+        (torch.zeros(3, requires_grad=True), "the samples are no array"),
+        ([torch.zeros(3, requires_grad=True)], "the samples are no array"),
+    ],
+)
+def test_odd_media_are_explained(media: Any, message: str) -> None:
+    with pytest.raises(OvwError, match=message):
+        list(blocks_of(as_media(media)))
+
+
+@pytest.mark.parametrize("media", [np.zeros(3, np.float32), {"a": "a.wav"}])
+def test_lists_of_media_are_lists(media: Any) -> None:
+    with pytest.raises(UsageError, match="is not a list of media"):
+        jobs_of(media, None)
+
+
+@pytest.mark.parametrize("text", [None, b"abc", [1, 2], 5])
+def test_texts_to_align_are_texts(text: Any) -> None:
+    with pytest.raises(UsageError, match="is no text"):
+        require_passages(text)
 
 
 GIB = 1 << 30
