@@ -13,7 +13,7 @@ from ovw.artifact.names import DEFAULT_LAYOUT
 from ovw.convert.arithmetic import measure_arithmetic
 from ovw.convert.compression.nncf_backend import Compressor
 from ovw.convert.config import ConvertConfig
-from ovw.convert.describe import capabilities, describe, tool_versions
+from ovw.convert.describe import describe, tool_versions
 from ovw.convert.graphs.frontends import open_frontend
 from ovw.convert.graphs.shapes import Bounds
 from ovw.convert.layouts import write_layout
@@ -83,8 +83,7 @@ class ArtifactBuilder:
                 args = (folder, layout, self.config.frontend_of(layout), shapes, self.checkpoint.dims)
                 arithmetic = measure_arithmetic(*args, approximations=self.checkpoint.kind != "random")
         self.on_step(f"hashing {what}")
-        can = capabilities(self.info, self.checkpoint)
-        manifest = describe(folder, export, self.config.frontend_of(layout), can, proof, arithmetic)
+        manifest = describe(folder, export, self.config.frontend_of(layout), proof, arithmetic)
         write_manifest(manifest, folder)
         return manifest
 

@@ -13,8 +13,6 @@ from ovw.artifact.layouts import layout_row
 from ovw.artifact.manifest import SCHEMA_VERSION, Golden, Manifest, Parity, Source
 from ovw.artifact.precisions import precision_row
 from ovw.convert.layouts.export import Export
-from ovw.convert.sources.checkpoint import Checkpoint
-from ovw.models import Capabilities, ModelInfo, languages
 
 TOOLS = ("openvino", "openvino-tokenizers", "openai-whisper", "torch", "transformers", "numpy")
 
@@ -23,12 +21,12 @@ def describe(
     folder: Path,
     export: Export,
     frontend: str,
-    can: Capabilities,
     proof: tuple[Parity, Golden],
     arithmetic: Arithmetic | None = None,
 ) -> Manifest:
     """The manifest of a finished, not yet placed artifact, not yet scored; hashes every file in `folder`."""
     checkpoint, (parity, golden) = export.checkpoint, proof
+    can = checkpoint.can
     return Manifest(
         schema_version=SCHEMA_VERSION,
         name=export.name,
@@ -54,15 +52,6 @@ def describe(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=hash_folder(folder),
     )
-
-
-def capabilities(info: ModelInfo | None, checkpoint: Checkpoint) -> Capabilities:
-    """Languages and tasks of a model: known for named sizes, else from the source or from OpenAI's vocabulary."""
-    if known := info.capabilities if info else checkpoint.capabilities:
-        return known
-    dims = checkpoint.dims
-    codes = tuple(languages())[: dims.n_languages] if dims.multilingual else ("en",)
-    return Capabilities(codes, dims.multilingual)
 
 
 def tool_versions(layout: str, precision: str) -> dict[str, str]:

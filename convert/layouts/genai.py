@@ -9,6 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
+from ovw.artifact.names import TASKS
 from ovw.artifact.vocabulary import added_ids
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import HOP_LENGTH, N_FFT
@@ -18,7 +19,7 @@ from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.suppress import padding_tokens, suppress_tokens
 from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer, write_tokenizer_ir
-from ovw.models import Dims, languages
+from ovw.models import Dims
 
 MAX_INITIAL_TIMESTAMP = 50
 """One second, in timestamp tokens."""
@@ -88,9 +89,10 @@ def generation_config(checkpoint: Checkpoint, tokenizer_json: str) -> dict[str, 
     if padding := padding_tokens(bpe):  # a list of the checkpoint's own knows nothing of it
         config["suppress_tokens"] = sorted({*config["suppress_tokens"], *padding})
     if checkpoint.multilingual:
-        language_tokens = (token_of(code) for code in languages())
+        language_tokens = (token_of(code) for code in checkpoint.can.languages)
+        tasks = TASKS if checkpoint.can.translate else TASKS[:1]
         config["lang_to_id"] = {token: ids[token] for token in language_tokens if token in ids}
-        config["task_to_id"] = {task: ids[token_of(task)] for task in TASKS}
+        config["task_to_id"] = {task: ids[token_of(task)] for task in tasks}
     return config
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ovw.convert.sources.generation import GenerationDefaults
 from ovw.errors import OvwError
-from ovw.models import Capabilities, Dims
+from ovw.models import Capabilities, Dims, languages
 
 Tensors = Mapping[str, NDArray[np.floating]]
 LAYER = re.compile(r"(?:^|\.)(encoder|decoder)\.(?:blocks|layers)\.(\d+)\.")
@@ -58,6 +58,14 @@ class Checkpoint:
     def multilingual(self) -> bool:
         """Whether language and task tokens steer decoding; known from the size of OpenAI's vocabularies."""
         return self.dims.multilingual if self.steered is None else self.steered
+
+    @property
+    def can(self) -> Capabilities:
+        """Languages and tasks; those of OpenAI's vocabulary of that size where the source knows none."""
+        if self.capabilities:
+            return self.capabilities
+        codes = tuple(languages())[: self.dims.n_languages] if self.dims.multilingual else ("en",)
+        return Capabilities(codes, self.dims.multilingual)
 
     @cached_property
     def tensors_sha256(self) -> str:

@@ -159,7 +159,21 @@ def config_problems(folder: Path, manifest: Manifest) -> list[str]:
         for key, value in values.items():
             if found.get(key) != value:
                 problems.append(f"{name}: {key} is {found.get(key)}, the manifest has {value}")
+        problems += _language_problems(found, manifest) if name == names.GENERATION_CONFIG else []
     return problems
+
+
+def _language_problems(config: dict[str, Any], manifest: Manifest) -> list[str]:
+    """Languages that other programs would detect and the manifest lacks, and the other way round."""
+    known = config.get("lang_to_id")
+    if not isinstance(known, dict):
+        return []
+    differing = known.keys() ^ {f"<|{code}|>" for code in manifest.languages}
+    return [
+        f"{names.GENERATION_CONFIG}: lang_to_id {'has' if token in known else 'lacks'} {printable(token)}, "
+        f"unlike the manifest's languages"
+        for token in sorted(differing)[:1]
+    ]
 
 
 def _value_problems(name: str, config: dict[str, Any], n_vocab: int) -> list[str]:

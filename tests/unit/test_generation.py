@@ -151,6 +151,15 @@ def test_a_contradicted_no_timestamps_token_is_reported(caplog: pytest.LogCaptur
     assert "no_timestamps_token_id is 50362, the tokenizer has 50363" in caplog.text
 
 
+def test_languages_and_tasks_that_a_fine_tune_leaves_out(tmp_path: Path, checkpoint: Checkpoint):
+    maps = {"lang_to_id": {"<|de|>": GERMAN, "<|fr|>": 50265}, "task_to_id": {"transcribe": TRANSCRIBE}}
+    read = read_huggingface(save_hf(tmp_path / "hf", checkpoint, generation={"is_multilingual": True, **maps}))
+    config = config_of(read)
+    assert {key: config[key] for key in maps} == maps
+    assert len(config_of(checkpoint)["lang_to_id"]) == 99
+    assert config_of(checkpoint)["task_to_id"] == {"transcribe": TRANSCRIBE, "translate": TRANSLATE}
+
+
 def test_models_of_one_language_have_neither_language_nor_task(tmp_path: Path):
     read = read_huggingface(save_hf(tmp_path / "hf", random_checkpoint(TINY_EN), generation={"language": "en"}))
     assert "language" not in config_of(read)
@@ -197,6 +206,18 @@ def test_verify_shows_and_checks_it(tiny: Converted, tmp_path: Path):
         "generation_config.json: task is 'summarize'",
         "generation_config.json: language is '<|xx|>'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [("xx", "lang_to_id has <|xx|>, unlike the manifest's languages"), (None, "lang_to_id lacks <|su|>, unlike")],
+)
+def test_verify_compares_the_languages(tiny: Converted, tmp_path: Path, code: str | None, problem: str):
+    known = json.loads((tiny.folder / "generation_config.json").read_text())["lang_to_id"]
+    changed = {token: known[token] for token in known if token != "<|su|>"} if code is None else known | {"<|xx|>": 7}
+    folder = copied(tiny, tmp_path / "a", lang_to_id=changed)
+    (found,) = config_problems(folder, read_manifest(folder))
+    assert found.startswith(f"generation_config.json: {problem}")
 
 
 def test_a_configuration_passes_on_only_what_was_set():

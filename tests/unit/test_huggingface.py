@@ -11,7 +11,6 @@ from support.huggingface_folder import hf_state, save_hf, with_more_words
 from support.tiny_whisper import TINY, TINY_EN, TINY_V3
 from tokenizers import Tokenizer as BpeTokenizer
 
-from ovw.convert.describe import capabilities
 from ovw.convert.sources.checkpoint import tensors_sha256
 from ovw.convert.sources.ctranslate2 import read_ctranslate2
 from ovw.convert.sources.huggingface import names_of, read_huggingface
@@ -71,16 +70,16 @@ def test_output_projection_is_the_embedding(tmp_path: Path) -> None:
 def test_generation_config_is_believed(tmp_path: Path) -> None:
     alone = {"is_multilingual": True, "lang_to_id": {"<|en|>": 50259}, "task_to_id": {"transcribe": 50359}}
     distilled = load_checkpoint(None, str(save_hf(tmp_path / "c", random_checkpoint(TINY), generation=alone)))
-    assert (capabilities(None, distilled).languages, distilled.multilingual) == (("en",), True)
+    assert (distilled.can.languages, distilled.multilingual) == (("en",), True)
     tongues = {"<|de|>": 50261, "<|en|>": 50259, "<|xx|>": 0}
     generation = {"alignment_heads": [[1, 0], [0, 1]], "is_multilingual": True}
     generation |= {"lang_to_id": tongues, "task_to_id": {"transcribe": 50359}}
     read = load_checkpoint(None, str(save_hf(tmp_path / "a", random_checkpoint(TINY), generation=generation)))
     assert read.alignment_heads == ((1, 0), (0, 1))
-    can = capabilities(None, read)
+    can = read.can
     assert (can.languages, can.translate) == (("en", "de"), False)
     english = save_hf(tmp_path / "b", random_checkpoint(TINY_EN), generation={"is_multilingual": False})
-    can = capabilities(None, load_checkpoint(None, str(english)))
+    can = load_checkpoint(None, str(english)).can
     assert (can.languages, can.translate) == (("en",), False)
 
 
@@ -113,8 +112,8 @@ def test_languages_follow_from_the_tokenizer(tmp_path: Path, dims: Dims, spoken:
     given = with_more_words(dims, ["covfefe"])
     read = read_huggingface(save_hf(tmp_path / "a", random_checkpoint(more), tokenizer_json=given))
     assert read.multilingual == (spoken > 1)
-    assert capabilities(None, read).languages == (tuple(languages())[:spoken] if spoken > 1 else ("en",))
-    assert capabilities(None, read).translate == (spoken > 1)
+    assert read.can.languages == (tuple(languages())[:spoken] if spoken > 1 else ("en",))
+    assert read.can.translate == (spoken > 1)
     ours = BpeTokenizer.from_str(build_tokenizer_json(more, read.tokenizer_json))
     theirs = BpeTokenizer.from_str(given)
     assert ours.get_vocab() == theirs.get_vocab()
@@ -240,9 +239,9 @@ def test_hashes_tell_who_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(identity, "sizes", lambda: {"twin": twin})
     unknown = load_checkpoint(None, str(folder))
     assert unknown.alignment_heads is None
-    assert capabilities(None, unknown).translate
+    assert unknown.can.translate
     pinned = replace(twin, sources=replace(twin.sources, tensors_sha256=tensors_sha256(made.tensors)))
     monkeypatch.setattr(identity, "sizes", lambda: {"twin": pinned})
     known = load_checkpoint(None, str(folder))
     assert known.alignment_heads == ((1, 1),)
-    assert not capabilities(None, known).translate
+    assert not known.can.translate
