@@ -1,4 +1,4 @@
-"""The tokenizer of an artifact: `tokenizer.json` with every control token, and its IR for openvino-genai."""
+"""The tokenizer of an artifact: `tokenizer.json` with every control token."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ovw.artifact import names
 from ovw.artifact.vocabulary import added_ids
 from ovw.control_tokens import CONTROL_TOKENS, END, NO_TIMESTAMPS, START, control_ids, spellings_of
 from ovw.errors import OvwError, quoted, reason
 from ovw.models import Dims
 from ovw.parsing import from_json
-from ovw.scratch import foreign_scratch
 from ovw.transcribe.bpe import load_bpe
 from ovw.transcribe.tokenizer import TIME_PRECISION, TIMESTAMPS
 
@@ -262,26 +260,3 @@ def byte_spelling() -> dict[int, str]:
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [b for b in range(256) if b not in printable]
     return {b: chr(b) for b in printable} | {b: chr(256 + i) for i, b in enumerate(others)}
-
-
-def write_tokenizer(folder: Path, tokenizer_json: str) -> dict[str, str]:
-    """Write `tokenizer.json` and its transformers config; gives the boundary tokens."""
-    (folder / names.TOKENIZER).write_text(tokenizer_json, encoding="utf-8")
-    ends = dict.fromkeys(("bos_token", "eos_token", "pad_token", "unk_token"), END)
-    config = {"tokenizer_class": "WhisperTokenizer", "processor_class": "WhisperProcessor", "errors": "replace"}
-    text = json.dumps({**config, **ends, "model_max_length": 1024, "add_prefix_space": False}, indent=2)
-    (folder / names.TOKENIZER_CONFIG).write_text(text + "\n", encoding="utf-8")
-    return ends
-
-
-def write_tokenizer_ir(folder: Path, ends: dict[str, str]) -> None:
-    """Write the folder's tokenizer and detokenizer as IR."""
-    import openvino as ov
-    from openvino_tokenizers import convert_tokenizer
-    from transformers import PreTrainedTokenizerFast
-
-    fast = PreTrainedTokenizerFast(tokenizer_file=str(folder / names.TOKENIZER), **ends)
-    with foreign_scratch():
-        tokenizer, detokenizer = convert_tokenizer(fast, with_detokenizer=True, clean_up_tokenization_spaces=False)
-    ov.save_model(tokenizer, folder / f"{names.TOKENIZER_IR}.xml", compress_to_fp16=False)
-    ov.save_model(detokenizer, folder / f"{names.DETOKENIZER_IR}.xml", compress_to_fp16=False)

@@ -18,7 +18,8 @@ from ovw.control_tokens import END, NO_TIMESTAMPS, START, START_OF_PREV, token_o
 from ovw.convert.layouts.export import Export
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.suppress import padding_tokens, suppress_tokens
-from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer, write_tokenizer_ir
+from ovw.convert.tokenizer import build_tokenizer_json
+from ovw.convert.tokenizer_files import write_tokenizer, write_tokenizer_ir
 from ovw.models import Dims
 
 MAX_INITIAL_TIMESTAMP = 50

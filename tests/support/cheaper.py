@@ -19,7 +19,8 @@ from ovw.artifact.arithmetic import Arithmetic
 from ovw.convert import arithmetic, builder
 from ovw.convert.arithmetic import measure_arithmetic
 from ovw.convert.layouts import genai
-from ovw.convert.tokenizer import build_tokenizer_json, write_tokenizer_ir
+from ovw.convert.tokenizer import build_tokenizer_json
+from ovw.convert.tokenizer_files import write_tokenizer_ir
 from ovw.transcribe import tokenizer
 from support.shared import once
 
