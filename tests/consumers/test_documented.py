@@ -30,9 +30,9 @@ def workplace(base: Converted, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def run(name: str, folder: Path, python: str = sys.executable) -> str:
+def run(name: str, folder: Path, python: str = sys.executable, *more: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}  # optimum-intel's environment is without ovw
-    command = [python, "-c", SNIPPETS[name]]
+    command = [python, "-c", "\n".join([SNIPPETS[name], *more])]
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, env=environment).stdout
 
 
@@ -52,4 +52,8 @@ def test_it_says_what_was_said(workplace: Path, name: str) -> None:
 def test_optimum_says_what_was_said(workplace: Path) -> None:
     python = os.environ.get("OVW_OPTIMUM_PYTHON")
     assert python, "make test-slow builds the environment and names it"
-    assert "walk to the river" in run("optimum-intel", workplace, python)
+    again = SNIPPETS["optimum-intel"].partition("tokens = ")[2]
+    beams = again.replace('task="transcribe"', 'task="transcribe", num_beams=5')
+    assert beams != again
+    text = run("optimum-intel", workplace, python, *(f"tokens = {call}" for call in (beams, beams)))
+    assert text.count("walk to the river") == 3
