@@ -15,6 +15,7 @@ from ovw.choices import FrontendName, KindOfShapes
 from ovw.config import Config, as_list
 from ovw.convert.compression.recipe import Recipe, recipe_for
 from ovw.convert.graphs.shapes import AXES, Bounds, Range
+from ovw.convert.sources.checkpoint import PICKLED
 from ovw.datasets.bundled import BUNDLED
 from ovw.datasets.resolve import DatasetOptions
 from ovw.errors import UsageError
@@ -198,5 +199,7 @@ class ConvertConfig(Config):
 def name_of_weights(weights: str) -> str:
     """The name of a checkpoint: the stem of its file, its folder or its repository, and never as a size is called."""
     last = weights.partition("@")[0] if weights.startswith("hf:") else real_path(user_path(weights)).as_posix()
-    stem = last.rpartition("/")[2].removesuffix(".pt").removesuffix(".bin") or "custom"
+    name = last.rpartition("/")[2]
+    ending = next((ending for ending in (*PICKLED, ".bin") if name.endswith(ending)), "")
+    stem = name.removesuffix(ending) or "custom"
     return f"{stem}-custom" if is_size(stem) else stem

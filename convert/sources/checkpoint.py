@@ -21,6 +21,8 @@ Tensors = Mapping[str, NDArray[np.floating]]
 LAYER = re.compile(r"(?:^|\.)(encoder|decoder)\.(?:blocks|layers)\.(\d+)\.")
 HEAD_DIM = 64
 """Of every Whisper."""
+PICKLED = (".pt", ".pth", ".ckpt")
+"""Endings of PyTorch's files."""
 SEEN = 4
 """Names that are shown of a state dict with other names."""
 SHOWN = 8

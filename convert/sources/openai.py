@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ovw.artifact.hashing import file_sha256
-from ovw.convert.sources.checkpoint import Checkpoint, CheckpointFormat
+from ovw.convert.sources.checkpoint import PICKLED, Checkpoint, CheckpointFormat
 from ovw.convert.sources.pytorch import load_pickle, to_arrays
 from ovw.convert.sources.state_dict import read_state
 from ovw.convert.sources.wrappers import unwrap
@@ -39,6 +39,4 @@ def read_openai(path: Path, sha256: str | None = None) -> Checkpoint:
     return Checkpoint(dims, tensors, "openai", path.name, sha256 or file_sha256(path))
 
 
-FORMAT = CheckpointFormat(
-    "a .pt file", lambda path: path.is_file() and path.suffix in (".pt", ".pth", ".ckpt"), read_openai
-)
+FORMAT = CheckpointFormat("a .pt file", lambda path: path.is_file() and path.suffix in PICKLED, read_openai)

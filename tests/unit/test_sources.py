@@ -248,6 +248,8 @@ def test_a_corrupt_download_gives_way_to_a_package(home: Path) -> None:
         ("base", "mine/fine.pt", [("fine", "base")]),
         ("base", "mine/base.pt", [("base-custom", "base")]),
         ((), "mine/turbo", [("turbo-custom", None)]),
+        ((), "mine/base.ckpt", [("base-custom", None)]),
+        ((), "mine/epoch3.pth", [("epoch3", None)]),
         ((), "ggml-base-q5_0.bin", [("ggml-base-q5_0", None)]),
         ((), "hf:owner/whisper-mine@v1/b", [("whisper-mine", None)]),
     ],
