@@ -15,9 +15,10 @@ from ovw.artifact.hashing import hash_folder
 from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.locate import check_not_made_meanwhile, check_target, check_target_again, is_artifact
 from ovw.artifact.manifest import Manifest, Shapes, read_manifest, write_manifest
-from ovw.artifact.names import GGML_ENCODER_ENDING
+from ovw.artifact.names import GGML_ENCODER_ENDING, ggml_stem
 from ovw.artifact.staging import staged_folder
 from ovw.convert.graphs.shapes import Bounds, apply_shapes
+from ovw.convert.layouts.whispercpp import link_encoder
 from ovw.convert.mend import remeasured
 from ovw.errors import OvwError, UsageError
 from ovw.transcribe.selftest import golden_differences, run_golden
@@ -110,19 +111,20 @@ def _in_window(manifest: Manifest, window: Shapes) -> Manifest:
 
 
 def _write_files(source: Path, folder: Path, new: Manifest) -> None:
-    """Write the graphs anew and copy everything else."""
-    graphs = {name: graph for graph in graphs_of(new) for name in _files_of(graph, new)}
+    """Write the graphs anew, copy everything else, and give whisper.cpp's encoder its further names."""
+    graphs, encoders = {graph.file: graph for graph in graphs_of(new)}, _ggml_encoders(new)
     for name in new.files:
         if name in graphs:
             _reshape_graph(source / name, folder / name, graphs[name], new.shapes)
-        elif Path(name).with_suffix(".xml").name not in graphs:
+        elif Path(name).with_suffix(".xml").name not in {*graphs, *encoders}:
             shutil.copy2(source / name, folder / name)
+    link_encoder(folder, ggml_stem(new.name), encoders.values())
 
 
-def _files_of(graph: GraphSpec, manifest: Manifest) -> list[str]:
-    """A graph's file, and the further names under which whisper.cpp finds it."""
+def _ggml_encoders(manifest: Manifest) -> dict[str, str]:
+    """File -> stem of the ggml file that it belongs to."""
     ending = f"{GGML_ENCODER_ENDING}.xml"
-    return [name for name in manifest.files if name.endswith(ending)] if graph.file.endswith(ending) else [graph.file]
+    return {name: name.removesuffix(ending) for name in manifest.files if name.endswith(ending)}
 
 
 def _reshape_graph(source: Path, target: Path, graph: GraphSpec, shapes: Shapes) -> None:

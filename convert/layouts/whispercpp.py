@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ovw.artifact.names import GGML_ENCODER_ENDING, ggml_stem
@@ -20,6 +21,11 @@ def write_whispercpp(folder: Path, export: Export) -> None:
     write_ggml(folder / f"{stem}.bin", export.checkpoint)
     (encoder,) = export.graphs()
     export.save_encoder(encoder, folder)
-    for other in set(export.ggml_names) - {stem}:
+    link_encoder(folder, stem, export.ggml_names)
+
+
+def link_encoder(folder: Path, stem: str, others: Iterable[str]) -> None:
+    """Give the encoder of a ggml file the names that further ggml files look for, without taking more room."""
+    for other in set(others) - {stem}:
         for end in ("xml", "bin"):
             os.link(folder / f"{stem}{GGML_ENCODER_ENDING}.{end}", folder / f"{other}{GGML_ENCODER_ENDING}.{end}")
