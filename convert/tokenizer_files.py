@@ -8,8 +8,7 @@ from typing import Any
 
 from ovw.artifact import names
 from ovw.artifact.vocabulary import added_ids
-from ovw.convert.tokenizer import NO_TIMESTAMPS
-from ovw.models import END
+from ovw.control_tokens import END, NO_TIMESTAMPS
 from ovw.parsing import from_json
 from ovw.scratch import foreign_scratch
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from ovw.artifact.vocabulary import added_ids
-from ovw.control_tokens import END, ENGLISH_END, control_ids, token_of
+from ovw.control_tokens import END, ENGLISH_END, code_of, control_ids, token_of
 from ovw.convert.sources.checkpoint import Checkpoint
 from ovw.convert.tokenizer import OFFICIAL_VOCABULARIES
 from ovw.errors import OvwError
 from ovw.models import Capabilities, Dims, ModelInfo, languages, sizes
+
+logger = logging.getLogger(__name__)
 
 GGML_NAME = re.compile(r"ggml-(?P<size>.+?)(-q[458]_[01])?\.bin")
 """Names of the models that whisper.cpp offers for download."""
@@ -56,12 +59,32 @@ def declared_capabilities(
         return None, None
     if not steered:  # it has language tokens all the same
         return Capabilities(("en",), translate=False), False
-    language_tokens = generation.get("lang_to_id") or control
+    language_tokens = _by_openais_names(generation.get("lang_to_id") or control, control, dims)
     codes = (
         tuple(code for code in languages() if token_of(code) in language_tokens)
         or tuple(languages())[: dims.n_languages]
     )
     return Capabilities(codes, "translate" in (generation.get("task_to_id") or ("translate",))), True
+
+
+def _by_openais_names(tokens: Any, control: Mapping[str, int], dims: Dims) -> Any:
+    """Language tokens; a renamed one under OpenAI's name, which the artifact's tokenizer has and programs know."""
+    official = _official_ids(dims)
+    moved = any(official.get(word, token) != token for word, token in control.items())
+    if moved or not control or not isinstance(tokens, Mapping):
+        return tokens
+    by_id, found = {token: word for word, token in official.items()}, dict(tokens)
+    for word, token in tokens.items():
+        name = by_id.get(token, "") if isinstance(token, int) else ""
+        if word not in official and (code := code_of(name)) in languages():
+            logger.warning("%s is OpenAI's token %s renamed: ask for --language %s", word, name, code)
+            found[name] = found.pop(word)
+    return found
+
+
+def _official_ids(dims: Dims) -> dict[str, int]:
+    """Control token -> id in OpenAI's vocabulary of that size; empty for other sizes."""
+    return control_ids(dims) if dims.n_vocab in OFFICIAL_VOCABULARIES else {}
 
 
 def require_openai_ids(dims: Dims, control: Mapping[str, int], where: str) -> None:
@@ -75,9 +98,7 @@ def require_openai_ids(dims: Dims, control: Mapping[str, int], where: str) -> No
     Raises:
         OvwError: an id differs, as behind words that a fine-tune added.
     """
-    if dims.n_vocab not in OFFICIAL_VOCABULARIES:
-        return  # nor can a tokenizer be built
-    official = control_ids(dims)
+    official = _official_ids(dims)
     for word, token in control.items():
         if official.get(word, token) != token:
             raise OvwError(

@@ -83,6 +83,22 @@ def test_generation_config_is_believed(tmp_path: Path) -> None:
     assert (can.languages, can.translate) == (("en",), False)
 
 
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_renamed_language_is_openais(tmp_path: Path, caplog: pytest.LogCaptureFixture, mapped: bool) -> None:
+    """As the artifact's tokenizer has it, so that ovw and other programs can ask for it."""
+    tokenizer = json.loads(build_tokenizer_json(TINY, None))
+    (token,) = [token for token in tokenizer["added_tokens"] if token["content"] == "<|haw|>"]
+    token["content"] = "<|gsw|>"
+    generation = {"is_multilingual": True} | ({"lang_to_id": {"<|gsw|>": token["id"]}} if mapped else {})
+    folder = save_hf(
+        tmp_path / "a", random_checkpoint(TINY), generation=generation, tokenizer_json=json.dumps(tokenizer)
+    )
+    read = load_checkpoint(None, str(folder))
+    assert caplog.messages == ["<|gsw|> is OpenAI's token <|haw|> renamed: ask for --language haw"]
+    assert read.can.languages == (("haw",) if mapped else tuple(languages())[:99])
+    assert json.loads(build_tokenizer_json(TINY, read.tokenizer_json)) == json.loads(build_tokenizer_json(TINY, None))
+
+
 def test_ids_of_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
     generation = {"is_multilingual": True, "no_timestamps_token_id": 50364}
     folder = save_hf(tmp_path / "a", random_checkpoint(TINY), generation=generation)
