@@ -9,7 +9,6 @@ from typing import Any
 from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
-from ovw.artifact.names import TASKS
 from ovw.artifact.vocabulary import added_ids
 from ovw.audio import SAMPLE_RATE
 from ovw.audio.mel import HOP_LENGTH, N_FFT

@@ -11,6 +11,7 @@ from ovw.artifact.hashing import file_sha256
 from ovw.artifact.ir_names import cache_states
 from ovw.artifact.layouts import graphs_of, layout_row
 from ovw.artifact.manifest import FileEntry, Manifest, is_as_written, read_manifest, show_range
+from ovw.control_tokens import token_of
 from ovw.errors import OvwError, printable, quoted, reason
 from ovw.parsing import load_json
 
@@ -168,7 +169,7 @@ def _language_problems(config: dict[str, Any], manifest: Manifest) -> list[str]:
     known = config.get("lang_to_id")
     if not isinstance(known, dict):
         return []
-    differing = known.keys() ^ {f"<|{code}|>" for code in manifest.languages}
+    differing = known.keys() ^ {token_of(code) for code in manifest.languages}
     return [
         f"{names.GENERATION_CONFIG}: lang_to_id {'has' if token in known else 'lacks'} {printable(token)}, "
         f"unlike the manifest's languages"
