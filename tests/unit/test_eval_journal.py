@@ -56,9 +56,21 @@ def test_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
     with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
         assert list(journal.done) == ["a", "b"]
         journal.add(hypothesis_of("c", "x", "y"))
+    with HypothesisJournal(tmp_path / "run", REQUEST) as journal:
+        assert list(journal.done) == ["a", "b", "c"]
         assert [h.id for h in journal.finish(["c", "a", "d", "b"])] == ["c", "a", "b"]
     assert [h.id for h in read_hypotheses(journal.path)] == ["c", "a", "b"]
     assert read_hypotheses(journal.path)[1].hypothesis == "é"
+
+
+def test_every_result_is_flushed_to_disk_before_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed = []
+    with HypothesisJournal(tmp_path, REQUEST) as journal:
+        monkeypatch.setattr("os.fsync", lambda file: flushed.append((os.fstat(file).st_ino, lines_of(journal.path))))
+        for key in "ab":
+            journal.add(hypothesis_of(key, "x", "y"))
+    number = journal.path.stat().st_ino
+    assert flushed == [(number, 1), (number, 2)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")

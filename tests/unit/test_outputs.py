@@ -85,6 +85,18 @@ def interrupted(moment: str, target: Path, content: bytes) -> None:
     raise KeyboardInterrupt
 
 
+def test_files_are_replaced_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On disk before they get their name: a power cut leaves the old text or the new one."""
+    target, before = tmp_path / "a.srt", tmp_path / "before"
+    write_whole(target, "old")
+    before.hardlink_to(target)
+    flushed = []
+    monkeypatch.setattr("os.fsync", lambda file: flushed.append((os.fstat(file).st_size, target.read_text())))
+    write_whole(target, "newer")
+    assert flushed == [(len("newer"), "old")]
+    assert (target.read_text(), before.read_text()) == ("newer", "old")
+
+
 def test_half_a_file_of_a_killed_process_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "import os, sys; from pathlib import Path; from ovw.files import scratch_beside\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ovw.artifact import staging
+from ovw.artifact.lock import locked
 from ovw.artifact.staging import staged_folder, sweep
 from ovw.errors import OvwError
 
@@ -109,6 +110,27 @@ def test_two_writers(tmp_path: Path) -> None:
             fill(target, "theirs")
     assert (target / "file").read_text() == "mine"
     assert names(tmp_path) == ["artifact"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file keeps its name")
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_lock_on_a_removed_file_guards_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool) -> None:
+    """The holder ends between another's opening of the file and its lock, and a third may have made a new file."""
+    import fcntl
+
+    path, flock = tmp_path / ".lock", fcntl.flock
+
+    def late(file: int, operation: int) -> None:
+        monkeypatch.undo()
+        path.unlink()
+        if taken:
+            path.touch()
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with locked(path, wait=False), pytest.raises(BlockingIOError), locked(path, wait=False):
+        pass
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("call", ["mkdtemp", "fsync", "rename", "exchange"])
