@@ -1,5 +1,6 @@
 """Filters and searches against openai/whisper's own, on random logits."""
 
+from copy import deepcopy
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -17,6 +18,7 @@ from ovw.transcribe.decoding.filters import (
     RepetitionPenalty,
     SuppressBlank,
     TimestampRules,
+    build_filters,
     suppressed_tokens,
 )
 from ovw.transcribe.decoding.numeric import largest, logsumexp
@@ -120,6 +122,26 @@ def test_repeated_tokens_get_less_likely() -> None:
     assert (logits[0, 5], logits[0, 6], logits[0, 7], logits[0, BEGIN]) == (-2, 0.5, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("options", "sampled"),
+    [
+        ({"suppress_tokens": (7,)}, [BEGIN, 5]),
+        ({"repetition_penalty": 2.0}, [BEGIN, 7]),
+        ({"no_repeat_ngram_size": 1}, [BEGIN, 7]),
+    ],
+)
+def test_times_are_compared_with_text_that_other_rules_leave(
+    tokenizer: Tokenizer, options: dict[str, object], sampled: list[int]
+) -> None:
+    """Times are jointly likelier than any text but one token, which another rule puts down."""
+    logits = np.full((1, VOCAB), -20, np.float32)
+    logits[0, BEGIN + 10 : BEGIN + 20] = 2  # jointly 2 + log(10) = 4.3
+    logits[0, 7], logits[0, 8] = 5, 4
+    for apply in build_filters(tokenizer, TranscribeOptions(**options)):
+        apply(logits, [sampled])
+    assert np.isneginf(logits[0, :BEGIN]).all()
+
+
 def advance(search: Search, logits: np.ndarray) -> None:
     search.advance(logits, logsumexp(logits), largest(logits, search.choices))
 
@@ -151,15 +173,14 @@ def test_beam_search_is_whispers(seed: int, beams: int, patience: float) -> None
         assert ours.sampled == [t[len(prompt) :] for t in tokens.tolist()]
         assert ours.sources == inference.sources
         assert ours.done == done
+        (expected,), (logprobs,) = deepcopy(theirs).finalize(tokens[None], sums[None])
+        texts = [sequence[len(prompt) : -1] for sequence in expected]
+        assert [found.tokens for found in ours.hypotheses()] == [text.tolist() for text in texts]
+        assert [found.sum_logprob for found in ours.hypotheses()] == pytest.approx(logprobs, abs=1e-4)
+        (best,) = openai.MaximumLikelihoodRanker(None).rank([texts], [logprobs])
+        assert best_sequence(ours.hypotheses(), None) == ours.hypotheses()[best]
         if done:
             break
-    expected, logprobs = theirs.finalize(tokens[None], sums[None])
-    best = openai.MaximumLikelihoodRanker(None).rank(
-        [[t[len(prompt) : t.tolist().index(EOT)] for t in expected[0]]], logprobs
-    )[0]
-    winner = best_sequence(ours.hypotheses(), None)
-    assert winner.tokens == expected[0][best].tolist()[len(prompt) : -1]
-    assert winner.sum_logprob == pytest.approx(logprobs[0][best], abs=1e-4)
 
 
 @pytest.mark.parametrize(("patience", "search"), [(1.0, Sampling), (1.6, BeamSearch)])
@@ -190,6 +211,8 @@ def test_sampling_follows_the_distribution() -> None:
     hot = Sampling(3000, 9, 0.2, np.random.default_rng(1))
     advance(hot, logits)
     assert np.mean([row[0] == 0 for row in hot.sampled]) > 0.9
+    likely = [np.log(chances[found.tokens[0]]) for found in hot.hypotheses()]
+    assert [found.sum_logprob for found in hot.hypotheses()] == pytest.approx(likely), "as without a temperature"
 
 
 def test_ended_rows_stay_ended() -> None:
@@ -207,6 +230,15 @@ def test_ranking_by_length() -> None:
     short, long = DecodedSequence([1], -1.0), DecodedSequence([1] * 10, -5.0)
     assert best_sequence([short, long], None) is long
     assert best_sequence([short, long], 0.0) is short
+
+
+@pytest.mark.parametrize(("alpha", "penalty"), [(0.6, 1.5157), (1.0, 2.0)])
+def test_length_penalty_is_of_google_nmt(alpha: float, penalty: float) -> None:
+    """((5 + 7) / 6) ** alpha for seven tokens, and 1 for one."""
+    short = DecodedSequence([1], -1.0)
+    better, worse = (DecodedSequence([1] * 7, -penalty + change) for change in (0.001, -0.001))
+    assert best_sequence([short, better], alpha) is better
+    assert best_sequence([short, worse], alpha) is short
 
 
 def test_compression_ratio() -> None:
