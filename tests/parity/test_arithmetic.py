@@ -30,7 +30,7 @@ from ovw.runtime.approximations import ALL
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.sessions import open_decoder
 from ovw.transcribe.checks import guard, texts
-from ovw.transcribe.checks.licence import MOST_NATS, WORST_NATS, measure_licence
+from ovw.transcribe.checks.licence import MOST_NATS, WORST_NATS, cost_of, measure_licence
 from ovw.transcribe.checks.probe import probe_windows
 from ovw.transcribe.checks.rows import batch_fault, logits_distance
 from ovw.transcribe.exact import AS_LICENSED, EXACTLY
@@ -254,6 +254,23 @@ def test_a_licence_is_what_was_measured(base: Converted) -> None:
     assert measured.unlicensed() == []
 
 
+@pytest.mark.parametrize(
+    ("change", "nats", "worst", "licensed"),
+    [
+        ([0.0, 0.3], 0.003, 0.3, True),
+        ([0.0, 0.31], 0.0031, 0.31, False),  # one bad text
+        ([1.98, 0.02], 0.02, 0.02, True),
+        ([2.07, 0.03], 0.021, 0.03, False),  # a little everywhere
+        ([-1.0, 0.1], -0.009, 0.1, True),
+        ([0.0, float("nan")], 1e9, 1e9, False),
+    ],
+)
+def test_cost_of_an_approximation(change: list[float], nats: float, worst: float, licensed: bool) -> None:
+    """Of a text of 99 tokens and of one of 1."""
+    cost = cost_of(np.array(change), [99, 1])
+    assert (cost.nats, cost.worst, cost.licensed) == (nats, worst, licensed)
+
+
 def test_an_approximation_that_loses_words_is_not_licensed(base: Converted, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without silence behind the speech, and merged to a tenth, nothing can be read any more."""
     monkeypatch.setattr("ovw.runtime.fast.context.MARGIN", 2)
@@ -316,6 +333,7 @@ def test_a_batch_at_first_use_has_the_tolerances_of_conversion() -> None:
     )
     assert batch_fault(0, 0.05, 0.03) == "rows of a batch are 0.05 from f32, 0.045 is allowed"
     assert batch_fault(0, float("nan"), 0.03) is not None
+    assert batch_fault(float("nan"), 0.03, 0.03) is not None
 
 
 def test_packed_arrays_come_back() -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from ovw.transcribe.decoding.task import DecodingResult
-from ovw.transcribe.fallback import decode_with_fallback
+from ovw.transcribe.fallback import decode_with_fallback, is_doubtful, is_silence, is_skippable, needs_fallback
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import PromptBuilder
 from ovw.transcribe.second_search import SecondSearch
@@ -64,6 +64,39 @@ def test_temperatures_rise_after_that() -> None:
     assert (first.temperature, second.temperature) == (0.4, 0.0)
 
 
+AGAIN, SILENT, SKIPPED, DOUBTED = needs_fallback, is_silence, is_skippable, is_doubtful
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "logprob", "ratio", "options", "found"),
+    [
+        (0.1, -0.5, 1.2, {}, set()),
+        (0.1, -1.5, 1.2, {}, {AGAIN, DOUBTED}),
+        (0.1, -1.0, 1.2, {}, set()),  # not below the threshold
+        (0.1, -0.5, 9.0, {}, {AGAIN, DOUBTED}),
+        (0.1, -0.5, 0.0, {}, {DOUBTED}),  # no text
+        (0.7, -0.5, 1.2, {}, set()),  # a good text, whatever the no-speech probability
+        (0.7, -0.5, 9.0, {}, {AGAIN, DOUBTED}),
+        (0.7, -1.5, 9.0, {}, {SILENT, SKIPPED, DOUBTED}),
+        (0.7, -1.0, 1.2, {}, {SKIPPED, DOUBTED}),
+        (0.6, -1.5, 1.2, {}, {AGAIN, DOUBTED}),  # not above the threshold
+        (0.7, -1.5, 1.2, {"no_speech_threshold": None}, {AGAIN, DOUBTED}),
+        (0.7, -1.5, 1.2, {"no_speech_threshold": 0.8}, {AGAIN, DOUBTED}),
+        (0.7, -1.5, 1.2, {"logprob_threshold": -2.0}, set()),
+        (0.7, -0.1, 1.2, {"logprob_threshold": None}, {SKIPPED, DOUBTED}),
+        (0.7, -1.5, 9.0, {"logprob_threshold": None}, {AGAIN, SKIPPED, DOUBTED}),
+        (0.1, -0.5, 9.0, {"compression_ratio_threshold": None}, set()),
+    ],
+)
+def test_thresholds_are_whispers(
+    no_speech: float, logprob: float, ratio: float, options: dict[str, float | None], found: set[object]
+) -> None:
+    """`transcribe.py:decode_with_fallback` and `should_skip`, with 0.6, -1.0 and 2.4; doubt is our own."""
+    result = DecodingResult([1], logprob, no_speech, ratio, 0.0)
+    judges = (AGAIN, SILENT, SKIPPED, DOUBTED)
+    assert {judge for judge in judges if judge(result, TranscribeOptions(**options))} == found
+
+
 @pytest.mark.parametrize(
     ("beam_size", "logprob", "tokens", "better"),
     [
@@ -91,6 +124,13 @@ def test_a_long_prefix_leaves_room_for_the_text() -> None:
     prompt = PromptBuilder(tokenizer, options, 448).build("en")
     assert len(prompt.tokens) == 448 - 448 // 4
     assert prompt.tokens[prompt.sot - 1 : prompt.sot + 4] == (ord("z"), 1, 2, 3, ord("b"))
+
+
+def test_hotwords_take_half_of_the_context_at_most() -> None:
+    controls = {"language_tokens": {"en": 2}, "transcribe": 3, "encode": lambda text: [ord(c) for c in text.strip()]}
+    tokenizer = SimpleNamespace(sot=1, sot_prev=9, no_timestamps=4, **controls)
+    builder = PromptBuilder(tokenizer, TranscribeOptions(initial_prompt="A", hotwords="h" * 223 + "z"), 448)
+    assert builder.build("en").tokens == (9, *[ord("h")] * 223, 1, 2, 3)
 
 
 @pytest.mark.parametrize("carried", [True, None, False])

@@ -168,7 +168,11 @@ def test_verdicts() -> None:
     [
         ("no no no no no no no no no no no no no no no no no no no no no no no no no no", 3, 1, 0, ("repeats",)),
         ("thank you for watching this video today", 2, 5, 0, ("invents",)),
-        ("", 4, 0, 4, ("silent",)),
+        ("invents four words and no more", 2, 4, 0, ()),
+        ("invents six words for twelve and more", 13, 6, 0, ()),
+        ("", 3, 0, 3, ("silent",)),
+        ("", 2, 0, 2, ()),  # fewer than three words
+        ("well", 3, 0, 2, ()),
         ("all is well", 3, 0, 0, ()),
     ],
 )

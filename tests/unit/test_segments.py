@@ -160,6 +160,27 @@ def test_what_follows_made_up_words_of_live_sound_is_awaited() -> None:
     assert drop_hallucinated([said, made_up], Cut([], 2900, closed=True), window, 0.0, 4.0) == ([said], 2800)
 
 
+@pytest.mark.parametrize(
+    ("last_end", "closed", "silence", "advance"),
+    [
+        (20.0, False, 2.0, 2000),  # on from the last word
+        (27.9, False, 2.0, 2790),
+        (28.0, False, 2.0, 3000),  # what is left of the window is no longer than silence
+        (28.0, False, None, 2800),
+        (20.0, True, 2.0, 3000),  # as its timestamps have it
+    ],
+)
+def test_the_next_window_begins_behind_the_last_word(
+    last_end: float, closed: bool, silence: float | None, advance: int
+) -> None:
+    recording = Recording(iter([np.zeros(16_000 * 60, np.float32)]), find_size("tiny").dims)
+    window = Window(recording, FrameSpan(0, 3000), "en")
+    word = Word(last_end - 0.3, last_end, " you", 0.9)
+    segment = Segment(0, word.start, word.end, " you", [1], 0.0, -0.1, 1.0, 0.0, 0, words=(word,))
+    cut = Cut([], 3000, closed=closed)
+    assert drop_hallucinated([segment], cut, window, 0.0, silence) == ([segment], advance)
+
+
 class Scripted(SequentialDecoder):
     """Decodes every window to one word, which is timed as given."""
 

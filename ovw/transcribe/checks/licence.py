@@ -93,7 +93,7 @@ def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence 
             scorer = _Scorer(folder, dims, device, ALL)
         audio = scorer.encode(windows, tried)
         after = scorer.nats(audio, texts)
-        cost = _cost(after - before, [len(text.tokens) + 1 for text in texts])
+        cost = cost_of(after - before, [len(text.tokens) + 1 for text in texts])
         costs |= dict.fromkeys(names, cost)
         if cost.licensed:
             before, used = after, tried
@@ -152,15 +152,20 @@ class _Scorer:
         greedy_lengths, lengths = ([len(text.tokens) + 1 for text in which] for which in (texts, searched))
         greedy = self.nats(audio, texts) / greedy_lengths
         change = np.maximum(self.nats(audio, searched) / lengths - greedy, 0)  # the likelier text stays
-        return _cost(change * lengths, lengths)
+        return cost_of(change * lengths, lengths)
 
     def words(self, texts: Sequence[_Text]) -> list[str]:
         """The text of the tokens."""
         return [self._sessions.tokenizer.text_of(text.tokens) for text in texts]
 
 
-def _cost(change: NDArray[np.float64], tokens: Sequence[int]) -> ApproximationCost:
-    """Of changes in nats, one a text."""
+def cost_of(change: NDArray[np.float64], tokens: Sequence[int]) -> ApproximationCost:
+    """The cost of an approximation, and whether it may be used.
+
+    Args:
+        change: of the negative log-likelihood of each text, nats.
+        tokens: of each text.
+    """
     per_token = change / np.array(tokens)
     mean = float(change.sum() / sum(tokens))
     worst = float(per_token.max())
