@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 import whisper.timing as openai
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from whisper.tokenizer import get_tokenizer
 
+from ovw.artifact.port_names import LOGITS
 from ovw.convert.plan import Converted
+from ovw.runtime.aligner import SCORES
 from ovw.transcribe.result import Segment, Word
 from ovw.transcribe.tokenizer import Tokenizer
-from ovw.transcribe.words.alignment import WordTiming
+from ovw.transcribe.words.alignment import WordTiming, align
 from ovw.transcribe.words.dtw import warp
 from ovw.transcribe.words.fit import fit_words, merge_punctuation
 from ovw.transcribe.words.hallucination import WindowTimes, first_hallucinated, is_anomalous
@@ -45,6 +51,55 @@ def test_words_are_whispers(tokenizer: Tokenizer, text: str, language: str) -> N
     found = split_words(tokenizer, tokens, language)
     assert [w.text for w in found] == words
     assert [w.tokens for w in found] == split
+
+
+class _Aligner:
+    """An aligner whose logits [n, n_vocab] and scores [heads, n, S] are given."""
+
+    def __init__(self, logits: np.ndarray, scores: np.ndarray) -> None:
+        self._outputs = {LOGITS: logits[None], SCORES: scores[None]}
+
+    def start(self, audio: object) -> None: ...
+
+    def run(self, tokens: np.ndarray, beam_idx: np.ndarray) -> dict[str, np.ndarray]:
+        return self._outputs
+
+    def release(self) -> None: ...
+
+
+class _Model:
+    """openai/whisper's model as far as its alignment sees it, with given logits and scores."""
+
+    device = "cpu"
+    dims = SimpleNamespace(n_text_layer=1)
+
+    def __init__(self, logits: np.ndarray, scores: np.ndarray) -> None:
+        self._logits, self._scores = torch.from_numpy(logits[None]), torch.from_numpy(scores[None])
+        self.decoder = SimpleNamespace(blocks=[SimpleNamespace(cross_attn=self)])
+        self.alignment_heads = torch.ones(1, len(scores)).to_sparse()
+
+    def register_forward_hook(self, hook: Callable[..., None]) -> SimpleNamespace:
+        hook(None, None, (self._scores,))
+        return SimpleNamespace(remove=lambda: None)
+
+    def __call__(self, mel: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        return self._logits
+
+
+@pytest.mark.parametrize(("seed", "frames"), [(0, 3000), (1, 400), (2, 101), (3, 16), (4, 6)])
+def test_alignment_is_whispers(tokenizer: Tokenizer, seed: int, frames: int) -> None:
+    theirs = get_tokenizer(True, num_languages=99, language="en", task="transcribe")
+    text = theirs.encode(" So it goes on and on.")
+    rng = np.random.default_rng(seed)
+    length = len(theirs.sot_sequence) + 1 + len(text) + 1
+    logits = rng.standard_normal((length, 51865)).astype(np.float32)
+    scores = 3 * rng.standard_normal((3, length, 1500)).astype(np.float32)
+    expected = openai.find_alignment(_Model(logits, scores), theirs, text, torch.zeros(80, 3000), frames)
+    sessions = SimpleNamespace(tokenizer=tokenizer, aligner=_Aligner(logits, scores))
+    window = SimpleNamespace(language="en", size=frames)
+    found = align(sessions, window, np.zeros(0), theirs.sot_sequence, text)
+    assert [(w.word, w.tokens, w.start, w.end) for w in found] == [(w.word, w.tokens, w.start, w.end) for w in expected]
+    assert [w.probability for w in found] == pytest.approx([w.probability for w in expected], rel=1e-4)
 
 
 @st.composite
