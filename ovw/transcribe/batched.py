@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,31 +17,19 @@ from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.runtime.protocols import Audio
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.fallback import is_skippable
-from ovw.transcribe.known_text import plain
 from ovw.transcribe.language import identify
 from ovw.transcribe.options import AUTO
 from ovw.transcribe.prompt import Prompt, PromptBuilder
 from ovw.transcribe.recording import SHORTEST_IN_SILENCE, Recording, Window
+from ovw.transcribe.rests import cut_with_rests, is_echo
 from ovw.transcribe.result import Detection, Segment
 from ovw.transcribe.second_search import SecondSearch
-from ovw.transcribe.segments import Piece, is_closed, make_segment, split_window, within
+from ovw.transcribe.segments import is_closed, make_segment
 from ovw.transcribe.window_decoder import SECOND_TRY_BELOW, WindowDecoder
 from ovw.transcribe.words.timer import last_word_end
 from ovw.voice_activity.spans import FrameSpan
 
-SHORTEST_REST = FRAMES_PER_SECOND
-"""Frames behind a window's last timestamp that are worth a window of their own."""
-UNTRANSCRIBED = 2 * FRAMES_PER_SECOND
-"""Frames of speech after the text has ended that mean the decoder gave up too early."""
-SHORTEST_SPLIT = 5 * FRAMES_PER_SECOND
-SPARSE = 1.0
-"""Text tokens a second of speech; below it, something was passed over. People speak three or four."""
-
-
-SHORTEST_ECHO = 30
-"""Letters of a text that counts as an echo where it repeats the text before it; people do repeat shorter phrases."""
-SHORTEST_ECHO_CLOSED = 10
-"""As `SHORTEST_ECHO`, where the model found no speech behind the text before it: the phrase does not come again."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,13 +66,7 @@ class BatchedDecoder(WindowDecoder):
     ) -> Iterator[tuple[list[Segment], int]]:
         """The segments of each batch of a recording in turn, and the frame up to which it is done."""
         windows = self._windows_of(recording, language, clips)
-        most = self._options.batch_size
-        first = list(islice(windows, most + 1)) if recording.ended else []
-        fits = 0 < len(first) <= most
-        size = most if fits else max(1, most // 4)  # what needs several batches begins with small ones: text comes soon
-        windows = chain(first, windows)
-        while group := list(islice(windows, size)):
-            size = min(2 * size, most)
+        for group in in_batches(windows, self._options.batch_size, countable=recording.ended):
             segments = [segment for result in self._with_rests(group) for segment in result.segments]
             yield sorted(segments, key=lambda segment: segment.start), group[-1].span.end
             recording.forget(group[-1].span.end)
@@ -205,8 +188,8 @@ class BatchedDecoder(WindowDecoder):
         nothing = WindowResult(window, [], [], decoded.detection)
         if is_skippable(result, self._options):
             return nothing
-        pieces, again = self._cut(window, result)
         tokenizer = self._sessions.tokenizer
+        pieces, again = cut_with_rests(window, result.tokens, tokenizer, timed=not self._options.without_timestamps)
         made = [make_segment(piece, result, tokenizer, window.span.start, decoded.language) for piece in pieces]
         kept = [segment for segment in made if segment.start < segment.end and segment.text.strip()]
         text = "".join(segment.text for segment in kept)
@@ -233,37 +216,22 @@ class BatchedDecoder(WindowDecoder):
         window = replace(decoded.window, language=decoded.language)
         return self._words.time(segments, window, decoded.audio, window.span.start / FRAMES_PER_SECOND)
 
-    def _cut(self, of: Window, result: DecodingResult) -> tuple[list[Piece], list[FrameSpan]]:
-        """The pieces of a window, held inside it, and the parts of it to decode again."""
-        window, recording = of.span, of.recording
-        if halves := self._halves(of, result):
-            return [], halves
-        cut = split_window(result.tokens, self._sessions.tokenizer, window.start, of.size)
-        end = window.end / FRAMES_PER_SECOND
-        onset = recording.onset(window.start)
-        pieces = [within(piece, onset, window.end) for piece in cut.pieces]
-        text_end = round(pieces[-1].end * FRAMES_PER_SECOND)
-        if text_end <= window.start or self._options.without_timestamps:
-            return pieces, []
-        unfinished = not cut.closed and cut.advance < of.size
-        if unfinished and window.end - text_end >= SHORTEST_REST:
-            return pieces, [FrameSpan(text_end, window.end)]
-        if recording.speech_between(text_end, window.end) >= UNTRANSCRIBED:
-            return pieces, [FrameSpan(text_end, window.end)]
-        if unfinished:
-            used = sum(len(piece.tokens) for piece in pieces)
-            pieces.append(Piece(pieces[-1].end, end, result.tokens[used:]))
-        return pieces, []
 
-    def _halves(self, of: Window, result: DecodingResult) -> list[FrameSpan]:
-        """The parts of a window whose text is far too short for the speech in it, and which has a pause to cut at."""
-        window, recording = of.span, of.recording
-        speech = recording.speech_between(window.start, window.end)
-        words = sum(token < self._sessions.tokenizer.eot for token in result.tokens)
-        if speech < SHORTEST_SPLIT or words >= SPARSE * speech / FRAMES_PER_SECOND:
-            return []
-        parts = list(recording.speech_windows(window.start, window.end, of.size * 2 // 3))
-        return parts if len(parts) > 1 else []
+def in_batches(windows: Iterable[T], most: int, *, countable: bool) -> Iterator[list[T]]:
+    """Windows in batches; what needs several begins with small ones, so that text comes soon.
+
+    Args:
+        windows: taken as they are needed.
+        most: windows of a batch.
+        countable: whether they may be looked at ahead, to see if one batch holds them all.
+    """
+    windows = iter(windows)
+    first = list(islice(windows, most + 1)) if countable else []
+    size = most if 0 < len(first) <= most else max(1, most // 4)
+    windows = chain(first, windows)
+    while group := list(islice(windows, size)):
+        yield group
+        size = min(2 * size, most)
 
 
 def _whole_windows(recording: Recording, clip: FrameSpan) -> Iterator[FrameSpan]:
@@ -272,16 +240,3 @@ def _whole_windows(recording: Recording, clip: FrameSpan) -> Iterator[FrameSpan]
     while (begin := recording.next_speech(seek)) is not None and begin < clip.end:
         seek = recording.speech_end(begin, clip.end)
         yield FrameSpan(begin, seek)
-
-
-def is_echo(text: str, before: str, *, closed: bool) -> bool:
-    """Whether the rest of a window only repeats how the window ended: its last timestamp came too early.
-
-    Args:
-        text: of the rest.
-        before: the text of the window.
-        closed: the model found no speech behind that text.
-    """
-    current = plain(text)
-    shortest = SHORTEST_ECHO_CLOSED if closed else SHORTEST_ECHO
-    return len(current) >= shortest and plain(before).endswith(current)

@@ -1,21 +1,21 @@
 """Windows to segments."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from types import SimpleNamespace
+from itertools import chain
 
 import numpy as np
 import pytest
+from support import scripted
+from support.scripted import ScriptedSessions, ScriptedTokenizer, plainly, stretch
 
 from ovw.models import find_size
-from ovw.transcribe.batched import BatchedDecoder, Decoded, WindowResult, is_echo
-from ovw.transcribe.decoding.task import DecodingResult
-from ovw.transcribe.options import TranscribeOptions
-from ovw.transcribe.prompt import Prompt, PromptBuilder
+from ovw.transcribe.batched import BatchedDecoder, in_batches
 from ovw.transcribe.recording import Recording, Window
+from ovw.transcribe.rests import cut_with_rests, is_echo
 from ovw.transcribe.result import Segment, Word
 from ovw.transcribe.segments import Cut, Piece, split_window
 from ovw.transcribe.sequential import SequentialDecoder
+from ovw.transcribe.words.alignment import WordTiming
 from ovw.transcribe.words.hallucination import drop_hallucinated
 from ovw.voice_activity.spans import FrameSpan
 
@@ -86,66 +86,86 @@ def test_a_rest_that_only_repeats_the_end(text: str, echo: bool, closed: bool) -
     assert not is_echo(text, "", closed=True)
 
 
-class Counting(BatchedDecoder):
-    """Counts the windows of each batch instead of decoding them."""
+@pytest.mark.parametrize(
+    ("windows", "countable", "batches"),
+    [
+        (8, True, [8]),
+        (15, True, [2, 4, 8, 1]),
+        (20, True, [2, 4, 8, 6]),
+        (3, False, [2, 1]),  # how many windows a long recording has is not known at its start
+        (0, True, []),
+        (0, False, []),
+    ],
+)
+def test_what_needs_several_batches_begins_with_small_ones(windows: int, countable: bool, batches: list[int]) -> None:
+    found = list(in_batches(range(windows), 8, countable=countable))
+    assert [len(batch) for batch in found] == batches
+    assert list(chain.from_iterable(found)) == list(range(windows))
 
-    def __init__(self, windows: int) -> None:
-        self._options = TranscribeOptions(batch_size=8)
-        self._count = windows
-        self.batches: list[int] = []
 
-    def _windows(self, recording: Recording, language: str | None, clip: FrameSpan) -> Iterator[Window]:
-        for at in range(self._count):
-            yield Window(recording, FrameSpan(2000 * at, 2000 * at + 2000), language)
+@pytest.mark.parametrize(("ended", "batches"), [(True, [3]), (False, [2, 1])])
+def test_windows_of_a_recording_that_goes_on_are_not_counted(ended: bool, batches: list[int]) -> None:
+    sessions = ScriptedSessions([scripted.at(0), scripted.WORD])
+    recording = stretch(6000, (0, 2000), (2000, 4000), (4000, 6000), ended=ended)
+    decoder = BatchedDecoder(sessions, plainly(batch_size=8))
+    found = list(decoder.transcribe_recording(recording, "en", [FrameSpan(0, 6000)]))
+    assert [len(windows) for windows in sessions.encoded] == [len(segments) for segments, _ in found] == batches
+    assert [done for _, done in found] == [2000 * int(count) for count in np.cumsum(batches)]
 
-    def _with_rests(self, windows: Iterable[Window]) -> Iterator[WindowResult]:
-        self.batches.append(len(list(windows)))
-        return iter(())
+
+T, W = scripted.at, scripted.WORD
 
 
 @pytest.mark.parametrize(
-    ("windows", "seconds", "batches"),
+    ("tokens", "speech", "pieces", "rests"),
     [
-        (8, 160.0, [8]),
-        (15, 290.0, [2, 4, 8, 1]),
-        (20, 400.0, [2, 4, 8, 6]),
-        (3, 400.0, [2, 1]),  # how many windows a long recording has is not known at its start
-        (0, 1.0, []),
+        # the model found no speech behind its text, and there is none
+        ([T(0), W, T(10)], [(500, 900)], [(5, 15, 3)], []),
+        # there is speech behind the text
+        ([T(0), W, T(10)], [(1600, 1800)], [(5, 15, 3)], [(1500, 2500)]),
+        ([T(0), W, T(10)], [(1600, 1799)], [(5, 15, 3)], []),
+        # the text breaks off: from its last timestamp on
+        ([T(0), W, T(5), T(5), W], [], [(5, 10, 3)], [(1000, 2500)]),
+        ([T(0), W, T(19), T(19), W], [], [(5, 24, 3)], [(2400, 2500)]),
+        # so little is left that the text is taken to fill it
+        ([T(0), W, T(19.5), T(19.5), W], [], [(5, 24.5, 3), (24.5, 25, 2)], []),
+        # beyond the window
+        ([T(0), W, T(22)], [], [(5, 25, 3)], []),
+        # one word for six seconds of speech: in halves, if there is a pause to cut at
+        ([T(0), W, T(20)], [(500, 800), (1200, 1500)], [], [(500, 800), (1200, 1500)]),
+        ([T(0), W, W, W, W, W, W, T(20)], [(500, 800), (1200, 1500)], [(5, 25, 8)], []),
+        ([T(0), W, T(20)], [(500, 800), (1200, 1399)], [(5, 25, 3)], []),
+        ([T(0), W, T(20)], [(500, 1500)], [(5, 25, 3)], []),
     ],
 )
-def test_the_first_batches_of_a_recording_that_needs_several_are_small(
-    windows: int, seconds: float, batches: list[int]
+def test_rests_of_a_window(
+    tokens: list[int], speech: list[tuple[int, int]], pieces: list[tuple[float, float, int]], rests: list
 ) -> None:
-    silence = iter([np.zeros(round(seconds * 16_000), np.float32)])
-    recording = Recording(silence, find_size("tiny").dims)
-    decoder = Counting(windows)
-    assert list(decoder.transcribe_recording(recording, "en", [FrameSpan(0, 100_000)])) == [
-        ([], at) for at in np.cumsum(batches) * 2000
-    ]
-    assert decoder.batches == batches
+    """Of 5 to 25 s; pieces with the number of their tokens."""
+    window = Window(stretch(6000, *speech), FrameSpan(500, 2500), "en")
+    found, left = cut_with_rests(window, tokens, ScriptedTokenizer(), timed=True)
+    assert [(round(piece.start, 6), round(piece.end, 6), len(piece.tokens)) for piece in found] == pieces
+    assert left == [FrameSpan(*rest) for rest in rests]
 
 
-class Worded(BatchedDecoder):
-    """Gives a window's words instead of decoding it: one that ends later than the text's last timestamp."""
-
-    def __init__(self, recording: Recording) -> None:
-        tokenizer = SimpleNamespace(text_of=lambda tokens: " word", is_timestamp=lambda token: False, eot=10)
-        self._sessions = SimpleNamespace(tokenizer=tokenizer, dims=find_size("tiny").dims)
-        self._options = TranscribeOptions(batch_size=8, word_timestamps=True, no_speech_threshold=None)
-
-    def _cut(self, of: Window, result: DecodingResult) -> tuple[list[Piece], list[FrameSpan]]:
-        return [Piece(1.0, 3.0, [1])], [FrameSpan(300, 2000)]
-
-    def _timed(self, segments: list[Segment], decoded: Decoded) -> list[Segment]:
-        (segment,) = segments
-        return [replace(segment, words=(Word(1.0, 3.2, " word", 1.0),))]
+def test_a_text_without_timestamps_has_no_rest() -> None:
+    window = Window(stretch(6000, (1600, 2000)), FrameSpan(500, 2500), "en")
+    found, left = cut_with_rests(window, [T(0), W, T(10)], ScriptedTokenizer(), timed=False)
+    assert (len(found), left) == (1, [])
 
 
-def test_the_rest_of_a_window_begins_behind_its_last_word() -> None:
-    recording = Recording(iter([np.zeros(16_000 * 60, np.float32)]), find_size("tiny").dims)
-    decoder, window = Worded(recording), Window(recording, FrameSpan(0, 2000), "en")
-    found = decoder._result_of(Decoded(window, "en", Prompt((), 0), np.zeros(0), DecodingResult([1], 0.0, 0, 1, 0)))
-    assert [rest.span for rest in found.rests] == [FrameSpan(320, 2000)]
+def with_words(monkeypatch: pytest.MonkeyPatch, *times: tuple[float, float], probability: float = 0.01) -> None:
+    """Have the words of every window at these seconds of it."""
+    timings = [WordTiming(" word", [scripted.WORD], start, end, probability) for start, end in times]
+    monkeypatch.setattr("ovw.transcribe.words.timer.align", lambda *asked: [replace(timing) for timing in timings])
+
+
+def test_the_rest_of_a_window_begins_behind_its_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_words(monkeypatch, (1.0, 2.4), probability=1.0)
+    sessions = ScriptedSessions([T(0), W, T(2)])
+    decoder = BatchedDecoder(sessions, plainly(batch_size=8, word_timestamps=True))
+    list(decoder.transcribe_recording(stretch(6000, (300, 790)), "en", [FrameSpan(0, 6000)]))
+    assert sessions.encoded == [[(300, 790)], [(540, 790)]]
 
 
 def test_what_follows_made_up_words_of_live_sound_is_awaited() -> None:
@@ -181,54 +201,31 @@ def test_the_next_window_begins_behind_the_last_word(
     assert drop_hallucinated([segment], cut, window, 0.0, silence) == ([segment], advance)
 
 
-class Scripted(SequentialDecoder):
-    """Decodes every window to one word, which is timed as given."""
-
-    def __init__(self, recording: Recording, options: TranscribeOptions, times: tuple[float, float]) -> None:
-        tokenizer = SimpleNamespace(encode=lambda text: [7], sot=1, sot_prev=2, language_tokens={"en": 3}, transcribe=4)
-        tokenizer.text_of, tokenizer.is_timestamp = (lambda tokens: " you"), (lambda token: False)
-        self._sessions = SimpleNamespace(tokenizer=tokenizer, dims=find_size("tiny").dims)
-        self._recording, self._language, self._options = recording, "en", options
-        self._first, self._last_speech = True, 0.0
-        self._prompts = PromptBuilder(tokenizer, options, 448)
-        self._words = SimpleNamespace(time=lambda segments, window, *_: [self._timed(segments[0], window, *times)])
-        self.windows: list[tuple[int, int]] = []
-        self.prompts: list[tuple[int, ...]] = []
-
-    def _timed(self, segment: Segment, window: Window, start: float, end: float) -> Segment:
-        begin = window.span.start / 100
-        word = Word(begin + start, begin + end, " you", 0.01)
-        return replace(segment, start=word.start, end=word.end, words=(word,))
-
-    def _encode(self, windows: list[Window]) -> list[np.ndarray]:
-        self.windows += [(window.span.start, window.size) for window in windows]
-        return [np.zeros(0)]
-
-    def _detections(self, windows: list[Window], audio: list[np.ndarray]) -> list[None]:
-        return [None]
-
-    def _decode(self, windows: list[Window], audio: list[np.ndarray], prompts: list[Prompt]) -> list[DecodingResult]:
-        self.prompts += [prompt.tokens[: prompt.sot] for prompt in prompts]
-        return [DecodingResult([5], -0.5, 0.0, 1.0, 0.0)]
+def run_in_turn(
+    script: list[int], clips: list[tuple[int, int]], **options: object
+) -> tuple[list[tuple[int, int]], list[tuple[int, ...]], list[int]]:
+    """Of 40 s, the windows that are decoded one after the other, their prompts up to the start, and what is done."""
+    sessions = ScriptedSessions(script)
+    recording = Recording(iter([np.zeros(16_000 * 40, np.float32)]), sessions.dims)
+    decoder = SequentialDecoder(sessions, recording, "en", plainly(word_timestamps=True, vad=False, **options))
+    ends = [end for _, end in decoder.run([FrameSpan(*clip) for clip in clips])]
+    prompts = [prompt[: prompt.index(scripted.SOT)] for prompt in sessions.decoder.prompts]
+    return [span for (span,) in sessions.encoded], prompts, ends
 
 
-def scripted(seconds: float, times: tuple[float, float], **options: object) -> Scripted:
-    recording = Recording(iter([np.zeros(round(16_000 * seconds), np.float32)]), find_size("tiny").dims)
-    chosen = {"word_timestamps": True, "vad": False, "language": "en", "no_speech_threshold": None} | options
-    return Scripted(recording, TranscribeOptions(**chosen), times)
-
-
-def test_a_window_that_is_skipped_as_made_up_resets_no_prompt() -> None:
+def test_a_window_that_is_skipped_as_made_up_resets_no_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in openai/whisper, whose loop goes on before the prompt is reset."""
+    with_words(monkeypatch, (20.0, 20.02))
     options = {"initial_prompt": "A", "condition_on_previous_text": False, "hallucination_silence_threshold": 2.0}
-    decoder = scripted(40, (20.0, 20.02), **options)
-    list(decoder.run([FrameSpan(0, 4000)]))
-    assert decoder.windows[:2] == [(0, 3000), (2000, 2000)]
-    assert decoder.prompts[:2] == [(2, 7), (2, 7)]
+    windows, prompts, _ = run_in_turn([T(0), W], [(0, 4000)], **options)
+    assert windows[:2] == [(0, 3000), (2000, 4000)]
+    assert prompts[:2] == [(scripted.SOT_PREV, W)] * 2
 
 
-def test_a_clip_begins_where_it_was_asked_for() -> None:
+def test_a_clip_begins_where_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence behind made-up words goes on beyond the clip before."""
-    decoder = scripted(40, (0.0, 29.5), hallucination_silence_threshold=8.0)
-    list(decoder.run([FrameSpan(3206, 3219), FrameSpan(3319, 3950)]))
-    assert decoder.windows[:2] == [(3206, 13), (3319, 631)]
+    with_words(monkeypatch, (0.0, 0.04), (0.04, 0.1))
+    script = [T(0), W, T(0.04), T(0.04), W, T(0.1)]
+    windows, _, ends = run_in_turn(script, [(3206, 3219), (3319, 3950)], hallucination_silence_threshold=8.0)
+    assert windows[:2] == [(3206, 3219), (3319, 3950)]
+    assert ends[0] == 3219
