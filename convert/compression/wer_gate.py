@@ -78,11 +78,12 @@ def judge(found: Score, fp32: Score, speech: Speech, allowed: float) -> WerGate:
         ci95=comparison.ci95,
         allowed=allowed,
         inference_precision=found.precision,
-        verdict=_verdict(comparison.delta, comparison.ci95, allowed),
+        verdict=verdict_on(comparison.delta, comparison.ci95, allowed),
     )
 
 
-def _verdict(delta: float, ci95: Interval, allowed: float) -> Literal["passed", "undecided", "breached"]:
+def verdict_on(delta: float, ci95: Interval, allowed: float) -> Literal["passed", "undecided", "breached"]:
+    """The verdict on a delta with its confidence interval, percentage points; the rule is that of `judge`."""
     low, high = ci95
     if delta <= allowed:
         return "passed"

@@ -219,7 +219,7 @@ def test_verdicts(wrong: int, verdict: str) -> None:
     ],
 )
 def test_what_an_interval_can_tell(delta: float, ci95: tuple[float, float], verdict: str) -> None:
-    assert wer_gate._verdict(delta, ci95, allowed=0.5) == verdict
+    assert wer_gate.verdict_on(delta, ci95, allowed=0.5) == verdict
 
 
 def test_an_artifact_is_taken_for_what_it_was_judged_by(tiny: Converted) -> None:
