@@ -43,7 +43,8 @@ class Terminal:
     def written(self, path: Path) -> None:
         """A file that was written, which `-q` leaves out: escaped on a terminal, elsewhere the bytes of its path."""
         if not self.quiet:
-            self.result(printable(str(path)) if self._stdout.isatty() else os.fsencode(path))
+            as_bytes = hasattr(self._stdout, "buffer") and not self._stdout.isatty()
+            self.result(os.fsencode(path) if as_bytes else printable(str(path)))
 
     def lines(self, lines: Iterable[str]) -> None:
         """Results, broken between words where the terminal is narrow."""

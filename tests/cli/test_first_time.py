@@ -54,7 +54,7 @@ COMMANDS = [
     ("ovw convert", 2, "--size base"),
     ("ovw convert --size base --fp16 --print-config", 0, "fp16"),
     ("ovw convert --size huge", 2, "unknown size 'huge'"),
-    ("ovw convert --size base --precision int3", 2, "--precision 'int3': should be 'fp32'"),
+    ("ovw convert --size base --precision int3", 2, "no precision 'int3'. Hint: did you mean 'int8'?"),
     ("ovw convert --size base --layout ggml", 2, "no layout 'ggml'"),
     ("ovw verify base-fp16", 0, "base-fp16: good"),
     ("ovw verify base-fp16 --json", 0, '"good": true'),

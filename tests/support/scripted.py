@@ -98,4 +98,5 @@ def stretch(frames: int, *speech: tuple[int, int], ended: bool = True) -> Simple
         speech_between=lambda start, stop: overlap(spans, start, stop),
         speech_windows=lambda start, stop, limit: (span for span in spans if start <= span.start and span.end <= stop),
         forget=lambda before: None,
+        skip=lambda start, stop: None,
     )
