@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from ovw.control_tokens import (
     START_OF_PREV,
     TRANSCRIBE,
     TRANSLATE,
+    code_of,
     spellings_of,
     token_of,
 )
@@ -42,6 +43,7 @@ class Tokenizer:
         suppress: token ids never to be sampled (non-speech symbols and control tokens).
         begin_suppress: token ids that may not come first; a lone space and the end if not given.
         multilingual: whether language and task tokens steer decoding.
+        known: codes of the languages that the model knows; by default those that have a token.
     """
 
     def __init__(
@@ -51,8 +53,10 @@ class Tokenizer:
         *,
         begin_suppress: Sequence[int] | None = None,
         multilingual: bool = True,
+        known: Collection[str] = (),
     ) -> None:
         self._bpe = bpe
+        self._known = known or languages()
         self.suppress = tuple(suppress)
         self._begin_suppress = begin_suppress
         self.multilingual = multilingual
@@ -69,7 +73,7 @@ class Tokenizer:
 
     @classmethod
     def from_artifact(cls, folder: Path) -> Tokenizer:
-        """The tokenizer of an artifact folder, with the suppress lists of its generation config.
+        """The tokenizer of an artifact folder, with the suppress lists and the languages of its generation config.
 
         Raises:
             OvwError: one of the two is missing or damaged.
@@ -84,6 +88,7 @@ class Tokenizer:
                 [token for token in config.get("suppress_tokens") or () if token >= 0],
                 begin_suppress=first if first is None else [token for token in first if token >= 0],
                 multilingual=bool(config.get("is_multilingual", bpe.token_to_id(END) != ENGLISH_END)),
+                known={code_of(token) for token in config.get("lang_to_id") or ()},
             )
         except (OSError, ValueError) as error:
             hint = f"ovw verify {folder} lists what is wrong"
@@ -97,8 +102,8 @@ class Tokenizer:
 
     @cached_property
     def language_tokens(self) -> dict[str, int]:
-        """Language code -> token id, in token order."""
-        found = {code: self._bpe.token_to_id(token_of(code)) for code in languages()}
+        """Code -> token id of each language that the model knows, in token order."""
+        found = {code: self._bpe.token_to_id(token_of(code)) for code in languages() if code in self._known}
         return {code: token for code, token in found.items() if token is not None}
 
     def encode(self, text: str) -> list[int]:

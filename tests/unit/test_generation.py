@@ -220,6 +220,12 @@ def test_verify_compares_the_languages(tiny: Converted, tmp_path: Path, code: st
     assert found.startswith(f"generation_config.json: {problem}")
 
 
+def test_languages_are_detected_among_those_of_the_model(tiny: Converted, tmp_path: Path):
+    folder = copied(tiny, tmp_path / "a", lang_to_id={"<|fr|>": 50265, "<|de|>": GERMAN})
+    assert Tokenizer.from_artifact(folder).language_tokens == {"de": GERMAN, "fr": 50265}
+    assert len(Tokenizer.from_artifact(tiny.folder).language_tokens) == 99
+
+
 def test_a_configuration_passes_on_only_what_was_set():
     from ovw.evaluate.config import EvalConfig
 
