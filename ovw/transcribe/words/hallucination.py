@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.recording import Window
 from ovw.transcribe.result import Segment, Word
 from ovw.transcribe.segments import Cut
 from ovw.transcribe.words.timer import last_word_end
 
-PUNCTUATION = "\"'“¿([{-\"'.。,，!！?？:：”)]}、"
+MARKS = ("prepend_punctuations", "append_punctuations")
+PUNCTUATION = "".join(TranscribeOptions.model_fields[name].default for name in MARKS)
+"""Words of these marks alone are not judged, whatever marks were asked for."""
 WORDS_JUDGED = 8
 ANOMALOUS = 3.0
 SHORTEST_S = 0.133
