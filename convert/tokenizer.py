@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ovw.artifact.vocabulary import added_ids
-from ovw.control_tokens import CONTROL_TOKENS, END, NO_TIMESTAMPS, START, control_ids, spellings_of
+from ovw.control_tokens import CONTROL_TOKENS, END, NO_TIMESTAMPS, START, TIMESTAMPS, control_ids, spellings_of
 from ovw.errors import OvwError, quoted, reason
 from ovw.models import Dims
 from ovw.parsing import from_json
 from ovw.transcribe.bpe import load_bpe
-from ovw.transcribe.tokenizer import TIME_PRECISION, TIMESTAMPS
+from ovw.transcribe.tokenizer import TIME_PRECISION
 
 TIMESTAMP_TOKENS = tuple(f"<|{i * TIME_PRECISION:.2f}|>" for i in range(TIMESTAMPS))
 OFFICIAL_VOCABULARIES = (51864, 51865, 51866)

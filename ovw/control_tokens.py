@@ -14,6 +14,8 @@ NO_SPEECH = "<|nospeech|>"
 NO_TIMESTAMPS = "<|notimestamps|>"
 CONTROL_TOKENS = (TRANSLATE, TRANSCRIBE, START_OF_LM, START_OF_PREV, NO_SPEECH)
 """Between the languages and `NO_TIMESTAMPS`."""
+TIMESTAMPS = 1501
+"""Timestamp tokens, behind `NO_TIMESTAMPS`: 0.00 to 30.00 s. Fine-tuned models may have words of their own behind."""
 SPELLINGS = {NO_SPEECH: (NO_SPEECH, "<|nocaptions|>")}
 ENGLISH_END = 50256
 """Id of `END` in GPT-2's vocabulary, which English-only models have; others have it at 50257."""

@@ -27,7 +27,7 @@ LARGEST_DIMS = {
 }
 """Several times the largest of any Whisper."""
 FRAMES_PER_POSITION = 2
-"""Mel frames of a position of the encoder."""
+"""Mel frames of a position of the encoder, and of a timestamp token."""
 PLACE = re.compile(r"\s*\([^()]*\)$")
 """Behind the name of a language."""
 

@@ -20,8 +20,9 @@ from ovw.convert.suppress import padding_tokens, suppress_tokens
 from ovw.convert.tokenizer import build_tokenizer_json
 from ovw.convert.tokenizer_files import write_tokenizer, write_tokenizer_ir
 from ovw.models import Dims
+from ovw.transcribe.tokenizer import TIME_PRECISION
 
-MAX_INITIAL_TIMESTAMP = 50
+MAX_INITIAL_TIMESTAMP = round(1 / TIME_PRECISION)
 """One second, in timestamp tokens."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ovw.artifact import names
 from ovw.choices import TASKS
+from ovw.control_tokens import TIMESTAMPS
 from ovw.errors import OvwError, quoted
 from ovw.models import LARGEST_DIMS
 from ovw.parsing import load_object
@@ -82,7 +83,7 @@ ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "language": (lambda value: isinstance(value, str), "a language"),
     "task": (lambda value: value in TASKS, " or ".join(TASKS)),
     "max_length": _whole(2, MOST),
-    "max_initial_timestamp_index": _whole(0, 1500),
+    "max_initial_timestamp_index": _whole(0, TIMESTAMPS - 1),
     "repetition_penalty": (_is_penalty, "a number above 0"),
     "no_repeat_ngram_size": _whole(0, MOST),
 }

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ovw.audio.mel import FRAMES_PER_SECOND
+from ovw.models import FRAMES_PER_POSITION
 from ovw.transcribe.decoding.task import DecodingResult
 from ovw.transcribe.result import Segment
 from ovw.transcribe.tokenizer import Tokenizer
-
-FRAMES_PER_TIMESTAMP = 2
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def split_window(tokens: list[int], tokenizer: Tokenizer, seek: int, size: int) 
     pieces = [Piece(offset + tokenizer.seconds(s[0]), offset + tokenizer.seconds(s[-1]), s) for s in slices]
     if closed:
         return Cut(pieces, size, closed)
-    advance = (slices[-1][-1] - tokenizer.timestamp_begin) * FRAMES_PER_TIMESTAMP
+    advance = (slices[-1][-1] - tokenizer.timestamp_begin) * FRAMES_PER_POSITION
     return Cut(pieces, min(size, advance), closed)  # beyond the window there may be speech that was not in it
 
 

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer as BpeTokenizer
 
 from ovw.artifact import names
 from ovw.artifact.generation import read_generation
+from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.control_tokens import (
     END,
     ENGLISH_END,
@@ -18,6 +19,7 @@ from ovw.control_tokens import (
     START,
     START_OF_LM,
     START_OF_PREV,
+    TIMESTAMPS,
     TRANSCRIBE,
     TRANSLATE,
     code_of,
@@ -25,14 +27,12 @@ from ovw.control_tokens import (
     token_of,
 )
 from ovw.errors import OvwError, quoted, reason
-from ovw.models import languages
+from ovw.models import FRAMES_PER_POSITION, languages
 from ovw.text_files import require_file
 from ovw.transcribe.bpe import load_bpe, without_panic
 
-TIME_PRECISION = 0.02
+TIME_PRECISION = FRAMES_PER_POSITION / FRAMES_PER_SECOND
 """Seconds per timestamp token."""
-TIMESTAMPS = 1501
-"""Timestamp tokens: 0.00 to 30.00 s. A fine-tuned model may have words of its own behind them."""
 
 
 class Tokenizer:

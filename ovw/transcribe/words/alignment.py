@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ovw.audio.mel import FRAMES_PER_SECOND
 from ovw.models import FRAMES_PER_POSITION
 from ovw.runtime import aligner
 from ovw.runtime.protocols import Audio
@@ -17,7 +18,7 @@ from ovw.transcribe.recording import Window
 from ovw.transcribe.words.dtw import warp
 from ovw.transcribe.words.split import split_words
 
-POSITIONS_PER_SECOND = 50
+POSITIONS_PER_SECOND = FRAMES_PER_SECOND // FRAMES_PER_POSITION
 MEDIAN_WIDTH = 7
 
 
