@@ -20,10 +20,9 @@ from ovw.errors import OvwError, reason, unexpected
 from ovw.evaluate.journal import HypothesisJournal
 from ovw.evaluate.pending import pending
 from ovw.media_fragment import split_fragment
-from ovw.models import languages
 from ovw.scale.task import Lost, Pool
 from ovw.scoring.hypothesis import Hypothesis
-from ovw.scoring.language import scored_language
+from ovw.scoring.language import model_language, scored_language
 from ovw.transcribe.options import AUTO, TranscribeOptions
 
 logger = logging.getLogger(__name__)
@@ -142,9 +141,7 @@ class TranscribeClips:
     def _language(self, utterance: Utterance) -> tuple[str | None, str | None]:
         """The language of a clip in the dataset, and the one given to the model."""
         language = self.language or utterance.language
-        if self.detect:
-            return language, AUTO
-        return language, language if language in languages() else None
+        return language, AUTO if self.detect else model_language(language)
 
     def _hypothesis(self, utterance: Utterance, clip: Clip, result: EngineResult, seconds: float) -> Hypothesis:
         language = self._language(utterance)[0]

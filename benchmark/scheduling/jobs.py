@@ -10,6 +10,7 @@ from ovw.benchmark.case import CaseSpec
 from ovw.benchmark.clips import Clips
 from ovw.benchmark.config import BenchConfig
 from ovw.engines.registry import EngineRow, engine_row
+from ovw.scoring.language import model_language
 from ovw.transcribe.options import AUTO, TranscribeOptions
 
 DEFAULTS = TranscribeOptions()
@@ -25,7 +26,7 @@ def clip_job(config: BenchConfig, spec: CaseSpec, clips: Clips, limit: float) ->
         limit: seconds of the loop at most.
     """
     options = config.options()
-    language = options.language or clips.language
+    language = options.language or model_language(clips.language)
     asked = {"beam_size": spec.beam_size, "batch_size": spec.batch}
     row = engine_row(spec.engine)
     left_out = {name: getattr(DEFAULTS, name) for name in options_left_out(row, options)}

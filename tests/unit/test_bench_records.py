@@ -130,6 +130,11 @@ def test_a_language_by_any_name_is_one_request(named: str) -> None:
     assert request_sha256(job, CLIPS) == request_sha256(peer_job(language="de"), CLIPS)
 
 
+def test_engines_are_given_no_language_that_whisper_does_not_know() -> None:
+    job = peer_job(Clips([ClipFile("a", Path("0.npy"), 1.0, "first", "klingon")], {}))
+    assert (job["language"], job["decoding"]["language"]) == (None, None)
+
+
 def test_languages_of_jobs_and_scores() -> None:
     one = Clips(CLIPS.clips[:1], {})
     found = [(job["language"], job["decoding"]["language"]) for job in (peer_job(one), peer_job(one, language="Auto"))]
