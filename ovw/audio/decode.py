@@ -21,7 +21,7 @@ from ovw.audio.pipes import is_pipe
 from ovw.audio.reading import MEDIA_ERRORS, Pcm, Source, choose_stream, duration_of, name_of, opened, start_of
 from ovw.audio.resample import Resampler, in_blocks, silence
 from ovw.audio.timeline import GAP_S, LOSS_S, Timeline
-from ovw.errors import OvwError
+from ovw.errors import OvwError, reason
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +131,7 @@ def _report_tracks(container: InputContainer, name: str, choice: SoundChoice) ->
 @dataclass
 class _Damage:
     broke_off: bool = False
+    read_error: str = ""
     packets: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
@@ -183,7 +184,12 @@ class _Reader:
         return self._resample.mix.instead
 
     def trouble(self) -> str:
-        """The problem, once the end is reached; empty when there was none."""
+        """The problem, once the end is reached, and why an open file could not be read; empty when there was none."""
+        loss, read_error = self._loss(), self._damage.read_error
+        return f"{loss}; reading failed: {read_error}" if loss and read_error else loss
+
+    def _loss(self) -> str:
+        """The sound that is missing, described; empty if none is."""
         end, damage = self._timeline.position, self._damage
         claimed = duration_of(self._container, self._stream) or 0.0
         form = self._container.format.name
@@ -226,8 +232,10 @@ class _Reader:
                 break
             except av.error.ExitError:  # nothing was found for `STALLED_S`, which would be so again
                 failures = READ_ATTEMPTS
-            except MEDIA_ERRORS:
+            except MEDIA_ERRORS as error:
                 failures += 1
+                if isinstance(error, OSError) and not isinstance(error, av.error.FFmpegError):  # FFmpeg's mean damage
+                    self._damage.read_error = reason(error)
         self._damage.broke_off = failures == READ_ATTEMPTS
         yield None
 

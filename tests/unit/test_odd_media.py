@@ -233,6 +233,8 @@ def test_a_read_error_keeps_what_came_before(
     assert 0.3 * COPIES * WORDS_S < len(found) / RATE < 0.8 * COPIES * WORDS_S
     assert likeness(found, speech(COPIES)) > ALIKE
     assert "damaged after 00:00:0" in caplog.text or "its sound ends at" in caplog.text
+    (line,) = caplog.messages
+    assert line.endswith("; reading failed: Input/output error")
 
 
 def wav(path: Path, **fields: int) -> Path:
