@@ -1,4 +1,4 @@
-"""The command line: what it writes, how it refuses, how fast it starts."""
+"""The command line: what it writes and how it refuses."""
 
 import json
 import os
@@ -8,12 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from support.command import all_refused, ovw, refused, run_forked
 from support.shared import with_caches
 from support.tiny_whisper import DEMO_VIDEO, ROOT, TINY, convert_pt, save_pt
 
-from ovw.cli.transcription.config import TranscribeConfig
 from ovw.convert.plan import Converted
 from ovw.convert.sources.random import random_checkpoint
 
@@ -55,12 +53,6 @@ def help_file(verb: str) -> Path:
 def test_help(verb: str) -> None:
     """`PYTHONPATH=tests python tests/cli/test_cli.py` writes these files anew."""
     assert ovw(*verb.split(), "--help").stdout == help_file(verb).read_text(encoding="utf-8")
-
-
-def test_every_option_of_the_runner_is_a_flag() -> None:
-    shown = ovw("transcribe", "--help").stdout
-    for name in TranscribeConfig.model_fields:
-        assert f"--{name.replace('_', '-')}" in shown, name
 
 
 def test_version() -> None:
@@ -209,11 +201,6 @@ def test_v_shows_what_led_to_it(before: str | None, behind: list[str], tmp_path:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_value_may_look_like_an_option() -> None:
-    shown = ovw("transcribe", "x.mp4", "--prefix", "-v", "--print-config").stdout
-    assert yaml.safe_load(shown)["prefix"] == "-v"
-
-
 def test_rounded_weights_are_not_called_equal(tmp_path: Path) -> None:
     wide = {name: tensor.astype("float32") * 1.0003 for name, tensor in random_checkpoint(TINY).tensors.items()}
     pt = save_pt(tmp_path / "a.pt", TINY, wide)
@@ -227,42 +214,11 @@ def test_random_weights_do_not_pose_as_real_ones(tmp_path: Path) -> None:
     assert out.strip() == str(tmp_path / "home" / "models" / "tiny.en-random-fp16")
 
 
-def test_configurations_that_ship_go_by_their_names(tmp_path: Path) -> None:
-    by_name = ovw("convert", "--config", "base", "--print-config", cwd=tmp_path).stdout
-    assert by_name == ovw("convert", "--config", ROOT / "configs/convert/base.yaml", "--print-config").stdout
-    line = refused("convert", "--config", "bas", code=2)
-    assert "no configuration 'bas'. Hint: did you mean 'base'?" in line
-    assert "give a .yaml file" in refused("transcribe", "x.mp4", "--config", "base", code=2)
-    assert "did you mean 'quick'?" in refused("bench", "--config", "quik", code=2)
-
-
 def test_a_file_of_text_has_no_audio(tmp_path: Path) -> None:
     (tmp_path / "talk.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n")
     line = refused("transcribe", tmp_path / "talk.srt", code=1)
     assert "is a file of text, there is no audio in it" in line
     assert "ovw align" in line
-
-
-def test_print_config_merges_yaml_and_flags(tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text("beam_size: 2\nlanguage: de\nformat: vtt\n")
-    out = ovw("transcribe", "x.mp4", "--config", tmp_path / "c.yaml", "--language", "fr", "--print-config").stdout
-    resolved = yaml.safe_load(out)
-    assert (resolved["beam_size"], resolved["language"], resolved["format"], resolved["best_of"]) == (
-        2,
-        "fr",
-        ["vtt"],
-        5,
-    )
-    out = ovw(
-        "convert", "--config", ROOT / "configs/convert/two-precisions.yaml", "--size", "tiny", "--print-config"
-    ).stdout
-    resolved = yaml.safe_load(out)
-    assert (resolved["size"], resolved["precision"], resolved["layout"]) == (["tiny"], ["fp32", "fp16"], ["genai"])
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "convert").glob("*.yaml")), ids=lambda p: p.name)
-def test_shipped_configurations_are_valid(path: Path) -> None:
-    ovw("convert", "--config", path, "--print-config")
 
 
 def test_convert_from_yaml_then_verify(tmp_path: Path) -> None:
@@ -326,76 +282,6 @@ def test_killed_converts_leave_a_whole_artifact(tmp_path: Path) -> None:
     ovw(*args)
     assert ": good" in ovw("verify", made.folder).stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ["artifact", "custom.pt"]
-
-
-@pytest.mark.parametrize(
-    ("flags", "chosen"),
-    [
-        ((), {"beam_size": 5, "batch_size": 0, "exact": False}),
-        (("--quality", "fast"), {"beam_size": 1, "batch_size": 0, "exact": False}),
-        (("--quality", "fast", "--beam-size", "3"), {"beam_size": 3, "batch_size": 0, "exact": False}),
-        (("--quality", "exact"), {"beam_size": 5, "batch_size": 0, "exact": True}),
-        (("--exact", "--quality", "balanced"), {"quality": "balanced", "exact": True}),
-        (("--no-speech-threshold", "none", "--quality", "fast"), {"no_speech_threshold": None, "beam_size": 1}),
-        ((), {"condition_on_previous_text": None}),
-        (("--condition-on-previous-text",), {"condition_on_previous_text": True, "batch_size": 0}),
-        (("--no-condition-on-previous-text", "--batch-size", "4"), {"batch_size": 4}),
-        (("--no-condition-on-previous-text",), {"condition_on_previous_text": False, "batch_size": 0}),
-    ],
-)
-def test_quality_and_what_needs_windows_in_turn(flags: tuple[str, ...], chosen: dict) -> None:
-    resolved = yaml.safe_load(ovw("transcribe", "x.mp4", *flags, "--print-config").stdout)
-    assert {key: resolved[key] for key in chosen} == chosen
-
-
-@pytest.mark.parametrize(
-    ("flags", "megabytes"),
-    [
-        ((), 0.0),
-        (("--embed-audio",), 4.0),
-        (("--audio-limit", "2.5"), 2.5),
-        (("--embed-audio", "--audio-limit", 0), 0.0),
-    ],
-)
-def test_audio_of_a_report(flags: tuple[object, ...], megabytes: float) -> None:
-    resolved = yaml.safe_load(ovw("report", "x.json", *flags, "--print-config").stdout)
-    assert resolved["embed_audio"] == megabytes
-
-
-@pytest.mark.parametrize(
-    ("text", "flags", "chosen"),
-    [
-        ("beam_size: 5", ("--quality", "fast"), {"quality": "fast", "beam_size": 1}),
-        ("quality: fast", ("--exact",), {"quality": "exact", "exact": True}),
-        ("exact: true", ("--quality", "fast"), {"quality": "fast", "exact": False, "beam_size": 1}),
-        ("quality: fast", (), {"quality": "fast", "beam_size": 1}),
-        ("quality: fast", ("--beam-size", "3"), {"quality": "fast", "beam_size": 3}),
-        ("exact: false", ("--quality", "exact"), {"quality": "exact", "exact": True}),
-        ("quality: exact", ("--quality", "balanced"), {"quality": "balanced", "exact": False}),
-        ("exact: true", (), {"quality": "exact", "exact": True}),
-        ("quality: exact", ("--no-exact",), {"quality": "balanced", "exact": False}),
-        ("{quality: exact, exact: true}", ("--no-exact",), {"quality": "balanced", "exact": False}),
-        ("quality: fast", ("--no-exact",), {"quality": "fast", "exact": False, "beam_size": 1}),
-        ("{quality: fast, beam_size: 3}", ("--quality", "balanced"), {"quality": "balanced", "beam_size": 3}),
-    ],
-)
-def test_qualities_win_over_a_file(tmp_path: Path, text: str, flags: tuple[str, ...], chosen: dict) -> None:
-    (tmp_path / "q.yaml").write_text(text, encoding="utf-8")
-    done = ovw("transcribe", "x.mp4", "--config", tmp_path / "q.yaml", *flags, "--print-config")
-    resolved = yaml.safe_load(done.stdout)
-    assert {key: resolved[key] for key in chosen} == chosen
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (("--quality", "fast", "--exact"), "quality fast and exact contradict each other"),
-        (("--quality", "exact", "--batch-size", "8"), "--exact goes with --batch-size 1 only"),
-        (("--quality", "superb"), "superb"),
-    ],
-)
-def test_qualities_that_cannot_be(flags: tuple[str, ...], message: str) -> None:
-    assert message in ovw("transcribe", "x.mp4", *flags, code=2).stderr
 
 
 def write_golden() -> None:

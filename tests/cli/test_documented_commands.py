@@ -48,7 +48,7 @@ LONG = (
 )
 """Commands that take ten seconds and more."""
 NEVER = {
-    "ovw ui": "it serves until it is ended; tests/unit/test_ui.py asks its page",
+    "ovw ui": "it serves until it is ended; tests/unit/test_ui_serving.py asks its page",
     "ovw convert --size base --precision int8-ptq --tune": "a search converts dozens of times; see test_tune.py",
 }
 """Commands that do not run, and why."""
