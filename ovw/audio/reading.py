@@ -90,10 +90,14 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
     elif can_seek(source):
         with from_here(source) as file, _open(file, name, pcm) as container:
             yield container
-    elif pcm is None and _needs_seeking(head := _head_of(source)):
+    elif pcm is None and _needs_seeking(head := _head_of(source, name)):
         with tempfile.TemporaryFile() as copy:
-            copy.write(head)
-            shutil.copyfileobj(source, copy)
+            try:
+                copy.write(head)
+                shutil.copyfileobj(source, copy)
+            except OSError as error:
+                seen = f"{name} cannot be copied to a temporary file: {reason(error)}"
+                raise OvwError(seen, "save it first") from None
             copy.seek(0)
             with _open(cast("BinaryIO", copy), name, pcm) as container:
                 yield container
@@ -107,11 +111,18 @@ def opened(source: Source, pcm: Pcm | None = None) -> Iterator[InputContainer]:
                 raise KeyboardInterrupt
 
 
-def _head_of(source: BinaryIO) -> bytes:
-    """The first bytes of a file that cannot seek, which may give fewer than it is asked for."""
+def _head_of(source: BinaryIO, name: str) -> bytes:
+    """The first bytes of a file that cannot seek, which may give fewer than it is asked for.
+
+    Raises:
+        OvwError: it cannot be read.
+    """
     head = b""
-    while len(head) < HEAD and (more := source.read(HEAD - len(head))):
-        head += more
+    try:
+        while len(head) < HEAD and (more := source.read(HEAD - len(head))):
+            head += more
+    except OSError as error:
+        raise OvwError(f"{name} cannot be read: {reason(error)}", "open it again") from None
     return head
 
 

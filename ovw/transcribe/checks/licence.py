@@ -23,8 +23,7 @@ from ovw.models import Dims
 from ovw.runtime.approximations import ALL, NONE, Approximations
 from ovw.runtime.device import DeviceOptions
 from ovw.runtime.protocols import Audio
-from ovw.transcribe.checks.texts import PLAUSIBLE, decode_windows, prompt_of, word_changes
-from ovw.transcribe.decoding.numeric import log_softmax
+from ovw.transcribe.checks.texts import PLAUSIBLE, decode_windows, prompt_of, text_nats, word_changes
 from ovw.transcribe.model_sessions import FastModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt
@@ -58,14 +57,6 @@ class Licence:
     words_changed: int
 
 
-@dataclass(frozen=True)
-class _Text:
-    """A window's prompt, and the tokens that were decoded after it."""
-
-    prompt: Prompt
-    tokens: list[int]
-
-
 def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence | None:
     """Measure the approximations on bundled speech, in the device's own arithmetic.
 
@@ -81,7 +72,7 @@ def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence 
     audio = scorer.encode(windows, NONE)
     texts = scorer.decode(audio)
     before = scorer.nats(audio, texts)
-    if -before.sum() / sum(len(text.tokens) + 1 for text in texts) < PLAUSIBLE:
+    if -before.sum() / sum(len(text) + 1 for text in texts) < PLAUSIBLE:
         return None
     costs: dict[str, ApproximationCost] = {}
     used = NONE
@@ -93,7 +84,7 @@ def measure_licence(folder: Path, dims: Dims, device: DeviceOptions) -> Licence 
             scorer = _Scorer(folder, dims, device, ALL)
         audio = scorer.encode(windows, tried)
         after = scorer.nats(audio, texts)
-        cost = cost_of(after - before, [len(text.tokens) + 1 for text in texts])
+        cost = cost_of(after - before, [len(text) + 1 for text in texts])
         costs |= dict.fromkeys(names, cost)
         if cost.licensed:
             before, used = after, tried
@@ -123,40 +114,30 @@ class _Scorer:
         """Windows encoded with some of the encoder's approximations."""
         return self._sessions.encode(windows, full_context=not used.merged_padding, merge=used.token_merging)
 
-    def decode(self, audio: Sequence[Audio], beam_size: int = 1) -> list[_Text]:
+    def decode(self, audio: Sequence[Audio], beam_size: int = 1) -> list[list[int]]:
         """Greedy texts of encoded windows in a batch, or those of a beam search."""
         results = decode_windows(self._sessions, audio, GREEDY.model_copy(update={"beam_size": beam_size}))
-        return [_Text(self._prompt, result.tokens) for result in results]
+        return [result.tokens for result in results]
 
     @cached_property
     def _prompt(self) -> Prompt:
         return prompt_of(self._sessions, GREEDY)
 
-    def nats(self, audio: Sequence[Audio], texts: Sequence[_Text]) -> NDArray[np.float64]:
-        """Negative log-likelihood of each text and its end, nats [texts]; shorter ones are filled up for the batch."""
-        decoder, eot = self._sessions.decoder, self._sessions.tokenizer.eot
-        start, longest = len(self._prompt.tokens), max(len(text.tokens) for text in texts)
-        fed = np.full((len(texts), start + longest + 1), eot, np.int64)
-        for row, text in enumerate(texts):
-            fed[row, : start + len(text.tokens)] = [*text.prompt.tokens, *text.tokens]
-        decoder.start(audio)
-        positions = list(range(start - 1, start + longest))
-        logits = decoder.step(fed[:, :-1], np.arange(len(texts), dtype=np.int32), positions)
-        logprobs = np.take_along_axis(log_softmax(logits), fed[:, start:, None], 2)[..., 0]
-        decoder.release()
-        return np.array([-row[: len(text.tokens) + 1].sum() for row, text in zip(logprobs, texts, strict=True)])
+    def nats(self, audio: Sequence[Audio], texts: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """As `text_nats`."""
+        return text_nats(self._sessions, audio, self._prompt, texts)
 
-    def search_cost(self, audio: Sequence[Audio], texts: Sequence[_Text]) -> ApproximationCost:
+    def search_cost(self, audio: Sequence[Audio], texts: Sequence[Sequence[int]]) -> ApproximationCost:
         """Likelihood that searched texts lose against greedy ones."""
         searched = self.decode(audio, BEAMS)
-        greedy_lengths, lengths = ([len(text.tokens) + 1 for text in which] for which in (texts, searched))
+        greedy_lengths, lengths = ([len(text) + 1 for text in which] for which in (texts, searched))
         greedy = self.nats(audio, texts) / greedy_lengths
         change = np.maximum(self.nats(audio, searched) / lengths - greedy, 0)  # the likelier text stays
         return cost_of(change * lengths, lengths)
 
-    def words(self, texts: Sequence[_Text]) -> list[str]:
+    def words(self, texts: Sequence[Sequence[int]]) -> list[str]:
         """The text of the tokens."""
-        return [self._sessions.tokenizer.text_of(text.tokens) for text in texts]
+        return [self._sessions.tokenizer.text_of(text) for text in texts]
 
 
 def cost_of(change: NDArray[np.float64], tokens: Sequence[int]) -> ApproximationCost:
