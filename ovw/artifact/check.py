@@ -165,16 +165,12 @@ def config_problems(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def _language_problems(config: dict[str, Any], manifest: Manifest) -> list[str]:
-    """Languages that other programs would detect and the manifest lacks, and the other way round."""
+    """Languages of the manifest that other programs would not find."""
     known = config.get("lang_to_id")
     if not isinstance(known, dict):
         return []
-    differing = known.keys() ^ {token_of(code) for code in manifest.languages}
-    return [
-        f"{names.GENERATION_CONFIG}: lang_to_id {'has' if token in known else 'lacks'} {printable(token)}, "
-        f"unlike the manifest's languages"
-        for token in sorted(differing)[:1]
-    ]
+    missing = sorted({token_of(code) for code in manifest.languages} - known.keys())
+    return [f"{names.GENERATION_CONFIG}: lang_to_id lacks {token}, a language of the manifest" for token in missing[:1]]
 
 
 def _value_problems(name: str, config: dict[str, Any], n_vocab: int) -> list[str]:

@@ -23,7 +23,7 @@ DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?=\{[^{}]*\\p0|\Z)", re.DOTAL
 """Shapes: behind `{\\p1}`, lines and curves stand where text does, up to `{\\p0}`."""
 TAGS = {"srt": re.compile(r"< */? *[A-Za-z][^<>]*>"), "vtt": re.compile(r"<[^<>]*>")}
 """Such as `<i>`, `<v Anna>`, `<00:01.000>`."""
-CUE_TIMES = re.compile(r"\s*(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)\s*-->")
+CUE_TIMES = re.compile(r"\s*(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)\s*--?>")
 """Begins the line with the times of a SubRip or WebVTT cue."""
 _TIME = r"(\d+):(\d\d)(?:[.:](\d+))?"
 LRC_TAG = re.compile(rf"\[[a-z#]+:[^\]]*\]|[\[<]{_TIME}[\]>]", re.IGNORECASE)
@@ -107,36 +107,52 @@ def _of_ass(text: str, name: str) -> list[str]:
 
 
 def _of_srt(text: str, name: str) -> list[str]:
-    """The texts between lines with times, without the number that stands before such a line, or alone at the end."""
-    cues: list[tuple[float, list[str]]] = []
-    for line in text.splitlines():
+    """The texts between lines with times, without the numbers of cues."""
+    cues: list[tuple[float, list[str]]] = [(0.0, [])]  # the first is what stands before all cues
+    number: int | None = 0
+    for line in _lines(text):
         if times := CUE_TIMES.match(line):
-            if cues and cues[-1][1][-1:] and _is_number(cues[-1][1][-1]):
-                cues[-1][1].pop()
+            number = _take_number(cues[-1][1], number, before_times=True)
             cues.append((_start_s(times), []))
-        elif cues:
+        else:
             cues[-1][1].append(line)
-    if cues:
-        *before, last = ["x", *cues[-1][1]]
-        if _is_number(last) and not before[-1].strip():
-            cues[-1][1].pop()
-    return _in_order(cues, "srt", name)
+    _take_number(cues[-1][1], number, before_times=False)
+    return _in_order(cues[1:], "srt", name)
+
+
+def _take_number(lines: list[str], previous: int | None, *, before_times: bool) -> int | None:
+    """Take the number of the next cue from the end of the lines of a cue; `None` if there is none.
+
+    A line of digits is one if it goes on from the previous number, or stands between a blank line and times.
+    """
+    last = max((at for at, line in enumerate(lines) if line.strip()), default=None)
+    if last is None or not lines[last].strip().isdecimal():
+        return None
+    number = int(lines[last])
+    in_place = before_times and last == len(lines) - 1 and last > 0 and not lines[last - 1].strip()
+    if not in_place and (previous is None or number != previous + 1):
+        return None
+    del lines[last:]
+    return number
 
 
 def _of_vtt(text: str, name: str) -> list[str]:
-    """The texts of the blocks with times; before them stands an identifier, others are comments, styles and regions."""
+    """The texts behind lines with times, up to a blank line; others are identifiers, comments, styles and regions."""
     cues: list[tuple[float, list[str]]] = []
-    for block in re.split(r"\n[^\S\n]*\n", "\n".join(text.splitlines())):
-        lines = block.strip("\n").split("\n")
-        for number, line in enumerate(lines[:2]):
-            if times := CUE_TIMES.match(line):
-                cues.append((_start_s(times), lines[number + 1 :]))
-                break
+    in_cue = False
+    for line in _lines(text):
+        if times := CUE_TIMES.match(line):
+            cues.append((_start_s(times), []))
+            in_cue = True
+        elif in_cue := in_cue and bool(line.strip()):
+            cues[-1][1].append(line)
     return _in_order(cues, "vtt", name)
 
 
-def _is_number(line: str) -> bool:
-    return line.strip().isdecimal()
+def _lines(text: str) -> list[str]:
+    """Lines of a file, whatever its line ends are; doubled ones count once."""
+    lines = re.sub(r"\r+\n?", "\n", text).split("\n")
+    return lines[::2] if len(lines) > 2 and not any(line.strip() for line in lines[1::2]) else lines
 
 
 def _start_s(times: re.Match[str]) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -294,6 +295,21 @@ def test_verify_names_the_way_that_is_wrong(tiny: Converted, monkeypatch: pytest
     assert found
     assert not any(problem.startswith("--exact") for problem in found)
     assert any(problem.startswith("as licensed: rows of a batch") for problem in found)
+
+
+def test_texts_of_another_arithmetic_are_as_likely(real_tiny_en: Converted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bf16 tiny.en finds another text in the probe, which is as good; with flat logits it finds none that is."""
+    folder, manifest = real_tiny_en.folder, real_tiny_en.manifest
+    assert list(texts.find_mode_problems(folder, manifest)) == []
+    mode, _ = mode_of(folder)
+    exact = next(guard.execution_modes(folder, manifest, DeviceOptions(), EXACTLY))
+    with_faulty_decoder(mode.sessions, lambda logits: logits / 2)
+    monkeypatch.setattr(
+        texts, "execution_modes", lambda folder, manifest, options, policy: iter([exact if policy is EXACTLY else mode])
+    )
+    monkeypatch.setattr(texts, "find_fault", lambda *of: None)
+    (found,) = texts.find_mode_problems(folder, manifest)
+    assert re.fullmatch("one by one: .* nats a token less likely here", found)
 
 
 def test_ways_differ_from_each_other(tiny: Converted) -> None:

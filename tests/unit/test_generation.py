@@ -208,16 +208,14 @@ def test_verify_shows_and_checks_it(tiny: Converted, tmp_path: Path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("code", "problem"),
-    [("xx", "lang_to_id has <|xx|>, unlike the manifest's languages"), (None, "lang_to_id lacks <|su|>, unlike")],
-)
-def test_verify_compares_the_languages(tiny: Converted, tmp_path: Path, code: str | None, problem: str):
+def test_verify_compares_the_languages(tiny: Converted, tmp_path: Path):
     known = json.loads((tiny.folder / "generation_config.json").read_text())["lang_to_id"]
-    changed = {token: known[token] for token in known if token != "<|su|>"} if code is None else known | {"<|xx|>": 7}
-    folder = copied(tiny, tmp_path / "a", lang_to_id=changed)
-    (found,) = config_problems(folder, read_manifest(folder))
-    assert found.startswith(f"generation_config.json: {problem}")
+    more, fewer = known | {"<|xx|>": 7}, {token: known[token] for token in known if token != "<|su|>"}
+    folder = copied(tiny, tmp_path / "more", lang_to_id=more)  # as artifacts of models with fewer languages may have it
+    assert config_problems(folder, read_manifest(folder)) == []
+    folder = copied(tiny, tmp_path / "fewer", lang_to_id=fewer)
+    lacking = "generation_config.json: lang_to_id lacks <|su|>, a language of the manifest"
+    assert config_problems(folder, read_manifest(folder)) == [lacking]
 
 
 def test_languages_are_detected_among_those_of_the_model(tiny: Converted, tmp_path: Path):

@@ -59,7 +59,14 @@ in
         ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\none\n2\n00:00:02,000 --> 00:00:03,000\ntwo", ["one", "two"]),
         ("a.srt", SRT.format(1, 1, r"C:\New\home <i>a</i> {\an8}b < 5 > 4"), [r"C:\New\home a b < 5 > 4"]),
         ("a.srt", "1\r\n0:1:1,5 --> 0:1:2\r\nodd times\r\n", ["odd times"]),
+        ("a.srt", (SRT.format(1, 1, "one") + SRT.format(2, 2, "two")).replace("\n", "\r\r\n"), ["one", "two"]),
+        ("a.srt", (SRT.format(1, 1, "one") + SRT.format(2, 2, "two")).replace("\n", "\n\n"), ["one", "two"]),
+        ("a.srt", SRT.format("1\n", 1, "one") + SRT.format("2\n", 2, "two"), ["one", "two"]),
+        ("a.srt", SRT.format(57, 1, "one") + SRT.format(58, 2, "2"), ["one", "2"]),
+        ("a.srt", SRT.format(1, 1, "one").replace("-->", "->"), ["one"]),
         ("a.vtt", NAMED_CUES, ["Hi & bye", "in 1984"]),
+        ("a.vtt", NAMED_CUES.replace("\n", "\r\r\n"), ["Hi & bye", "in 1984"]),
+        ("a.vtt", "WEBVTT\n00:01.000 --> 00:02.000\none\n00:03.000 --> 00:04.000\ntwo\n", ["one", "two"]),
     ],
 )
 def test_texts_of_cues(tmp_path: Path, name: str, text: str, passages: list[str]) -> None:
