@@ -140,22 +140,22 @@ class BlockReader:
         if max(array.shape) > MOST_CHANNELS:
             self._axis = axis
         planes: NDArray[Any] = np.moveaxis(array, axis, 0)
-        if len(planes) == 2 and cancels(power := self._powers(planes)):
+        if len(planes) == 2 and self._cancel(planes):
             if not self._warned:
                 logger.warning("the channels of the samples cancel each other, the louder one is used alone")
             self._warned = True
-            louder: NDArray[Any] = planes[better(power)]
+            louder: NDArray[Any] = planes[better(self._energy)]
             return louder
         mixed: NDArray[Any] = planes.mean(axis=0, dtype=np.float64)
         return mixed
 
-    def _powers(self, planes: NDArray[Any]) -> NDArray[np.float64]:
-        """Powers of the channels and their mix so far; what was a second ago counts half."""
-        count = planes.shape[1]
+    def _cancel(self, planes: NDArray[Any]) -> bool:
+        """Whether the channels cancel in this block, or in all so far; what was a second ago counts half."""
+        here, count = powers(planes), planes.shape[1]
         kept = FADE ** (count / SAMPLE_RATE)
-        self._energy = kept * self._energy + count * powers(planes)
+        self._energy = kept * self._energy + count * here
         self._weight = kept * self._weight + count
-        return self._energy / self._weight
+        return cancels(here) or cancels(self._energy / self._weight)
 
 
 def _scaled(array: NDArray[Any]) -> NDArray[Any]:

@@ -100,10 +100,13 @@ def test_blocks_have_one_layout(size: int) -> None:
         assert np.allclose(np.concatenate(list(blocks_of(iter(blocks)))), as_samples(whole))
 
 
-def test_channels_of_blocks_that_cancel_are_reported_once(caplog: pytest.LogCaptureFixture) -> None:
-    whole = np.stack([WAVE, -WAVE], axis=1)
+@pytest.mark.parametrize("before", [0, 8], ids=["always", "later"])
+def test_channels_of_blocks_that_cancel_are_reported_once(before: int, caplog: pytest.LogCaptureFixture) -> None:
+    left = np.tile(WAVE, before + 1)
+    right = np.concatenate([left[: -len(WAVE)], -WAVE])
+    whole = np.stack([left, right], axis=1)
     found = np.concatenate(list(blocks_of(whole[i : i + 160] for i in range(0, len(whole), 160))))
-    assert np.array_equal(found, WAVE)
+    assert np.array_equal(found, left)
     assert len(caplog.messages) == 1
 
 
