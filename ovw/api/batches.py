@@ -77,8 +77,9 @@ def jobs_of(media: Sequence[Media], streams: Sequence[Stream] | None) -> list[Jo
     Raises:
         UsageError: it is no list of media, or there is not a stream for each.
     """
-    is_single = isinstance(media, str | bytes | Path | Mapping) or len(getattr(media, "shape", (0, 0))) == 1
-    if is_single or not hasattr(media, "__getitem__"):
+    # an array of one axis is a recording where it holds numbers; a tensor's type has no kind
+    is_samples = len(getattr(media, "shape", ())) == 1 and getattr(getattr(media, "dtype", None), "kind", "f") in "iufb"
+    if is_samples or isinstance(media, str | bytes | Path | Mapping) or not hasattr(media, "__getitem__"):
         raise UsageError(f"{quoted(media)} is not a list of media", "transcribe takes a single one")
     if streams and len(streams) != len(media):
         raise UsageError(f"{len(streams)} streams for {len(media)} media", "give one for each")

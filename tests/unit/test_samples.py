@@ -282,10 +282,15 @@ def test_odd_media_are_explained(media: Any, message: str) -> None:
         list(blocks_of(as_media(media)))
 
 
-@pytest.mark.parametrize("media", [np.zeros(3, np.float32), {"a": "a.wav"}])
+@pytest.mark.parametrize("media", [np.zeros(3, np.float32), torch.zeros(3), {"a": "a.wav"}])
 def test_lists_of_media_are_lists(media: Any) -> None:
     with pytest.raises(UsageError, match="is not a list of media"):
         jobs_of(media, None)
+
+
+@pytest.mark.parametrize("kind", [str, object])
+def test_arrays_of_paths_are_lists_of_media(kind: type) -> None:
+    assert [one for one, _ in jobs_of(np.array(["a.wav", "b.wav"], kind), None)] == [Path("a.wav"), Path("b.wav")]
 
 
 @pytest.mark.parametrize("text", [None, b"abc", [1, 2], 5])
