@@ -119,6 +119,16 @@ def test_columns_of_text(tmp_path: Path) -> None:
     assert lengths(items(tmp_path / "views")) == [1600]
 
 
+def test_pyarrow_without_functions_for_views(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyArrow 15 has the types alone."""
+    for name in ("is_binary_view", "is_string_view"):
+        monkeypatch.delattr(pa.types, name, raising=False)
+    for number, kind in enumerate((pa.binary(), pa.large_binary(), MEDIA)):
+        audio = media(0) if kind == MEDIA else wav(0.1)
+        write_parquet(tmp_path / str(number) / "test.parquet", [audio], kind)
+        assert lengths(items(tmp_path / str(number))) == [1600]
+
+
 @pytest.mark.parametrize("write", [save, lambda path, *args: write_parquet(path / "test.parquet", *args)])
 def test_paths_are_relative_to_the_folder(tmp_path: Path, write, monkeypatch: pytest.MonkeyPatch) -> None:
     forms = [(["clips/a.wav"], pa.string()), ([{"bytes": None, "path": "clips/a.wav"}], MEDIA)]
