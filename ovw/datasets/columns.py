@@ -94,7 +94,7 @@ class Columns:
     def _time(self, row: Mapping[str, Any], field: str) -> float | None:
         column = getattr(self, field)
         value = row.get(column) if column else None
-        if value is None or value == "":
+        if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
             return None
         try:
             seconds = float(value) if _is_plain(value) else math.nan

@@ -111,9 +111,10 @@ def test_values_that_are_no_text(tmp_path: Path, field: str, value: object, show
 
 
 def test_nan_is_a_missing_value(tmp_path: Path) -> None:
-    fields = ("id", "lang", "speaker", "duration")
+    fields = ("id", "lang", "speaker", "duration", "offset", "end")
     (clip,) = good(manifest(tmp_path / "m.jsonl", [{"audio": "a.wav", "text": "x"} | dict.fromkeys(fields, math.nan)]))
     assert (clip.id, clip.language, clip.speaker, clip.duration_s) == ("a", None, None, None)
+    assert (clip.start_s, clip.end_s) == (0, None)
 
 
 SEGMENTS = [
