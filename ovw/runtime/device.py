@@ -78,8 +78,8 @@ class DeviceOptions(Config):
         return QUANTIZED_TOGETHER if self.grouped_scales else OPENVINO_GROUP
 
 
-_started_in: list[int] = []
-"""The process that started OpenVINO."""
+_compiled_in: list[int] = []
+"""The process that compiled graphs."""
 EXACT = DeviceOptions(precision="f32")
 """f32 throughout: parity, self-test and `--exact`."""
 
@@ -96,25 +96,29 @@ def _find_arrays() -> None:
 _find_arrays()
 
 
-def core() -> ov.Core:
-    """The one OpenVINO runtime of this process; raises as `require_own_process`."""
-    require_own_process()
-    return _start()
-
-
 @cache
-def _start() -> ov.Core:
-    _started_in.append(os.getpid())
+def core() -> ov.Core:
+    """The one OpenVINO runtime of this process; graphs are compiled by `compiling_core`."""
     return ov.Core()
 
 
+def compiling_core() -> ov.Core:
+    """The runtime, to compile or import a graph: from here on it has threads; raises as `require_own_process`."""
+    require_own_process()
+    if not _compiled_in:
+        _compiled_in.append(os.getpid())
+    return core()
+
+
 def require_own_process() -> None:
-    """Refuse a fork of a process in which OpenVINO runs: without its threads, every call would wait for ever.
+    """Refuse a fork of a process that compiled or imported a graph: without its threads, inference waits for ever.
+
+    Forks of a process that listed devices or read graphs are fine.
 
     Raises:
         OvwError: this process is one.
     """
-    if _started_in and os.getpid() not in _started_in:
+    if _compiled_in and os.getpid() not in _compiled_in:
         raise OvwError("this process was forked after OpenVINO had started", "use multiprocessing's spawn")
 
 
@@ -152,14 +156,14 @@ def compile_model(model: ov.Model, options: DeviceOptions) -> ov.CompiledModel:
             compute_in_f32(quantizer)
         model.validate_nodes_and_infer_types()
     split_scales(model)
-    return core().compile_model(model, options.device, options.properties())
+    return compiling_core().compile_model(model, options.device, options.properties())
 
 
 @cache
 def saturates() -> bool:
     """Whether this processor cuts off sums of 8-bit products, see `ovw.runtime.saturation`: one is computed."""
     model, given, expected = saturation_probe()
-    (found,) = core().compile_model(model, "CPU", {PRECISION: "f32"})([given]).values()
+    (found,) = compiling_core().compile_model(model, "CPU", {PRECISION: "f32"})([given]).values()
     return bool(np.abs(found - expected).max() > 0.01 * expected)
 
 

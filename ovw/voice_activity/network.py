@@ -18,7 +18,7 @@ import openvino.opset15 as ops
 from numpy.typing import NDArray
 
 from ovw.errors import OvwError
-from ovw.runtime.device import core
+from ovw.runtime.device import compiling_core
 
 CHUNK = 512
 """Samples a probability is given for."""
@@ -50,7 +50,7 @@ def _network(threads: int) -> ov.CompiledModel:
     once.
     """
     options = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
-    return core().compile_model(build_vad(read_weights()), "CPU", options)
+    return compiling_core().compile_model(build_vad(read_weights()), "CPU", options)
 
 
 def build_vad(w: Tensors) -> ov.Model:

@@ -99,3 +99,25 @@ def test_a_fork_of_a_process_that_transcribes_is_refused(tiny: Converted):
     done = subprocess.run([sys.executable, "-c", FORKED, tiny.folder], capture_output=True, text=True, timeout=120)
     expected = "this process was forked after OpenVINO had started (use multiprocessing's spawn)"
     assert done.stdout.splitlines() == [expected] * 6, done.stderr
+
+
+READ_BEFORE = """
+import os, sys
+import numpy as np
+from ovw import Whisper
+from ovw.runtime.device import core, devices
+
+folder, samples = sys.argv[1], np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
+devices(), core().read_model(f"{folder}/openvino_encoder_model.xml")
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+assert Whisper(folder).transcribe(samples, language="en", max_new_tokens=4, temperature=0.0).text is not None
+print("done", flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_fork_of_a_process_that_compiled_nothing_transcribes(tiny: Converted):
+    done = subprocess.run([sys.executable, "-c", READ_BEFORE, tiny.folder], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "done\n", done.stderr

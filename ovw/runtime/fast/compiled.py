@@ -21,7 +21,7 @@ from ovw.errors import OvwError
 from ovw.files import sweep_halves, write_whole
 from ovw.home import compiled_dir
 from ovw.runtime import device, fast, graph_walk, saturation, weight_scales, with_past
-from ovw.runtime.device import DeviceOptions, compile_model, core, hardware, instruction_sets
+from ovw.runtime.device import DeviceOptions, compile_model, compiling_core, hardware, instruction_sets
 
 LARGEST = 2**30
 """Bytes of an artifact's weights above which nothing is kept: OpenVINO needs several times the size to write it."""
@@ -108,7 +108,7 @@ def _load(kept: Path, options: DeviceOptions) -> CompiledGraph | None:
         if not _is_whole(kept, file):
             return None
         shared = ov.Tensor(np.frombuffer(file, np.uint8, len(file) - DIGEST), shared_memory=True)
-        compiled = core().import_model(shared, options.device, options.properties())
+        compiled = compiling_core().import_model(shared, options.device, options.properties())
     except (OSError, ValueError, RuntimeError):  # not there, empty or damaged
         return None
     # holds the memory, which the graph reads as long as it lives; not given back at exit, where a thread may still run
