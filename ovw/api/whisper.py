@@ -290,7 +290,7 @@ class Whisper:
         chosen = with_defaults(options, overrides, self._defaults)
         language = check_request(self.folder.name, self.capabilities, chosen)
         check_decoder(self.folder, self.manifest, chosen)
-        self._policy.check(chosen)
+        self._policy.check(chosen, overrides)
         chosen = self._policy.decoding(chosen)
         size = batch_size_for(chosen, self.manifest.dimensions(), self.manifest.shapes.batch[1], live=live)
         return chosen.model_copy(update={"batch_size": size}), language

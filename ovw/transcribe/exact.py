@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ovw.errors import UsageError
 from ovw.runtime.device import EXACT, DeviceOptions
 from ovw.transcribe.options import TranscribeOptions
+
+UNDECIDED = {"batch_size": 0}
+"""Values that leave the choice to the runner."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +40,27 @@ class RunPolicy:
         """Decoding options with those that are fixed."""
         return options.model_copy(update=dict(self.options))
 
-    def check(self, options: TranscribeOptions | DeviceOptions) -> None:
+    def check(self, options: TranscribeOptions | DeviceOptions, keywords: Collection[str] = ()) -> None:
         """Refuse options that were set to other values than the fixed ones.
+
+        A default counts as set where it was given as a keyword: stored options set all fields when they are read back.
+
+        Args:
+            options: the options in force.
+            keywords: names of those that were given one by one.
 
         Raises:
             UsageError: there is one.
         """
-        set_here = {key: getattr(options, key) for key in options.model_fields_set}
+        set_here = options.model_dump(exclude_defaults=True) | {key: getattr(options, key) for key in keywords}
         if key := self.contradicted({**set_here, "inference_precision": set_here.get("precision")}):
             key, wanted = key.removeprefix("inference_"), self.flags()[key]
             raise UsageError(f"exact=True goes with {key}={wanted!r} only", "leave one of them out")
 
     def contradicted(self, flags: Mapping[str, Any]) -> str | None:
         """The first of `flags` that is fixed and was given another value."""
-        return next((key for key, value in self.flags().items() if flags.get(key) not in (None, value)), None)
+        fixed = self.flags().items()
+        return next((key for key, value in fixed if flags.get(key) not in (None, value, UNDECIDED.get(key))), None)
 
     def detecting(self, options: TranscribeOptions) -> TranscribeOptions:
         """Decoding options for language detection."""

@@ -45,6 +45,7 @@ def test_flags_that_contradict_it(flags: dict, wanted: str) -> None:
         check_exact({"exact": True, **flags})
     check_exact({"exact": False, **flags})
     check_exact(flags)
+    check_exact({"exact": True, "batch_size": 0})
 
 
 @pytest.mark.parametrize(
@@ -57,11 +58,23 @@ def test_flags_that_contradict_it(flags: dict, wanted: str) -> None:
 )
 def test_options_that_contradict_it(tiny: Converted, options: dict, wanted: str) -> None:
     whisper, samples = Whisper(tiny.folder, exact=True), np.zeros(16_000, np.float32)
-    for given in ({"options": TranscribeOptions(**options)}, options):
-        with pytest.raises(UsageError, match=f"exact=True goes with {wanted} only"):
-            whisper.transcribe(samples, **given)
+    with pytest.raises(UsageError, match=f"exact=True goes with {wanted} only"):
+        whisper.transcribe(samples, **options)
     found = whisper.transcribe(samples, TranscribeOptions(**EXACTLY.options), language="en", max_new_tokens=2)
     assert whisper.transcribe(samples, found.options).options == found.options
+
+
+def test_options_that_were_stored(tiny: Converted) -> None:
+    """Defaults are all that `vad=True` and `audio_context="auto"` may be in an object; other values were chosen."""
+    whisper, samples = Whisper(tiny.folder, exact=True), np.zeros(16_000, np.float32)
+    stored = TranscribeOptions(language="en", max_new_tokens=2).model_dump()
+    for given in ({}, {"batch_size": 0}):
+        found = whisper.transcribe(samples, TranscribeOptions(**stored), **given).options
+        assert (found.vad, found.batch_size, found.audio_context) == (False, 1, "full")
+    with pytest.raises(UsageError, match="exact=True goes with batch_size=1 only"):
+        whisper.transcribe(samples, TranscribeOptions(**stored | {"batch_size": 8}))
+    with pytest.raises(UsageError, match="exact=True goes with vad=False only"):
+        whisper.transcribe(samples, TranscribeOptions(**stored), vad=True)
 
 
 def test_arithmetic_that_contradicts_it(tiny: Converted) -> None:
