@@ -103,7 +103,7 @@ class _Encoder(nn.Module):  # type: ignore[misc]
 
     def forward(self, mel: Tensor) -> Tensor:
         with self._lock:
-            return torch.from_numpy(self._session(mel.detach().float().contiguous().numpy()))
+            return torch.from_numpy(self._session(mel.detach().float().contiguous().numpy())).to(mel.dtype)
 
 
 class _Block(nn.Module):  # type: ignore[misc]
@@ -141,7 +141,7 @@ class _Decoder(nn.Module):  # type: ignore[misc]
         with self._lock:
             rows = (kv_cache or {}).get(attention.key)
             if rows is None:
-                self._session.start(features.detach().numpy())
+                self._session.start(features.detach().float().numpy())
                 rows = torch.arange(len(tokens))
             elif self._cache is not kv_cache:
                 raise OvwError("the model has decoded something else meanwhile", "use model.decode, which takes turns")

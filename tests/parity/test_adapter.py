@@ -62,6 +62,12 @@ def test_its_functions_take_the_model(tiny: Converted, tiny_pt: Path, mel: torch
         assert [result.tokens for result in decode(mel[None], options)] == [expected]
 
 
+def test_its_functions_take_the_model_with_default_options(tiny: Converted, mel: torch.Tensor) -> None:
+    result = whisper.decode(load(tiny.folder), mel, whisper.DecodingOptions(), sample_len=4)
+    assert result.audio_features.dtype == torch.float16
+    assert len(result.tokens) == 4
+
+
 def test_threads_share_a_model(tiny: Converted) -> None:
     model, clip = load(tiny.folder), load_audio(SELFTEST_CLIP)
     clips = [np.roll(clip, 4000 * i)[: 20_000 + 3000 * i] for i in range(4)]
