@@ -50,7 +50,7 @@ def load(model: str | Path | None = None, *, device: DeviceOptions = EXACT) -> O
 class OpenVinoWhisper(Whisper):  # type: ignore[misc]
     """openai-whisper's model without weights: its encoder and decoder are sessions on an artifact.
 
-    Threads may share one: they take turns.
+    Threads may share one through its methods; `whisper.decode(model, ...)` does not take turns.
     """
 
     def __init__(self, folder: Path, device: DeviceOptions) -> None:
