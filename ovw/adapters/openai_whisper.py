@@ -34,6 +34,13 @@ Lock = AbstractContextManager[bool]
 Cache = dict[nn.Module, Tensor]
 
 
+class NoAttentionError(OvwError, AttributeError):
+    """Word timestamps, or an attribute that they need: an `AttributeError`, so that `hasattr` is False."""
+
+    def __init__(self) -> None:
+        super().__init__("word_timestamps is not available here", "leave it out, or use openai-whisper's own model")
+
+
 def load(model: str | Path | None = None, *, device: DeviceOptions = EXACT) -> OpenVinoWhisper:
     """Load an artifact as an openai-whisper model.
 
@@ -78,21 +85,17 @@ class OpenVinoWhisper(Whisper):  # type: ignore[misc]
             OvwError: when word timestamps are asked for.
         """
         if options.get("word_timestamps"):
-            raise _no_attention()
+            raise NoAttentionError
         if isinstance(audio, str | PathLike):
             audio = load_audio(Path(audio))
         with self._lock:
             result: dict[str, Any] = super().transcribe(audio, **{"fp16": False, **options})
         return result
 
-    @property
-    def alignment_heads(self) -> Tensor:
-        """None of them gives out its weights.
-
-        Raises:
-            OvwError: always.
-        """
-        raise _no_attention()
+    def __getattr__(self, name: str) -> Any:
+        if name == "alignment_heads":
+            raise NoAttentionError
+        return super().__getattr__(name)
 
 
 class _Encoder(nn.Module):  # type: ignore[misc]
@@ -113,9 +116,10 @@ class _Block(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.attn = nn.ModuleDict({"key": nn.Identity(), "value": nn.Identity()})
 
-    @property
-    def cross_attn(self) -> nn.Module:
-        raise _no_attention()
+    def __getattr__(self, name: str) -> Any:
+        if name == "cross_attn":
+            raise NoAttentionError
+        return super().__getattr__(name)
 
 
 class _Decoder(nn.Module):  # type: ignore[misc]
@@ -149,8 +153,3 @@ class _Decoder(nn.Module):  # type: ignore[misc]
             if kv_cache is not None:
                 kv_cache.update(dict.fromkeys((attention.key, attention.value), torch.arange(len(tokens))))
             return torch.from_numpy(self._session.step(tokens.numpy(), rows.numpy().astype(np.int32)).copy())
-
-
-def _no_attention() -> OvwError:
-    hint = "leave it out, or use openai-whisper's own model"
-    return OvwError("word_timestamps is not available here", hint)

@@ -101,6 +101,10 @@ def test_attention_is_not_given_out(tiny: Converted) -> None:
         )  # fmt: skip
     with pytest.raises(OvwError, match="word_timestamps is not available"):
         _ = model.alignment_heads
+    assert not hasattr(model, "alignment_heads")
+    assert not hasattr(model.decoder.blocks[0], "cross_attn")
+    with pytest.raises(AttributeError, match="no attribute 'other'"):
+        _ = model.other
 
 
 def test_gradients_end_at_the_model(tiny: Converted, mel: torch.Tensor) -> None:
