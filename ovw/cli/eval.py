@@ -135,6 +135,7 @@ def _single(flags: dict[str, Any], file: Path | None, terminal: Terminal, *, yes
     from ovw.evaluate.config import EvalConfig
 
     chosen = resolve(EvalConfig, flags, config_file("eval", file))
+    check_exact(flags | {"exact": chosen.exact})
     if print_config:
         show_config(chosen)
         return
@@ -169,6 +170,8 @@ def _matrix(
         show_config(chosen)
         return
     planned = cells(chosen, flags)
+    for cell in planned:
+        check_exact(flags | {"exact": cell.config.exact})
     require_extra("eval")
     from ovw.cli.ensure import ensure_model, pytorch_file
 

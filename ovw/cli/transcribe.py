@@ -241,6 +241,7 @@ def run(
         flags["temperature"] = tried
     check_exact(flags)
     chosen = resolve(TranscribeConfig, flags, config_file("transcribe", config))
+    check_exact(flags | {"exact": chosen.exact})
     if print_config:
         show_config(chosen)
         return

@@ -73,7 +73,7 @@ def optional(flag: str, text: str) -> float | None:
 
 
 def check_exact(flags: dict[str, Any]) -> None:
-    """Refuse flags that contradict `--exact`; a configuration file gives way to it."""
+    """Refuse flags that contradict `--exact`, or `exact: true` of a file; its other keys give way to that."""
     from ovw.transcribe.exact import EXACTLY
 
     if flags.get("exact") and (key := EXACTLY.contradicted(flags)):

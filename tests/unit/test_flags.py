@@ -76,3 +76,22 @@ def test_a_negative_wins_over_a_file(tmp_path: Path, verb: str, key: str) -> Non
     flags = (f"--no-{key.replace('_', '-')}", "--config", tmp_path / "on.yaml", "--print-config")
     resolved = yaml.safe_load(ovw(verb, *request, *flags, home=tmp_path).stdout)
     assert resolved[key] == type(on)(0)
+
+
+@pytest.mark.parametrize("key", ["exact: true", "quality: exact"])
+def test_flags_that_contradict_exact_in_a_file(tmp_path: Path, key: str) -> None:
+    (tmp_path / "exact.yaml").write_text(f"{key}\nvad: true\nthreads: 2\n", encoding="utf-8")
+    given = ("transcribe", "x.wav", "--config", tmp_path / "exact.yaml", "--print-config")
+    for flags, wanted in ((("--vad",), "--no-vad"), (("--batch-size", "4"), "--batch-size 1")):
+        assert f"--exact goes with {wanted} only" in ovw(*given, *flags, code=2, home=tmp_path).stderr
+    assert ovw(*given, "--vad", "--no-exact", home=tmp_path)
+    assert ovw(*given, "--threads", "3", home=tmp_path)
+
+
+def test_flags_that_contradict_exact_in_a_file_of_eval(tmp_path: Path) -> None:
+    (tmp_path / "exact.yaml").write_text("exact: true", encoding="utf-8")
+    run = "models: [tiny]\ndatasets: [{dataset: fleurs}]\ndefaults: {exact: true}\noutput: runs\n"
+    (tmp_path / "matrix.yaml").write_text(run, encoding="utf-8")
+    for request in (("fleurs", "--config", tmp_path / "exact.yaml", "--print-config"), (tmp_path / "matrix.yaml",)):
+        done = ovw("eval", *request, "--batch-size", "4", code=2, home=tmp_path)
+        assert "--exact goes with --batch-size 1 only" in done.stderr
