@@ -80,11 +80,24 @@ def build(cls: type[C], values: Mapping[str, Any], where: str = "", stored: Coll
         raise UsageError(f"{broken[0]}{where} has a NUL character in it", "leave it out")
     try:
         return cls(**values)
+    except UsageError as error:  # of a validator
+        from_there = {key: value for key, value in values.items() if stored is None or key in stored}
+        place = where if _fails_alike(cls, from_there, error) else ""
+        raise UsageError(f"{error.message}{place}", error.hint) from None
     except ValidationError as error:
         wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
         if stored is not None and wrong and wrong.isdisjoint(stored):  # all of them flags
             raise UsageError(explain(error, flags=True), "--help lists the options") from None
         raise UsageError(f"bad configuration{where}: {explain(error)}", _hint(error)) from None
+
+
+def _fails_alike(cls: type[Config], values: Mapping[str, Any], error: UsageError) -> bool:
+    """Whether these values alone are refused for this reason."""
+    try:
+        cls(**values)
+    except (UsageError, ValidationError) as found:
+        return str(found) == str(error)
+    return False
 
 
 def _hint(error: ValidationError) -> str:

@@ -8,7 +8,7 @@ from support.tiny_whisper import convert_one
 from ovw.artifact.check import find_problems
 from ovw.artifact.manifest import read_manifest
 from ovw.artifact.precisions import PRECISIONS
-from ovw.config import read_yaml
+from ovw.config import read_yaml, resolve
 from ovw.convert import pipeline, preflight
 from ovw.convert.builder import ArtifactBuilder
 from ovw.convert.compression.recipe import recipe_for
@@ -193,6 +193,25 @@ def test_what_compresses_has_a_tolerance_and_a_recipe() -> None:
     compressed = {name for name, row in PRECISIONS.items() if row.compressed}
     assert compressed == {*COMPRESSED} == {name for name in PRECISIONS if recipe_for(name, None)}
     assert len({row.preference for row in PRECISIONS.values()}) == len(PRECISIONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "is_from_file"),
+    [
+        ("precision: int9", {"size": "tiny"}, True),
+        ("size: tiny", {"precision": "int9"}, False),
+        ("{size: tiny, precision: int8}", {"precision": "int9"}, False),
+    ],
+)
+def test_an_unknown_precision_of_a_file_is_reported_with_it(
+    tmp_path: Path, text: str, flags: dict, is_from_file: bool
+) -> None:
+    file = tmp_path / "cv.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError) as found:
+        resolve(ConvertConfig, flags, file)
+    assert found.value.message == "no precision 'int9'" + (f" in {file}" if is_from_file else "")
+    assert "int8" in found.value.hint
 
 
 def test_an_unknown_precision_has_no_estimate_of_another() -> None:
