@@ -9,6 +9,9 @@ from ovw.benchmark.config import Stage
 from ovw.config import Config
 from ovw.runtime.device import DeviceOptions
 
+LAYERS_OF = "layers of "
+"""Begins names of graphs whose layers are left out."""
+
 
 class CaseSpec(Config):
     """A case."""

@@ -12,7 +12,7 @@ import openvino as ov
 
 from ovw.artifact.layouts import layout_row
 from ovw.artifact.port_names import BEAM_IDX, ENCODER_HIDDEN_STATES, INPUT_IDS
-from ovw.benchmark.case import GraphJob
+from ovw.benchmark.case import LAYERS_OF, GraphJob
 from ovw.benchmark.measuring.stages import Emit, GraphBench
 from ovw.errors import OvwError
 from ovw.record_tables import Row
@@ -39,7 +39,7 @@ def profile_graphs(job: GraphJob, emit: Emit) -> None:
         try:
             emit({"layers": _rows(stage, measure(bench))})
         except OvwError as error:
-            emit({"left_out": {f"layers of {stage}": error.message}})
+            emit({"left_out": {f"{LAYERS_OF}{stage}": error.message}})
 
 
 def _graphs(bench: GraphBench) -> Iterator[tuple[str, Callable[[GraphBench], Times]]]:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from statistics import median
 from typing import Any
 
+from ovw.benchmark.case import LAYERS_OF
 from ovw.benchmark.clips import ClipFile
 from ovw.benchmark.measuring.noise import noise_limit
 from ovw.benchmark.measuring.pace import Pace
@@ -49,12 +50,19 @@ def add_round(case: Case, outcomes: Sequence[Outcome]) -> Case:
     return case.model_copy(update={"metrics": metrics, "facts": facts})
 
 
+def failed_later(case: Case) -> bool:
+    """Whether a case came to a bad end behind whole rounds; its layers are then timed again."""
+    return FAILED_LATER in case.facts
+
+
 def whole_rounds(case: Case) -> Case:
     """A case that came to a bad end, as it was after its last whole round: measured, or empty if there was none."""
     facts = {name: value for name, value in case.facts.items() if name not in ("status", "reason", FAILED_LATER)}
-    whole = facts.get("rounds", 1) - (FAILED_LATER not in case.facts)
+    whole = facts.get("rounds", 1) - (not failed_later(case))
     if whole < 1:
         return case.model_copy(update={"metrics": {}, "facts": {}})
+    if failed_later(case) and "left_out" in facts:
+        facts["left_out"] = {name: why for name, why in facts["left_out"].items() if not name.startswith(LAYERS_OF)}
     facts |= {name: facts[name][:whole] for name in ("others", "throttled", "pace") if name in facts}
     facts |= {"status": "done", "rounds": whole, "noisy": _is_noisy(facts)}
     metrics = {name: _of_rounds(metric, whole) for name, metric in case.metrics.items()}
@@ -84,20 +92,18 @@ def add_memory(case: Case, outcome: Outcome, weights_mb: float | None) -> Case:
 
 
 def add_layers(case: Case, outcome: Outcome) -> tuple[Case, list[Row]]:
-    """The case behind a process that timed its layers, and a row for each; none if that came to a bad end.
+    """The case behind a process that timed its layers, and a row for each, of whole graphs if that came to a bad end.
 
     Args:
         case: so far.
         outcome: of the process.
     """
-    case = add_ending(case, outcome)
-    if outcome.ending != "done":
-        return case, []
     left_out = dict(case.facts.get("left_out", {}))
     for result in outcome.results:
         left_out |= result.get("left_out", {})
     rows = [{"case": case.name, **row} for result in outcome.results for row in result.get("layers", [])]
-    return case.model_copy(update={"facts": case.facts | {"left_out": left_out}}), rows
+    grown = case.model_copy(update={"facts": case.facts | {"left_out": left_out}})
+    return add_ending(grown, outcome), rows
 
 
 def add_ending(case: Case, outcome: Outcome) -> Case:

@@ -17,7 +17,15 @@ from ovw.benchmark.config import GRAPHS, BenchConfig
 from ovw.benchmark.journal import RecordJournal
 from ovw.benchmark.models import weights_mb
 from ovw.benchmark.outcome import Outcome
-from ovw.benchmark.results.result import add_layers, add_memory, add_round, hypothesis_rows, texts_of, whole_rounds
+from ovw.benchmark.results.result import (
+    add_layers,
+    add_memory,
+    add_round,
+    failed_later,
+    hypothesis_rows,
+    texts_of,
+    whole_rounds,
+)
 from ovw.benchmark.roofline.roofs import better_peaks
 from ovw.benchmark.scheduling.jobs import clip_job, options_left_out, request_sha256
 from ovw.benchmark.scheduling.subprocesses import run_child, worker_command
@@ -96,6 +104,8 @@ class Bench:
         for spec in specs:
             case = self._case(spec)
             if not number and _is_out(case):  # of an earlier run
+                if failed_later(case):
+                    self._drop_layers(case.name)
                 case = whole_rounds(case)
                 if case.metrics:
                     self._journal.put(case)
@@ -136,6 +146,13 @@ class Bench:
             grown, found = add_layers(case, outcome)
             rows += found
             self._journal.put(grown)
+            self._journal.update(tables=tables | {"layers": rows})
+
+    def _drop_layers(self, name: str) -> None:
+        """Drop a case's layers, which may be those of some graphs only."""
+        tables = self._journal.record.tables
+        if "layers" in tables:
+            rows = [row for row in tables["layers"] if row["case"] != name]
             self._journal.update(tables=tables | {"layers": rows})
 
     def left_out(self) -> dict[str, str]:

@@ -95,8 +95,8 @@ def test_layers_that_fail_are_a_failure_behind_whole_rounds() -> None:
     assert (case.facts["status"], case.metrics) == ("done", good.metrics)
     shown = problem_lines(record(replace_config(case)))
     assert shown == ["left out: c, layers of runner's encoder: no such graphs"]
-    failed, none = add_layers(good, outcome(results, "hang", reason="no result for 600 s"))
-    assert none == []
+    failed, finished = add_layers(good, outcome(results, "hang", reason="no result for 600 s"))
+    assert (finished, failed.facts["left_out"]) == (rows, case.facts["left_out"])
     assert problem_lines(record(replace_config(failed))) == ["c: hang: no result for 600 s"]
     assert whole_rounds(failed) == good
 
@@ -113,6 +113,29 @@ def test_layers_that_hang_are_reported(tmp_path: Path, monkeypatch: pytest.Monke
     assert problems == ["c, layers: hang: no result for 600 s"]
     assert has_failed(journal.cases["c"])
     assert journal.record.tables == {"layers": []}
+
+
+def test_layers_of_whole_graphs_stay_until_they_are_timed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = CaseSpec(name="c", model="m", layout="genai", stages=("encoder",))
+    config = BenchConfig(layers=True, rounds=1, memory=False, roofline=False)
+    journal = RecordJournal(config, tmp_path / "r.json", {})
+    others = {"case": "b", "stage": "encoder", "ms": 3.0}
+    encoder, token = {"stage": "encoder", "ms": 2.0}, {"stage": "token", "ms": 1.0}
+    facts = {"status": "done", "rounds": 1}
+    metrics = {"encoder": metric([1.0])}
+    journal.put(Case(name="c", config=spec.axes(), facts=facts, metrics=metrics))
+    journal.update(tables={"layers": [others]})
+    whole = [{"layers": [encoder]}, {"layers": [token]}]
+    for ended in (outcome(whole[:1], "crashed", reason="SIGSEGV"), outcome(whole)):
+        monkeypatch.setattr(schedule, "run_child", lambda *_, ended=ended, **__: ended)
+        bench = schedule.Bench(config, [spec], CLIPS, journal, {}, schedule.BenchObserver())
+        bench.round(0)
+        bench.profile_layers()
+        assert has_failed(journal.cases["c"]) == (ended.ending != "done")
+        expected = [row for result in ended.results for row in result["layers"]]
+        assert journal.record.tables["layers"] == [others, *({"case": "c", **row} for row in expected)]
 
 
 CLIPS = Clips([ClipFile("a", Path("0.npy"), 1.0, "first", "ja"), ClipFile("b", Path("1.npy"), 1.0, "second")], {})
