@@ -24,7 +24,9 @@ from ovw.artifact.names import DECODER
 from ovw.convert import arithmetic
 from ovw.convert.config import ConvertConfig
 from ovw.convert.graphs import blocks, decoder
+from ovw.convert.graphs.shapes import Bounds
 from ovw.convert.plan import Converted
+from ovw.convert.reshape import reshape
 from ovw.errors import NotEqualError, OvwError
 from ovw.runtime import sessions
 from ovw.runtime.approximations import ALL
@@ -310,6 +312,12 @@ def test_texts_of_another_arithmetic_are_as_likely(real_tiny_en: Converted, monk
     monkeypatch.setattr(texts, "find_fault", lambda *of: None)
     (found,) = texts.find_mode_problems(folder, manifest)
     assert re.fullmatch("one by one: .* nats a token less likely here", found)
+
+
+def test_texts_of_graphs_that_take_one_row(real_tiny_en: Converted, tmp_path: Path) -> None:
+    static = reshape(real_tiny_en.folder, tmp_path / "static", Bounds(shapes="static"))
+    assert static.shapes.batch == (1, 1)
+    assert list(texts.find_mode_problems(tmp_path / "static", static)) == []
 
 
 def test_ways_differ_from_each_other(tiny: Converted) -> None:

@@ -22,7 +22,7 @@ from ovw.transcribe.exact import AS_LICENSED, EXACTLY
 from ovw.transcribe.model_sessions import ModelSessions
 from ovw.transcribe.options import TranscribeOptions
 from ovw.transcribe.prompt import Prompt, PromptBuilder
-from ovw.transcribe.selftest import default_language
+from ovw.transcribe.selftest import default_language, feed
 
 BATCHES = (8, 16)
 BEAMS = 5
@@ -57,10 +57,10 @@ def find_mode_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Expected:
-    """Texts in f32 by their tokens, and the negative log-likelihood of each, in nats."""
+    """Texts in f32 by their tokens, and the negative log-likelihood of all of them, in nats."""
 
     tokens: list[list[int]]
-    nats: NDArray[np.float64]
+    nats: float
 
 
 def _texts_in(sessions: ModelSessions) -> _Expected | None:
@@ -70,7 +70,14 @@ def _texts_in(sessions: ModelSessions) -> _Expected | None:
     tokens = [result.tokens for result in results]
     if any(result.avg_logprob <= PLAUSIBLE for result in results):
         return None
-    return _Expected(tokens, text_nats(sessions, audio, prompt_of(sessions, TEXT), tokens))
+    return _Expected(tokens, _nats_alone(sessions, audio, tokens))
+
+
+def _nats_alone(sessions: ModelSessions, audio: Sequence[Audio], texts: Sequence[Sequence[int]]) -> float:
+    """Negative log-likelihood of texts, a window at a time, as graphs of one row take them."""
+    prompt = prompt_of(sessions, TEXT)
+    pairs = zip(audio, texts, strict=True)
+    return sum(float(text_nats(sessions, [window], prompt, [tokens])[0]) for window, tokens in pairs)
 
 
 def _text_problems(mode: ExecutionMode, manifest: Manifest, expected: _Expected | None) -> Iterator[str]:
@@ -86,11 +93,8 @@ def _text_problems(mode: ExecutionMode, manifest: Manifest, expected: _Expected 
     alone = [_texts(sessions, [window], 1)[0] for window in audio]
     by_batch = SAME_ARITHMETIC if sessions.decoder.precision == "f32" else OTHER_ARITHMETIC  # kernels go by rows
     if expected is not None:
-        nats = [
-            text_nats(sessions, [window], prompt_of(sessions, TEXT), [tokens])[0]
-            for window, tokens in zip(audio, expected.tokens, strict=True)
-        ]
-        lost = (np.sum(nats) - expected.nats.sum()) / sum(len(tokens) + 1 for tokens in expected.tokens)
+        nats = _nats_alone(sessions, audio, expected.tokens)
+        lost = (nats - expected.nats) / sum(len(tokens) + 1 for tokens in expected.tokens)
         if not lost <= LESS_LIKELY:
             words = " ".join(sessions.tokenizer.text_of(tokens).strip() for tokens in expected.tokens)
             yield f"one by one: {' '.join(alone)!r}, in f32 it is {words!r}, {lost:.2f} nats a token less likely here"
@@ -139,8 +143,7 @@ def text_nats(
     for row, tokens in enumerate(texts):
         fed[row, : start + len(tokens)] = [*prompt.tokens, *tokens]
     decoder.start(audio)
-    positions = list(range(start - 1, start + longest))
-    logits = decoder.step(fed[:, :-1], np.arange(len(texts), dtype=np.int32), positions)
+    logits = feed(decoder, fed[:, :-1])[:, start - 1 :]
     logprobs = np.take_along_axis(log_softmax(logits), fed[:, start:, None], 2)[..., 0]
     decoder.release()
     return np.array([-row[: len(tokens) + 1].sum() for row, tokens in zip(logprobs, texts, strict=True)])
