@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 FEW = 12
 """Known names that are listed beside a close one."""
@@ -89,6 +92,22 @@ def unexpected(error: BaseException) -> str:
     """An error that nobody foresaw, in a line: its type, and its message if it has one."""
     message = " ".join(str(error).split())
     return f"unexpected {type(error).__name__}" + (f": {message}" if message else "")
+
+
+def row_of(table: Mapping[str, T], name: str, kind: str) -> T:
+    """The entry of a table.
+
+    Args:
+        table: by name.
+        name: of the entry.
+        kind: what an entry is, for the message.
+
+    Raises:
+        UsageError: no entry of that name, with the closest known one.
+    """
+    if name not in table:
+        raise UsageError(f"no {kind} '{name}'", did_you_mean(name, table))
+    return table[name]
 
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:

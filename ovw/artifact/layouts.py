@@ -12,7 +12,7 @@ from ovw.artifact.graphs import GraphSpec, genai_graphs, onnx_graphs, stateless_
 from ovw.artifact.manifest import Manifest, Shapes
 from ovw.artifact.precisions import PRECISIONS
 from ovw.choices import KindOfShapes
-from ovw.errors import OvwError, UsageError, did_you_mean
+from ovw.errors import OvwError, row_of
 from ovw.models import Dims
 
 IR = ("xml", "bin")
@@ -102,14 +102,8 @@ LAYOUTS: dict[str, LayoutRow] = {row.name: row for row in _ROWS}
 
 
 def layout_row(name: str) -> LayoutRow:
-    """The row of a layout.
-
-    Raises:
-        UsageError: no layout of that name, with the closest known one.
-    """
-    if name not in LAYOUTS:
-        raise UsageError(f"no layout '{name}'", did_you_mean(name, LAYOUTS))
-    return LAYOUTS[name]
+    """The row of a layout; raises as `row_of`."""
+    return row_of(LAYOUTS, name, "layout")
 
 
 def graphs_of(manifest: Manifest) -> list[GraphSpec]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ovw.errors import UsageError, did_you_mean
+from ovw.errors import row_of
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,5 @@ PRECISIONS: dict[str, PrecisionRow] = {row.name: row for row in _ROWS}
 
 
 def precision_row(name: str) -> PrecisionRow:
-    """The row of a precision.
-
-    Raises:
-        UsageError: no precision of that name, with the closest known one.
-    """
-    if name not in PRECISIONS:
-        raise UsageError(f"no precision '{name}'", did_you_mean(name, PRECISIONS))
-    return PRECISIONS[name]
+    """The row of a precision; raises as `row_of`."""
+    return row_of(PRECISIONS, name, "precision")

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ovw.errors import UsageError, did_you_mean
+from ovw.errors import UsageError, row_of
 
 if TYPE_CHECKING:
     from ovw.artifact.manifest import Manifest
@@ -80,14 +80,8 @@ ENGINES: dict[str, EngineRow] = {row.name: row for row in (
 
 
 def engine_row(name: str) -> EngineRow:
-    """The row of an engine.
-
-    Raises:
-        UsageError: no engine of that name, with the closest known one.
-    """
-    if name not in ENGINES:
-        raise UsageError(f"no engine '{name}'", did_you_mean(name, ENGINES))
-    return ENGINES[name]
+    """The row of an engine; raises as `row_of`."""
+    return row_of(ENGINES, name, "engine")
 
 
 @dataclass(frozen=True)
