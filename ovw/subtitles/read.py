@@ -18,12 +18,14 @@ WANTED = "give a text file, or subtitles as .srt, .vtt, .ass or .lrc, or as .jso
 OF_OTHERS = frozenset({".ttml", ".dfxp", ".xml", ".smi", ".sami", ".sub", ".sbv", ".csv", ".jsonl"})
 """Endings of subtitles and data that are not read: as plain text, their markup and times would be words."""
 OVERRIDE = re.compile(r"\{\\[^}]*\}")
-"""A change of style, such as `{\\i1}`; pysubs2 leaves it to others."""
+"""A change of style, such as `{\\i1}`, which SubRip files have too."""
 DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}.*?(?=\{[^{}]*\\p0|\Z)", re.DOTALL)
 """Shapes: behind `{\\p1}`, lines and curves stand where text does, up to `{\\p0}`."""
 TAGS = {"srt": re.compile(r"< */? *[A-Za-z][^<>]*>"), "vtt": re.compile(r"<[^<>]*>")}
 """Such as `<i>`, `<v Anna>`, `<00:01.000>`."""
-CUE_TIMES = re.compile(r"\s*(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)\s*--?>")
+NUMBER = re.compile(r"\s*(\d{1,9})\s*")
+"""A line that may be the number of a cue."""
+CUE_TIMES = re.compile(r"\s*(?:(\d{1,9}):)?(\d{1,9}):(\d{1,9}(?:[.,]\d+)?)\s*--?>")
 """Begins the line with the times of a SubRip or WebVTT cue."""
 _TIME = r"(\d+):(\d\d)(?:[.:](\d+))?"
 LRC_TAG = re.compile(rf"\[[a-z#]+:[^\]]*\]|[\[<]{_TIME}[\]>]", re.IGNORECASE)
@@ -125,10 +127,11 @@ def _take_number(lines: list[str], previous: int | None, *, before_times: bool) 
 
     A line of digits is one if it goes on from the previous number, or stands between a blank line and times.
     """
-    last = max((at for at, line in enumerate(lines) if line.strip()), default=None)
-    if last is None or not lines[last].strip().isdecimal():
+    last = max((at for at, line in enumerate(lines) if line.strip()), default=-1)
+    found = NUMBER.fullmatch(lines[last]) if last >= 0 else None
+    if found is None:
         return None
-    number = int(lines[last])
+    number = int(found[1])
     in_place = before_times and last == len(lines) - 1 and last > 0 and not lines[last - 1].strip()
     if not in_place and (previous is None or number != previous + 1):
         return None

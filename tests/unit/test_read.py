@@ -64,6 +64,7 @@ in
         ("a.srt", SRT.format("1\n", 1, "one") + SRT.format("2\n", 2, "two"), ["one", "two"]),
         ("a.srt", SRT.format(57, 1, "one") + SRT.format(58, 2, "2"), ["one", "2"]),
         ("a.srt", SRT.format(1, 1, "one").replace("-->", "->"), ["one"]),
+        ("a.srt", SRT.format(1, 1, "9" * 5000), ["9" * 5000]),
         ("a.vtt", NAMED_CUES, ["Hi & bye", "in 1984"]),
         ("a.vtt", NAMED_CUES.replace("\n", "\r\r\n"), ["Hi & bye", "in 1984"]),
         ("a.vtt", "WEBVTT\n00:01.000 --> 00:02.000\none\n00:03.000 --> 00:04.000\ntwo\n", ["one", "two"]),
